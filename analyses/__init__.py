@@ -1,0 +1,1 @@
+"""Analyses of scored answers: frame in, frame out. Nothing here imports `suite`."""

@@ -1,0 +1,84 @@
+"""The tidy table that `suite.records` writes and every analysis reads: one row per cell x item x sample.
+
+In: nothing. Out: COLUMNS, the declaration of each column with its type, unit and meaning, and
+`validate`, which says in one sentence what is wrong with a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the tidy table."""
+
+    name: str
+    dtype: str
+    """`string`, `bool`, `int` or `float`; nullable where `null` is true."""
+    meaning: str
+    unit: str = ""
+    null: bool = False
+    """Whether a value may be missing."""
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("study", "string", "Name of the study."),
+    Column("cell", "string", "Id of the cell, unique in the study, e.g. decoupled/P=8b/R=4b/think."),
+    Column(
+        "method",
+        "string",
+        "end_to_end, blind, text_only, decoupled, oracle, or a named method such as extract_think.",
+    ),
+    Column("family", "string", "Name of the model family."),
+    Column("perception", "string", "Size that looks (end_to_end, blind, decoupled).", null=True),
+    Column("perception_params", "float", "Parameters of its language model.", "parameters", True),
+    Column("reasoning", "string", "Size that reasons (text_only, decoupled, oracle).", null=True),
+    Column("reasoning_params", "float", "Parameters of that language model.", "parameters", True),
+    Column("thinking", "bool", "Whether the answering model wrote a thinking block."),
+    Column("sample", "int", "Index of the sample, 0 when greedy."),
+    Column("seed", "int", "The study's seed."),
+    Column("task", "string", "Task name."),
+    Column("domain", "string", "in_domain or out_of_domain."),
+    Column("category", "string", "The benchmark's own category, or empty."),
+    Column("item_id", "string", "Unique within the task."),
+    Column("image_id", "string", "Cluster: items that show the same images share it."),
+    Column("n_options", "int", "Number of options, 0 for an open answer."),
+    Column("chance", "float", "Accuracy of guessing, 1/n_options or 0.", "share"),
+    Column("answer", "string", "Gold answer: a letter, or text."),
+    Column("prediction", "string", "What was read from the text: a letter, or text.", null=True),
+    Column("text", "string", "The raw answer.", null=True),
+    Column("thinking_text", "string", "The raw thinking.", null=True),
+    Column("rule", "string", "Parsing rule that fired.", null=True),
+    Column("parsed", "bool", "Whether an answer could be read."),
+    Column("score", "float", "Score in [0, 1]; 0 when unparsed; missing when failed.", "share", True),
+    Column("lmms_score", "float", "lmms-eval's own score of the same text.", "share", True),
+    Column("failed", "bool", "Whether a stage of this row failed."),
+    Column("reason", "string", "Why it failed, one sentence.", null=True),
+    Column("leak", "bool", "An upstream text of this row holds an option, the answer or a letter."),
+    Column("finish_reason", "string", "stop, length or budget.", null=True),
+    Column("prompt_tokens", "float", "Prompt tokens over all stages of the row.", "tokens", True),
+    Column("generated_tokens", "float", "Generated tokens over all stages.", "tokens", True),
+    Column("seconds", "float", "Model time over all stages of the row.", "seconds", True),
+    Column("description", "string", "The upstream description the reasoner read.", null=True),
+    Column("key", "string", "Store key of the answer.", null=True),
+)
+"""Every column, in order. Analyses may rely on these and on nothing else."""
+
+NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+
+def validate(frame: pd.DataFrame) -> None:
+    """Raises ValueError naming the first missing column or the first null in a column without nulls."""
+    for column in COLUMNS:
+        if column.name not in frame.columns:
+            raise ValueError(
+                f"The table has no column {column.name!r} ({column.meaning}); "
+                "read it with suite.load_results or add the column."
+            )
+        if not column.null and bool(frame[column.name].isna().any()):
+            raise ValueError(
+                f"Column {column.name!r} holds missing values; it may not ({column.meaning})"
+            )

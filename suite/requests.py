@@ -1,0 +1,139 @@
+"""What a stage asks and what a generator answers: Message, Decoding, Request, Generation.
+
+In: an item, a prompt template and upstream text. Out: small frozen records that every
+generator understands, and the key under which the store keeps an answer. No torch here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, runtime_checkable
+
+KEY_FORMAT = 1
+"""Version of the key's content. Raise it when the meaning of a key changes."""
+
+ImageLoader = Callable[[str], bytes]
+"""Content hash of an image -> its encoded bytes (PNG or JPEG)."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    """`system`, `user` or `assistant`."""
+    text: str
+    images: tuple[str, ...] = ()
+    """SHA-256 content hashes; the images stand before the text of their turn."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How text is generated. Two requests that differ here are two requests."""
+
+    max_new_tokens: int = 1024
+    """Upper bound on the answer's tokens; with thinking, after the thinking has ended."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 is no limit."""
+    thinking: bool = False
+    """Whether the chat template opens the thinking block."""
+    thinking_budget: int | None = None
+    """Thinking tokens after which the end-of-thinking token is forced; None is no limit."""
+    nowait: bool = False
+    """Never sample tokens of self-reflection (NoWait, PAPER.md experiment 4)."""
+
+    @property
+    def greedy(self) -> bool:
+        """True when the answer does not depend on a seed."""
+        return self.temperature <= 0.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to one generator."""
+
+    task: str
+    item_id: str
+    messages: tuple[Message, ...]
+    decoding: Decoding
+    sample: int = 0
+    """Index of the sample; always 0 when decoding is greedy."""
+    study_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What came back for one request. A failure is a Generation whose `error` is set."""
+
+    text: str = ""
+    """The answer, without the thinking."""
+    thinking: str = ""
+    """The text inside the thinking block, or empty."""
+    finish_reason: str = ""
+    """`stop`, `length` (max_new_tokens was hit) or `budget` (thinking was cut, answer ended)."""
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    """Thinking and answer together."""
+    seconds: float = 0.0
+    """Wall time of the batch divided by its rows."""
+    error: str | None = None
+    """One sentence when the request failed."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Turns requests into generations. One file per implementation in suite/generators."""
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """JSON-able identity of everything that can change the output: content hashes of weights,
+        tokenizer, chat template and processor (or repository and resolved commit), and dtype."""
+        ...
+
+    def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
+        """Yields one Generation per request, in order. Never raises for a single bad request:
+        that is a Generation with `error`. Raises MemoryError-like errors of the backend as
+        `OutOfMemory` so that the engine can halve the batch."""
+        ...
+
+
+class OutOfMemory(RuntimeError):
+    """A batch did not fit. The engine halves it and tries again."""
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def request_key(fingerprint: dict[str, Any], request: Request) -> str:
+    """SHA-256 (hex) of all that determines the answer.
+
+    Greedy requests share a key wherever generator, decoding and messages agree. Sampled ones also
+    hold study seed, task, item and sample index, so that two items never share a sample.
+    """
+    content: dict[str, Any] = {
+        "format": KEY_FORMAT,
+        "generator": fingerprint,
+        "decoding": asdict(request.decoding),
+        "messages": [asdict(message) for message in request.messages],
+    }
+    if not request.decoding.greedy:
+        content["sampling"] = {
+            "seed": request.study_seed,
+            "task": request.task,
+            "item": request.item_id,
+            "sample": request.sample,
+        }
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def request_seed(key: str) -> int:
+    """The 63-bit sampling seed of a request: the first bytes of its key."""
+    return int(key[:16], 16) >> 1

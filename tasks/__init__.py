@@ -1,0 +1,1 @@
+"""Benchmarks, one folder each, in lmms-eval's own YAML."""
