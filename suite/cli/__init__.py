@@ -1,1 +1,159 @@
+"""The command line `downscale`: one file a command, found in this folder and imported when used.
 
+In: the words a person typed. Out: data on stdout, talk on stderr, and an exit code: 0 done, 1 done
+with failures or a failed verdict, 2 bad input, 130 interrupted.
+
+To add a command, add suite/cli/<name>.py with a module docstring, whose first line is what
+`downscale --help` shows, and a `command: click.Command`. Heavy imports (torch, pandas) belong
+inside its function. A command ends with another code than 0 by `ctx.exit(code)`, and with a message by
+raising `suite.errors.SuiteError`. `--debug` is added to every command here.
+"""
+
+from __future__ import annotations
+
+import ast
+import errno
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from suite.errors import SuiteError
+
+FOLDER = Path(__file__).parent
+NOT_COMMANDS = frozenset({"__init__", "__main__", "output"})
+INTERRUPTED = "Interrupted: what was finished is stored, and the same command resumes there."
+
+
+def command_files(folder: Path = FOLDER) -> dict[str, Path]:
+    """Command name -> its file; `extract_data.py` is the command `extract-data`."""
+    return {
+        path.stem.replace("_", "-"): path
+        for path in sorted(folder.glob("*.py"))
+        if path.stem not in NOT_COMMANDS
+    }
+
+
+def summary_of(path: Path) -> str:
+    """First line of a command file's docstring, read without importing the file."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def sentence_of(error: BaseException) -> str:
+    """What a person reads of an error: one line that says what, where and what to do."""
+    if isinstance(error, SuiteError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = f" at {error.filename}" if error.filename else ""
+        return f"The disk is full{where}: free some space and run the same command; it resumes."
+    if isinstance(error, PermissionError):
+        return f"No permission to use {error.filename}: choose another folder or change its rights."
+    kind = type(error).__name__
+    return f"Unexpected {kind}: {error}. Run again with --debug to see where, and please report it."
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are the files of a folder."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, sorted."""
+        return list(command_files())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command's file; None when there is no such command."""
+        path = command_files().get(cmd_name)
+        if path is None:
+            return None
+        command: click.Command = importlib.import_module(f"suite.cli.{path.stem}").command
+        if not any("--debug" in parameter.opts for parameter in command.params):
+            command.params.append(debug_option())
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion when the name is misspelt."""
+        if args and args[0] not in command_files() and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], list(command_files()), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            ctx.fail(f"No command {args[0]!r}; {hint}`downscale --help` lists them.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        rows = [(name, summary_of(path)) for name, path in command_files().items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows or [("", "")])
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Runs a command and leaves with its exit code; errors are sentences on stderr."""
+        global _debug
+        _debug = False
+        extra["standalone_mode"] = False
+        sys.exit(exit_code_of(lambda: super(LazyGroup, self).main(*args, **extra)))
+
+
+def exit_code_of(run: Callable[[], Any]) -> int:
+    """Calls `run`, prints what went wrong as a sentence, and says with which code to leave."""
+    try:
+        code = run()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code if error.exit_code != 1 else 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(INTERRUPTED, err=True)
+        return 130
+    except Exception as error:
+        if _debug:
+            traceback.print_exc()
+        click.echo(f"Error: {sentence_of(error)}", err=True)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+_debug = False
+
+
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    global _debug
+    _debug = _debug or value
+
+
+def debug_option() -> click.Option:
+    """The option that every command has: show tracebacks."""
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_set_debug,
+        help="Show the traceback of an error.",
+    )
+
+
+@click.group(
+    cls=LazyGroup,
+    name="downscale",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="downscaling-suite", prog_name="downscale")
+def cli() -> None:
+    """When the language model inside a vision-language model shrinks, does seeing or thinking fail?
+
+    Start with `downscale run micro`: the whole study on tiny models that ship with the suite.
+    """
+
+
+cli.params.append(debug_option())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the console script."""
+    cli.main(args=list(arguments) if arguments is not None else None, prog_name="downscale")
