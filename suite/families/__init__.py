@@ -1,1 +1,263 @@
+"""Model families: which checkpoints exist at which size, and what each is used for.
 
+In: a family's name (a YAML file in this folder) or the path of a YAML file.
+Out: a frozen Family with its sizes sorted by the parameters of the language model. Checkpoints are
+named here, never opened: no torch, no network.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from suite.errors import SuiteError
+
+FOLDER = Path(__file__).parent
+
+Backend = Literal["transformers", "recorded"]
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One checkpoint and how to load it. Exactly one of `repo` and `path` is set."""
+
+    repo: str | None = None
+    """Repository on the Hugging Face Hub, `owner/name`."""
+    path: Path | None = None
+    """Local folder in Hugging Face layout, or a file of texts for the recorded generator."""
+    revision: str | None = None
+    """Branch, tag or commit of `repo`; None is its main branch."""
+    dtype: str = "auto"
+    """`auto` is bfloat16 on CUDA and float32 elsewhere."""
+    batch_size: int | None = None
+    """Rows per batch; None lets model size and memory decide."""
+    trust_remote_code: bool = False
+    """Whether code inside the repository may run. Off unless the family says so."""
+    gguf_file: str | None = None
+    """Name of a GGUF file inside the folder or repository, in place of safetensors."""
+    generator: Backend = "transformers"
+    processor: tuple[tuple[str, Any], ...] = ()
+    """Extra settings of the processor, such as an image's largest number of pixels."""
+
+    @property
+    def source(self) -> str:
+        """The path or repository as a person would name it."""
+        return str(self.path) if self.path is not None else str(self.repo)
+
+
+@dataclass(frozen=True)
+class Size:
+    """One scale of a family."""
+
+    name: str
+    params: float
+    """Parameters of the language model (not of the vision encoder)."""
+    text: ModelSpec | None = None
+    """Reasoning module: a text model."""
+    vlm: ModelSpec | None = None
+    """Perception and end-to-end module: a vision-language model."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A series of models that differ in the size of their language model."""
+
+    name: str
+    title: str
+    prompts: str
+    """Prompt set: a name in suite/prompts.yaml or the path of a YAML file."""
+    instruct: str | None
+    """Size whose text model writes the contents to observe; None where no size has one."""
+    sizes: tuple[Size, ...]
+    """Smallest language model first."""
+
+    def size(self, name: str) -> Size:
+        """The size called `name`; SuiteError names the nearest one otherwise."""
+        for size in self.sizes:
+            if size.name == name:
+                return size
+        known = [size.name for size in self.sizes]
+        raise SuiteError(f"Family {self.name!r} has no size {name!r}{_nearest(name, known)}.")
+
+
+def list_families() -> tuple[str, ...]:
+    """Names of the families that come with the suite, sorted."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load_family(name_or_path: str | Path) -> Family:
+    """Reads a family by built-in name or YAML path.
+
+    Relative checkpoint paths are read from the YAML file's own folder. Raises SuiteError that
+    names the file, the key and the nearest known key.
+    """
+    path = _find(name_or_path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SuiteError(f"Family file {path} cannot be read: {reason}.") from error
+    return _family(data, path)
+
+
+def with_weights(family: Family, weights: str | Path) -> Family:
+    """The family with its checkpoints taken from `weights` (the command line's `--weights`).
+
+    A family with one checkpoint takes `weights` itself: a Hugging Face folder, a `.gguf` file, or
+    a wheel or folder that holds one. A larger family takes a folder with one sub-folder a
+    checkpoint, named `<size>-<role>`, `<role>-<size>` or like the repository's last part. Missing
+    ones are a SuiteError.
+    """
+    from suite.families.weights import locate
+
+    root = Path(weights).expanduser()
+    if not root.exists():
+        raise SuiteError(f"--weights {root} does not exist; name a file or folder that does.")
+    count = sum((size.text is not None) + (size.vlm is not None) for size in family.sizes)
+    sizes = []
+    for size in family.sizes:
+        found: list[ModelSpec | None] = []
+        for role, spec in (("text", size.text), ("vlm", size.vlm)):
+            if spec is not None:
+                folder = root if count == 1 else _subfolder(root, size.name, role, spec)
+                spec = locate(spec, folder)
+            found.append(spec)
+        sizes.append(replace(size, text=found[0], vlm=found[1]))
+    return replace(family, sizes=tuple(sizes))
+
+
+def _subfolder(root: Path, size: str, role: str, spec: ModelSpec) -> Path:
+    names = [f"{role}-{size}", f"{size}-{role}", Path(spec.source).name]
+    for name in names:
+        if (root / name).exists():
+            return root / name
+    raise SuiteError(
+        f"--weights {root} has no checkpoint for the {role} model of size {size!r}; "
+        f"expected a folder called {', '.join(names[:-1])} or {names[-1]}."
+    )
+
+
+def _find(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if text.endswith((".yaml", ".yml")) or "/" in text:
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise SuiteError(f"Family file {path} does not exist; check the path.")
+        return path
+    path = FOLDER / f"{text}.yaml"
+    if not path.is_file():
+        hint = _nearest(text, list_families())
+        raise SuiteError(f"No family is called {text!r}{hint}; `downscale models` lists them.")
+    return path
+
+
+def _family(data: object, path: Path) -> Family:
+    where = f"family file {path}"
+    data = _mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
+    name = _required(data, "family", str, where)
+    rows = _required(data, "sizes", list, where)
+    sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
+    names = [size.name for size in sizes]
+    if not names or len(set(names)) < len(names):
+        raise SuiteError(f"In {where}: `sizes` needs at least one entry, each with its own name.")
+    instruct = data.get("instruct")
+    if instruct is not None and instruct not in names:
+        raise SuiteError(f"In {where}: `instruct` is {instruct!r}{_nearest(str(instruct), names)}.")
+    if instruct is None:
+        instruct = next((size.name for size in reversed(sizes) if size.text), None)
+    prompts = str(data.get("prompts", "default"))
+    beside = path.parent / prompts.partition("#")[0]
+    if prompts.partition("#")[0].endswith((".yaml", ".yml")) and beside.is_file():
+        prompts = str(path.parent / prompts)
+    return Family(name, str(data.get("title", name)), prompts, instruct, tuple(sizes))
+
+
+def _size(row: object, path: Path, where: str) -> Size:
+    row = _mapping(row, where, ("name", "params", "text", "vlm"))
+    name = str(_required(row, "name", (str, int, float), where))
+    params = _required(row, "params", (int, float, str), where)
+    where = f"{where}, size {name!r}"
+    try:
+        params = float(params)  # YAML 1.1 reads 6e8 as text
+    except ValueError:
+        params = 0.0
+    if not params > 0:
+        raise SuiteError(f"In {where}: `params` must be a positive number.")
+    text, vlm = (_spec(row.get(role), path, f"{where}, {role}") for role in ("text", "vlm"))
+    if text is None and vlm is None:
+        raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
+    return Size(name, params, text, vlm)
+
+
+def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        local = path.parent / value
+        if value.startswith(("./", "../", "/", "~")) or local.exists() or _sibling(value, path):
+            value = {"path": value}
+        else:
+            value = {"repo": value}
+    data = dict(_mapping(value, where, tuple(ModelSpec.__dataclass_fields__)))
+    if ("repo" in data) == ("path" in data):
+        raise SuiteError(f"In {where}: give either `repo` (on the Hub) or `path` (a folder).")
+    if "path" in data:
+        data["path"] = path.parent / Path(str(data["path"])).expanduser()
+    _check(data, where)
+    data["processor"] = tuple(sorted(data.get("processor", {}).items()))
+    return ModelSpec(**data)
+
+
+def _sibling(value: str, path: Path) -> bool:
+    """Whether `value` starts with the family's own folder, as micro/text-xs does in micro.yaml:
+    then it is a path even while the folder is not there yet."""
+    return value.split("/")[0] == path.stem and "/" in value
+
+
+def _check(data: Mapping[str, Any], where: str) -> None:
+    types: dict[str, tuple[type, str]] = {
+        "repo": (str, "text"),
+        "revision": (str, "text"),
+        "batch_size": (int, "a positive whole number"),
+        "trust_remote_code": (bool, "true or false"),
+        "gguf_file": (str, "text"),
+        "processor": (dict, "a mapping"),
+    }
+    for key, (kind, words) in types.items():
+        value = data.get(key)
+        wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 1))
+        if value is not None and (wrong or not isinstance(value, kind)):
+            raise SuiteError(f"In {where}: `{key}` must be {words}, not {value!r}.")
+    for key, allowed in (("dtype", DTYPES), ("generator", get_args(Backend))):
+        if key in data and data[key] not in allowed:
+            hint = _nearest(str(data[key]), allowed)
+            raise SuiteError(f"In {where}: `{key}` is {data[key]!r}{hint}.")
+
+
+def _mapping(value: object, where: str, allowed: Iterable[str]) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
+    for key in value:
+        if key not in allowed:
+            raise SuiteError(f"In {where}: unknown key {key!r}{_nearest(str(key), allowed)}.")
+    return value
+
+
+def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:
+    if not isinstance(data.get(key), kind):
+        raise SuiteError(f"In {where}: `{key}` is missing or has the wrong type.")
+    return data[key]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known: {', '.join(known)})"
