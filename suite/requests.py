@@ -107,16 +107,22 @@ class OutOfMemory(RuntimeError):
     """A batch did not fit. The engine halves it and tries again."""
 
 
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encoder.encode(value)
 
 
 def request_key(fingerprint: dict[str, Any], request: Request) -> str:
     """SHA-256 (hex) of all that determines the answer.
 
     Greedy requests share a key wherever generator, decoding and messages agree. Sampled ones also
-    hold study seed, task, item and sample index, so that two items never share a sample.
+    hold study seed, task, item and sample index, so that two items never share a sample. So do
+    those to a generator whose fingerprint says `per_item` (recorded texts: two items may share a
+    question and still have two texts).
     """
     content: dict[str, Any] = {
         "format": KEY_FORMAT,
@@ -124,7 +130,7 @@ def request_key(fingerprint: dict[str, Any], request: Request) -> str:
         "decoding": asdict(request.decoding),
         "messages": [asdict(message) for message in request.messages],
     }
-    if not request.decoding.greedy:
+    if not request.decoding.greedy or fingerprint.get("per_item"):
         content["sampling"] = {
             "seed": request.study_seed,
             "task": request.task,
@@ -132,6 +138,34 @@ def request_key(fingerprint: dict[str, Any], request: Request) -> str:
             "sample": request.sample,
         }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+class Keyer:
+    """`request_key` for many requests to one generator with one decoding, about ten times as fast:
+    what they share is encoded and hashed once."""
+
+    def __init__(self, fingerprint: dict[str, Any], decoding: Decoding) -> None:
+        shared = {"decoding": asdict(decoding), "format": KEY_FORMAT, "generator": fingerprint}
+        # "messages" and "sampling" sort after these, so the shared part is a prefix of the JSON.
+        self._start = hashlib.sha256(canonical_json(shared)[:-1].encode())
+        self._per_item = not decoding.greedy or bool(fingerprint.get("per_item"))
+
+    def key(self, request: Request) -> str:
+        """The same key as `request_key(fingerprint, request)`."""
+        rest = ',"messages":' + canonical_json(
+            [
+                {"images": message.images, "role": message.role, "text": message.text}
+                for message in request.messages
+            ]
+        )
+        if self._per_item:
+            rest += (
+                f',"sampling":{{"item":{_text(request.item_id)},"sample":{request.sample},'
+                f'"seed":{request.study_seed},"task":{_text(request.task)}}}'
+            )
+        digest = self._start.copy()
+        digest.update((rest + "}").encode())
+        return digest.hexdigest()
 
 
 def request_seed(key: str) -> int:

@@ -5,8 +5,8 @@ with failures or a failed verdict, 2 bad input, 130 interrupted.
 
 To add a command, add suite/cli/<name>.py with a module docstring, whose first line is what
 `downscale --help` shows, and a `command: click.Command`. Heavy imports (torch, pandas) belong
-inside its function. A command ends with another code than 0 by `ctx.exit(code)`, and with a message by
-raising `suite.errors.SuiteError`. `--debug` is added to every command here.
+inside its function. A command leaves with another code than 0 by `ctx.exit(code)`, and with a
+message by raising `suite.errors.SuiteError`. `--debug` is added to every command here.
 """
 
 from __future__ import annotations
