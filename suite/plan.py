@@ -1,0 +1,244 @@
+"""The plan: every cell of a study, the steps that answer them, and how many requests they need.
+
+In: a Study (or its name) and what the command line changes in it. Out: a frozen Plan. Pure and
+symbolic: counted before any text exists, from the number of items alone; no torch.
+
+*planned* is the sum over cells of what each would ask alone; *distinct* counts each (stage, model,
+decoding, item, upstream step) once. A run can need fewer still, where texts happen to coincide.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from suite.cells import Cell, Step, expand
+from suite.errors import SuiteError
+from suite.families import Family, load_family, with_weights
+from suite.study import Study, TaskRow, load_study, nearest
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task and what runs on it."""
+
+    task: str
+    domain: str
+    n: int | None
+    """Items; None where no data are there and the task declares no number."""
+    cells: tuple[Cell, ...]
+    limit: int | None
+    data: str | None
+    """Local copy of its data."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step that one of its cells needs, once, upstream first."""
+        return _unique(step for cell in self.cells for step in cell.step.chain)
+
+    @property
+    def detectable(self) -> float | None:
+        """Smallest paired difference found with 80 % power; see `detectable_difference`."""
+        return detectable_difference(self.n) if self.n else None
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """One step over all tasks: a line of `downscale plan`."""
+
+    step: Step
+    planned: int
+    distinct: int
+
+    @property
+    def most_tokens(self) -> int:
+        """Upper bound of the tokens it generates."""
+        decoding = self.step.decoding
+        budget = (decoding.thinking_budget or 0) if decoding.thinking else 0
+        return self.distinct * (decoding.max_new_tokens + budget)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study will do."""
+
+    study: Study
+    family: Family
+    cells: tuple[Cell, ...]
+    tasks: tuple[PlannedTask, ...]
+
+    @property
+    def steps(self) -> tuple[StepCount, ...]:
+        """Every step, upstream first, with its requests."""
+        planned: dict[Step, int] = {}
+        distinct: dict[Step, int] = {}
+        for task in self.tasks:
+            for cell in task.cells:
+                for step in cell.step.chain:
+                    planned[step] = planned.get(step, 0) + (task.n or 0) * step.samples
+            for step in task.steps:
+                distinct[step] = distinct.get(step, 0) + (task.n or 0) * step.samples
+        order = _unique(step for cell in self.cells for step in cell.step.chain)
+        return tuple(StepCount(s, planned.get(s, 0), distinct.get(s, 0)) for s in order)
+
+    @property
+    def planned(self) -> int:
+        """Requests if every cell asked alone."""
+        return sum(count.planned for count in self.steps)
+
+    @property
+    def distinct(self) -> int:
+        """Requests when shared steps are asked once."""
+        return sum(count.distinct for count in self.steps)
+
+    def requests_of(self, cell: Cell) -> int:
+        """What one cell would ask alone."""
+        per_item = sum(step.samples for step in cell.step.chain)
+        return per_item * sum(task.n or 0 for task in self.tasks if cell in task.cells)
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `downscale plan --json` prints."""
+        return {
+            "study": self.study.study,
+            "requests": {"planned": self.planned, "distinct": self.distinct},
+            "cells": [
+                {
+                    "cell": cell.id,
+                    "method": cell.method,
+                    "perception": cell.perception,
+                    "reasoning": cell.reasoning,
+                    "thinking": cell.thinking,
+                    "samples": cell.samples,
+                    "tasks": [task.task for task in self.tasks if cell in task.cells],
+                    "items": sum(task.n or 0 for task in self.tasks if cell in task.cells),
+                    "requests": self.requests_of(cell),
+                }
+                for cell in self.cells
+            ],
+            "tasks": [
+                {
+                    "task": task.task,
+                    "domain": task.domain,
+                    "n": task.n,
+                    "cells": len(task.cells),
+                    "detectable": task.detectable,
+                }
+                for task in self.tasks
+            ],
+            "steps": [
+                {
+                    "stage": count.step.stage,
+                    "template": count.step.template,
+                    "model": count.step.model,
+                    "thinking": count.step.decoding.thinking,
+                    "planned": count.planned,
+                    "distinct": count.distinct,
+                    "most_tokens": count.most_tokens,
+                }
+                for count in self.steps
+            ],
+        }
+
+
+def plan(
+    study: Study | str | Path,
+    *,
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    data: Mapping[str, str] | None = None,
+    weights: str | Path | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Plan:
+    """Plans a study.
+
+    only: cell ids or globs to keep. limit: items of each task or category, in place of the study's.
+    data: local copies of tasks' data, task -> path. weights: see suite.families.with_weights.
+    counts: items by task; by default from the cached items, else from the task's declared number.
+    Raises SuiteError for anything that the study, its family or these arguments get wrong.
+    """
+    study = load_study(study) if isinstance(study, (str, Path)) else study
+    study = with_options(study, limit=limit, data=data)
+    family = load_family(study.family)
+    if weights is not None:
+        family = with_weights(family, weights)
+    cells = expand(study, family, only)
+    tasks = tuple(_task(study, row, cells, counts) for row in study.tasks)
+    kept = tuple(task for task in tasks if task.cells)
+    if not kept:
+        raise SuiteError(
+            f"In study {study.study!r}: no task runs any of the cells; check the tasks' `methods`."
+        )
+    used = tuple(cell for cell in cells if any(cell in task.cells for task in kept))
+    return Plan(study, family, used, kept)
+
+
+def with_options(study: Study, *, limit: int | None, data: Mapping[str, str] | None) -> Study:
+    """The study with the command line's `--limit` and `--data` in place of its own."""
+    changes: dict[str, Any] = {}
+    if limit is not None:
+        if limit < 1:
+            raise SuiteError(f"--limit {limit}: give a positive number of items.")
+        rows = [row.model_copy(update={"limit": None}) for row in study.tasks]
+        changes = {"limit": limit, "tasks": rows}
+    if data:
+        names = [row.task for row in study.tasks]
+        for name in data:
+            if name not in names:
+                raise SuiteError(
+                    f"--data {name}=...: study {study.study!r} has no such task"
+                    f"{nearest(name, names)}."
+                )
+        changes["data"] = {**study.data, **data}
+    return study.model_copy(update=changes)
+
+
+def detectable_difference(n: int, discordance: float = 0.3) -> float:
+    """Smallest paired difference of accuracy that n items show with 80 % power at the 5 % level.
+
+    (z_0.975 + z_0.8) sqrt(discordance / n), the normal approximation for paired 0/1 scores of
+    which the share `discordance` differs between the two models (Connor 1987, *Biometrics* 43),
+    with items independent. Used before there are scores; afterwards `compare` measures it.
+    """
+    return min(1.0, (1.959964 + 0.841621) * math.sqrt(discordance / n))
+
+
+def _task(
+    study: Study, row: TaskRow, cells: tuple[Cell, ...], counts: Mapping[str, int] | None
+) -> PlannedTask:
+    limit = row.limit or study.limit
+    path = study.data.get(row.task)
+    mine = tuple(cell for cell in cells if row.methods is None or cell.method in row.methods)
+    n = counts.get(row.task) if counts is not None else count_items(row.task, path, limit)
+    return PlannedTask(row.task, row.domain, n, mine, limit, path)
+
+
+def count_items(task: str, data: str | None, limit: int | None) -> int | None:
+    """Items of a task: from the cache, else as its YAML declares; None where neither knows."""
+    from suite.item_cache import ItemCache, source_key
+    from suite.items import local_copy
+    from suite.registry import get_task
+
+    info = get_task(task)
+    location = local_copy(info, data)
+    cached = ItemCache(None).read(info.name, source_key(info, location), limit)
+    return len(cached.items) if cached is not None else info.declared(limit)
+
+
+def _unique(steps: Any) -> tuple[Step, ...]:
+    return tuple(dict.fromkeys(steps))
+
+
+class _PlanModule(ModuleType):
+    """`suite.plan` is this module and, in the Python API, the verb `suite.plan(study)`: importing
+    the module sets the package's attribute of that name, so the module itself answers the call."""
+
+    def __call__(self, *args: Any, **options: Any) -> Plan:
+        return plan(*args, **options)
+
+
+sys.modules[__name__].__class__ = _PlanModule
