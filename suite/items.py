@@ -1,12 +1,20 @@
 """Items: what a benchmark asks, in one shape for every benchmark.
 
 In: a task name (an lmms-eval task YAML) and optionally a local copy of its data.
-Out: an ItemSet, cached as Parquet by the content of its source.
+Out: an ItemSet, cached as Parquet by the content of its source. Reading the cache imports neither
+lmms-eval nor torch; reading the source (suite/item_source.py) does.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite.errors import DataError
+from suite.registry import TaskInfo, declared_n, get_task, list_tasks
+
+__all__ = ["Item", "ItemSet", "TaskInfo", "declared_n", "get_task", "list_tasks", "load_items"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,9 @@ class Item:
     gold_description: str | None = None
     """What a perfect perceiver would say, where the benchmark knows it."""
     metric: str = "choice"
-    """How it is scored: `choice`, `exact`, `iou`, or a name registered in suite/score.py."""
+    """How it is scored: `choice`, `exact`, `iou`, `lmms`, or a name registered in suite/score.py."""
+    doc: str = field(default="", repr=False)
+    """The benchmark's own row without its media, as JSON: what lmms-eval's scorer is given."""
 
     @property
     def chance(self) -> float:
@@ -47,3 +57,72 @@ class ItemSet:
     items: tuple[Item, ...]
     image_bytes: dict[str, bytes] = field(repr=False)
     """Content hash -> PNG or JPEG bytes."""
+
+
+def image_hash(data: bytes) -> str:
+    """SHA-256 (hex) of an encoded image."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def cluster_id(task: str, item_id: str, images: tuple[str, ...]) -> str:
+    """Cluster of an item: equal for equal images in equal order; its own when it has none."""
+    text = "|".join(images) if images else f"{task}/{item_id}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load_items(
+    task: str,
+    *,
+    data: str | None = None,
+    limit: int | None = None,
+    cache_dir: str | Path | None = None,
+    refresh: bool = False,
+) -> ItemSet:
+    """All items of a task, or with `limit` the first of each category.
+
+    `data` is a local copy (a Parquet or JSONL file, or a folder) read in place of the hub data set.
+    The result is kept under `cache_dir` (default: the user's cache folder), keyed by the content of
+    the task's files and of the local copy, or by the hub data set's name and revision; `refresh`
+    reads the source again. Raises SuiteError for an unknown task, DataError for missing data.
+    """
+    from suite import item_cache
+
+    if limit is not None and limit < 1:
+        raise DataError(f"limit={limit} leaves no items of {task}: use 1 or more, or none for all.")
+    info = get_task(task)
+    location = local_copy(info, data)
+    cache = item_cache.ItemCache(cache_dir)
+    key = item_cache.source_key(info, location)
+    if not refresh and (found := cache.read(info.name, key, limit)) is not None:
+        return found
+    from suite.item_source import read_source
+
+    items = read_source(info, location, limit)
+    cache.write(items, key, limit)
+    return items
+
+
+def local_copy(info: TaskInfo, data: str | None) -> Path | None:
+    """The path given for a task's data; DataError when nothing is there."""
+    if data is None:
+        return None
+    path = Path(data).expanduser().resolve()
+    if not path.exists():
+        raise DataError(
+            f"There is nothing at {path}, given as the data of {info.name}: pass a Parquet or JSONL "
+            f"file, or a folder of them, as --data {info.name}=PATH."
+        )
+    return path
+
+
+def first_of_each_category(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
+    """The first `limit` items of each category, in their order."""
+    if limit is None:
+        return items
+    seen: dict[str, int] = {}
+    kept = []
+    for item in items:
+        seen[item.category] = seen.get(item.category, 0) + 1
+        if seen[item.category] <= limit:
+            kept.append(item)
+    return tuple(kept)

@@ -1,0 +1,96 @@
+"""Images of a data set as encoded bytes, kept as they are where they are PNG or JPEG already.
+
+In: what a row holds ({bytes, path} as `datasets` stores it, a PIL image, raw bytes, a path, base64
+text). Out: PNG or JPEG bytes. No torch here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from suite.errors import DataError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_MEDIA_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+
+
+def encoded(image: Any, folder: Path | None = None) -> bytes:
+    """PNG or JPEG bytes of an image; a relative path is looked for under `folder`.
+
+    Raises DataError when it is no image. Other formats are re-encoded as PNG.
+    """
+    if isinstance(image, Image.Image):
+        return _as_png(image)
+    if isinstance(image, Mapping):
+        inner = image.get("bytes")
+        return encoded(inner if inner is not None else image.get("path"), folder)
+    if isinstance(image, str):
+        return encoded(_from_text(image, folder), folder)
+    if isinstance(image, (bytes, bytearray)):
+        data = bytes(image)
+        if data.startswith((_PNG, _JPEG)):
+            return data
+        return _as_png(_opened(data))
+    raise DataError(f"an image is given as {type(image).__name__}; give bytes, a path or base64.")
+
+
+def _from_text(text: str, folder: Path | None) -> bytes:
+    path = Path(text)
+    if path.suffix.lower() in _MEDIA_SUFFIXES:
+        full = path if path.is_absolute() or folder is None else folder / path
+        if not full.is_file():
+            raise DataError(f"the image file {full} is missing.")
+        return full.read_bytes()
+    body = text.partition("base64,")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DataError(
+            f"the image text {text[:40]!r} is neither a path to an image nor base64."
+        ) from error
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except (OSError, ValueError) as error:
+        raise DataError(f"an image of {len(data)} bytes cannot be read: {error}") from error
+    return image
+
+
+def _as_png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    mode = image.mode if image.mode in {"RGB", "RGBA", "L", "1"} else "RGB"
+    image.convert(mode).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def without_media(value: Any) -> Any:
+    """A row without its images and other bytes, for keeping beside the item."""
+    if isinstance(value, Mapping):
+        if set(value) == {"bytes", "path"}:
+            return None
+        kept = {str(key): without_media(entry) for key, entry in value.items()}
+        return {
+            key: entry
+            for key, entry in kept.items()
+            if not (_is_media(value[key]) and entry is None)
+        }
+    if isinstance(value, (list, tuple)):
+        return [without_media(entry) for entry in value if not _is_media(entry)]
+    return None if _is_media(value) else value
+
+
+def _is_media(value: Any) -> bool:
+    return isinstance(value, (bytes, bytearray, Image.Image)) or (
+        isinstance(value, Mapping) and set(value) == {"bytes", "path"}
+    )

@@ -1,0 +1,181 @@
+"""The item cache: two Parquet files per task, source and limit, one of items and one of images.
+
+In: an ItemSet and the key of its source. Out: the same ItemSet, read without lmms-eval or torch.
+Files are written to a temporary name and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from suite.items import Item, ItemSet, first_of_each_category
+from suite.registry import FunctionReference, TaskInfo
+from suite.requests import canonical_json
+
+FORMAT = 1
+"""Version of the cache's content. Raise it when an Item's meaning changes."""
+
+CODE = frozenset({".py", ".yaml", ".json", ".jsonl", ".csv", ".tsv", ".npz", ".npy", ".parquet", ".txt"})
+DATA = frozenset({".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow"})
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+
+_ITEM_SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("question", pa.string()),
+        ("options", pa.list_(pa.string())),
+        ("answer", pa.string()),
+        ("category", pa.string()),
+        ("images", pa.list_(pa.string())),
+        ("image_id", pa.string()),
+        ("gold_description", pa.string()),
+        ("metric", pa.string()),
+        ("doc", pa.string()),
+    ]
+)
+_IMAGE_SCHEMA = pa.schema([("hash", pa.string()), ("bytes", pa.binary())])
+
+
+def default_cache_dir() -> Path:
+    """DOWNSCALE_CACHE, else downscaling-suite under XDG_CACHE_HOME or the system's cache folder."""
+    if explicit := os.environ.get("DOWNSCALE_CACHE"):
+        return Path(explicit).expanduser()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "downscaling-suite"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "downscaling-suite"
+    if sys.platform == "win32" and (base := os.environ.get("LOCALAPPDATA")):
+        return Path(base) / "downscaling-suite"
+    return Path.home() / ".cache" / "downscaling-suite"
+
+
+def source_key(info: TaskInfo, location: Path | None) -> str:
+    """Hash of what determines a task's items: its YAML, the files beside it and its data."""
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "task": info.lmms_name,
+        "config": _plain(info.config),
+        "code": _hash_files(_code_files(info), info.path.parent),
+    }
+    if location is not None:
+        content["data"] = _hash_files(data_files(location), location)
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:24]
+
+
+def data_files(location: Path) -> list[Path]:
+    """The files of a local copy: itself, or those in a folder that hold rows or images."""
+    if location.is_file():
+        return [location]
+    return sorted(
+        path
+        for path in location.rglob("*")
+        if path.suffix.lower() in DATA | IMAGES and not path.name.startswith(".")
+    )
+
+
+def _code_files(info: TaskInfo) -> list[Path]:
+    folder = info.path.parent
+    depends = [folder / name for name in info.metadata.get("depends", [])]
+    roots = [folder, *depends, Path(__file__).parent.parent / "tasks" / "choice.py"]
+    found: set[Path] = set()
+    for root in roots:
+        found.update([root] if root.is_file() else root.rglob("*"))
+    return sorted(
+        path
+        for path in found
+        if path.suffix in CODE
+        and "__pycache__" not in path.parts
+        and (path.suffix != ".yaml" or path == info.path)  # the merged config is hashed apart
+    )
+
+
+def _hash_files(paths: list[Path], root: Path) -> list[list[str]]:
+    hashes = []
+    for path in paths:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        name = path.relative_to(root) if path != root and path.is_relative_to(root) else path.name
+        hashes.append([str(name), digest])
+    return hashes
+
+
+def _plain(value: Any) -> Any:
+    """A config in JSON's own types."""
+    if isinstance(value, FunctionReference):
+        return {"!function": value.dotted}
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+
+
+class ItemCache:
+    """Item sets under one folder."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = (Path(folder) if folder is not None else default_cache_dir()) / "items"
+
+    def read(self, task: str, key: str, limit: int | None) -> ItemSet | None:
+        """The cached items, cut to `limit` when a larger set is there; None when there are none."""
+        for path in self._candidates(task, key, limit):
+            try:
+                table = pq.read_table(path, schema=_ITEM_SCHEMA)
+                images = pq.read_table(path.with_suffix(".images"), schema=_IMAGE_SCHEMA)
+            except (OSError, pa.ArrowException):
+                continue  # half-deleted or of another format: the source is read again
+            items = tuple(_item(task, row) for row in table.to_pylist())
+            kept = first_of_each_category(items, limit)
+            wanted = {name for item in kept for name in item.images}
+            stored = zip(images["hash"].to_pylist(), images["bytes"].to_pylist(), strict=True)
+            return ItemSet(task, kept, {name: data for name, data in stored if name in wanted})
+        return None
+
+    def write(self, items: ItemSet, key: str, limit: int | None) -> None:
+        """Stores a set. A cache that cannot be written is no reason to stop."""
+        path = self._path(items.task, key, limit)
+        rows = [{name: getattr(item, name) for name in _ITEM_SCHEMA.names} for item in items.items]
+        pairs = [{"hash": name, "bytes": data} for name, data in items.image_bytes.items()]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(pa.Table.from_pylist(pairs, _IMAGE_SCHEMA), path.with_suffix(".images"))
+            _write(pa.Table.from_pylist(rows, _ITEM_SCHEMA), path)
+        except OSError:
+            return
+
+    def _path(self, task: str, key: str, limit: int | None) -> Path:
+        return self.folder / task / f"{key}-{'all' if limit is None else limit}.parquet"
+
+    def _candidates(self, task: str, key: str, limit: int | None) -> Iterator[Path]:
+        """Exact limit first, then larger ones, then the whole."""
+        yield self._path(task, key, limit)
+        if limit is None:
+            return
+        pattern = re.compile(rf"{key}-(\d+)\.parquet$")
+        matches = [pattern.search(path.name) for path in self.folder.glob(f"{task}/{key}-*.parquet")]
+        for larger in sorted(int(match[1]) for match in matches if match and int(match[1]) > limit):
+            yield self._path(task, key, larger)
+        yield self._path(task, key, None)
+
+
+def _item(task: str, row: dict[str, Any]) -> Item:
+    return Item(task=task, **{**row, "options": tuple(row["options"]), "images": tuple(row["images"])})
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        pq.write_table(table, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
