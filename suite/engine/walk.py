@@ -1,0 +1,206 @@
+"""The walk through a plan: which request answers each item at each step, as far as texts exist.
+
+In: a plan, its items, prompts, generator fingerprints and the store. Out: the requests of a group
+of steps, deduplicated by key, once everything before them is stored; and afterwards, for every step
+and item, the key of its answer or the reason why there is none. No torch: generating is another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from suite.cells import Role, Step
+from suite.families import ModelSpec
+from suite.items import Item, ItemSet
+from suite.plan import Plan
+from suite.prompts import Prompts
+from suite.requests import Decoding, Generation, Keyer, Message, Request
+from suite.stages import Render, load_stage
+from suite.store import Shelf, Store
+
+Model = tuple[Role, ModelSpec]
+"""What one generator serves."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps that one model does in one way: their requests are batched together."""
+
+    stage: str
+    role: Role
+    spec: ModelSpec
+    model: str
+    decoding: Decoding
+    steps: tuple[Step, ...]
+
+    @property
+    def title(self) -> str:
+        """Name for progress and messages."""
+        return f"{self.stage} {self.model}{' thinking' if self.decoding.thinking else ''}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one answer stands: a key, or the reason why it was never asked."""
+
+    key: str | None
+    reason: str | None = None
+
+
+def groups_of(plan: Plan) -> tuple[Group, ...]:
+    """The plan's groups in an order in which upstream comes first and a loaded model is used again
+    before the next one is loaded."""
+    members: dict[tuple[str, Role, ModelSpec, Decoding], list[Step]] = {}
+    for count in plan.steps:
+        step = count.step
+        members.setdefault((step.stage, step.role, step.spec, step.decoding), []).append(step)
+    waiting = [
+        Group(stage, role, spec, steps[0].model, decoding, tuple(steps))
+        for (stage, role, spec, decoding), steps in members.items()
+    ]
+    done: set[Step] = set()
+    order: list[Group] = []
+    while waiting:
+        ready = [
+            g for g in waiting if all(s.upstream is None or s.upstream in done for s in g.steps)
+        ]
+        # An upstream step is in another group (another stage), so some group is always ready.
+        same = [g for g in ready if order and (g.role, g.spec) == (order[-1].role, order[-1].spec)]
+        chosen = (same or ready)[0]
+        order.append(chosen)
+        done.update(chosen.steps)
+        waiting.remove(chosen)
+    return tuple(order)
+
+
+class Walk:
+    """Requests and answers of a plan, group by group."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        items: Mapping[str, ItemSet],
+        prompts: Prompts,
+        fingerprints: Mapping[Model, dict[str, Any]],
+        store: Store,
+    ) -> None:
+        self.plan = plan
+        self.items = items
+        self.store = store
+        self.groups = groups_of(plan)
+        self._prompts = prompts
+        self._fingerprints = fingerprints
+        self._places: dict[tuple[Step, str], list[Place]] = {}
+        self._tasks: dict[Step, list[str]] = {}
+        for task in plan.tasks:
+            for step in task.steps:
+                self._tasks.setdefault(step, []).append(task.task)
+
+    def shelf(self, group: Group | Step) -> Shelf:
+        """Where the answers of a group or step are stored."""
+        return self.store.shelf(self._fingerprints[(group.role, group.spec)])
+
+    def requests(self, group: Group) -> dict[str, Request]:
+        """Key -> request of a group whose upstream is stored; notes the place of every answer."""
+        keyer = Keyer(self._fingerprints[(group.role, group.spec)], group.decoding)
+        found: dict[str, Request] = {}
+        for step in group.steps:
+            for task in self._tasks[step]:
+                self._places[(step, task)] = self._ask(step, task, keyer, found)
+        return found
+
+    def places(self, step: Step, task: str) -> list[Place]:
+        """The place of every answer of a step: item by item, sample by sample."""
+        return self._places[(step, task)]
+
+    def keys(self) -> set[tuple[Model, str]]:
+        """Every distinct request that the plan came to, by model and key."""
+        return {
+            ((step.role, step.spec), place.key)
+            for (step, _), places in self._places.items()
+            for place in places
+            if place.key is not None
+        }
+
+    def generation(self, step: Step, place: Place) -> Generation | None:
+        """What is stored at a place; None where nothing is."""
+        stored = self.shelf(step).get(place.key) if place.key is not None else None
+        return stored.generation if stored is not None else None
+
+    def _ask(self, step: Step, task: str, keyer: Keyer, found: dict[str, Request]) -> list[Place]:
+        render = load_stage(step.stage)
+        seed = self.plan.study.seed
+        places: list[Place] = []
+        for index, item in enumerate(self.items[task].items):
+            for sample in range(step.samples):
+                text, reason = self._upstream(step, task, item, index, sample)
+                if reason is not None:
+                    places.append(Place(None, reason))
+                    continue
+                request = Request(
+                    task,
+                    item.item_id,
+                    self._messages(render, step, item, text),
+                    step.decoding,
+                    0 if step.decoding.greedy else sample,
+                    seed,
+                )
+                key = keyer.key(request)
+                found.setdefault(key, request)
+                places.append(Place(key))
+        return places
+
+    def _messages(
+        self, render: Render, step: Step, item: Item, upstream: str | None
+    ) -> tuple[Message, ...]:
+        return render(self._prompts, step.template, item, upstream)
+
+    def _upstream(
+        self, step: Step, task: str, item: Item, index: int, sample: int
+    ) -> tuple[str | None, str | None]:
+        """The text that a step reads, or why there is none."""
+        if step.gold:
+            if item.gold_description is None:
+                return None, f"{task} has no gold description of item {item.item_id}."
+            return item.gold_description, None
+        before = step.upstream
+        if before is None:
+            return None, None
+        place = self._places[(before, task)][
+            index * before.samples + (sample if before.samples > 1 else 0)
+        ]
+        if place.reason is not None:
+            return None, place.reason
+        generation = self.generation(before, place)
+        if generation is None:
+            return None, f"{before.stage} by {before.model} was not generated."
+        if generation.error is not None:
+            return None, f"{before.stage} by {before.model} failed: {generation.error}"
+        return generation.text, None
+
+
+def sort_key(request: Request, key: str) -> tuple[int, int, str]:
+    """Order in which requests are batched: alike in images and length; ties by key, so that the
+    partition is the same in every run."""
+    images = sum(len(message.images) for message in request.messages)
+    return (-images, -sum(len(message.text) for message in request.messages), key)
+
+
+def partition(requests: Mapping[str, Request], size: int) -> list[list[str]]:
+    """Splits a group's keys into batches of at most `size`, longest first.
+
+    Depends on the requests alone, not on what is stored already: a resumed run meets the same
+    batches. Requests with different numbers of images are not mixed.
+    """
+    ordered: Sequence[str] = sorted(requests, key=lambda key: sort_key(requests[key], key))
+    batches: list[list[str]] = []
+    images: int | None = None
+    for key in ordered:
+        count = -sort_key(requests[key], key)[0]
+        if not batches or len(batches[-1]) >= size or count != images:
+            batches.append([])
+        batches[-1].append(key)
+        images = count
+    return batches
