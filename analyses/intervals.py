@@ -132,11 +132,11 @@ class Resampled:
         codes = np.unique(np.concatenate([part.clusters for part in self.influence]))
         values = np.zeros((len(codes), members.shape[1]))
         touched = np.zeros(values.shape, dtype=bool)
-        for g, part in enumerate(self.influence):
-            if members[g].any():
+        for part, inside, weight in zip(self.influence, members, share):
+            if inside.any():
                 at = np.searchsorted(codes, part.clusters)
-                values[at] += np.where(members[g], part.values, 0.0) * share[g]
-                touched[at] |= members[g]
+                values[at] += np.where(inside, part.values, 0.0) * weight
+                touched[at] |= inside
         # Clusters of a mean of tasks: with independent tasks the error needs each task's own
         # C / (C - 1); the total count gives the same to first order and is never below two tasks'.
         return Resampled(
@@ -145,6 +145,17 @@ class Resampled:
             np.concatenate([self.n, np.where(members, self.n, 0).sum(axis=0)[None]]),
             np.concatenate([self.clusters, touched.sum(axis=0)[None]]),
             (*self.influence, Influence(codes, values)),
+        )
+
+    def take(self, groups: Sequence[int]) -> Resampled:
+        """The same with these groups, in this order."""
+        at = np.asarray(groups, dtype=np.int64)
+        return Resampled(
+            self.estimate[at],
+            self.replicates[:, at],
+            self.n[at],
+            self.clusters[at],
+            tuple(self.influence[k] for k in groups),
         )
 
 

@@ -1,0 +1,256 @@
+"""Linear comparisons of cells with paired intervals: the shape of almost every analysis here.
+
+In: `Scores` and `Contrast`s (a weight per cell: an accuracy is {cell: 1}, a drop {large: 1,
+small: -1}, a slope or an average any other weights). Out: a row per contrast and group with
+estimate, interval, standard error and p.
+
+Each contrast is one more column of the score matrix, sum of weight x score item by item, so only
+items scored in every cell compared count, and the bootstrap of intervals.py pairs all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analyses.intervals import Resampled, degenerate_interval, holm, quantiles, resample
+from analyses.resampling import Floats
+from analyses.scores import Group, Scores
+
+COLUMNS = (
+    *("quantity", "task", "group", "domain", "average", "estimate", "low", "high"),
+    *("se", "n", "clusters", "missing", "p", "p_holm", "reason"),
+)
+"""Columns of a contrast table, before the labels of its contrasts."""
+
+EXACT = "every image gives the same value: exact bound in place of resampling"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of cell accuracies, or the ratio of two."""
+
+    quantity: str
+    """What it is: accuracy, drop, gain ..."""
+    weights: Mapping[str, float]
+    """Cell -> weight."""
+    over: Mapping[str, float] | None = None
+    """Weights of the divisor of a ratio; both sums use the items scored in all cells of either."""
+    labels: Mapping[str, object] = field(default_factory=dict)
+    """More columns of the row."""
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """All contrasts (columns) in all groups, resampled together."""
+
+    groups: tuple[Group, ...]
+    resampled: Resampled
+    planned: npt.NDArray[np.bool_]
+    """(groups, columns): whether every cell of the contrast was run on the group."""
+    missing: npt.NDArray[np.int64]
+    """(groups, columns): items run in every cell but not scored in one of them."""
+
+
+def estimate(
+    scores: Scores, weights: Floats, cells_of: npt.NDArray[np.bool_], *, draws: int, seed: int
+) -> Estimates:
+    """Estimates of the columns `scores.values @ weights`; weights and cells_of (cells, columns).
+
+    `cells_of` marks the cells whose score an item must have; a weight may be 0 there.
+    """
+    needed = cells_of.astype(np.float64)
+    unplanned = (~scores.planned).astype(np.float64) @ needed > 0
+    bad = np.isnan(scores.values).astype(np.float64) @ needed > 0
+    columns = np.where(bad, np.nan, np.nan_to_num(scores.values) @ weights)
+    groups = scores.groups()
+    leaves = [k for k, group in enumerate(groups) if not group.members]
+    result = resample(
+        columns,
+        scores.items["cluster"].to_numpy(dtype=str),
+        {str(k): groups[k].rows for k in leaves},
+        scores.items["stratum"].to_numpy(dtype=str),
+        draws=draws,
+        seed=seed,
+    )
+    planned = np.zeros((len(groups), columns.shape[1]), dtype=bool)
+    missing = np.zeros(planned.shape, dtype=np.int64)
+    for k, group in enumerate(groups):
+        planned[k] = (~unplanned[group.rows]).any(axis=0)
+        missing[k] = (bad[group.rows] & ~unplanned[group.rows]).sum(axis=0)
+    position = {k: at for at, k in enumerate(leaves)}
+    for k, group in enumerate(groups):
+        if group.members:
+            members = np.zeros((len(position), columns.shape[1]), dtype=bool)
+            for member in group.members:
+                members[position[member]] = planned[member]
+            result = result.with_means_of_groups(members)
+            position[k] = len(position)
+    order = [position[k] for k in range(len(groups))]
+    return Estimates(tuple(groups), result.take(order), planned, missing)
+
+
+def contrast_table(
+    scores: Scores, contrasts: Sequence[Contrast], *, draws: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """One row per contrast and group in which all its cells were run.
+
+    Columns: the labels of the contrasts, then COLUMNS. p tests the contrast against 0 (t with the
+    cluster-robust error); p_holm corrects it over tasks, or over the categories of a task.
+    """
+    labels = list(dict.fromkeys(name for contrast in contrasts for name in contrast.labels))
+    if not contrasts or not len(scores.items):
+        return pd.DataFrame(columns=[*labels, *COLUMNS])
+    weights, cells_of, ratio_of = _matrices(scores, contrasts)
+    result = estimate(scores, weights, cells_of, draws=draws, seed=seed)
+    ends = _Ends.of(result, weights)
+    rows = []
+    for column, contrast in enumerate(contrasts):
+        for g, group in enumerate(result.groups):
+            if result.planned[g, column]:
+                numbers = ends.row(g, column, ratio_of.get(column))
+                named = {name: contrast.labels.get(name) for name in labels}
+                rows.append(named | {"quantity": contrast.quantity} | _names(group) | numbers)
+    table = pd.DataFrame(rows, columns=[*labels, *COLUMNS])
+    table["p_holm"] = _holm(table, [*labels, "quantity"])
+    for name in ("task", "group", "reason", *labels):
+        if table[name].dtype == object or name in ("group", "reason"):
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+    return table
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Estimates with their interval ends."""
+
+    result: Estimates
+    low: Floats
+    high: Floats
+    se: Floats
+    p: Floats
+    least: Floats
+    most: Floats
+
+    @classmethod
+    def of(cls, result: Estimates, weights: Floats) -> _Ends:
+        low, high = result.resampled.interval()
+        least = np.minimum(weights, 0).sum(axis=0)
+        most = np.maximum(weights, 0).sum(axis=0)
+        se, p = result.resampled.standard_error(), result.resampled.p_value()
+        return cls(result, low, high, se, p, least, most)
+
+    def row(self, g: int, column: int, divisor: int | None) -> dict[str, object]:
+        """One contrast in one group; `divisor` is the column of a ratio's divisor."""
+        data = self.result.resampled
+        numbers: dict[str, object] = {
+            "estimate": data.estimate[g, column],
+            "low": self.low[g, column],
+            "high": self.high[g, column],
+            "se": self.se[g, column],
+            "n": int(data.n[g, column]),
+            "clusters": int(data.clusters[g, column]),
+            "missing": int(self.result.missing[g, column]),
+            "p": self.p[g, column],
+            "p_holm": np.nan,
+            "reason": self._reason(g, column),
+        }
+        if divisor is not None:
+            return numbers | self._ratio(g, column, divisor)
+        if self._flat(g, column):
+            low, high = self._exact(g, column)
+            numbers |= {"low": low, "high": high, "reason": EXACT}
+        return numbers
+
+    def _flat(self, g: int, column: int) -> bool:
+        return bool(self.result.resampled.clusters[g, column] >= 2 and self.se[g, column] < 1e-12)
+
+    def _exact(self, g: int, column: int) -> tuple[float, float]:
+        members = [m for m in self.result.groups[g].members if self.result.planned[m, column]]
+        if members:  # conservative: every member at its end at once
+            ends = np.array([self._exact(m, column) for m in members])
+            return float(ends[:, 0].mean()), float(ends[:, 1].mean())
+        data = self.result.resampled
+        bounds = float(self.least[column]), float(self.most[column])
+        return degenerate_interval(
+            float(data.estimate[g, column]), int(data.clusters[g, column]), *bounds
+        )
+
+    def _reason(self, g: int, column: int) -> str | None:
+        data, missing = self.result.resampled, int(self.result.missing[g, column])
+        if not data.n[g, column]:
+            return f"no item has a score in every cell compared ({missing} missing)"
+        if np.isnan(data.estimate[g, column]):
+            return "a task or category of this mean has no item with a score in every cell"
+        if data.clusters[g, column] < 2:
+            return "one image: an interval needs at least two"
+        return None
+
+    def _ratio(self, g: int, column: int, divisor: int) -> dict[str, object]:
+        data = self.result.resampled
+        below = data.estimate[g, divisor]
+        unknown: dict[str, object] = dict.fromkeys(("estimate", "low", "high", "se", "p"), np.nan)
+        if not below > 0:
+            return unknown | {"reason": self._reason(g, column) or "the divisor is 0"}
+        value = float(data.estimate[g, column] / below)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = data.replicates[:, g, column] / data.replicates[:, g, divisor]
+        ratios[~np.isfinite(ratios)] = np.nan
+        if data.clusters[g, column] < 2:
+            return unknown | {"estimate": value}
+        if self._flat(g, column) and self._flat(g, divisor):
+            reason = "every image gives the same value: resampling sees no spread"
+            return unknown | {"estimate": value, "reason": reason}
+        if np.isnan(ratios).mean() > 0.025:
+            reason = "the divisor is 0 in more than 2.5 % of the draws"
+            return unknown | {"estimate": value, "reason": reason}
+        low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in (0.025, 0.975))
+        spread = float(np.nanstd(ratios, ddof=1))
+        return unknown | {"estimate": value, "low": low, "high": high, "se": spread}
+
+
+def _matrices(
+    scores: Scores, contrasts: Sequence[Contrast]
+) -> tuple[Floats, npt.NDArray[np.bool_], dict[int, int]]:
+    """Weights and needed cells (cells, columns), and the divisor's column of each ratio."""
+    index = {cell: k for k, cell in enumerate(scores.cells["cell"])}
+    columns = [contrast.weights for contrast in contrasts]
+    needed = [{*contrast.weights, *(contrast.over or ())} for contrast in contrasts]
+    ratio_of: dict[int, int] = {}
+    for column, contrast in enumerate(contrasts):
+        if contrast.over is not None:
+            ratio_of[column] = len(columns)
+            columns.append(contrast.over)
+            needed.append(needed[column])
+    weights = np.zeros((len(index), len(columns)))
+    cells_of = np.zeros(weights.shape, dtype=bool)
+    for column, parts in enumerate(columns):
+        for cell, weight in parts.items():
+            weights[index[cell], column] += weight
+        cells_of[[index[cell] for cell in needed[column]], column] = True
+    return weights, cells_of, ratio_of
+
+
+def _names(group: Group) -> dict[str, object]:
+    return {
+        "task": group.task,
+        "group": group.group,
+        "domain": group.domain,
+        "average": group.average,
+    }
+
+
+def _holm(table: pd.DataFrame, by: list[str]) -> Floats:
+    """Holm over the tasks of a contrast; over the categories of one task; a macro mean alone."""
+    adjusted = np.full(len(table), np.nan)
+    macro = table["average"] == "tasks"
+    whole = table["group"].isna()
+    family = np.where(macro, "macro:" + table["task"], np.where(whole, "tasks", table["task"]))
+    p = table["p"].to_numpy(dtype=np.float64)
+    keys = [*(table[name] for name in by), pd.Series(family, index=table.index)]
+    for rows in table.groupby(keys, dropna=False, sort=False).indices.values():
+        adjusted[rows] = holm(p[rows])
+    return adjusted

@@ -1,0 +1,1 @@
+"""Tests of the analyses, and the simulator they share."""
