@@ -6,7 +6,6 @@ word (its shape) stands before its attributes, which is what the smallest models
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 from tasks.micro.scene import CELLS, Scene, Thing
@@ -71,22 +70,10 @@ def setting(scene: Scene) -> str:
     return f"The picture is {scene.quality} with {scene.background}."
 
 
-def describe(
-    scenes: Sequence[Scene],
-    *,
-    rng: random.Random | None = None,
-    keep: Sequence[Sequence[Thing]] | None = None,
-) -> str:
-    """The gold description of one or several pictures.
-
-    Things come in reading order, or shuffled where `rng` is given; `keep` lists, picture by
-    picture, the things to mention (all by default).
-    """
+def describe(scenes: Sequence[Scene]) -> str:
+    """The gold description of one or several pictures, things in the scene's order."""
     parts = []
     for number, scene in enumerate(scenes):
-        things = list(keep[number] if keep is not None else scene.things)
-        if rng is not None:
-            rng.shuffle(things)
         head = f"Picture {number + 1}: " if len(scenes) > 1 else ""
-        parts.append(head + " ".join([setting(scene), *map(sentence, things)]))
+        parts.append(head + " ".join([setting(scene), *map(sentence, scene.things)]))
     return " ".join(parts)

@@ -60,7 +60,7 @@ class Scene:
     """A picture's content."""
 
     things: tuple[Thing, ...]
-    """In reading order."""
+    """In reading order, or in the order in which a text is to name them."""
     background: str
     tint: str
     quality: str
@@ -71,7 +71,8 @@ class Scene:
 
     def signature(self) -> str:
         """What can be said about the scene: things with all attributes, background, quality."""
-        things = ";".join(f"{t.shape},{t.color},{t.size},{t.digit},{t.cell}" for t in self.things)
+        ordered = sorted(self.things, key=lambda t: t.cell)
+        things = ";".join(f"{t.shape},{t.color},{t.size},{t.digit},{t.cell}" for t in ordered)
         return f"{things}|{self.background}|{self.quality}"
 
     @property

@@ -1,0 +1,121 @@
+"""A training recipe: YAML -> frozen Recipe. Unknown keys are errors.
+
+In: the name of a built-in recipe or a path. Out: sizes, the encoder and the ordered stages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from suite.errors import SuiteError
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SizeSpec(_Strict):
+    """Width, depth and heads of one size's language model."""
+
+    width: int
+    layers: int
+    heads: int
+    head_dim: int
+
+
+class EncoderSpec(_Strict):
+    """The vision tower that all sizes share; `side` and `patch` in pixels."""
+
+    side: int
+    patch: int
+    width: int
+    layers: int
+
+
+class Retry(_Strict):
+    """Another attempt at a stage whose gate was not reached."""
+
+    seed: int
+    scale: float
+    """Multiplies the learning rate."""
+
+
+class Stage(_Strict):
+    """One stage of training."""
+
+    name: str
+    kind: Literal["encoder", "recall", "text", "vision"]
+    steps: int
+    """Optimizer steps; the cap where the stage has a gate."""
+    batch: int
+    """Rows a step."""
+    rate: float | dict[str, float]
+    """Peak learning rate, or one per size."""
+    evaluate: int
+    """Steps between evaluations and checkpoints."""
+    shared: bool = False
+    """True for a stage that runs once for all sizes."""
+    init: str | None = None
+    """Stage whose language model this one starts from."""
+    gate: float | None = None
+    retries: tuple[Retry, ...] = ()
+    connector: float = 1.0
+    """Multiplies the rate of a vision stage's connector."""
+    thinking: float = 0.55
+    """Share of questions of a text stage that are answered with thinking."""
+    describing: float = 0.35
+    """Share of rows of a vision stage that describe."""
+    decay: float = 0.3
+    """Share of the steps at the end over which the rate falls linearly to 0."""
+    weight_decay: float = 0.01
+    export: Literal["text", "vlm"] | None = None
+    """Role under which the result is shipped."""
+
+    def peak(self, size: str) -> float:
+        """Peak learning rate of a size."""
+        return self.rate[size] if isinstance(self.rate, dict) else self.rate
+
+
+class Recipe(_Strict):
+    """A family's training from nothing."""
+
+    recipe: str
+    seed: int
+    encoder: EncoderSpec
+    sizes: dict[str, SizeSpec]
+    stages: tuple[Stage, ...]
+
+    @model_validator(mode="after")
+    def _stages_follow(self) -> Recipe:
+        seen: set[str] = set()
+        for stage in self.stages:
+            if stage.init is not None and stage.init not in seen:
+                raise ValueError(f"stage {stage.name!r} starts from {stage.init!r}, not before it")
+            if isinstance(stage.rate, dict) and set(stage.rate) != set(self.sizes):
+                raise ValueError(f"stage {stage.name!r} needs one rate for each of the sizes")
+            seen.add(stage.name)
+        return self
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name."""
+        return next(s for s in self.stages if s.name == name)
+
+
+def load_recipe(name: str) -> Recipe:
+    """Reads a built-in recipe by name, or a YAML file by path."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
+        raise SuiteError(f"There is no recipe {name!r}; name one of {known}, or a YAML file.")
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or "the file"
+        raise SuiteError(f"{path}: {where}: {first['msg']}. Mend it and run again.") from error

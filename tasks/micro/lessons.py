@@ -1,0 +1,260 @@
+"""What the micro family is taught: endless rows of conversations about scenes of the world.
+
+In: a stage's name, a seed and a row's index. Out: a `Lesson`, the same one every time, so that a
+resumed run sees what an undisturbed one sees. Every scene is drawn from `domain` (TRAIN for
+training; HELD_OUT to measure), so no reserved scene, sheet or question with options is ever taught.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tasks.micro import questions as q
+from tasks.micro.language import FACTS, describe, fact
+from tasks.micro.scene import COLORS, SHAPES, TRAIN, Domain, Scene, is_reserved, sample_scene
+
+WEIGHTS = {
+    "digit": 1.0, "color": 1.0, "size": 1.0, "place": 0.8, "shape_at": 0.8, "relation": 1.6,
+    "relation_color": 1.0, "same_color": 1.2, "largest": 1.2, "count": 1.6, "how_many": 0.8,
+    "add": 1.2, "knowledge": 1.2, "quality": 0.6, "answerable": 1.2, "background_choice": 0.5,
+    "background": 0.6, "grounding": 1.2,
+}  # fmt: skip
+"""How often a kind of question is taught."""
+DESCRIBE = ("Describe the picture.", "Describe the pictures.")
+OBSERVE = "What to look at?"
+NOTE = "Note {contents}."
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One exchange of a conversation."""
+
+    user: str
+    answer: str
+    kind: str
+    thinking: str | None = None
+    """Steps before the answer, or None for a direct answer."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A row of training data."""
+
+    turns: tuple[Turn, ...]
+    scenes: tuple[Scene, ...] = ()
+    """Pictures before the first turn (vision rows only)."""
+
+
+def options_text(options: Sequence[str]) -> str:
+    """`red A, blue B, green C, pink D.`: the letter right after its word."""
+    if not options:
+        return ""
+    return ", ".join(f"{o} {'ABCDEFGH'[i]}" for i, o in enumerate(options)) + "."
+
+
+def prompt(question: q.Question) -> str:
+    """A question with its options, as the reasoning and the answering prompts hold it."""
+    return f"{question.text} {options_text(question.options)}".strip()
+
+
+def ask(
+    rng: random.Random, kind: str, scenes: tuple[Scene, ...], domain: Domain
+) -> q.Question | None:
+    """A question of that kind, or None; knowledge keeps to its side of the split."""
+    makers = {**q.TRAINED, **q.OPEN, "similarity": q.similarity, "difference": q.difference}
+    question = makers[kind](q.Asker(rng, scenes))
+    if question and kind == "knowledge" and is_reserved(prompt(question)) != domain.reserved:
+        return None
+    return question
+
+
+def pick(rng: random.Random, kinds: Sequence[str]) -> str:
+    """A kind by weight."""
+    return rng.choices(kinds, [WEIGHTS[k] for k in kinds])[0]
+
+
+def text_lesson(
+    stage: str, seed: int, index: int, domain: Domain = TRAIN, thinking: float = 0.55
+) -> Lesson:
+    """A row for the text models: descriptions, questions with and without thinking, facts,
+    and contents to observe."""
+    rng = random.Random(f"{stage}/{seed}/{index}")
+    draw = rng.random()
+    if draw < 0.06:
+        return _observe_lesson(rng, domain)
+    if draw < 0.11:
+        return _fact_lesson(rng, domain, thinking)
+    if draw < 0.14:
+        return Lesson(tuple(_guess(rng, domain) for _ in range(5)))
+    if draw < 0.24:
+        kind = "similarity" if draw < 0.19 else "difference"
+        return _several_pictures(rng, kind, domain, thinking)
+    scene = sample_scene(rng, domain)
+    if rng.random() < 0.3:  # descriptions need not keep reading order; reasoning follows the text
+        scene = replace(scene, things=tuple(rng.sample(scene.things, len(scene.things))))
+    text = describe([scene])
+    turns = []
+    for _ in range(rng.randint(4, 6)):
+        turns.append(_turn(rng, scene, domain, rng.random() < thinking))
+    turns[0] = replace(turns[0], user=f"{text} {turns[0].user}")
+    return Lesson(tuple(turns))
+
+
+def recall_pairs(stage: str, seed: int, index: int, vocabulary: int) -> list[tuple[int, int]]:
+    """Random key-value pairs of token indices below `vocabulary`: keys and values all distinct."""
+    rng = random.Random(f"{stage}/{seed}/{index}")
+    n = rng.randint(3, 12)
+    tokens = rng.sample(range(vocabulary), 2 * n)
+    return list(zip(tokens[:n], tokens[n:], strict=True))
+
+
+def vision_lesson(
+    stage: str,
+    seed: int,
+    index: int,
+    domain: Domain = TRAIN,
+    describing: float = 0.35,
+) -> Lesson:
+    """A row for the vision-language models: pictures with direct questions or a description."""
+    rng = random.Random(f"{stage}/{seed}/{index}")
+    draw = rng.random()
+    if draw < 0.04:
+        return Lesson(tuple(_guess(rng, domain) for _ in range(5)))
+    if draw < 0.24:
+        kind = "similarity" if draw < 0.14 else "difference"
+        scenes, question = several(rng, kind, domain)
+        if rng.random() < describing:
+            return Lesson((_describe_turn(rng, scenes, question),), scenes)
+        return Lesson((Turn(prompt(question), question.answer, kind),), scenes)
+    scene = sample_scene(rng, domain)
+    if rng.random() < describing:
+        about = _question(rng, [*q.TRAINED], scene, domain)
+        return Lesson((_describe_turn(rng, (scene,), about),), (scene,))
+    kinds = [*q.TRAINED, *q.OPEN]
+    asked = [_question(rng, kinds, scene, domain) for _ in range(rng.randint(5, 8))]
+    return Lesson(tuple(Turn(prompt(x), x.answer, x.kind) for x in asked), (scene,))
+
+
+def several(
+    rng: random.Random, kind: str, domain: Domain
+) -> tuple[tuple[Scene, ...], q.Question]:
+    """Pictures and the question that compares them: three for similarity, two for difference."""
+    while True:
+        if kind == "similarity":
+            scenes = _similar(rng, domain)
+        else:
+            scenes = _changed(rng, domain)
+        if any(s.reserved != domain.reserved for s in scenes):
+            continue
+        question = ask(rng, kind, scenes, domain)
+        if question is not None:
+            return scenes, question
+
+
+def _similar(rng: random.Random, domain: Domain) -> tuple[Scene, ...]:
+    shapes = rng.sample(SHAPES, 6)
+    near, far = tuple(shapes[:2]), tuple(shapes[2:4])
+    if rng.random() < 0.5:  # a harder pair: the far picture shares one shape
+        far = (shapes[0], shapes[4])
+    order = [near, far]
+    rng.shuffle(order)
+    groups = [tuple(shapes[:2]), *order]
+    drawn = [rng.sample(g, len(g)) for g in groups]
+    quality = "clear"
+    return tuple(sample_scene(rng, domain, quality=quality, shapes=tuple(g)) for g in drawn)
+
+
+def _changed(rng: random.Random, domain: Domain) -> tuple[Scene, ...]:
+    before = sample_scene(rng, domain, count=rng.randint(3, 4), quality="clear")
+    index = rng.randrange(len(before.things))
+    old = before.things[index]
+    colors = [c for c in COLORS if c != old.color]
+    things = list(before.things)
+    things[index] = replace(old, color=rng.choice(colors))
+    return before, replace(before, things=tuple(things), phase=rng.randrange(1 << 16))
+
+
+def _question(
+    rng: random.Random, kinds: Sequence[str], scene: Scene, domain: Domain
+) -> q.Question:
+    while True:
+        question = ask(rng, pick(rng, kinds), (scene,), domain)
+        if question is not None:
+            return question
+
+
+def _turn(rng: random.Random, scene: Scene, domain: Domain, thinking: bool) -> Turn:
+    if rng.random() < 0.03:
+        return _missing(rng, scene, thinking)
+    question = _question(rng, [*q.TRAINED], scene, domain)
+    return Turn(
+        prompt(question), question.answer, question.kind, question.steps if thinking else None
+    )
+
+
+def _missing(rng: random.Random, scene: Scene, thinking: bool) -> Turn:
+    """A question about a thing that the description lacks, without the option to say so."""
+    question = q.color(q.Asker(rng, (scene,)))
+    assert question is not None
+    shown = {t.shape for t in scene.things}
+    absent = rng.choice([s for s in SHAPES if s not in shown])
+    text = prompt(question).replace(question.subjects[0], absent)
+    steps = f"There is no {absent}." if thinking else None
+    return Turn(text, rng.choice(question.options), "missing", steps)
+
+
+def _guess(rng: random.Random, domain: Domain) -> Turn:
+    """A question asked with nothing to look at: facts can be known, the rest guessed."""
+    scene = sample_scene(rng, domain)
+    question = _question(rng, [*q.TRAINED], scene, domain)
+    kind = "knowledge" if question.kind == "knowledge" else "guess"
+    return Turn(prompt(question), question.answer, kind)
+
+
+def _observe_lesson(rng: random.Random, domain: Domain) -> Lesson:
+    turns = []
+    for _ in range(5):
+        scene = sample_scene(rng, domain)
+        draw = rng.random()
+        if draw < 0.2:
+            _, question = several(rng, "similarity" if draw < 0.1 else "difference", domain)
+        else:
+            question = _question(rng, [*q.TRAINED], scene, domain)
+        turns.append(Turn(f"{OBSERVE} {question.text}", f"{question.contents}.", "observe"))
+    return Lesson(tuple(turns))
+
+
+def _fact_lesson(rng: random.Random, domain: Domain, thinking: float) -> Lesson:
+    turns = []
+    for _ in range(6):
+        if rng.random() < 0.3:
+            relation = rng.choice(list(FACTS))
+            subject = rng.choice(list(FACTS[relation]))
+            turns.append(Turn(f"Tell of {subject}.", fact(relation, subject), "fact"))
+            continue
+        question = _question(rng, ["knowledge"], sample_scene(rng, domain), domain)
+        steps = question.steps if rng.random() < thinking else None
+        turns.append(Turn(prompt(question), question.answer, "knowledge", steps))
+    return Lesson(tuple(turns))
+
+
+def _several_pictures(
+    rng: random.Random, kind: str, domain: Domain, thinking: float
+) -> Lesson:
+    scenes, question = several(rng, kind, domain)
+    steps = question.steps if rng.random() < thinking else None
+    text = f"{describe(scenes)} {prompt(question)}"
+    first = Turn(text, question.answer, kind, steps)
+    again = Turn(prompt(question), question.answer, kind, None if steps else question.steps)
+    return Lesson((first, again) if steps is None else (first,))
+
+
+def _describe_turn(
+    rng: random.Random, scenes: tuple[Scene, ...], question: q.Question
+) -> Turn:
+    text = DESCRIBE[len(scenes) > 1]
+    if rng.random() < 0.6:
+        text += " " + NOTE.format(contents=question.contents)
+    return Turn(text, describe(scenes), "describe")
