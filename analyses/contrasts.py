@@ -99,8 +99,9 @@ def contrast_table(
 ) -> pd.DataFrame:
     """One row per contrast and group in which all its cells were run.
 
-    Columns: the labels of the contrasts, then COLUMNS. p tests the contrast against 0 (t with the
-    cluster-robust error); p_holm corrects it over tasks, or over the categories of a task.
+    Columns: the labels of the contrasts, then COLUMNS. p tests a difference against 0 (t with the
+    cluster-robust error; none for accuracies); p_holm corrects it over tasks, or over the
+    categories of a task.
     """
     labels = list(dict.fromkeys(name for contrast in contrasts for name in contrast.labels))
     if not contrasts or not len(scores.items):
@@ -154,7 +155,7 @@ class _Ends:
             "n": int(data.n[g, column]),
             "clusters": int(data.clusters[g, column]),
             "missing": int(self.result.missing[g, column]),
-            "p": self.p[g, column],
+            "p": self.p[g, column] if self.least[column] < 0 else np.nan,
             "p_holm": np.nan,
             "reason": self._reason(g, column),
         }

@@ -55,15 +55,15 @@ class Resampled:
         sqrt(C / (C - 1) * sum over clusters of (sum of residuals / n)^2): Miller 2024 with the
         finite-sample factor; equal to statsmodels' OLS on a constant with `cov_type="cluster"`.
         """
-        squares = np.stack([(part.values**2).sum(axis=0) for part in self.influence])
+        squares = np.stack([(part.scores**2).sum(axis=0) for part in self.influence])
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(squares * self.clusters / (self.clusters - 1))
         return np.asarray(np.where(self.clusters >= 2, error, np.nan), dtype=np.float64)
 
     def acceleration(self) -> Floats:
         """BCa's acceleration, sum l^3 / (6 (sum l^2)^1.5), (groups, columns)."""
-        second = np.stack([(part.values**2).sum(axis=0) for part in self.influence])
-        third = np.stack([(part.values**3).sum(axis=0) for part in self.influence])
+        second = np.stack([(part.scores**2).sum(axis=0) for part in self.influence])
+        third = np.stack([(part.scores**3).sum(axis=0) for part in self.influence])
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(second > 0, third / (6 * second**1.5), 0.0))
 
@@ -135,7 +135,7 @@ class Resampled:
         for part, inside, weight in zip(self.influence, members, share):
             if inside.any():
                 at = np.searchsorted(codes, part.clusters)
-                values[at] += np.where(inside, part.values, 0.0) * weight
+                values[at] += np.where(inside, part.scores, 0.0) * weight
                 touched[at] |= inside
         # Clusters of a mean of tasks: with independent tasks the error needs each task's own
         # C / (C - 1); the total count gives the same to first order and is never below two tasks'.

@@ -30,7 +30,7 @@ class Influence:
 
     clusters: Ints
     """Codes of the clusters with an item in the group, shape (C,)."""
-    values: Floats
+    scores: Floats
     """Sum over the cluster's items of (score - mean) / n, (C, columns); 0 where all missing."""
 
 

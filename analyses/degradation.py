@@ -1,0 +1,52 @@
+"""Degradation: what each task loses when the language model shrinks (experiment 1).
+
+In: the tidy table. Out: per family, method, task and category the accuracy at each size, and from
+the largest size L to the smallest S: `drop` = acc(L) - acc(S), `relative_drop` = drop / acc(L)
+(the paper's 48 % and 38 % are relative; of a macro mean, the ratio of the two means), and `slope`,
+the least-squares slope of accuracy per decade of parameters over all sizes. All paired by item,
+with cluster-bootstrap intervals. Methods in which one module varies: end_to_end, blind, text_only,
+oracle. Shares; the slope is a share per decade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from analyses.contrasts import Contrast, contrast_table
+from analyses.scores import scores_of
+from analyses.sizes import ladder, slope_weights
+
+
+def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Rows per quantity, task and category; see the module. Sizes stand in `size`, `params`."""
+    scores = scores_of(frame)
+    keys = ["family", "method", "thinking"]
+    contrasts = [
+        contrast
+        for names, cells in scores.cells.groupby(keys, sort=False, dropna=False)
+        for contrast in _contrasts(dict(zip(keys, names)), cells)
+    ]
+    return contrast_table(scores, contrasts, draws=draws, seed=seed)
+
+
+def _contrasts(labels: dict[str, object], cells: pd.DataFrame) -> Iterator[Contrast]:
+    varies = [axis for axis in ("perception", "reasoning") if cells[axis].notna().any()]
+    if len(varies) != 1:
+        return
+    rungs = ladder(cells, varies[0])
+    base = labels | {"size": None, "params": None, "small": None, "large": None}
+    for rung in rungs:
+        own = base | {"size": rung.size, "params": rung.params}
+        yield Contrast("accuracy", {rung.cell: 1.0}, labels=own)
+    if len(rungs) < 2:
+        return
+    small, large = rungs[0], rungs[-1]
+    ends = base | {"small": small.size, "large": large.size}
+    change = {large.cell: 1.0, small.cell: -1.0}
+    yield Contrast("drop", change, labels=ends)
+    yield Contrast("relative_drop", change, over={large.cell: 1.0}, labels=ends)
+    weights = slope_weights(rungs)
+    if weights is not None:
+        yield Contrast("slope", weights, labels=ends)
