@@ -1,0 +1,93 @@
+"""What every answer goes through before a rule reads it: remnants of thinking and markup go.
+
+In: raw text. Out: plain text, or the reason why there is no answer in it. Also the normal form in
+which texts are compared.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Text ready for the rules."""
+
+    text: str
+    unread: str | None = None
+    """`empty` or `unfinished_thinking` when there is nothing to read."""
+
+
+_THINK = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
+_THINK_END = re.compile(r"^.*</(?:think|thinking|thought|reasoning)>", re.S | re.I)
+_THINK_OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.I)
+_SPECIAL = re.compile(
+    r"<\|[a-z0-9_ ]{1,40}\|>|</?s>|<(?:end_of_turn|start_of_turn|eos|bos|pad|unk|end_of_utterance)>"
+    r"|\[/?INST\]",
+    re.I,
+)
+_MARKS = re.compile(r"\*+|`+|(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|^#{1,6}\s+|^>\s+|^[ \t]*[-•]\s+", re.M)
+_TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
+_ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
+_CJK = str.maketrans({"。": ".", "、": ",", "’": "'", "‘": "'", "“": '"', "”": '"'})
+_NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:question|q|user|human)\s*\d*\s*:", re.I)
+_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*\{([^{}]*)\}")
+_DOLLAR = re.compile(r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_ANSWER_TAG = re.compile(r"<(?:answer|ans|final_answer)>\s*(.*?)\s*</(?:answer|ans|final_answer)>", re.S | re.I)
+_PLAIN = re.compile(r"[A-Za-z0-9 .,()]{0,40}")
+
+
+def first_turn(text: str) -> str:
+    """What stands before a further question that the model put to itself."""
+    match = _NEXT_TURN.search(text)
+    return text[: match.start()] if match else text
+
+
+
+def clean(text: str) -> Cleaned:
+    """Text without thinking blocks, special tokens, Markdown marks and text commands of LaTeX."""
+    text = text.strip()
+    if _PLAIN.fullmatch(text):  # most answers: nothing to take away
+        return Cleaned(text) if text else Cleaned("", "empty")
+    if "<" in text or "[" in text:
+        text = _THINK.sub(" ", text)
+        text = _THINK_END.sub(" ", text)
+        if _THINK_OPEN.search(text):
+            return Cleaned("", "unfinished_thinking")
+        text = _TAGS.sub("", _SPECIAL.sub(" ", text))
+    text = unicodedata.normalize("NFKC", text)
+    text = _ROLE.sub("", text.translate(_CJK), count=1)
+    if "\\" in text or "$" in text:
+        text = _LATEX_TEXT.sub(r"\1", text)
+        text = _DOLLAR.sub(lambda match: match[1] or match[2] or "", text)
+    text = _MARKS.sub("", text).strip()
+    return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
+
+
+def boxed_contents(text: str) -> list[str]:
+    r"""What stands inside each \boxed{...}."""
+    if "boxed" not in text and "fbox" not in text:
+        return []
+    return [content.strip() for content in _BOXED.findall(text)]
+
+
+def tagged_answer(text: str) -> str | None:
+    """What stands inside the last <answer>...</answer>, or None."""
+    if "</" not in text:
+        return None
+    found = _ANSWER_TAG.findall(text)
+    return str(found[-1]) if found else None
+
+
+_ARTICLE = re.compile(r"^(?:the|an|a)\s+(?=\S)")
+_SPACE = re.compile(r"\s+")
+_EDGE = " \t\n\"'.,;:!?()[]{}<>"
+
+
+def normalised(text: str) -> str:
+    """Lower case, one space between words, no punctuation or article at the edges."""
+    text = _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip(_EDGE)
+    return _ARTICLE.sub("", text)
