@@ -128,7 +128,6 @@ def run(job: Job) -> Outcome:
         adam_beta2=0.98,
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
-        optim="adamw_torch_fused" if cuda else "adamw_torch",
         tf32=True if cuda else None,
         use_cpu=not cuda,
         seed=job.seed,
@@ -185,5 +184,5 @@ def _optimizer(job: Job) -> torch.optim.Optimizer:
             for (connector, matrix), weights in groups.items()
         ],
         betas=(0.9, 0.98),
-        fused=torch.cuda.is_available(),
+        fused=True,
     )

@@ -8,7 +8,7 @@ training; HELD_OUT to measure), so no reserved scene, sheet or question with opt
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.micro import questions as q
@@ -22,9 +22,11 @@ WEIGHTS = {
     "background": 0.6, "grounding": 1.2,
 }  # fmt: skip
 """How often a kind of question is taught."""
-DESCRIBE = ("Describe the picture.", "Describe the pictures.")
+DESCRIBE = "Describe the picture."
 OBSERVE = "What to look at?"
 NOTE = "Note {contents}."
+TEXT_WORDS, VISION_WORDS = 175, 100
+"""A row takes turns until it has this many words: rows of like length waste little padding."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +89,28 @@ def text_lesson(
     if draw < 0.11:
         return _fact_lesson(rng, domain, thinking)
     if draw < 0.14:
-        return Lesson(tuple(_guess(rng, domain) for _ in range(5)))
+        return _fill(lambda: _guess(rng, domain), TEXT_WORDS)
     if draw < 0.24:
         kind = "similarity" if draw < 0.19 else "difference"
         return _several_pictures(rng, kind, domain, thinking)
     scene = sample_scene(rng, domain)
     if rng.random() < 0.3:  # descriptions need not keep reading order; reasoning follows the text
         scene = replace(scene, things=tuple(rng.sample(scene.things, len(scene.things))))
-    text = describe([scene])
-    turns = []
-    for _ in range(rng.randint(4, 6)):
-        turns.append(_turn(rng, scene, domain, rng.random() < thinking))
-    turns[0] = replace(turns[0], user=f"{text} {turns[0].user}")
+    return _fill(
+        lambda: _turn(rng, scene, domain, rng.random() < thinking), TEXT_WORDS, describe([scene])
+    )
+
+
+def _fill(make: Callable[[], Turn], length: int, opening: str = "") -> Lesson:
+    """Turns until the row has `length` words; `opening` stands before the first question."""
+    turns: list[Turn] = []
+    n = len(opening.split())
+    while n < length:
+        turn = make()
+        turns.append(turn)
+        n += 5 + len(f"{turn.user} {turn.thinking or ''} {turn.answer}".split())
+    if opening:
+        turns[0] = replace(turns[0], user=f"{opening} {turns[0].user}")
     return Lesson(tuple(turns))
 
 
@@ -121,20 +133,24 @@ def vision_lesson(
     rng = random.Random(f"{stage}/{seed}/{index}")
     draw = rng.random()
     if draw < 0.04:
-        return Lesson(tuple(_guess(rng, domain) for _ in range(5)))
+        return _fill(lambda: _guess(rng, domain), VISION_WORDS)
     if draw < 0.24:
         kind = "similarity" if draw < 0.14 else "difference"
         scenes, question = several(rng, kind, domain)
         if rng.random() < describing:
             return Lesson((_describe_turn(rng, scenes, question),), scenes)
-        return Lesson((Turn(prompt(question), question.answer, kind),), scenes)
+        return Lesson((_direct(question),), scenes)
     scene = sample_scene(rng, domain)
     if rng.random() < describing:
         about = _question(rng, [*q.TRAINED], scene, domain)
         return Lesson((_describe_turn(rng, (scene,), about),), (scene,))
     kinds = [*q.TRAINED, *q.OPEN]
-    asked = [_question(rng, kinds, scene, domain) for _ in range(rng.randint(5, 8))]
-    return Lesson(tuple(Turn(prompt(x), x.answer, x.kind) for x in asked), (scene,))
+    lesson = _fill(lambda: _direct(_question(rng, kinds, scene, domain)), VISION_WORDS)
+    return Lesson(lesson.turns, (scene,))
+
+
+def _direct(question: q.Question) -> Turn:
+    return Turn(prompt(question), question.answer, question.kind)
 
 
 def several(
@@ -214,30 +230,28 @@ def _guess(rng: random.Random, domain: Domain) -> Turn:
 
 
 def _observe_lesson(rng: random.Random, domain: Domain) -> Lesson:
-    turns = []
-    for _ in range(5):
-        scene = sample_scene(rng, domain)
+    def turn() -> Turn:
         draw = rng.random()
         if draw < 0.2:
             _, question = several(rng, "similarity" if draw < 0.1 else "difference", domain)
         else:
-            question = _question(rng, [*q.TRAINED], scene, domain)
-        turns.append(Turn(f"{OBSERVE} {question.text}", f"{question.contents}.", "observe"))
-    return Lesson(tuple(turns))
+            question = _question(rng, [*q.TRAINED], sample_scene(rng, domain), domain)
+        return Turn(f"{OBSERVE} {question.text}", f"{question.contents}.", "observe")
+
+    return _fill(turn, TEXT_WORDS)
 
 
 def _fact_lesson(rng: random.Random, domain: Domain, thinking: float) -> Lesson:
-    turns = []
-    for _ in range(6):
+    def turn() -> Turn:
         if rng.random() < 0.3:
             relation = rng.choice(list(FACTS))
             subject = rng.choice(list(FACTS[relation]))
-            turns.append(Turn(f"Tell of {subject}.", fact(relation, subject), "fact"))
-            continue
+            return Turn(f"Tell of {subject}.", fact(relation, subject), "fact")
         question = _question(rng, ["knowledge"], sample_scene(rng, domain), domain)
         steps = question.steps if rng.random() < thinking else None
-        turns.append(Turn(prompt(question), question.answer, "knowledge", steps))
-    return Lesson(tuple(turns))
+        return Turn(prompt(question), question.answer, "knowledge", steps)
+
+    return _fill(turn, TEXT_WORDS)
 
 
 def _several_pictures(
@@ -254,7 +268,7 @@ def _several_pictures(
 def _describe_turn(
     rng: random.Random, scenes: tuple[Scene, ...], question: q.Question
 ) -> Turn:
-    text = DESCRIBE[len(scenes) > 1]
+    text = DESCRIBE
     if rng.random() < 0.6:
         text += " " + NOTE.format(contents=question.contents)
     return Turn(text, describe(scenes), "describe")
