@@ -1,0 +1,72 @@
+"""NoWait: tokens that carry self-reflection are never sampled (PAPER.md, experiment 4).
+
+In: any tokenizer. Out: the ids of every vocabulary token that contains one of WORDS as a word of
+its own, and a logits processor that rules them out in the rows that ask for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor
+
+WORDS = (
+    "wait", "alternatively", "hmm", "but", "however", "alternative", "another", "check",
+    "double-check", "oh", "maybe", "verify", "other", "again", "now", "ah", "anyway", "anyhow",
+)  # fmt: skip
+
+_LETTER = r"[^\W\d_]"
+_PATTERN = re.compile(rf"(?<!{_LETTER})(?:{'|'.join(WORDS)})(?!{_LETTER})", re.IGNORECASE)
+_SPACES = str.maketrans({"Ġ": " ", "Ċ": "\n", "▁": " "})
+"""How byte-level and SentencePiece vocabularies write a space and a line break."""
+
+
+def carries(token: str) -> bool:
+    """Whether a vocabulary entry holds one of WORDS with no letter next to it.
+
+    `Wait`, ` wait` and `.wait` do; `waiter`, ` waited` and `rebut` merely contain one.
+    """
+    return (
+        _PATTERN.search(token.translate(_SPACES).removesuffix("</w>").removeprefix("##"))
+        is not None
+    )
+
+
+def nowait_ids(tokenizer: Any) -> tuple[int, ...]:
+    """Sorted ids of the tokens that `carries` names, less the tokenizer's special ones.
+
+    A `##` piece continues a word, so it is no word of its own and stays.
+    """
+    special = set(tokenizer.all_special_ids)
+    return tuple(
+        sorted(
+            number
+            for token, number in tokenizer.get_vocab().items()
+            if number not in special and not token.startswith("##") and carries(token)
+        )
+    )
+
+
+class NoWait(LogitsProcessor):
+    """Sets the scores of `ids` to minus infinity in the rows where `active` is true."""
+
+    def __init__(
+        self, ids: Sequence[int], active: Sequence[bool], device: torch.device | str = "cpu"
+    ) -> None:
+        self.ids = torch.tensor(ids, dtype=torch.long, device=device)
+        self.active = torch.tensor(active, dtype=torch.bool, device=device)
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keeps the rows at these indices, in this order."""
+        self.active = self.active[rows]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """`scores` of shape (rows, vocabulary)."""
+        if len(self.ids) == 0:
+            return scores
+        banned = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
+        banned[self.ids] = True
+        return scores.masked_fill(self.active[:, None] & banned[None, :], float("-inf"))
