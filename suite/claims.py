@@ -82,21 +82,25 @@ class Claims:
                     self._write()
 
     def _others(self) -> list[dict[str, Any]]:
-        """Live claims of other workers. Removes the files of processes that died here."""
-        found = []
-        for name in self._folder.names(INSIDE):
-            if name == f"{self._owner}.json":
-                continue
-            try:
-                record = json.loads(self._folder.read(f"{INSIDE}/{name}"))
-                keys, alive = record["keys"], is_alive(record)
-            except (OSError, ValueError, KeyError, TypeError):
-                continue  # released while we looked, or no claim at all
-            if alive:
-                found.append({**record, "keys": keys})
-            elif record.get("machine") == _identity()["machine"]:
-                self._folder.remove(f"{INSIDE}/{name}")
-        return found
+        return live_claims(self._folder, without=f"{self._owner}.json")
+
+
+def live_claims(folder: Folder, without: str = "") -> list[dict[str, Any]]:
+    """Claims of live processes. Removes the files of those that died on this machine."""
+    found = []
+    for name in folder.names(INSIDE):
+        if name == without:
+            continue
+        try:
+            record = json.loads(folder.read(f"{INSIDE}/{name}"))
+            keys, alive = record["keys"], is_alive(record)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # released while we looked, or no claim at all
+        if alive:
+            found.append({**record, "keys": keys})
+        elif record.get("machine") == _identity()["machine"]:
+            folder.remove(f"{INSIDE}/{name}")
+    return found
 
 
 def is_alive(record: dict[str, Any]) -> bool:

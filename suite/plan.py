@@ -130,19 +130,21 @@ class Plan:
                 }
                 for task in self.tasks
             ],
-            "steps": [
-                {
-                    "stage": count.step.stage,
-                    "template": count.step.template,
-                    "model": count.step.model,
-                    "thinking": count.step.decoding.thinking,
-                    "planned": count.planned,
-                    "distinct": count.distinct,
-                    "most_tokens": count.most_tokens,
-                }
-                for count in self.steps
-            ],
+            "stages": self._stages(),
         }
+
+    def _stages(self) -> list[dict[str, Any]]:
+        """Requests by template, model and thinking, over the steps that differ in upstream only."""
+        rows: dict[tuple[str, str, str, str, bool], dict[str, Any]] = {}
+        for count in self.steps:
+            step = count.step
+            thinking = step.decoding.thinking
+            name = (step.stage, step.template, step.role, step.model, thinking)
+            about = dict(zip(("stage", "template", "role", "model", "thinking"), name))
+            row = rows.setdefault(name, {**about, "planned": 0, "distinct": 0, "most_tokens": 0})
+            for key in ("planned", "distinct", "most_tokens"):
+                row[key] += getattr(count, key)
+        return list(rows.values())
 
 
 def plan(

@@ -51,6 +51,8 @@ class Stored:
     """Id of the run that generated it."""
     part: str
     """Name of its part."""
+    stage: str = ""
+    """Stage that asked first."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,17 @@ class Shelf:
         folder.sweep(self._inside)
         self.refresh()
 
+    def __len__(self) -> int:
+        """Number of keys."""
+        return len(self._rows)
+
     def get(self, key: str) -> Stored | None:
         """What is stored under a key; a failure only where nobody has succeeded."""
         return self._rows.get(key)
+
+    def rows(self) -> Iterable[Stored]:
+        """Everything on the shelf, one entry per key."""
+        return self._rows.values()
 
     def settled(self, key: str) -> bool:
         """Whether nothing is left to do: an answer, or a failure of this very run."""
@@ -121,7 +131,7 @@ class Shelf:
         self._unreadable.discard(name)
         self._read.add(name)
         for row in rows:
-            self._put(row.key, Stored(row.generation, self._run, name))
+            self._put(row.key, Stored(row.generation, self._run, name, about.get("stage", "")))
 
     def _part(self, keys: Iterable[str]) -> str:
         """Name of a batch: of its keys and what was tried before, so that one batch has one name
@@ -140,10 +150,11 @@ class Shelf:
             return " ".join(str(error).split()) or type(error).__name__
 
     def _add(self, name: str, table: pa.Table) -> None:
-        run = (table.schema.metadata or {}).get(b"run", b"").decode()
+        about = table.schema.metadata or {}
+        run, stage = (about.get(name, b"").decode() for name in (b"run", b"stage"))
         columns = [table.column(column).to_pylist() for column in ("key", *_GENERATION)]
         for key, *values in zip(*columns):
-            self._put(key, Stored(Generation(*values), run, name))
+            self._put(key, Stored(Generation(*values), run, name, stage))
         self._read.add(name)
         self._unreadable.discard(name)
 

@@ -50,8 +50,11 @@ class Place:
 
 
 def groups_of(plan: Plan) -> tuple[Group, ...]:
-    """The plan's groups in an order in which upstream comes first and a loaded model is used again
-    before the next one is loaded."""
+    """The plan's groups in the order in which they run.
+
+    Upstream comes first, a loaded model is used again before the next one is loaded, and of several
+    ready groups the one with most stages behind it goes first: it makes the others ready.
+    """
     members: dict[tuple[str, Role, ModelSpec, Decoding], list[Step]] = {}
     for count in plan.steps:
         step = count.step
@@ -60,6 +63,10 @@ def groups_of(plan: Plan) -> tuple[Group, ...]:
         Group(stage, role, spec, steps[0].model, decoding, tuple(steps))
         for (stage, role, spec, decoding), steps in members.items()
     ]
+    behind: dict[Step, int] = {}
+    for count in reversed(plan.steps):
+        for distance, step in enumerate(reversed(count.step.chain)):
+            behind[step] = max(behind.get(step, 0), distance)
     done: set[Step] = set()
     order: list[Group] = []
     while waiting:
@@ -68,7 +75,7 @@ def groups_of(plan: Plan) -> tuple[Group, ...]:
         ]
         # An upstream step is in another group (another stage), so some group is always ready.
         same = [g for g in ready if order and (g.role, g.spec) == (order[-1].role, order[-1].spec)]
-        chosen = (same or ready)[0]
+        chosen = max(same or ready, key=lambda g: max(behind[s] for s in g.steps))
         order.append(chosen)
         done.update(chosen.steps)
         waiting.remove(chosen)
@@ -91,7 +98,7 @@ class Walk:
         self.store = store
         self.groups = groups_of(plan)
         self._prompts = prompts
-        self._fingerprints = fingerprints
+        self.fingerprints: dict[Model, dict[str, Any]] = dict(fingerprints)
         self._places: dict[tuple[Step, str], list[Place]] = {}
         self._tasks: dict[Step, list[str]] = {}
         for task in plan.tasks:
@@ -100,11 +107,15 @@ class Walk:
 
     def shelf(self, group: Group | Step) -> Shelf:
         """Where the answers of a group or step are stored."""
-        return self.store.shelf(self._fingerprints[(group.role, group.spec)])
+        return self.store.shelf(self.fingerprint(group))
+
+    def fingerprint(self, group: Group | Step) -> dict[str, Any]:
+        """The fingerprint of the generator that does a group or step."""
+        return self.fingerprints[(group.role, group.spec)]
 
     def requests(self, group: Group) -> dict[str, Request]:
         """Key -> request of a group whose upstream is stored; notes the place of every answer."""
-        keyer = Keyer(self._fingerprints[(group.role, group.spec)], group.decoding)
+        keyer = Keyer(self.fingerprint(group), group.decoding)
         found: dict[str, Request] = {}
         for step in group.steps:
             for task in self._tasks[step]:
@@ -115,7 +126,7 @@ class Walk:
         """The place of every answer of a step: item by item, sample by sample."""
         return self._places[(step, task)]
 
-    def keys(self) -> set[tuple[Model, str]]:
+    def distinct(self) -> set[tuple[Model, str]]:
         """Every distinct request that the plan came to, by model and key."""
         return {
             ((step.role, step.spec), place.key)
@@ -123,6 +134,10 @@ class Walk:
             for place in places
             if place.key is not None
         }
+
+    def blocked(self) -> int:
+        """Requests that could not be asked, because a stage before them failed."""
+        return sum(place.key is None for places in self._places.values() for place in places)
 
     def generation(self, step: Step, place: Place) -> Generation | None:
         """What is stored at a place; None where nothing is."""

@@ -1,0 +1,336 @@
+"""The verbs of the command line as a Python API: load_study, plan, run, load_results.
+
+In: a study and where its results go. Out: a Result whose `summary` is what `downscale run --json`
+prints. Everything heavy is imported when it is needed; a finished study never needs torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suite import provenance
+from suite.engine.local import Loaded, run_walk
+from suite.engine.progress import Progress, Silent
+from suite.engine.walk import Model, Walk
+from suite.errors import SuiteError
+from suite.items import ItemSet
+from suite.plan import Plan, plan
+from suite.prompts import Prompts, load_prompts
+from suite.requests import Generator
+from suite.store import Store
+from suite.study import Study, load_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Result", "load_results", "load_study", "plan", "run"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    dir: Path
+    summary: dict[str, Any]
+    """study, dir, seconds, requests and cells: the JSON of `downscale run --json`."""
+    failures: dict[str, int]
+    """Reason -> number of rows that failed for it."""
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """The tidy table."""
+        return load_results(self.dir)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Distinct requests of a run by what became of them."""
+
+    generated: int = 0
+    cached: int = 0
+    failed: int = 0
+
+
+def run(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    limit: int | None = None,
+    only: Sequence[str] = (),
+    data: Mapping[str, str] | None = None,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Runs what a study still lacks, then writes records, tables, figures, report and provenance.
+
+    out: run directory, runs/STUDY by default. store: a shared store in place of the study's or of
+    out/store. device: auto, cpu, mps, cuda, cuda:0. workers: processes; None decides by device and
+    model. The other arguments are those of `suite.plan`. A failed request is a row of the records,
+    not an exception; SuiteError is raised for what no request could survive.
+    """
+    progress = progress or Silent()
+    started, clock = provenance.now(), time.monotonic()
+    planned = plan(study, limit=limit, only=only, data=data, weights=weights)
+    folder = Path(out) if out is not None else Path("runs") / planned.study.study
+    items = load_all_items(planned, progress)
+    planned = with_counts(planned, items)
+    prompts = load_prompts(planned.study.prompts or planned.family.prompts)
+    address = store or planned.study.store or folder / "store"
+    shelf = Store(address, run=uuid.uuid4().hex, say=progress.say)
+    walk = Walk(planned, items, prompts, fingerprints(planned), shelf)
+    _make(folder)
+    before = provenance.read(folder)
+    facts: dict[str, Any] = {
+        **provenance.describe(walk, {"name": prompts.name, "digest": prompts.digest}),
+        "started": started,
+        "ended": None,
+    }
+    progress.say(
+        f"{planned.study.study}: {len(planned.cells)} cells, {planned.planned:,} requests planned, "
+        f"{planned.distinct:,} distinct"
+    )
+    facts |= {key: before[key] for key in ("records", "drawn", "runs") if key in before}
+    provenance.write(folder, facts)
+    _generate(walk, prompts, device, workers, progress)
+    counts = _count(walk)
+    changed = _write_records(walk, folder, before, progress)
+    drawn = _draw(folder, changed, before, progress)
+    summary = {
+        "study": planned.study.study,
+        "dir": str(folder),
+        "seconds": round(time.monotonic() - clock, 3),
+        "requests": _requests(walk, counts),
+        "cells": _cells(folder, drawn, planned),
+    }
+    ended = {"started": started, "ended": provenance.now(), "requests": summary["requests"]}
+    history = [*before.get("runs", []), {**ended, "device": device, "versions": facts["versions"]}]
+    facts |= {**ended, "seconds": summary["seconds"], "records": changed, "drawn": drawn}
+    # A run that generated nothing changes nothing: the history lists those that did.
+    facts["runs"] = history if counts.generated or counts.failed else before.get("runs", history)
+    provenance.write(folder, facts)
+    return Result(folder, summary, _failures(folder, summary))
+
+
+def load_results(folder: str | Path) -> pd.DataFrame:
+    """The records of a run directory (or a records file): the tidy table of analyses.columns."""
+    path = Path(folder)
+    path = path / "records.parquet" if path.is_dir() else path
+    if not path.is_file():
+        raise SuiteError(
+            f"There are no records at {path}; `downscale run STUDY --out {folder}` writes them."
+        )
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise SuiteError(
+            f"The records {path} cannot be read ({error}); run the study again."
+        ) from error
+
+
+def load_all_items(planned: Plan, progress: Progress) -> dict[str, ItemSet]:
+    """The items of every planned task; SuiteError when one has none or lacks what a cell reads."""
+    from suite.items import load_items
+
+    found = {}
+    for task in planned.tasks:
+        if task.n is None:
+            progress.say(f"Reading the data of {task.task}")
+        items = load_items(task.task, data=task.data, limit=task.limit)
+        if not items.items:
+            raise SuiteError(f"Task {task.task!r} has no items; check its data.")
+        gold = [cell for cell in task.cells if cell.step.chain[0].gold]
+        if gold and all(item.gold_description is None for item in items.items):
+            raise SuiteError(
+                f"Task {task.task!r} has no gold descriptions for {gold[0].id}; give the task "
+                "`methods` without oracle in the study."
+            )
+        found[task.task] = items
+    return found
+
+
+def with_counts(planned: Plan, items: Mapping[str, ItemSet]) -> Plan:
+    """The plan with the number of items that there really are."""
+    tasks = tuple(replace(task, n=len(items[task.task].items)) for task in planned.tasks)
+    return replace(planned, tasks=tasks)
+
+
+def fingerprints(planned: Plan) -> dict[Model, dict[str, Any]]:
+    """The fingerprint of every model of a plan, found without loading any of them. SuiteError for a
+    checkpoint that is not there."""
+    from suite.generators import fingerprint
+
+    found: dict[Model, dict[str, Any]] = {}
+    for count in planned.steps:
+        model: Model = (count.step.role, count.step.spec)
+        if model not in found:
+            identity = fingerprint(count.step.spec, count.step.role, count.step.spec.dtype)
+            # Recorded texts belong to items: two items with one question have two texts.
+            recorded = count.step.spec.generator == "recorded"
+            found[model] = {**identity, "per_item": True} if recorded else identity
+    return found
+
+
+def walk_of(planned: Plan, store: Store, items: Mapping[str, ItemSet]) -> Walk:
+    """A walk through a plan over a store."""
+    prompts = load_prompts(planned.study.prompts or planned.family.prompts)
+    return Walk(planned, items, prompts, fingerprints(planned), store)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(
+            f"The run directory {folder} cannot be made ({error.strerror}); choose another --out."
+        ) from error
+
+
+def _generate(
+    walk: Walk, prompts: Prompts, device: str, workers: int | None, progress: Progress
+) -> None:
+    """Generates what is missing; devices are looked for when the first model loads."""
+    from suite.engine.worker import Job, build
+    from suite.engine.workers import Helpers, Layout, layout
+
+    helpers = Helpers()
+    chosen: list[Layout] = []
+
+    def build_here(model: Model) -> Generator:
+        if model[1].generator == "recorded":
+            return build(model, "cpu", None)
+        if not chosen:
+            found = layout(device, walk, workers)
+            chosen.append(found)
+            store, plan_ = walk.store, walk.plan
+            address = store.address
+            job = Job(
+                plan_,
+                dict(walk.items),
+                prompts,
+                walk.fingerprints,
+                address,
+                store.run,
+                "",
+                found.threads,
+            )
+            helpers.start(job, found.devices[1:])
+            if len(found.devices) > 1:
+                progress.say(f"Working with {len(found.devices)} processes on {found.devices[0]}")
+        return build(model, chosen[0].devices[0], chosen[0].threads)
+
+    claims = walk.store.claims()
+    loaded = Loaded(build_here)
+    patience = 0.0
+    try:
+        run_walk(walk, loaded, claims, progress)
+        patience = 30.0
+    finally:
+        claims.close()
+        loaded.drop()
+        helpers.stop(progress.say, patience=patience)
+
+
+def _count(walk: Walk) -> _Counts:
+    found: Counter[str] = Counter()
+    for model, key in walk.distinct():
+        stored = walk.store.shelf(walk.fingerprints[model]).get(key)
+        if stored is None or stored.generation.error is not None:
+            found["failed"] += 1
+        else:
+            found["generated" if stored.run == walk.store.run else "cached"] += 1
+    return _Counts(**found)
+
+
+def _requests(walk: Walk, counts: _Counts) -> dict[str, int]:
+    planned = walk.plan
+    distinct = counts.generated + counts.cached + counts.failed
+    return {
+        "planned": planned.planned,
+        "distinct": distinct,
+        "generated": counts.generated,
+        "cached": counts.cached,
+        "failed": counts.failed,
+        "coincided": planned.distinct - distinct - walk.blocked(),
+    }
+
+
+def _write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Progress) -> str:
+    """Writes records.parquet when it would differ from what is there; returns its digest."""
+    digest = provenance.records_digest(walk)
+    path = folder / "records.parquet"
+    if before.get("records") == digest and path.is_file():
+        return digest
+    from suite.records import frame_of
+
+    progress.say("Scoring the answers")
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    frame_of(walk).to_parquet(temporary, index=False)
+    temporary.replace(path)
+    return digest
+
+
+def _draw(folder: Path, records: str, before: dict[str, Any], progress: Progress) -> str:
+    """Writes tables, figures and report unless those that are there are of these records."""
+    digest = provenance.drawing_digest(records)
+    outputs = (folder / "report.html", folder / "tables", folder / "figures")
+    if before.get("drawn") == digest and all(path.exists() for path in outputs):
+        return digest
+    from suite import report
+
+    for title, draw in (
+        ("Analysing", report.write_tables),
+        ("Drawing figures", report.write_figures),
+        ("Writing the report", report.write_report),
+    ):
+        progress.say(title)
+        draw(folder)
+    return digest
+
+
+def _cells(folder: Path, drawn: str, planned: Plan) -> list[dict[str, Any]]:
+    """One entry per cell, task and group, computed once per drawing and kept in cells.json."""
+    path = folder / "cells.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known["drawn"] == drawn:
+            rows: list[dict[str, Any]] = known["cells"]
+            return rows
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none yet
+    from analyses.cells import cells
+    from suite.cli.output import plain
+
+    names = {task.task for task in planned.tasks}
+    columns = (
+        "cell method perception reasoning thinking task group n accuracy low high unparsed failed"
+    )
+    table = cells(load_results(folder))
+    rows = [
+        {name: plain(row[name]) for name in columns.split()}
+        for row in table.to_dict("records")
+        if row["task"] in names
+    ]
+    path.write_text(json.dumps({"drawn": drawn, "cells": rows}), encoding="utf-8")
+    return rows
+
+
+def _failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:
+    """Reason -> rows, most frequent first; the records are read only when something failed."""
+    if not summary["requests"]["failed"]:
+        return {}
+    frame = load_results(folder)
+    counted = frame.loc[frame["failed"], "reason"].value_counts()
+    return {str(reason): int(count) for reason, count in counted.items()}

@@ -1,0 +1,120 @@
+"""Run a study: what is missing is generated, then analysed, drawn and reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from suite.cli.output import json_option, print_json, print_table, talk
+from suite.errors import SuiteError
+
+INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
+
+
+def study_options(function: Any) -> Any:
+    """The options that `run` and `plan` share."""
+    for option in (
+        click.option("--weights", type=click.Path(), help="Checkpoints in place of the family's."),
+        click.option(
+            "--data", multiple=True, metavar="TASK=PATH", help="Local copy of a task's data."
+        ),
+        click.option(
+            "--only", multiple=True, metavar="CELL", help="Keep cells with this id or glob."
+        ),
+        click.option("--limit", type=int, help="Items of each task, or of each of its categories."),
+    ):
+        function = option(function)
+    return function
+
+
+def data_paths(data: tuple[str, ...]) -> dict[str, str]:
+    """TASK=PATH words as a mapping."""
+    found = {}
+    for word in data:
+        task, equals, path = word.partition("=")
+        if not equals or not task or not path:
+            raise SuiteError(f"--data {word}: write it as TASK=PATH, e.g. mmstar=mmstar.parquet.")
+        found[task] = path
+    return found
+
+
+@click.command()
+@click.argument("study")
+@click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default.")
+@click.option("--store", help="Shared store: a folder or an fsspec address.")
+@study_options
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, mps, cuda or cuda:0.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes; decided by device if absent."
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    study: str,
+    out: str | None,
+    store: str | None,
+    limit: int | None,
+    only: tuple[str, ...],
+    data: tuple[str, ...],
+    weights: str | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Run STUDY, a built-in name or a YAML file.
+
+    Only what the store lacks is generated, so a run that was stopped goes on where it was. Writes
+    records.parquet, tables, figures, report.html and provenance.json. Exit code 1 when some request
+    failed: the same command tries only those again.
+    """
+    from suite.api import run
+    from suite.engine.progress import progress_for_terminal
+
+    try:
+        result = run(
+            study,
+            out=out,
+            store=store,
+            limit=limit,
+            only=only,
+            data=data_paths(data),
+            weights=weights,
+            device=device,
+            workers=workers,
+            progress=progress_for_terminal(),
+        )
+    except KeyboardInterrupt:
+        talk(INTERRUPTED)
+        ctx.exit(130)
+    if as_json:
+        print_json(result.summary)
+    else:
+        _print_summary(result.summary)
+    _talk_about(result.summary, result.dir)
+    for reason, count in list(result.failures.items())[:5]:
+        talk(f"  {count:,} rows: {reason}")
+    if result.summary["requests"]["failed"] or result.failures:
+        ctx.exit(1)
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    names = ["cell", "task", "n", "accuracy", "low", "high", "unparsed"]
+    whole = [entry for entry in summary["cells"] if entry["group"] is None]
+    print_table(names, [[entry[name] for name in names] for entry in whole])
+
+
+def _talk_about(summary: dict[str, Any], folder: Path) -> None:
+    requests = summary["requests"]
+    talk(
+        f"{requests['planned']:,} requests planned, {requests['distinct']:,} distinct: "
+        f"{requests['generated']:,} generated, {requests['cached']:,} from the store, "
+        f"{requests['failed']:,} failed; {requests['coincided']:,} more coincided."
+    )
+    from suite.engine.progress import duration
+
+    talk(f"{summary['study']} took {duration(summary['seconds'])}: see {folder / 'report.html'}")
+    if requests["failed"]:
+        talk("Some requests failed; the same command tries only those again:")

@@ -1,0 +1,141 @@
+"""The local engine: generates what a plan still lacks, on this machine, into the store.
+
+In: a Walk and a way to build generators. Out: a store in which every request of the plan is
+answered or has failed in this run. Group by group: render, deduplicate, partition, claim a
+batch, generate it, commit it whole. Several processes may do so over one store; each takes what no
+other has claimed.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from suite.claims import Claims
+from suite.engine.batches import generate
+from suite.engine.progress import Progress
+from suite.engine.walk import Group, Model, Walk, partition
+from suite.requests import Generator, ImageLoader, Request
+from suite.store import Row, Shelf
+
+WAIT_SECONDS = (0.02, 0.5)
+"""First and longest pause before looking again at batches that another process has claimed."""
+DEFAULT_BATCH = 16
+
+Build = Callable[[Model], Generator]
+
+
+class Loaded:
+    """Builds generators and keeps the last one: one model in memory at a time."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._model: Model | None = None
+        self._generator: Generator | None = None
+
+    def get(self, model: Model) -> Generator:
+        """The generator of a model, loaded when another one was in use."""
+        if self._generator is None or self._model != model:
+            self.drop()
+            self._generator, self._model = self._build(model), model
+        return self._generator
+
+    def drop(self) -> None:
+        """Frees the model in memory."""
+        if self._generator is not None:
+            close = getattr(self._generator, "close", None)
+            self._generator = None
+            if close is not None:
+                close()
+            gc.collect()
+
+
+def missing(walk: Walk, group: Group) -> bool:
+    """Whether a group whose upstream is stored still lacks an answer."""
+    shelf = walk.shelf(group)
+    return any(not shelf.settled(key) for key in walk.requests(group))
+
+
+def run_walk(walk: Walk, loaded: Loaded, claims: Claims, progress: Progress) -> None:
+    """Runs every group of the walk until nothing is missing."""
+    images = image_loader(walk)
+    for group in walk.groups:
+        _run_group(walk, group, loaded, claims, images, progress)
+
+
+def image_loader(walk: Walk) -> ImageLoader:
+    """Finds the bytes of an image among the walk's items."""
+    found = {
+        name: data for items in walk.items.values() for name, data in items.image_bytes.items()
+    }
+    return found.__getitem__
+
+
+def _run_group(
+    walk: Walk,
+    group: Group,
+    loaded: Loaded,
+    claims: Claims,
+    images: ImageLoader,
+    progress: Progress,
+) -> None:
+    requests = walk.requests(group)
+    shelf = walk.shelf(group)
+    settled = sum(shelf.settled(key) for key in requests)
+    if settled == len(requests):
+        return
+    progress.begin(group.title, len(requests), settled)
+    others = len(shelf) - settled  # rows of this generator that other groups asked for
+    generator = loaded.get((group.role, group.spec))
+    about = {"stage": group.stage, "model": group.model}
+    queue = deque(partition(requests, int(getattr(generator, "batches_of", DEFAULT_BATCH))))
+    waiting: list[list[str]] = []
+    pause = WAIT_SECONDS[0]
+    while queue or waiting:
+        if not queue:
+            # What is left is in the hands of other processes: they commit it, or they die.
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, WAIT_SECONDS[1])
+            shelf.refresh()
+            queue, waiting = deque(waiting), []
+        batch = queue.popleft()
+        keys = [key for key in batch if not shelf.settled(key)]
+        if not keys:
+            continue
+        if not claims.take(keys):
+            waiting.append(batch)
+            continue
+        pause = WAIT_SECONDS[0]
+        # Somebody may have committed these between our last look and our claim.
+        shelf.refresh()
+        _run_batch(
+            generator,
+            requests,
+            [key for key in keys if not shelf.settled(key)],
+            shelf,
+            images,
+            about,
+        )
+        progress.advance(min(len(requests), len(shelf) - others))
+    claims.release()
+    progress.advance(len(requests))
+    progress.end()
+
+
+def _run_batch(
+    generator: Generator,
+    requests: dict[str, Request],
+    keys: list[str],
+    shelf: Shelf,
+    images: ImageLoader,
+    about: dict[str, Any],
+) -> None:
+    if not keys:
+        return
+    answers = generate(generator, [requests[key] for key in keys], images)
+    rows = [Row(key, requests[key], answer) for key, answer in zip(keys, answers)]
+    shelf.commit(rows, **about)

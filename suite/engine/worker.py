@@ -1,0 +1,99 @@
+"""A worker process of a run: works on the same walk over the same store as the process above it.
+
+In: a pickled Job on stdin. Out: parts in the store; errors as one line on stderr and exit code 1.
+Started by suite.engine.workers. It ends when nothing is left to do, or when its parent is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from suite.engine.local import Loaded, run_walk
+from suite.engine.progress import Silent
+from suite.engine.walk import Model, Walk
+from suite.items import ItemSet
+from suite.plan import Plan
+from suite.prompts import Prompts
+from suite.requests import Generator
+from suite.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs."""
+
+    plan: Plan
+    items: dict[str, ItemSet]
+    prompts: Prompts
+    fingerprints: dict[Model, dict[str, Any]]
+    address: str
+    run: str
+    device: str
+    threads: int | None
+    """Threads of one worker; None leaves the library's own choice."""
+
+    @staticmethod
+    def of(walk: Walk, prompts: Prompts, threads: int | None) -> Job:
+        """The job of helping with a walk, on a device still to be named."""
+        address, run = walk.store.address, walk.store.run
+        items = dict(walk.items)
+        return Job(walk.plan, items, prompts, walk.fingerprints, address, run, "", threads)
+
+    def walk(self) -> Walk:
+        """The job's walk over its store."""
+        store = Store(self.address, run=self.run)
+        return Walk(self.plan, self.items, self.prompts, self.fingerprints, store)
+
+
+def build(model: Model, device: str, threads: int | None) -> Generator:
+    """The generator of a model on a device."""
+    from suite.generators import build_generator
+
+    role, spec = model
+    if threads is not None and spec.generator != "recorded":
+        import torch
+
+        torch.set_num_threads(threads)
+    return build_generator(spec, role, device=device, dtype=spec.dtype, batch_size=spec.batch_size)
+
+
+def work(job: Job) -> None:
+    """Runs a job to its end."""
+    walk = job.walk()
+    loaded = Loaded(lambda model: build(model, job.device, job.threads))
+    claims = walk.store.claims()
+    try:
+        run_walk(walk, loaded, claims, Silent())
+    finally:
+        claims.close()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def main() -> int:
+    """Entry point of the process."""
+    parent = os.getppid()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    job: Job = pickle.load(sys.stdin.buffer)
+    try:
+        work(job)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

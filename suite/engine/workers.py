@@ -1,0 +1,128 @@
+"""How many processes a run uses, on which devices, and their start and end.
+
+In: the device a person asked for and what there is to do. Out: worker processes over the same store
+(suite.engine.worker). CUDA devices get one process each; small models on a CPU, which cannot use
+more than one core each, get one per core.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+from suite.engine.walk import Walk
+from suite.engine.worker import Job
+from suite.errors import SuiteError
+
+SMALL_BYTES = 50e6
+"""Checkpoints up to this size run one process per core on a CPU."""
+WORTH_REQUESTS = 2000
+"""Requests from which a further process on a CPU earns its start."""
+MOST_CPU_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which processes run: one per entry of `devices`, the first of them this one."""
+
+    devices: tuple[str, ...]
+    threads: int | None
+
+
+def layout(device: str, walk: Walk, workers: int | None) -> Layout:
+    """The processes for a device (`auto`, `cpu`, `mps`, `cuda`, `cuda:1`, ...)."""
+    found = _devices(device)
+    if found[0] != "cpu":
+        return Layout(found if workers is None else found[:workers], None)
+    cores = _cores()
+    if workers is None:
+        open_requests = walk.plan.distinct - sum(len(walk.shelf(group)) for group in _shelves(walk))
+        alone = open_requests < WORTH_REQUESTS or _largest(walk) > SMALL_BYTES
+        workers = 1 if alone else min(cores, MOST_CPU_WORKERS)
+    return Layout(("cpu",) * workers, None if workers == 1 else max(1, cores // workers))
+
+
+def _devices(device: str) -> tuple[str, ...]:
+    import torch
+
+    if device in ("auto", "cuda"):
+        count = torch.cuda.device_count()
+        if count:
+            return tuple(f"cuda:{index}" for index in range(count))
+        if device == "cuda":
+            raise SuiteError("--device cuda: no CUDA device is here; `downscale doctor` says why.")
+        return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        raise SuiteError(
+            f"--device {device}: no such device; use auto, cpu, mps, cuda or cuda:0."
+        ) from error
+    return (device,)
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
+
+
+def _shelves(walk: Walk) -> list[Any]:
+    return list({(group.role, group.spec): group for group in walk.groups}.values())
+
+
+def _largest(walk: Walk) -> float:
+    """Bytes of the largest checkpoint of the walk; infinite where one is not a local folder."""
+    largest = 0.0
+    for group in walk.groups:
+        if group.spec.generator == "recorded":
+            continue
+        path = group.spec.path
+        if path is None or not path.exists():
+            return float("inf")
+        files = path.glob("*") if path.is_dir() else [path]
+        largest = max(largest, float(sum(file.stat().st_size for file in files)))
+    return largest
+
+
+class Helpers:
+    """The further processes of a run; none until `start`."""
+
+    def __init__(self) -> None:
+        self._running: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+
+    def start(self, job: Job, devices: tuple[str, ...]) -> None:
+        """Starts one process per device."""
+        for device in devices:
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `stop`
+            process = subprocess.Popen(
+                [sys.executable, "-m", "suite.engine.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+            self._running.append((process, errors))
+            assert process.stdin is not None
+            pickle.dump(replace(job, device=device), process.stdin)
+            process.stdin.close()
+
+    def stop(self, say: Callable[[str], None], *, patience: float) -> None:
+        """Waits for the processes, ends those that take longer, and says which failed."""
+        for process, errors in self._running:
+            try:
+                code = process.wait(timeout=patience)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                process.wait()
+                code = 0
+            errors.seek(0)
+            last = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+            errors.close()
+            if code not in (0, 130):
+                say(f"A worker process stopped early ({last or f'exit code {code}'}).")
+        self._running = []

@@ -1,0 +1,168 @@
+"""Provenance: what a result was made with, and the digests that say when it must be made again.
+
+In: a walk, and when and where it ran. Out: the content of provenance.json. Versions are read from
+package metadata, so that nothing heavy is imported to write them down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from suite.engine.walk import Walk
+from suite.requests import canonical_json
+
+PACKAGES = (
+    *("downscaling-suite", "lmms-eval", "torch", "transformers", "pandas", "pyarrow", "numpy"),
+    *("scipy", "statsmodels", "matplotlib", "seaborn", "scikit-learn", "pillow"),
+)
+ROOT = Path(__file__).resolve().parent.parent
+READING = ("parse.py", "parse_choice.py", "parse_text.py", "score.py", "leaks.py", "records.py")
+"""Files of suite/ that turn texts into records: when one changes, records are made again."""
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str | None]:
+    """Version of Python and of each package that can change a result; None when not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def commit() -> str | None:
+    """Commit of the suite's checkout, with `+changes` where files differ; None outside of git."""
+    if not (ROOT / ".git").exists():
+        return None
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("+changes" if _git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+def records_digest(walk: Walk) -> str:
+    """Changes whenever the records would: with the plan, the items, the texts or the reading."""
+    digest = hashlib.sha256()
+    plan = walk.plan
+    head = {
+        "study": plan.study.model_dump(mode="json"),
+        "family": [[size.name, size.params] for size in plan.family.sizes],
+        "cells": [cell.id for cell in plan.cells],
+        "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
+        "reading": source_digest(ROOT / "suite" / name for name in READING),
+    }
+    digest.update(canonical_json(head).encode())
+    for task in plan.tasks:
+        digest.update(items_digest(walk, task.task).encode())
+        for step in task.steps:
+            shelf = walk.shelf(step)
+            for place in walk.places(step, task.task):
+                stored = shelf.get(place.key) if place.key is not None else None
+                digest.update(f"{place.key} {stored.part if stored else place.reason}\n".encode())
+    return digest.hexdigest()
+
+
+def drawing_digest(records: str) -> str:
+    """Changes whenever tables, figures or report would: with the records and the drawing code."""
+    files = [*(ROOT / "analyses").rglob("*.py"), *(ROOT / "suite" / "report").rglob("*.*")]
+    code = source_digest(path for path in files if "__pycache__" not in path.parts)
+    return hashlib.sha256(f"{records} {code}".encode()).hexdigest()
+
+
+def source_digest(files: Iterable[Path]) -> str:
+    """Hash of the contents of source files."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if path.is_file():
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def items_digest(walk: Walk, task: str) -> str:
+    """Hash of a task's items as they were asked, images by content."""
+    digest = hashlib.sha256()
+    for item in walk.items[task].items:
+        digest.update(repr(item).encode())
+    return digest.hexdigest()
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Where it ran: system, processor and cores."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return {
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+    }
+
+
+def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
+    """The part of provenance.json that is known before anything is generated."""
+    plan = walk.plan
+    models = {(count.step.role, count.step.spec): count.step for count in plan.steps}
+    return {
+        "study": plan.study.model_dump(mode="json"),
+        "seed": plan.study.seed,
+        "family": {"name": plan.family.name, "title": plan.family.title},
+        "prompts": prompts,
+        "plan": {key: value for key, value in plan.as_json().items() if key != "study"},
+        "models": [
+            {
+                "model": step.model,
+                "role": role,
+                "source": spec.source,
+                "revision": spec.revision,
+                "fingerprint": walk.fingerprint(step),
+            }
+            for (role, spec), step in models.items()
+        ],
+        "items": {
+            task.task: {"n": task.n, "digest": items_digest(walk, task.task), "data": task.data}
+            for task in plan.tasks
+        },
+        "store": walk.store.address,
+        "versions": versions(),
+        "commit": commit(),
+        "machine": machine(),
+    }
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """provenance.json of a run directory; empty where there is none yet."""
+    try:
+        content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write(folder: Path, content: dict[str, Any]) -> None:
+    """Writes provenance.json whole."""
+    path = folder / "provenance.json"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,243 @@
+"""Records: one row per cell, item and sample, scored, with everything the analyses may know.
+
+In: a walk whose requests are stored. Out: a DataFrame with exactly the columns of
+`analyses.columns`, and on request lmms-eval's samples files. An answer that could not be read
+scores 0; an answer that is missing has no score but a reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suite.cells import Cell, Step
+from suite.engine.walk import Place, Walk
+from suite.items import Item, ItemSet
+from suite.leaks import contents_leak, letter_leak
+from suite.requests import Generation, canonical_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from suite.plan import Plan, PlannedTask
+    from suite.store import Store
+    from suite.study import Study
+
+
+EXPORTED = ("cell", "category", "sample", "rule", "parsed", "failed", "reason")
+"""Columns that an exported sample carries beside lmms-eval's own fields."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from one text for one item, and what it scores."""
+
+    prediction: str | None
+    rule: str | None
+    parsed: bool
+    score: float
+    lmms_score: float | None
+
+
+class Reader:
+    """Parses and scores answers; equal answers to one item are read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, str, str], Reading] = {}
+
+    def read(self, item: Item, text: str) -> Reading:
+        """The reading of an answer."""
+        key = (item.task, item.item_id, text)
+        found = self._read.get(key)
+        if found is None:
+            from suite.parse import parse
+            from suite.score import lmms_score, score
+
+            parsed = parse(text, item)
+            found = Reading(
+                parsed.prediction,
+                parsed.rule,
+                parsed.parsed,
+                score(parsed, item),
+                lmms_score(item, text),
+            )
+            self._read[key] = found
+        return found
+
+
+def records(study: Study, plan: Plan, store: Store, items: Mapping[str, ItemSet]) -> pd.DataFrame:
+    """The records of a plan from what its store holds, whatever is missing named as failed."""
+    from suite.api import walk_of
+
+    walk = walk_of(plan, store, items)
+    for group in walk.groups:
+        walk.requests(group)
+    return frame_of(walk)
+
+
+def frame_of(walk: Walk) -> pd.DataFrame:
+    """The tidy table of a walk that has passed every group."""
+    import pandas as pd
+
+    from analyses.columns import COLUMNS
+
+    reader = Reader()
+    columns: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
+    for task in walk.plan.tasks:
+        for cell in task.cells:
+            _add_cell(walk, task, cell, reader, columns)
+    kinds = {"bool": "bool", "int": "int64", "float": "float64", "string": "str"}
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(columns[column.name], dtype=kinds[column.dtype])
+            for column in COLUMNS
+        }
+    )
+
+
+def _add_cell(
+    walk: Walk, task: PlannedTask, cell: Cell, reader: Reader, columns: dict[str, list[Any]]
+) -> None:
+    study = walk.plan.study
+    items = walk.items[task.task].items
+    shared = {
+        "study": study.study,
+        "cell": cell.id,
+        "method": cell.method,
+        "family": cell.family,
+        "perception": cell.perception,
+        "perception_params": cell.perception_params,
+        "reasoning": cell.reasoning,
+        "reasoning_params": cell.reasoning_params,
+        "thinking": cell.thinking,
+        "seed": study.seed,
+        "task": task.task,
+        "domain": task.domain,
+    }
+    count = len(items) * cell.samples
+    for name, value in shared.items():
+        columns[name] += [value] * count
+    places = [(step, walk.places(step, task.task)) for step in cell.step.chain]
+    for index, item in enumerate(items):
+        for sample in range(cell.samples):
+            stages = [(step, found[_at(step, index, sample)]) for step, found in places]
+            for name, value in _row(walk, item, sample, stages, reader).items():
+                columns[name].append(value)
+
+
+def _at(step: Step, index: int, sample: int) -> int:
+    """Position of an item's sample among a step's places; an unsampled step has one per item."""
+    return index * step.samples + (sample if step.samples > 1 else 0)
+
+
+def _row(
+    walk: Walk, item: Item, sample: int, stages: list[tuple[Step, Place]], reader: Reader
+) -> dict[str, Any]:
+    """The columns that differ from row to row."""
+    generations = [walk.generation(step, place) for step, place in stages]
+    answer = generations[-1]
+    place = stages[-1][1]
+    done = [g for g in generations if g is not None and g.error is None]
+    whole = len(done) == len(stages)
+    reason = None if whole else _reason(place, answer)
+    reading = reader.read(item, answer.text) if whole and answer is not None else None
+    return {
+        "sample": sample,
+        "category": item.category,
+        "item_id": item.item_id,
+        "image_id": item.image_id,
+        "n_options": len(item.options),
+        "chance": item.chance,
+        "answer": item.answer,
+        "prediction": reading.prediction if reading else None,
+        "text": answer.text if whole and answer else None,
+        "thinking_text": answer.thinking if whole and answer else None,
+        "rule": reading.rule if reading else None,
+        "parsed": reading.parsed if reading else False,
+        "score": reading.score if reading else None,
+        "lmms_score": reading.lmms_score if reading else None,
+        "failed": not whole,
+        "reason": reason,
+        "leak": _leaks(item, stages, generations),
+        "finish_reason": answer.finish_reason if whole and answer else None,
+        "prompt_tokens": sum(g.prompt_tokens for g in done) if whole else None,
+        "generated_tokens": sum(g.generated_tokens for g in done) if whole else None,
+        "seconds": sum(g.seconds for g in done) if whole else None,
+        "description": _description(item, stages, generations),
+        "key": place.key,
+    }
+
+
+def _reason(place: Place, answer: Generation | None) -> str:
+    if place.reason is not None:
+        return place.reason
+    return answer.error if answer and answer.error else "The answer was not generated."
+
+
+def _description(
+    item: Item, stages: list[tuple[Step, Place]], generations: list[Generation | None]
+) -> str | None:
+    """What the reasoner read; None for cells without a reasoning stage."""
+    if stages[-1][0].stage != "reason":
+        return None
+    if stages[-1][0].gold:
+        return item.gold_description
+    before = generations[-2]
+    return before.text if before is not None and before.error is None else None
+
+
+def _leaks(
+    item: Item, stages: list[tuple[Step, Place]], generations: list[Generation | None]
+) -> bool:
+    """Whether an upstream text of the row says more than it may."""
+    for (step, _), generation in zip(stages[:-1], generations[:-1]):
+        if generation is None or generation.error is not None:
+            continue
+        leak = contents_leak if step.stage == "instruct" else letter_leak
+        if leak(generation.text, item):
+            return True
+    return False
+
+
+def export_samples(frame: pd.DataFrame, folder: Path) -> list[Path]:
+    """Writes the records as lmms-eval's samples files, one JSONL per cell and task.
+
+    Every line has lmms-eval's fields doc_id, target, resps, filtered_resps and doc_hash, the score,
+    and the suite's own columns under `downscale`. Returns the files.
+    """
+    import hashlib
+
+    written = []
+    for (cell, task), rows in frame.groupby(["cell", "task"], sort=False):
+        path = folder / str(cell).replace("/", "__") / f"samples_{task}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as file:
+            for row in rows.astype(object).where(rows.notna(), None).to_dict("records"):
+                identity = canonical_json([row["task"], row["item_id"]])
+                line = {
+                    "doc_id": row["item_id"],
+                    "target": row["answer"],
+                    "resps": [row["text"]],
+                    "filtered_resps": row["prediction"],
+                    "doc_hash": hashlib.sha256(identity.encode()).hexdigest(),
+                    "score": row["score"],
+                    "lmms_score": row["lmms_score"],
+                    "downscale": {
+                        name: row[name]
+                        for name in (
+                            "cell",
+                            "category",
+                            "sample",
+                            "rule",
+                            "parsed",
+                            "failed",
+                            "reason",
+                        )
+                    },
+                }
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        written.append(path)
+    return written
