@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from suite.items import Item
-from suite.parse_choice import CHOICE_RULES, OptionReader, Reading
-from suite.parse_text import boxed_contents, clean, first_turn, normalised, tagged_answer
+from suite.parsing.choice import CHOICE_RULES
+from suite.parsing.options import OptionReader, Reading
+from suite.parsing.text import boxed_contents, clean, first_turn, normalised, tagged_answer
 
 __all__ = ["Parsed", "Reading", "parse", "rule_names"]
 

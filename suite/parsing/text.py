@@ -28,23 +28,26 @@ _SPECIAL = re.compile(
     r"|\[/?INST\]",
     re.I,
 )
-_MARKS = re.compile(r"\*+|`+|(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|^#{1,6}\s+|^>\s+|^[ \t]*[-•]\s+", re.M)
+_LINE_MARKS = re.compile(r"^(?:[ \t]*#{1,6}\s+|>\s+|[ \t]*[-•]\s+)", re.M)
 _TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
 _ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
 _CJK = str.maketrans({"。": ".", "、": ",", "’": "'", "‘": "'", "“": '"', "”": '"'})
 _NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:question|q|user|human)\s*\d*\s*:", re.I)
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*\{([^{}]*)\}")
-_DOLLAR = re.compile(r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]")
+_DOLLAR = re.compile(
+    r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]"
+)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_ANSWER_TAG = re.compile(r"<(?:answer|ans|final_answer)>\s*(.*?)\s*</(?:answer|ans|final_answer)>", re.S | re.I)
+_ANSWER_TAG = re.compile(
+    r"<(?:answer|ans|final_answer)>\s*(.*?)\s*</(?:answer|ans|final_answer)>", re.S | re.I
+)
 _PLAIN = re.compile(r"[A-Za-z0-9 .,()]{0,40}")
 
 
 def first_turn(text: str) -> str:
     """What stands before a further question that the model put to itself."""
-    match = _NEXT_TURN.search(text)
+    match = _NEXT_TURN.search(text) if "\n" in text and ":" in text else None
     return text[: match.start()] if match else text
-
 
 
 def clean(text: str) -> Cleaned:
@@ -60,11 +63,21 @@ def clean(text: str) -> Cleaned:
         text = _TAGS.sub("", _SPECIAL.sub(" ", text))
     text = unicodedata.normalize("NFKC", text)
     text = _ROLE.sub("", text.translate(_CJK), count=1)
+    text = without_markup(text).strip()
+    return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
+
+
+def without_markup(text: str) -> str:
+    """Text without Markdown's marks and LaTeX's dollars and text commands; words stay."""
     if "\\" in text or "$" in text:
         text = _LATEX_TEXT.sub(r"\1", text)
         text = _DOLLAR.sub(lambda match: match[1] or match[2] or "", text)
-    text = _MARKS.sub("", text).strip()
-    return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
+    for mark in ("*", "`", "__"):
+        if mark in text:
+            text = text.replace(mark, "")
+    if text.startswith("_") and text.endswith("_"):
+        text = text.strip("_")
+    return _LINE_MARKS.sub("", text) if any(mark in text for mark in "#>-•") else text
 
 
 def boxed_contents(text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""The parts of suite.parse: cleaning (text), options, statements, the ordered rules (choice)."""

@@ -1,0 +1,332 @@
+"""The ordered rules that read a multiple-choice answer, by letter or by the option's own words.
+
+In: cleaned text and an OptionReader. Out: a Reading, or None when the rule has nothing to say. A
+Reading without a prediction ends the search: the text gives two answers, declines, or contradicts
+itself, and a careful person would not choose for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import re
+from collections.abc import Callable
+
+from suite.parsing.options import LETTER_LIST, LETTER_THEN, OptionReader, Reading
+from suite.parsing.statements import (
+    NEGATION,
+    NOT_BUT,
+    OTHER_LETTER_NEXT,
+    REASON_WORD,
+    called_correct,
+    stated,
+)
+from suite.parsing.text import boxed_contents, normalised, tagged_answer
+
+
+def whole(text: str, reader: OptionReader) -> Reading | None:
+    """The whole text is a letter, an option's text, or a letter with its text."""
+    if len(text) > 400:
+        return None
+    if len(text) > 2 and LETTER_LIST.match(text):
+        letters = set(re.findall(r"\b[A-Z]\b", text))
+        return (
+            reader.given(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")
+        )
+    return reader.segment(text)
+
+
+def boxed(text: str, reader: OptionReader) -> Reading | None:
+    r"""The content of \boxed{...}."""
+    return _agreed([reader.segment(content) for content in boxed_contents(text)])
+
+
+def answer_tag(text: str, reader: OptionReader) -> Reading | None:
+    """The content of <answer>...</answer>."""
+    content = tagged_answer(text)
+    if content is None:
+        return None
+    return _first_of(content, reader, (whole, boxed, stated, leading_letter, named_option))
+
+
+def json_answer(text: str, reader: OptionReader) -> Reading | None:
+    """The answer in a JSON object or list."""
+    if "{" not in text and not text.startswith("["):
+        return None
+    start = min(index for index in (text.find("{"), text.find("[")) if index >= 0)
+    end = max(text.rfind("}"), text.rfind("]"))
+    content = _literal(text[start : end + 1])
+    if isinstance(content, list):
+        values = content
+    elif isinstance(content, dict):
+        lowered = {str(key).casefold().replace(" ", "_"): value for key, value in content.items()}
+        keys = (
+            "final_answer",
+            "answer",
+            "correct_answer",
+            "option",
+            "choice",
+            "prediction",
+            "letter",
+        )
+        values = [lowered[key] for key in keys if key in lowered][:1]
+    else:
+        return None
+    flat = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return _agreed([reader.segment(str(value)) for value in flat])
+
+
+def _literal(text: str) -> object:
+    """JSON, or a Python literal as some models write it; None when it is neither."""
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return read(text)
+    return None
+
+
+_ECHO = re.compile(r"^[\s(\[]*([A-Z])\s*[)\].:]\s*(\S.*)$")
+
+
+def last_line(text: str, reader: OptionReader) -> Reading | None:
+    """The last line is an answer and nothing else, and no other line is another answer.
+
+    Lines that only repeat the options (two or more of them) do not count.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return None
+    echoed = [line for line in lines if _is_echo(line, reader)]
+    if len({line.strip(" ([")[0] for line in echoed}) >= 2:
+        lines = [line for line in lines if line not in echoed]
+    if not lines:
+        return Reading(None, "several_answers")
+    final = reader.segment(lines[-1])
+    if final is None or final.prediction is None:
+        return None
+    others = {reading.prediction for line in lines[:-1] if (reading := reader.segment(line))}
+    if others - {final.prediction, None}:
+        return Reading(None, "several_answers")
+    return final
+
+
+def _is_echo(line: str, reader: OptionReader) -> bool:
+    match = _ECHO.match(line)
+    return bool(match) and reader.by_words(match[2]) == match[1] if match else False
+
+
+_LETTER_FORM = re.compile(
+    r"(?<![\w'])(?:[(\[]([A-Z])[)\]]|(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)\s+[(\[\"']*)([A-Za-z])\b(?!'))"
+)
+_LINE_LETTER = re.compile(r"^[\s(\[]*([A-Z])[)\].:](?=\s)", re.M)
+
+
+def leading_letter(text: str, reader: OptionReader) -> Reading | None:
+    """Begins with a letter and goes on to explain, naming no other option's letter."""
+    start = LETTER_THEN.match(text)
+    if start is None:
+        if opening := re.match(r"^([B-HJ-Z])\s+(?=\w)", text):
+            if not reader.letter(opening[1]) or not REASON_WORD.match(text[1:]):
+                return None
+            letter, rest = opening[1], text[1:]
+        else:
+            return _leading_line(text, reader)
+    else:
+        given, rest = start[1] or start[2] or start[3], start[4]
+        letter = reader.letter(given) or ""
+        if not letter:
+            return None
+    if reader.by_words(rest.split("\n")[0]) not in {None, letter}:
+        return Reading(None, "letter_and_text_disagree")
+    if OTHER_LETTER_NEXT.match(text[1:]) and len(_other_letters(text, letter, reader)) > 0:
+        return Reading(None, "several_answers")
+    if _other_letters(text, letter, reader):
+        return Reading(None, "several_answers")
+    return Reading(letter)
+
+
+def _leading_line(text: str, reader: OptionReader) -> Reading | None:
+    """The first line is an answer and nothing else, and an explanation follows."""
+    first, _, rest = text.partition("\n")
+    reading = reader.segment(first) if rest.strip() else None
+    if reading is None or reading.prediction is None:
+        return None
+    if _other_letters(rest, reading.prediction, reader):
+        return Reading(None, "several_answers")
+    return reading
+
+
+_DISMISSED = re.compile(
+    r"\b(?:incorrect|wrong|not|false|unlikely|inaccurate|irrelevant|less|no|nor|eliminat\w*|rul\w+\s+out|"
+    r"rather\s+than|instead\s+of)\b|n't\b",
+    re.I,
+)
+_SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[^a-z])|\n+")
+
+
+def _other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
+    """Letters of other options that a text holds, but for sentences that dismiss them."""
+    first, *later = _SENTENCES.split(text)
+    text = "\n".join([first, *(piece for piece in later if not _DISMISSED.search(piece))])
+    forms = [
+        match[1] or match[2]
+        for match in _LETTER_FORM.finditer(text)
+        if not _negated(text, match.start(), match.end())
+    ]
+    forms += _LINE_LETTER.findall(text)
+    forms += re.findall(r"(?:\bor|\band|/|,)\s+[(\[]?([B-HJ-Z])\b(?!')", text[:60])
+    return {known for form in forms if (known := reader.letter(form))} - {letter}
+
+
+_REFUSAL = re.compile(
+    r"\b(?:i\s+(?:can(?:no|')t|am\s+(?:unable|not\s+able|not\s+sure)|don't\s+(?:know|see|have)|do\s+not\s+"
+    r"(?:know|see|have)|'?m\s+(?:unable|not\s+able|not\s+sure))|i'm\s+(?:sorry|unable|not\s+(?:able|sure))|"
+    r"sorry|apologi[sz]e|cannot\s+(?:be\s+)?(?:determin|answer|see|tell|view|identif|provid)\w*|"
+    r"can't\s+(?:be\s+)?(?:determin|answer|see|tell|view|identif)\w*|"
+    r"(?:unable|impossible|not\s+possible)\s+to\s+(?:determin|answer|see|say|tell|view|identif|provid|process|"
+    r"assist|help|know)\w*|not\s+(?:enough|sufficient)|insufficient|none\s+of\s+(?:the|these)|no\s+image|"
+    r"as\s+an\s+ai|not\s+clear\s+(?:if|whether|what|which|from)|no\s+(?:correct|answer|option))",
+    re.I,
+)
+
+
+_REFUSAL_WORDS = (
+    "not", "n't", "sorry", "apolog", "unable", "impossible", "insufficient", "none of", "no image",
+    "as an ai", "no correct", "no answer", "no option",
+)  # fmt: skip
+
+
+def refusal(text: str, reader: OptionReader) -> Reading | None:
+    """Declines to answer, unless an option says just that."""
+    lowered = text.casefold()
+    match = _REFUSAL.search(text) if any(word in lowered for word in _REFUSAL_WORDS) else None
+    if match is None:
+        return None
+    for start, end, _ in reader.mentions(text):
+        if start <= match.start() < end or match.start() <= start < match.end():
+            return None
+    return Reading(None, "refusal")
+
+
+_SHORT_LEAD = re.compile(
+    r"^(?:i\s+(?:think|believe|guess|choose|pick|would\s+say|say)|i'd\s+(?:say|go\s+with)|it'?s|it\s+is|"
+    r"it\s+(?:must|should|would|could)\s+be|that'?s|that\s+is|this\s+is|must\s+be|should\s+be|probably|"
+    r"definitely|maybe|likely|perhaps|clearly|obviously|most\s+likely|so|therefore|thus|hence|sure|ok|okay|"
+    r"the|option|choice|letter|answer|is|[,:!.\s])+\s*",
+    re.I,
+)
+
+
+def short_sentence(text: str, reader: OptionReader) -> Reading | None:
+    """«It's B», «Probably C», «not A but B»: a few words around one letter."""
+    if len(text) > 80 or "\n" in text:
+        return None
+    if contrast := NOT_BUT.match(text):
+        return reader.segment(text[contrast.end() :])
+    lead = _SHORT_LEAD.match(text)
+    if lead is None:
+        return None
+    rest = text[lead.end() :]
+    reading = reader.segment(rest)
+    if reading is not None and len(rest) <= 2 and rest[:1].islower():
+        return None  # «it's a»: an article whose noun is missing
+    return reading if reading is not None and reading.prediction else None
+
+
+_CONCLUSION = re.compile(r"^(?:so|thus|therefore|hence|finally|conclusion)\s*[,:]\s*", re.I)
+
+
+def last_sentence(text: str, reader: OptionReader) -> Reading | None:
+    """Reasoning that ends in a short sentence that is an answer and nothing else."""
+    tail = text.strip()[-160:]
+    pieces = re.split(r"(?<=[.!?])\s+|\n+", tail)
+    if len(pieces) < 2 or len(pieces[-1]) > 80:
+        return None
+    final = _CONCLUSION.sub("", pieces[-1])
+    if final == pieces[-1] and _other_letters(text, "", reader):
+        return None
+    return reader.segment(final)
+
+
+def sole_letter(text: str, reader: OptionReader) -> Reading | None:
+    """One option's letter in an explicit form, «(C)» or «option C», that is not negated."""
+    letters = set()
+    named = {end: letter for _, end, letter in reader.mentions(text)} if len(text) <= 400 else {}
+    for match in _LETTER_FORM.finditer(text):
+        known = reader.letter(match[1] or match[2])
+        if known and not _negated(text, match.start(), match.end()):
+            letters.add(known)
+            before = len(text[: match.start()].rstrip(" (["))
+            if named.get(before, known) != known:
+                return Reading(None, "letter_and_text_disagree")
+    if not letters:
+        return None
+    return Reading(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")
+
+
+_NEGATED_AFTER = re.compile(
+    r"^[)\].\"']*\s+(?:is|are|was|does|can|could|would)(?:\s+(?:not|never|wrong|incorrect)|n't)\b|"
+    r"^[)\].\"']*\s+(?:is|are)\s+(?:wrong|incorrect|false|not)\b",
+    re.I,
+)
+
+
+def _negated(text: str, start: int, end: int) -> bool:
+    return bool(NEGATION.search(text[max(0, start - 40) : start])) or bool(
+        _NEGATED_AFTER.match(text[end : end + 40])
+    )
+
+
+def named_option(text: str, reader: OptionReader) -> Reading | None:
+    """The text of exactly one option stands in a short answer, as whole words, not negated."""
+    found = reader.mentions(text) if len(text) <= 400 else []
+    named = [entry for entry in found if not _negated(text, entry[0], entry[1])]
+    letters = {letter for _, _, letter in named}
+    if not letters:
+        return None
+    if len(letters) > 1:
+        first = named[0]
+        opens = not text[: first[0]].strip("\"' ") and re.match(r"[,.;:!]", text[first[1] :])
+        if opens and normalised(text[first[0] : first[1]]) in {"yes", "no", "true", "false"}:
+            return Reading(first[2])
+        return Reading(None, "several_answers")
+    letter = letters.pop()
+    return Reading(letter) if letter else Reading(None, "several_answers")
+
+
+def _first_of(
+    text: str,
+    reader: OptionReader,
+    rules: tuple[Callable[[str, OptionReader], Reading | None], ...],
+) -> Reading | None:
+    for rule in rules:
+        if (reading := rule(text, reader)) is not None:
+            return reading
+    return None
+
+
+def _agreed(readings: list[Reading | None]) -> Reading | None:
+    given = {reading.prediction for reading in readings if reading is not None}
+    if not given:
+        return None
+    if len(given) == 1:
+        return next(reading for reading in readings if reading is not None)
+    return Reading(None, "several_answers")
+
+
+CHOICE_RULES: tuple[Callable[[str, OptionReader], Reading | None], ...] = (
+    whole,
+    boxed,
+    answer_tag,
+    json_answer,
+    stated,
+    called_correct,
+    last_line,
+    leading_letter,
+    short_sentence,
+    refusal,
+    last_sentence,
+    sole_letter,
+    named_option,
+)
+"""Every rule, in order."""
