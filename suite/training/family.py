@@ -112,8 +112,8 @@ class Family:
         shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
         ids = {"pad": self.encode.ids[PAD], "eos": self.encode.ids[END]}
         model = models.text_model(shape, self.encode.size, ids, seed)
-        make = partial(_recall, stage.name, seed, self.encode.size)
-        fresh = partial(_recall, "held out", seed + 1_000_000, self.encode.size)
+        make = partial(_recall, self.encode, stage.name, seed)
+        fresh = partial(_recall, self.encode, "held out", seed)
         return self._token_job(model, stage, make, fresh, "recall")
 
     def _text_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
@@ -154,8 +154,8 @@ class Family:
         return features.mean(0), torch.cov(features.T)
 
 
-def _recall(stage: str, seed: int, vocabulary: int, index: int) -> data.Row:
-    return data.recall_row(stage, seed, index, vocabulary)
+def _recall(encode: Encoder, stage: str, seed: int, index: int) -> data.Row:
+    return data.recall_row(stage, seed, index, encode)
 
 
 def _text(encode: Encoder, stage: str, seed: int, thinking: float, index: int) -> data.Row:
