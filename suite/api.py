@@ -86,13 +86,14 @@ def run(
     items = load_all_items(planned, progress)
     planned = with_counts(planned, items)
     prompts = load_prompts(planned.study.prompts or planned.family.prompts)
-    address = store or planned.study.store or folder / "store"
-    shelf = Store(address, run=uuid.uuid4().hex, say=progress.say)
-    walk = Walk(planned, items, prompts, fingerprints(planned), shelf)
+    shared = store or planned.study.store
+    opened = Store(shared or folder / "store", run=uuid.uuid4().hex, say=progress.say)
+    walk = Walk(planned, items, prompts, fingerprints(planned), opened)
     _make(folder)
     before = provenance.read(folder)
     facts: dict[str, Any] = {
         **provenance.describe(walk, {"name": prompts.name, "digest": prompts.digest}),
+        "store": opened.folder.name if shared else None,
         "started": started,
         "ended": None,
     }

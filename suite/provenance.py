@@ -144,7 +144,6 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
             task.task: {"n": task.n, "digest": items_digest(walk, task.task), "data": task.data}
             for task in plan.tasks
         },
-        "store": walk.store.address,
         "versions": versions(),
         "commit": commit(),
         "machine": machine(),

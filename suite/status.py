@@ -1,7 +1,7 @@
 """How far a run is: its store counted against its plan.
 
-In: a run directory, whose provenance.json names plan, generators and store. Out: per stage and model
-the requests expected, answered and failed, with the failures' reasons. Nothing is rendered or loaded.
+In: a run directory, whose provenance.json names plan, generators and store. Out: per stage and
+model the requests expected, answered and failed, and why they failed. No model is loaded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from suite import provenance
 from suite.claims import live_claims
 from suite.errors import SuiteError
-from suite.store import Stored, Store
+from suite.store import Store, Stored
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         raise SuiteError(
             f"There is no run in {folder}; `downscale run STUDY --out {folder}` starts one."
         )
-    store = Store(facts["store"])
+    store = Store(facts["store"] or folder / "store")
     rows: list[dict[str, Any]] = []
     failures: Counter[str] = Counter()
     for model in facts["models"]:

@@ -147,7 +147,7 @@ class Study(Strict):
 
 def list_studies() -> tuple[str, ...]:
     """Names of the studies that come with the suite, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    return tuple(sorted(path.stem for path in FOLDER.glob("[!_]*.yaml")))
 
 
 def load_study(name_or_path: str | Path) -> Study:

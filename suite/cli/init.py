@@ -20,7 +20,7 @@ def command(path: str, force: bool) -> None:
     target = Path(path)
     if target.exists() and not force:
         raise SuiteError(f"{target} is there already; choose another name or add --force.")
-    template = (FOLDER / "template.txt").read_text(encoding="utf-8")
+    template = (FOLDER / "_template.yaml").read_text(encoding="utf-8")
     name = target.stem
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,230 @@
+"""The store on real folders: whole parts, unreadable ones, failures, claims, full disks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from suite.claims import STALE_SECONDS, Claims, is_alive, live_claims
+from suite.folder import Folder, FolderFull
+from suite.requests import Decoding, Generation, Message, Request
+from suite.store import Row, Store
+
+FINGERPRINT = {"weights": "abc"}
+
+
+def row(key: str, text: str = "A", error: str | None = None) -> Row:
+    request = Request("ocr", key, (Message("user", "q"),), Decoding())
+    answer = Generation(text, "thought", "stop", 3, 2, 0.5, error)
+    return Row(key, request, answer)
+
+
+def parts_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("parts/*/*.parquet"))
+
+
+def test_what_was_committed_is_read_again_exactly(tmp_path: Path) -> None:
+    rows = [row("k1", "red é\n"), row("k2", error="unreadable image")]
+    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows, stage="answer", model="vlm-s")
+    shelf = Store(tmp_path, run="s").shelf(FINGERPRINT)
+    for line in rows:
+        stored = shelf.get(line.key)
+        assert stored is not None
+        assert (stored.generation, stored.run, stored.stage) == (line.generation, "r", "answer")
+    assert len(parts_of(tmp_path)) == 1
+    assert not list(tmp_path.rglob(".writing-*"))
+
+
+def test_generators_do_not_see_each_other(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.shelf(FINGERPRINT).commit([row("k")])
+    assert store.shelf({"weights": "other"}).get("k") is None
+
+
+def test_a_memory_address_works_like_a_folder() -> None:
+    store = Store("memory://downscale-test-store")
+    store.shelf(FINGERPRINT).commit([row("k")])
+    again = Store("memory://downscale-test-store").shelf(FINGERPRINT).get("k")
+    assert again is not None
+    assert again.generation.text == "A"
+    claims = store.claims()
+    assert claims.take(["k"])
+    assert not store.claims().take(["k"])
+    claims.close()
+    assert store.claims().take(["k"])
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 nothing", b"\0" * 500])
+def test_unreadable_parts_are_named_ignored_and_made_again(tmp_path: Path, content: bytes) -> None:
+    Store(tmp_path).shelf(FINGERPRINT).commit([row("k")])
+    (part,) = parts_of(tmp_path)
+    part.write_bytes(content)
+    said: list[str] = []
+    shelf = Store(tmp_path, say=said.append).shelf(FINGERPRINT)
+    assert shelf.get("k") is None
+    assert len(said) == 1
+    assert said[0].startswith(f"Ignoring {part}, which cannot be read (")
+    shelf.refresh()
+    assert len(said) == 1
+    shelf.commit([row("k")])
+    assert parts_of(tmp_path) == [part]
+    assert Store(tmp_path).shelf(FINGERPRINT).get("k") is not None
+
+
+def test_truncated_part(tmp_path: Path) -> None:
+    Store(tmp_path).shelf(FINGERPRINT).commit([row(f"k{i}") for i in range(50)])
+    (part,) = parts_of(tmp_path)
+    part.write_bytes(part.read_bytes()[:-20])
+    assert Store(tmp_path).shelf(FINGERPRINT).get("k1") is None
+
+
+def test_failures_are_settled_for_their_run_only(tmp_path: Path) -> None:
+    first = Store(tmp_path, run="one").shelf(FINGERPRINT)
+    first.commit([row("k", error="out of memory")])
+    assert first.settled("k")
+    second = Store(tmp_path, run="two").shelf(FINGERPRINT)
+    assert not second.settled("k")
+    second.commit([row("k", "A")])
+    for reader in (first, Store(tmp_path, run="three").shelf(FINGERPRINT)):
+        reader.refresh()
+        stored = reader.get("k")
+        assert stored is not None
+        assert stored.generation.error is None
+    assert len(parts_of(tmp_path)) == 2
+
+
+def test_a_second_failure_does_not_replace_the_first_part(tmp_path: Path) -> None:
+    Store(tmp_path, run="one").shelf(FINGERPRINT).commit([row("k", error="first")])
+    second = Store(tmp_path, run="two").shelf(FINGERPRINT)
+    second.commit([row("k", error="second")])
+    assert len(parts_of(tmp_path)) == 2
+    assert second.settled("k")
+    third = Store(tmp_path, run="two").shelf(FINGERPRINT)  # a worker of the same run
+    assert third.settled("k")
+
+
+def test_one_key_twice_reads_the_same_for_everybody(tmp_path: Path) -> None:
+    shelf = Store(tmp_path, run="a").shelf(FINGERPRINT)
+    other = Store(tmp_path, run="b").shelf(FINGERPRINT)
+    shelf.commit([row("k", "first"), row("x")])
+    other.commit([row("k", "second"), row("y")])
+    shelf.refresh()
+    other.refresh()
+    found = {reader.get("k") for reader in (shelf, other, Store(tmp_path).shelf(FINGERPRINT))}
+    assert len(found) == 1
+
+
+def test_parts_name_their_run_and_generator(tmp_path: Path) -> None:
+    Store(tmp_path, run="r").shelf(FINGERPRINT).commit([row("k")], stage="answer")
+    metadata = pq.read_schema(parts_of(tmp_path)[0]).metadata
+    assert metadata[b"run"] == b"r"
+    assert json.loads(metadata[b"generator"]) == FINGERPRINT
+
+
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Store(tmp_path).shelf(FINGERPRINT)
+    shelf.commit([row("k1")])
+
+    def no_space(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device", str(target))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", no_space)
+        with pytest.raises(FolderFull) as caught:
+            shelf.commit([row("k2")])
+    assert str(caught.value) == (
+        f"The disk of {tmp_path} is full: free some space and run the same command again; all that "
+        "was finished is kept."
+    )
+    assert not list(tmp_path.rglob(".writing-*"))
+    again = Store(tmp_path).shelf(FINGERPRINT)
+    assert again.get("k1") is not None
+    assert again.get("k2") is None
+
+
+def test_unwritable_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Exception, match="Cannot write to .*: change its rights or choose another"):
+        Folder(tmp_path / "file").write("claims/x", b"")
+
+
+# --- claims -----------------------------------------------------------------------------------
+
+
+def test_claims_exclude_each_other_until_released(tmp_path: Path) -> None:
+    one, two = Claims(Folder(tmp_path)), Claims(Folder(tmp_path))
+    assert one.take(["a", "b"])
+    assert not two.take(["b", "c"])
+    assert two.take(["c"])
+    assert not one.take(["c"])  # and one gives up a and b with that
+    assert one.take(["a"])
+    two.close()
+    assert one.take(["a", "c"])
+    one.close()
+    assert live_claims(Folder(tmp_path)) == []
+    assert list((tmp_path / "claims").iterdir()) == []
+
+
+def test_a_dead_process_claims_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from suite.claims import Claims; from suite.folder import Folder;"
+        f"assert Claims(Folder({str(tmp_path)!r})).take(['a']); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == -9
+    (left,) = (tmp_path / "claims").iterdir()
+    claims = Claims(Folder(tmp_path))
+    assert claims.take(["a"])
+    assert not left.exists()
+    claims.close()
+
+
+def claim_of_this_process(folder: Path) -> dict[str, object]:
+    claims = Claims(Folder(folder))
+    assert claims.take(["a"])
+    (path,) = (folder / "claims").iterdir()
+    record: dict[str, object] = json.loads(path.read_text())
+    claims.close()
+    return record
+
+
+def test_a_process_number_that_is_used_again_is_another_process(tmp_path: Path) -> None:
+    record = claim_of_this_process(tmp_path)
+    assert is_alive(record)
+    assert not is_alive({**record, "started": "1"})
+
+
+def test_other_machines_live_as_long_as_they_renew(tmp_path: Path) -> None:
+    record = {**claim_of_this_process(tmp_path), "machine": "elsewhere", "pid": 1}
+    beat = float(str(record["beat"]))
+    assert is_alive(record)
+    assert not is_alive({**record, "beat": beat - STALE_SECONDS - 1})
+
+
+def test_claims_are_renewed(tmp_path: Path) -> None:
+    claims = Claims(Folder(tmp_path), beat_seconds=0.01)
+    assert claims.take(["a"])
+    (path,) = (tmp_path / "claims").iterdir()
+    path.unlink()
+    for _ in range(1000):
+        if path.exists():
+            break
+        time.sleep(0.005)
+    assert json.loads(path.read_text())["keys"] == ["a"]
+    claims.close()
+    assert not path.exists()
+
+
+def test_a_claim_that_is_no_claim_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "x.json").write_text("{not json")
+    (tmp_path / "claims" / "y.json").write_text("{}")
+    claims = Claims(Folder(tmp_path))
+    assert claims.take(["a"])
+    claims.close()
