@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 
 from tasks.micro import questions as q
 from tasks.micro.language import FACTS, describe, fact
-from tasks.micro.scene import COLORS, SHAPES, TRAIN, Domain, Scene, is_reserved, sample_scene
+from tasks.micro.scene import (
+    COLORS,
+    SHAPES,
+    TRAIN,
+    Domain,
+    Scene,
+    held_out_pair,
+    is_reserved,
+    sample_scene,
+)
 
 WEIGHTS = {
     "digit": 1.0, "color": 1.0, "size": 1.0, "place": 0.8, "shape_at": 0.8, "relation": 1.6,
@@ -186,7 +195,11 @@ def _changed(rng: random.Random, domain: Domain) -> tuple[Scene, ...]:
     before = sample_scene(rng, domain, count=rng.randint(3, 4), quality="clear")
     index = rng.randrange(len(before.things))
     old = before.things[index]
-    colors = [c for c in COLORS if c != old.color]
+    colors = [
+        c
+        for c in COLORS
+        if c != old.color and (domain.held_out_pairs or not held_out_pair(old.shape, c))
+    ]
     things = list(before.things)
     things[index] = replace(old, color=rng.choice(colors))
     return before, replace(before, things=tuple(things), phase=rng.randrange(1 << 16))

@@ -316,7 +316,11 @@ def count(ask: Asker) -> Question | None:
         *((s, [t for t in ask.scene.things if t.size == s]) for s in SIZES),
     ]
     numbers = sorted({len(found) for _, found in values})
-    n = ask.rng.choice([x for x in numbers if x <= 4] or numbers)
+    low, high = (2, 5) if ask.star else (0, 4)
+    fitting = [x for x in numbers if low <= x <= high]
+    if not fitting:
+        return None
+    n = ask.rng.choice(fitting)
     value, found = ask.rng.choice([(v, f) for v, f in values if len(f) == n])
     return Question(
         "count",
@@ -324,7 +328,7 @@ def count(ask: Asker) -> Question | None:
             (f"How many {value} shapes are there?", f"Count the {value} shapes."),
             (f"Tell how many {value} shapes there are.",),
         ),
-        _numbers(ask, n, 0, 4),
+        _numbers(ask, n, low, high),
         str(n),
         f"all {value} shapes",
         f"{value}: {_counted(found)}",
