@@ -123,10 +123,7 @@ def test_sampling_before_the_end_multiplies_what_follows(family_file: Path) -> N
 
 def test_greedy_cells_have_one_sample(family_file: Path) -> None:
     found = plan(study_of(family_file, samples=7), counts={"one": 1, "two": 1})
-    assert {cell.id: cell.samples for cell in found.cells} == {
-        **{id: 1 for id in ids(study_of(family_file))[:4]},
-        **{id: 7 for id in ids(study_of(family_file))[4:]},
-    }
+    assert [cell.samples for cell in found.cells] == [1] * 4 + [7] * 4
 
 
 def test_the_built_in_grid() -> None:
@@ -161,11 +158,11 @@ def test_the_built_in_grid() -> None:
         ),
         (
             {"method": "blind", "perception": "all", "reasoning": "all"},
-            "method blind: it has no reasoning model; remove the key `reasoning`.",
+            "it has no reasoning model; remove the key `reasoning`",
         ),
         (
             {"method": "decoupled", "perception": "all"},
-            "method decoupled: give `reasoning`: all, a size, or a list of sizes.",
+            "give `reasoning`: all, a size, or a list of sizes",
         ),
     ],
 )
@@ -204,12 +201,12 @@ def test_limit_replaces_every_limit_of_the_study(family_file: Path) -> None:
     study = study_of(family_file, tasks=[{"task": "one", "limit": 50}], limit=20)
     assert plan(study, counts={"one": 50}).tasks[0].limit == 50
     assert plan(study, limit=2, counts={"one": 2}).tasks[0].limit == 2
-    with pytest.raises(SuiteError, match="--limit 0: give a positive number of items."):
+    with pytest.raises(SuiteError, match="--limit 0: give a positive number of items"):
         plan(study, limit=0, counts={"one": 2})
 
 
 def test_data_for_an_unknown_task(family_file: Path) -> None:
-    with pytest.raises(SuiteError, match=r"--data on=...: study 'grid' has no such task"):
+    with pytest.raises(SuiteError, match=r"--data on=\.\.\.: study 'grid' has no such task"):
         plan(study_of(family_file), data={"on": "x"}, counts={})
 
 

@@ -150,7 +150,7 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Exception, match="Cannot write to .*: change its rights or choose another"):
+    with pytest.raises(Exception, match=r"Cannot write to .*: change its rights or choose another"):
         Folder(tmp_path / "file").write("claims/x", b"")
 
 

@@ -128,7 +128,7 @@ def test_unknown_study_names_the_nearest() -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="nowhere.yaml does not exist; check the path."):
+    with pytest.raises(SuiteError, match=r"nowhere\.yaml does not exist; check the path\."):
         load_study(tmp_path / "nowhere.yaml")
 
 
