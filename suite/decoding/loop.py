@@ -22,6 +22,16 @@ DROP_BELOW = 0.8
 """Ended rows leave once the live ones are fewer than this share: each drop copies the cache."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """What one row generated."""
+
+    ids: Sequence[int] = ()
+    """New token ids, the ending token included where one came."""
+    cut: bool = False
+    """Whether the end of its thinking was forced."""
+
+
 class RowProcessor(Protocol):
     """A logits processor that keeps one state per row."""
 
@@ -65,14 +75,14 @@ class Rules:
             rule.select(rows)
 
 
-def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> list[list[int]]:
-    """New token ids of every row, in the order of the inputs, with the ending token where one came.
+def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> list[Row]:
+    """What every row generated, in the order of the inputs.
 
     inputs: what the model's tokenizer or processor returned, on the model's device: `input_ids` and
     `attention_mask` of shape (rows, tokens), padded on the left, and any image tensors.
     """
     if rules.total < 1:
-        return [[] for _ in range(inputs["input_ids"].shape[0])]
+        return [Row() for _ in range(inputs["input_ids"].shape[0])]
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,
         num_beams=1,
@@ -81,7 +91,7 @@ def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> 
         pad_token_id=pad_id,
         use_cache=True,
     )
-    found: list[list[int]] = []
+    found: list[Row] = []
 
     def run(model: Any, input_ids: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         for unused in ("logits_processor", "stopping_criteria", "generation_config"):
@@ -144,9 +154,7 @@ class _Batch:
         return inputs | {"past_key_values": self.cache, "use_cache": True}
 
 
-def _loop(
-    model: Any, input_ids: torch.Tensor, rules: Rules, kwargs: dict[str, Any]
-) -> list[list[int]]:
+def _loop(model: Any, input_ids: torch.Tensor, rules: Rules, kwargs: dict[str, Any]) -> list[Row]:
     prompt = input_ids.shape[1]
     # Masks and positions are read before the prefill: a model may change the mapping it is given.
     mask, position = kwargs.get("attention_mask"), kwargs.get("position_ids")
@@ -164,14 +172,14 @@ def _loop(
     del kwargs, prepared  # the image tensors are not needed again
     ended = torch.zeros(count, dtype=torch.bool, device=input_ids.device)
     selectable = can_select(batch.cache)
-    found: list[list[int]] = [[] for _ in range(count)]
+    found = [Row() for _ in range(count)]
     while True:
         scores = rules.scores(batch.ids[:, : batch.length], outputs.logits[:, -1].float())
         batch.append(scores.argmax(-1))
         over = rules.ended(batch.ids[:, : batch.length])
         fresh = over & ~ended
         if bool(fresh.any()):
-            _collect(batch, fresh, prompt, found)
+            _collect(batch, fresh, rules.limit.budget.cut, prompt, found)
             ended |= over
             live = int((~ended).sum())
             if live == 0:
@@ -184,8 +192,12 @@ def _loop(
         outputs = model(**batch.inputs(), return_dict=True)
 
 
-def _collect(batch: _Batch, fresh: torch.Tensor, prompt: int, found: list[list[int]]) -> None:
+def _collect(
+    batch: _Batch, fresh: torch.Tensor, cut: torch.Tensor, prompt: int, found: list[Row]
+) -> None:
     """Copies the new tokens of the rows that have just ended to their place in the result."""
-    rows = batch.rows[fresh].tolist()
-    for row, ids in zip(rows, batch.ids[fresh, prompt : batch.length].tolist(), strict=True):
-        found[row] = ids
+    ids = batch.ids[fresh, prompt : batch.length].tolist()
+    for row, tokens, was_cut in zip(
+        batch.rows[fresh].tolist(), ids, cut[fresh].tolist(), strict=True
+    ):
+        found[row] = Row(tokens, was_cut)

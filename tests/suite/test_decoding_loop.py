@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from suite.decoding.cache import BufferedLayer, can_select, growing_cache
-from suite.decoding.loop import Rules, decode
+from suite.decoding.loop import Row, Rules, decode
 from suite.decoding.sampling import SeededSampler
 from suite.decoding.thinking import AnswerLimit, Markers, ThinkingBudget
 
@@ -98,9 +98,10 @@ def test_greedy_equals_generate(build: Any, padded: bool) -> None:
         eos_token_id=end,
         pad_token_id=0,
     )[:, ids.shape[1] :]
-    got = decode(
+    rows = decode(
         model, {"input_ids": ids, "attention_mask": mask}, rules(10, [NEW] * 10, end), pad_id=0
     )
+    got = [row.ids for row in rows]
     lengths = {len(tokens) for tokens in got}
     assert len(lengths) > 1  # rows end at different steps, so some were dropped on the way
     for row, tokens in enumerate(got):
@@ -117,12 +118,13 @@ def test_sampled_rows_equal_generate_with_the_same_sampler() -> None:
         return SeededSampler([0.7, 0.0] * 5, [0] * 10, [0.8] * 10, list(range(10)))
 
     limits = [3 + 4 * row for row in range(10)]
-    got = decode(
+    rows = decode(
         model,
         {"input_ids": ids, "attention_mask": mask},
         rules(10, limits, [1], sampler()),
         pad_id=0,
     )
+    got = [row.ids for row in rows]
     want = model.generate(
         input_ids=ids,
         attention_mask=mask,
@@ -140,7 +142,7 @@ def test_sampled_rows_equal_generate_with_the_same_sampler() -> None:
 def test_nothing_to_generate() -> None:
     ids, mask = batch(2)
     got = decode(qwen3(), {"input_ids": ids, "attention_mask": mask}, rules(2, [0, 0], [1]), 0)
-    assert got == [[], []]
+    assert got == [Row(), Row()]
 
 
 def test_buffered_layer_equals_concatenation() -> None:

@@ -130,7 +130,7 @@ def test_the_same_tokens_inside_generate_and_inside_the_loop(model: Qwen3ForCaus
         return budget, AnswerLimit(budget, [4, 3, 5, 6, 2, 1], [20] * 6)
 
     budget, limit = rules()
-    got = decode(
+    rows = decode(
         model,
         {"input_ids": ids, "attention_mask": mask},
         Rules([EOS], limit, 20),
@@ -146,8 +146,9 @@ def test_the_same_tokens_inside_generate_and_inside_the_loop(model: Qwen3ForCaus
         logits_processor=[budget],
         stopping_criteria=[limit],
     )[:, 9:]
-    for row, tokens in enumerate(got):
+    for row, tokens in enumerate(r.ids for r in rows):
         assert tokens == want[row, : len(tokens)].tolist()
         assert set(want[row, len(tokens) :].tolist()) <= {0}  # padding alone follows
     for row in (0, 1, 3, 4, 5):
-        assert got[row][budgets[row]] == 6
+        assert rows[row].ids[budgets[row]] == 6
+        assert rows[row].cut

@@ -1,0 +1,68 @@
+"""Which device and number format a model gets, found without importing torch.
+
+In: what a person asked for. Out: a device name and a dtype name. A finished study must know its
+fingerprints, which hold the dtype, in a fraction of the time that torch takes to import.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import platform
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+
+def resolve_device(device: str = "auto") -> str:
+    """`auto` becomes `cuda`, `mps` or `cpu`; any other name is kept."""
+    return _detect() if device == "auto" else device
+
+
+def resolve_dtype(dtype: str, device: str) -> str:
+    """`auto` becomes bfloat16 on CUDA and float32 elsewhere; any other name is kept."""
+    if dtype != "auto":
+        return dtype
+    return "bfloat16" if resolve_device(device).startswith("cuda") else "float32"
+
+
+@cache
+def _detect() -> str:
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "cuda"):
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "mps"
+    build = torch_build()
+    if (build == "cuda" and _cuda_devices() > 0) or (build == "rocm" and Path("/dev/kfd").exists()):
+        return "cuda"
+    return "cpu"
+
+
+def torch_build() -> str:
+    """`cuda`, `rocm`, `cpu`, or `none` where torch is not installed; read from its version file."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return "none"
+    version = Path(spec.origin).with_name("version.py")
+    text = version.read_text(encoding="utf-8") if version.is_file() else ""
+    for name, build in (("cuda", "cuda"), ("hip", "rocm")):
+        if re.search(rf"^{name}\b[^=\n]*=\s*['\"]", text, flags=re.MULTILINE):
+            return build
+    return "cpu"
+
+
+def _cuda_devices() -> int:
+    """Devices that the driver shows within CUDA_VISIBLE_DEVICES; 0 without a driver."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(library)
+        count = ctypes.c_int(0)
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+            return 0
+    except (OSError, AttributeError):
+        return 0
+    return count.value

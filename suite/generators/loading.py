@@ -1,0 +1,145 @@
+"""Loads a checkpoint: model, tokenizer or processor, on a device, in a number format.
+
+In: a ModelSpec. Out: a Loaded. Safetensors or GGUF only; code inside a repository runs only where
+the spec says so. Whatever goes wrong is one sentence that names the checkpoint and the remedy.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from suite.errors import SuiteError
+from suite.families import ModelSpec
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to answer."""
+
+    model: Any
+    tokenizer: Any
+    processor: Any
+    """None for a text model."""
+    device: torch.device
+    context: int
+    """Most tokens of prompt and answer together."""
+    end_ids: tuple[int, ...]
+    """Tokens that end an answer."""
+    params: int
+    """All parameters, vision encoder included."""
+
+
+def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None) -> Loaded:
+    """Loads the model of `spec` from its path, or from the Hub at `commit`."""
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+        AutoProcessor,
+        AutoTokenizer,
+    )
+
+    _check_device(device)
+    source = str(spec.path) if spec.path is not None else str(spec.repo)
+    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
+    if spec.path is None:
+        common["revision"] = commit
+    if spec.gguf_file is not None:
+        _check_gguf(role)
+        common["gguf_file"] = spec.gguf_file
+    weights = {"use_safetensors": True} if spec.gguf_file is None else {}
+    kind = AutoModelForImageTextToText if role == "vlm" else AutoModelForCausalLM
+    with _quiet():
+        try:
+            processor = (
+                AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                    source, **common, **dict(spec.processor)
+                )
+                if role == "vlm"
+                else None
+            )
+            tokenizer = (
+                processor.tokenizer
+                if processor
+                else AutoTokenizer.from_pretrained(source, **common)
+            )
+            model = kind.from_pretrained(source, dtype=getattr(torch, dtype), **common, **weights)
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:400]
+            raise SuiteError(
+                f"The {role} model {spec.source} cannot be loaded: {reason.rstrip('.')}; "
+                "`downscale doctor` shows what this machine lacks."
+            ) from error
+    model = model.to(torch.device(device)).eval()  # type: ignore[arg-type]
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        processor=processor,
+        device=torch.device(device),
+        context=_context(model, tokenizer),
+        end_ids=_end_ids(model, tokenizer),
+        params=sum(parameter.numel() for parameter in model.parameters()),
+    )
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise SuiteError(
+            f"Device {device} cannot be used ({reason}); choose another with --device, such as cpu."
+        ) from error
+
+
+def _check_gguf(role: str) -> None:
+    if role == "vlm":
+        raise SuiteError("A GGUF file can be read for text models only; give a safetensors folder.")
+    try:
+        import gguf  # noqa: F401
+    except ImportError as error:
+        raise SuiteError(
+            "Reading a GGUF file needs the package gguf; install it with "
+            '`pip install "downscaling-suite[gguf]"`.'
+        ) from error
+
+
+def _context(model: Any, tokenizer: Any) -> int:
+    text = model.config.get_text_config(decoder=True)
+    limit = getattr(text, "max_position_embeddings", None) or tokenizer.model_max_length
+    return int(min(limit, 1 << 20))
+
+
+def _end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """What the checkpoint's generation settings and its tokenizer call the end, together."""
+    settings = getattr(model, "generation_config", None)
+    ids = getattr(settings, "eos_token_id", None)
+    listed = ids if isinstance(ids, (list, tuple)) else [ids]
+    return tuple(sorted({int(n) for n in (*listed, tokenizer.eos_token_id) if n is not None}))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the library's own bars and advice off stderr while a model loads."""
+    from transformers.utils import logging as library
+
+    bars = library.is_progress_bar_enabled()
+    level = library.get_verbosity()
+    library.disable_progress_bar()  # type: ignore[no-untyped-call]
+    library.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        library.set_verbosity(level)
+        if bars:
+            library.enable_progress_bar()  # type: ignore[no-untyped-call]
