@@ -26,7 +26,7 @@ PACKAGES = (
     *("scipy", "statsmodels", "matplotlib", "seaborn", "scikit-learn", "pillow"),
 )
 ROOT = Path(__file__).resolve().parent.parent
-READING = ("parse.py", "parse_choice.py", "parse_text.py", "score.py", "leaks.py", "records.py")
+READING = ("parse*.py", "parsing/*.py", "score*.py", "leaks.py", "records.py")
 """Files of suite/ that turn texts into records: when one changes, records are made again."""
 
 
@@ -72,16 +72,18 @@ def records_digest(walk: Walk) -> str:
         "family": [[size.name, size.params] for size in plan.family.sizes],
         "cells": [cell.id for cell in plan.cells],
         "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
-        "reading": source_digest(ROOT / "suite" / name for name in READING),
+        "reading": source_digest(f for name in READING for f in (ROOT / "suite").glob(name)),
     }
     digest.update(canonical_json(head).encode())
     for task in plan.tasks:
         digest.update(items_digest(walk, task.task).encode())
         for step in task.steps:
             shelf = walk.shelf(step)
+            lines = []
             for place in walk.places(step, task.task):
                 stored = shelf.get(place.key) if place.key is not None else None
-                digest.update(f"{place.key} {stored.part if stored else place.reason}\n".encode())
+                lines.append(f"{place.key} {stored.part if stored else place.reason}\n")
+            digest.update("".join(lines).encode())
     return digest.hexdigest()
 
 

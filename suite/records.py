@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.cells import Cell, Step
-from suite.engine.walk import Place, Walk
+from suite.engine.walk import Place, Walk, position
 from suite.items import Item, ItemSet
 from suite.leaks import contents_leak, letter_leak
 from suite.requests import Generation, canonical_json
@@ -120,28 +120,29 @@ def _add_cell(
     count = len(items) * cell.samples
     for name, value in shared.items():
         columns[name] += [value] * count
-    places = [(step, walk.places(step, task.task)) for step in cell.step.chain]
+    chain = cell.step.chain
+    places = walk.places(cell.step, task.task)
+    answers = [walk.generations(step, task.task) for step in chain]
     for index, item in enumerate(items):
         for sample in range(cell.samples):
-            stages = [(step, found[_at(step, index, sample)]) for step, found in places]
-            for name, value in _row(walk, item, sample, stages, reader).items():
+            found = [answers[n][position(step, index, sample)] for n, step in enumerate(chain)]
+            place = places[position(cell.step, index, sample)]
+            for name, value in _row(item, sample, chain, found, place, reader).items():
                 columns[name].append(value)
 
 
-def _at(step: Step, index: int, sample: int) -> int:
-    """Position of an item's sample among a step's places; an unsampled step has one per item."""
-    return index * step.samples + (sample if step.samples > 1 else 0)
-
-
 def _row(
-    walk: Walk, item: Item, sample: int, stages: list[tuple[Step, Place]], reader: Reader
+    item: Item,
+    sample: int,
+    chain: tuple[Step, ...],
+    generations: list[Generation | None],
+    place: Place,
+    reader: Reader,
 ) -> dict[str, Any]:
     """The columns that differ from row to row."""
-    generations = [walk.generation(step, place) for step, place in stages]
     answer = generations[-1]
-    place = stages[-1][1]
     done = [g for g in generations if g is not None and g.error is None]
-    whole = len(done) == len(stages)
+    whole = len(done) == len(chain)
     reason = None if whole else _reason(place, answer)
     reading = reader.read(item, answer.text) if whole and answer is not None else None
     return {
@@ -161,12 +162,12 @@ def _row(
         "lmms_score": reading.lmms_score if reading else None,
         "failed": not whole,
         "reason": reason,
-        "leak": _leaks(item, stages, generations),
+        "leak": _leaks(item, chain, generations),
         "finish_reason": answer.finish_reason if whole and answer else None,
         "prompt_tokens": sum(g.prompt_tokens for g in done) if whole else None,
         "generated_tokens": sum(g.generated_tokens for g in done) if whole else None,
         "seconds": sum(g.seconds for g in done) if whole else None,
-        "description": _description(item, stages, generations),
+        "description": _description(item, chain, generations),
         "key": place.key,
     }
 
@@ -178,22 +179,20 @@ def _reason(place: Place, answer: Generation | None) -> str:
 
 
 def _description(
-    item: Item, stages: list[tuple[Step, Place]], generations: list[Generation | None]
+    item: Item, chain: tuple[Step, ...], generations: list[Generation | None]
 ) -> str | None:
     """What the reasoner read; None for cells without a reasoning stage."""
-    if stages[-1][0].stage != "reason":
+    if chain[-1].stage != "reason":
         return None
-    if stages[-1][0].gold:
+    if chain[-1].gold:
         return item.gold_description
     before = generations[-2]
     return before.text if before is not None and before.error is None else None
 
 
-def _leaks(
-    item: Item, stages: list[tuple[Step, Place]], generations: list[Generation | None]
-) -> bool:
+def _leaks(item: Item, chain: tuple[Step, ...], generations: list[Generation | None]) -> bool:
     """Whether an upstream text of the row says more than it may."""
-    for (step, _), generation in zip(stages[:-1], generations[:-1]):
+    for step, generation in zip(chain[:-1], generations[:-1]):
         if generation is None or generation.error is not None:
             continue
         leak = contents_leak if step.stage == "instruct" else letter_leak

@@ -7,7 +7,7 @@ and item, the key of its answer or the reason why there is none. No torch: gener
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from suite.families import ModelSpec
 from suite.items import Item, ItemSet
 from suite.plan import Plan
 from suite.prompts import Prompts
-from suite.requests import Decoding, Generation, Keyer, Message, Request
-from suite.stages import Render, load_stage
+from suite.requests import Decoding, Generation, Keyer, Request
+from suite.stages import load_stage
 from suite.store import Shelf, Store
 
 Model = tuple[Role, ModelSpec]
@@ -144,20 +144,28 @@ class Walk:
         stored = self.shelf(step).get(place.key) if place.key is not None else None
         return stored.generation if stored is not None else None
 
+    def generations(self, step: Step, task: str) -> list[Generation | None]:
+        """What is stored at every place of a step, in the order of `places`."""
+        shelf = self.shelf(step)
+        found = [shelf.get(p.key) if p.key is not None else None for p in self.places(step, task)]
+        return [stored.generation if stored is not None else None for stored in found]
+
     def _ask(self, step: Step, task: str, keyer: Keyer, found: dict[str, Request]) -> list[Place]:
+        """The place of every answer of a step; adds what is to be asked to `found`."""
         render = load_stage(step.stage)
         seed = self.plan.study.seed
         places: list[Place] = []
+        before = self._before(step, task)
         for index, item in enumerate(self.items[task].items):
             for sample in range(step.samples):
-                text, reason = self._upstream(step, task, item, index, sample)
+                text, reason = before(item, index, sample)
                 if reason is not None:
                     places.append(Place(None, reason))
                     continue
                 request = Request(
                     task,
                     item.item_id,
-                    self._messages(render, step, item, text),
+                    render(self._prompts, step.template, item, text),
                     step.decoding,
                     0 if step.decoding.greedy else sample,
                     seed,
@@ -167,33 +175,41 @@ class Walk:
                 places.append(Place(key))
         return places
 
-    def _messages(
-        self, render: Render, step: Step, item: Item, upstream: str | None
-    ) -> tuple[Message, ...]:
-        return render(self._prompts, step.template, item, upstream)
-
-    def _upstream(
-        self, step: Step, task: str, item: Item, index: int, sample: int
-    ) -> tuple[str | None, str | None]:
-        """The text that a step reads, or why there is none."""
+    def _before(self, step: Step, task: str) -> Before:
+        """What gives the text that a step reads for an item and sample, or why there is none."""
         if step.gold:
-            if item.gold_description is None:
-                return None, f"{task} has no gold description of item {item.item_id}."
-            return item.gold_description, None
-        before = step.upstream
-        if before is None:
-            return None, None
-        place = self._places[(before, task)][
-            index * before.samples + (sample if before.samples > 1 else 0)
-        ]
-        if place.reason is not None:
-            return None, place.reason
-        generation = self.generation(before, place)
-        if generation is None:
-            return None, f"{before.stage} by {before.model} was not generated."
-        if generation.error is not None:
-            return None, f"{before.stage} by {before.model} failed: {generation.error}"
-        return generation.text, None
+            return _gold
+        if step.upstream is None:
+            return lambda item, index, sample: (None, None)
+        upstream = step.upstream
+        by = f"{upstream.stage} by {upstream.model}"
+        places, answers = self.places(upstream, task), self.generations(upstream, task)
+
+        def before(item: Item, index: int, sample: int) -> tuple[str | None, str | None]:
+            at = position(upstream, index, sample)
+            answer = answers[at]
+            if answer is None:
+                return None, places[at].reason or f"{by} was not generated."
+            if answer.error is not None:
+                return None, f"{by} failed: {answer.error}"
+            return answer.text, None
+
+        return before
+
+
+Before = Callable[[Item, int, int], tuple[str | None, str | None]]
+"""(item, its index, sample) -> (upstream text, None), or (None, why there is none)."""
+
+
+def position(step: Step, index: int, sample: int) -> int:
+    """Where an item's sample stands among a step's places; an unsampled step has one per item."""
+    return index * step.samples + (sample if step.samples > 1 else 0)
+
+
+def _gold(item: Item, index: int, sample: int) -> tuple[str | None, str | None]:
+    if item.gold_description is None:
+        return None, f"{item.task} has no gold description of item {item.item_id}."
+    return item.gold_description, None
 
 
 def sort_key(request: Request, key: str) -> tuple[int, int, str]:
