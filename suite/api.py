@@ -88,7 +88,7 @@ def run(
     prompts = load_prompts(planned.study.prompts or planned.family.prompts)
     shared = store or planned.study.store
     opened = Store(shared or folder / "store", run=uuid.uuid4().hex, say=progress.say)
-    walk = Walk(planned, items, prompts, fingerprints(planned), opened)
+    walk = Walk(planned, items, prompts, fingerprints(planned, device), opened)
     _make(folder)
     before = provenance.read(folder)
     facts: dict[str, Any] = {
@@ -168,19 +168,19 @@ def with_counts(planned: Plan, items: Mapping[str, ItemSet]) -> Plan:
     return replace(planned, tasks=tasks)
 
 
-def fingerprints(planned: Plan) -> dict[Model, dict[str, Any]]:
-    """The fingerprint of every model of a plan, found without loading any of them. SuiteError for a
-    checkpoint that is not there."""
+def fingerprints(planned: Plan, device: str = "auto") -> dict[Model, dict[str, Any]]:
+    """The fingerprint of every model of a plan on a device, found without loading any of them.
+
+    Raises SuiteError for a checkpoint that is not there.
+    """
     from suite.generators import fingerprint
 
     found: dict[Model, dict[str, Any]] = {}
-    for count in planned.steps:
-        model: Model = (count.step.role, count.step.spec)
-        if model not in found:
-            identity = fingerprint(count.step.spec, count.step.role, count.step.spec.dtype)
-            # Recorded texts belong to items: two items with one question have two texts.
-            recorded = count.step.spec.generator == "recorded"
-            found[model] = {**identity, "per_item": True} if recorded else identity
+    for role, spec in {(count.step.role, count.step.spec): None for count in planned.steps}:
+        identity = fingerprint(spec, role, spec.dtype, device=device)
+        # Recorded texts belong to items: two items with one question have two texts.
+        recorded = spec.generator == "recorded"
+        found[(role, spec)] = {**identity, "per_item": True} if recorded else identity
     return found
 
 
