@@ -22,10 +22,12 @@ from suite.items import Item, ItemSet, first_of_each_category
 from suite.registry import FunctionReference, TaskInfo
 from suite.requests import canonical_json
 
-FORMAT = 1
+FORMAT = 2
 """Version of the cache's content. Raise it when an Item's meaning changes."""
 
-CODE = frozenset({".py", ".yaml", ".json", ".jsonl", ".csv", ".tsv", ".npz", ".npy", ".parquet", ".txt"})
+CODE = frozenset(
+    {".py", ".yaml", ".json", ".jsonl", ".csv", ".tsv", ".npz", ".npy", ".parquet", ".txt"}
+)
 DATA = frozenset({".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow"})
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 
@@ -40,6 +42,7 @@ _ITEM_SCHEMA = pa.schema(
         ("image_id", pa.string()),
         ("gold_description", pa.string()),
         ("metric", pa.string()),
+        ("fillers", pa.int64()),
         ("doc", pa.string()),
     ]
 )
@@ -162,14 +165,18 @@ class ItemCache:
         if limit is None:
             return
         pattern = re.compile(rf"{key}-(\d+)\.parquet$")
-        matches = [pattern.search(path.name) for path in self.folder.glob(f"{task}/{key}-*.parquet")]
+        matches = [
+            pattern.search(path.name) for path in self.folder.glob(f"{task}/{key}-*.parquet")
+        ]
         for larger in sorted(int(match[1]) for match in matches if match and int(match[1]) > limit):
             yield self._path(task, key, larger)
         yield self._path(task, key, None)
 
 
 def _item(task: str, row: dict[str, Any]) -> Item:
-    return Item(task=task, **{**row, "options": tuple(row["options"]), "images": tuple(row["images"])})
+    return Item(
+        task=task, **{**row, "options": tuple(row["options"]), "images": tuple(row["images"])}
+    )
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import socket
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -221,7 +220,11 @@ def _undecoded(docs: Any) -> Any:
 
 
 def _item(
-    info: TaskInfo, row: Mapping[str, Any], doc: Mapping[str, Any], images: tuple[str, ...], index: int
+    info: TaskInfo,
+    row: Mapping[str, Any],
+    doc: Mapping[str, Any],
+    images: tuple[str, ...],
+    index: int,
 ) -> Item:
     item_id = str(row.get("item_id", index))
     options = tuple(str(option) for option in row.get("options") or ())
@@ -242,6 +245,7 @@ def _item(
         image_id=cluster_id(info.name, item_id, images),
         gold_description=row.get("gold_description"),
         metric=str(row.get("metric", info.metric)),
+        fillers=int(row.get("fillers", 0)),
         doc=json.dumps(without_media(doc), ensure_ascii=False, sort_keys=True, default=str),
     )
 

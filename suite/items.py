@@ -39,14 +39,17 @@ class Item:
     gold_description: str | None = None
     """What a perfect perceiver would say, where the benchmark knows it."""
     metric: str = "choice"
-    """How it is scored: `choice`, `exact`, `iou`, `lmms`, or a name registered in suite/score.py."""
+    """How it is scored: `choice`, `exact`, `synonyms`, `iou`, `lmms`, or a name that
+    suite/score.py registers."""
+    fillers: int = 0
+    """How many of the options are fillers («nan») that stand in for options a question lacks."""
     doc: str = field(default="", repr=False)
     """The benchmark's own row without its media, as JSON: what lmms-eval's scorer is given."""
 
     @property
     def chance(self) -> float:
-        """Accuracy of guessing: 1/number of options, 0 for open answers."""
-        return 1.0 / len(self.options) if self.options else 0.0
+        """Accuracy of guessing: 1/number of options that are no fillers, 0 for open answers."""
+        return 1.0 / (len(self.options) - self.fillers) if self.options else 0.0
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ PREFIX = "downscaling_"
 """Before every name inside lmms-eval, where a built-in task wins a clash; people type it without."""
 
 TASKS_VARIABLE = "DOWNSCALE_TASKS"
-METRICS = ("choice", "exact", "iou", "lmms")
+METRICS = ("choice", "exact", "synonyms", "iou", "lmms")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TaskInfo:
     abbreviations: Mapping[str, str]
     """Category name -> the paper's short form."""
     metric: str
-    """`choice`, `exact`, `iou`, or `lmms` (lmms-eval's own score)."""
+    """`choice`, `exact`, `synonyms`, `iou`, or `lmms` (lmms-eval's own score)."""
     n_options: int | None
     """Declared number of options; 0 for open answers, None where it differs between items."""
     source: str
@@ -194,7 +194,9 @@ def _read(path: Path) -> TaskInfo | None:
             f"Task {name!r} in {path} has metadata.metric {metric!r}; use one of {', '.join(METRICS)}."
         )
     categories = metadata.get("categories") or {}
-    sizes = tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)
+    sizes = (
+        tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)
+    )
     n = metadata.get("n")
     if n is None and sizes and None not in sizes:
         n = sum(sizes)
@@ -227,7 +229,9 @@ def _module_from(path: Path) -> ModuleType:
     if path.is_relative_to(package_root / "tasks"):  # the installed package: import it normally
         dotted = path.relative_to(package_root).with_suffix("").parts
         return importlib.import_module(".".join(dotted))
-    spec = importlib.util.spec_from_file_location(f"downscale_task_{path.parent.name}_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(
+        f"downscale_task_{path.parent.name}_{path.stem}", path
+    )
     if spec is None or spec.loader is None:
         raise SuiteError(f"The Python file {path} of a task cannot be imported.")
     module = importlib.util.module_from_spec(spec)

@@ -63,6 +63,12 @@ def exact_score(prediction: str, item: Item) -> float:
     return float(_comparable(prediction) == _comparable(item.answer))
 
 
+def synonyms_score(prediction: str, item: Item) -> float:
+    """1 when the text is one of the gold names, which commas separate."""
+    names = {_comparable(name) for name in item.answer.split(",")} | {_comparable(item.answer)}
+    return float(_comparable(prediction) in names)
+
+
 def iou_score(prediction: str, item: Item) -> float:
     """1 when the boxes' intersection over union is at least 0.5 (acc@0.5 of RefCOCO)."""
     value = iou(prediction, item)
@@ -83,6 +89,7 @@ def lmms_metric_score(prediction: str, item: Item) -> float:
 SCORERS: dict[str, Callable[[str, Item], float]] = {
     "choice": choice_score,
     "exact": exact_score,
+    "synonyms": synonyms_score,
     "iou": iou_score,
     "lmms": lmms_metric_score,
 }

@@ -1,0 +1,42 @@
+"""What the multiple-choice tasks share: a prompt for lmms-eval, and lmms-eval's own extractor.
+
+In: a question with its options, or a raw answer. Out: text, or a letter. The suite itself words its
+prompts in suite/prompts.yaml and reads answers with suite/parse.py; these are for lmms-eval's runs
+and for its second opinion.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def choice_prompt(question: str, options: Sequence[str]) -> str:
+    """The question, a line per option, and how to answer."""
+    lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    return "\n".join([question, *lines, "Answer with the letter of the correct option."])
+
+
+@cache
+def _extractor() -> Callable[..., str]:
+    # Importing lmms_eval.tasks loads torch; the extractor is one file without imports of its own.
+    spec = importlib.util.find_spec("lmms_eval")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("lmms-eval is not installed: pip install lmms-eval")
+    path = Path(spec.submodule_search_locations[0]) / "tasks" / "_task_utils" / "mcq_extract.py"
+    file_spec = importlib.util.spec_from_file_location("lmms_eval_mcq_extract", path)
+    if file_spec is None or file_spec.loader is None:
+        raise ImportError(f"{path} of lmms-eval cannot be imported")
+    module = importlib.util.module_from_spec(file_spec)
+    file_spec.loader.exec_module(module)
+    extract: Callable[..., str] = module.extract_mcq_answer
+    return extract
+
+
+def lmms_letter(text: str, n_options: int = 4) -> str:
+    """The letter that lmms-eval's shared extractor reads in an answer, or an empty string."""
+    return _extractor()(text, choices=list(LETTERS[:n_options]))

@@ -1,0 +1,1 @@
+"""The multi-image sets of the instruction-tuning mixture, from LLaVA-NeXT-Interleave-Bench."""

@@ -1,0 +1,1 @@
+"""RefCOCO, RefCOCO+ and RefCOCOg: the box of what a phrase refers to, scored by IoU."""
