@@ -145,7 +145,7 @@ class Shelf:
     def _load(self, name: str) -> pa.Table | str:
         try:
             content = self._folder.read(f"{self._inside}/{name}")
-            return pq.read_table(pa.BufferReader(content), columns=["key", *_GENERATION])
+            return pq.ParquetFile(pa.BufferReader(content)).read(["key", *_GENERATION])
         except (OSError, ValueError, pa.ArrowException) as error:
             return " ".join(str(error).split()) or type(error).__name__
 
