@@ -131,9 +131,7 @@ class Family:
         model = models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)
         model.model.vision_tower.requires_grad_(False)
         make = partial(_vision, self.encode, self.patches**2, stage.name, seed, stage.describing)
-        fresh = partial(
-            _vision_held_out, self.encode, self.patches**2, seed, stage.describing
-        )
+        fresh = partial(_vision_held_out, self.encode, self.patches**2, seed, stage.describing)
         return self._token_job(model, stage, make, fresh, "direct")
 
     def _load_text(self, stage: str | None, size: str) -> Any:

@@ -88,7 +88,9 @@ class _Measure(TrainerCallback):  # type: ignore[misc]
         seconds = self.before + time.monotonic() - self.started
         point = {"step": state.global_step, "seconds": round(seconds, 1), "loss": self.loss}
         with self.curve.open("a") as file:
-            file.write(json.dumps({**point, **{k: round(v, 4) for k, v in measured.items()}}) + "\n")
+            file.write(
+                json.dumps({**point, **{k: round(v, 4) for k, v in measured.items()}}) + "\n"
+            )
         shown = measured.get(job.metric, float("nan"))
         job.say(
             f"step {state.global_step}/{job.stage.steps}  loss {self.loss:.3f}  "
@@ -155,7 +157,9 @@ def run(job: Job) -> Outcome:
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    last = get_last_checkpoint(arguments.output_dir) if Path(arguments.output_dir).exists() else None
+    last = (
+        get_last_checkpoint(arguments.output_dir) if Path(arguments.output_dir).exists() else None
+    )
     trainer.train(resume_from_checkpoint=last)
     points = _points(callback.curve)
     final = points[-1] if points else {}

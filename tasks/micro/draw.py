@@ -186,9 +186,9 @@ def _background(pattern: str, tint: str, phase: int, cell: int) -> Floats:
         "checks": lambda: ((x // 6 + y // 6) % 2).astype(np.float32),
         "waves": lambda: 0.5 + 0.5 * np.sin((x + 4 * np.sin(y / 4)) / 1.5),
         "grid": lambda: ((x % 8 < 1.5) | (y % 8 < 1.5)).astype(np.float32),
-        "bricks": lambda: (
-            (y % 6 < 1.5) | ((x + 6 * ((y // 6) % 2)) % 12 < 1.5)
-        ).astype(np.float32),
+        "bricks": lambda: ((y % 6 < 1.5) | ((x + 6 * ((y // 6) % 2)) % 12 < 1.5)).astype(
+            np.float32
+        ),
         "rings": lambda: (np.hypot(x - 36 - phase, y - 36 - phase) % 8 < 4).astype(np.float32),
         "zigzag": lambda: ((y + np.abs(x % 12 - 6)) % 8 < 3).astype(np.float32),
         "shade": lambda: (y - phase) / 72,

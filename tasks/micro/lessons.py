@@ -162,9 +162,7 @@ def _direct(question: q.Question) -> Turn:
     return Turn(prompt(question), question.answer, question.kind)
 
 
-def several(
-    rng: random.Random, kind: str, domain: Domain
-) -> tuple[tuple[Scene, ...], q.Question]:
+def several(rng: random.Random, kind: str, domain: Domain) -> tuple[tuple[Scene, ...], q.Question]:
     """Pictures and the question that compares them: three for similarity, two for difference."""
     while True:
         if kind == "similarity":
@@ -205,9 +203,7 @@ def _changed(rng: random.Random, domain: Domain) -> tuple[Scene, ...]:
     return before, replace(before, things=tuple(things), phase=rng.randrange(1 << 16))
 
 
-def _question(
-    rng: random.Random, kinds: Sequence[str], scene: Scene, domain: Domain
-) -> q.Question:
+def _question(rng: random.Random, kinds: Sequence[str], scene: Scene, domain: Domain) -> q.Question:
     while True:
         question = ask(rng, pick(rng, kinds), (scene,), domain)
         if question is not None:
@@ -267,9 +263,7 @@ def _fact_lesson(rng: random.Random, domain: Domain, thinking: float) -> Lesson:
     return _fill(turn, TEXT_WORDS)
 
 
-def _several_pictures(
-    rng: random.Random, kind: str, domain: Domain, thinking: float
-) -> Lesson:
+def _several_pictures(rng: random.Random, kind: str, domain: Domain, thinking: float) -> Lesson:
     scenes, question = several(rng, kind, domain)
     steps = question.steps if rng.random() < thinking else None
     text = f"{describe(scenes)} {prompt(question)}"
@@ -278,9 +272,7 @@ def _several_pictures(
     return Lesson((first, again) if steps is None else (first,))
 
 
-def _describe_turn(
-    rng: random.Random, scenes: tuple[Scene, ...], question: q.Question
-) -> Turn:
+def _describe_turn(rng: random.Random, scenes: tuple[Scene, ...], question: q.Question) -> Turn:
     text = DESCRIBE
     if rng.random() < 0.6:
         text += " " + NOTE.format(contents=question.contents)

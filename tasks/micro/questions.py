@@ -358,7 +358,8 @@ def how_many(ask: Asker) -> Question | None:
     return Question(
         "how_many",
         ask.word(
-            ("How many shapes are there?", "Count the shapes."), ("Tell how many shapes there are.",)
+            ("How many shapes are there?", "Count the shapes."),
+            ("Tell how many shapes there are.",),
         ),
         _numbers(ask, n, low, low + 3),
         str(n),
@@ -458,7 +459,9 @@ def quality(ask: Asker) -> Question | None:
     value = ask.scene.quality
     return Question(
         "quality",
-        ask.word(("How is the picture?", "What is the picture like?"), ("Tell how the picture is.",)),
+        ask.word(
+            ("How is the picture?", "What is the picture like?"), ("Tell how the picture is.",)
+        ),
         ask.options(value, QUALITIES, ()),
         value,
         "how clear the picture is",

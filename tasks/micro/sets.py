@@ -133,5 +133,3 @@ def example(name: str, category: str, index: int, seed: int = SEED) -> Example:
 def examples(name: str, n: int, seed: int = SEED) -> list[Example]:
     """The first `n` items of each category of a set."""
     return [example(name, category, i, seed) for category in SETS[name] for i in range(n)]
-
-

@@ -7,8 +7,8 @@ from typing import Any
 
 import datasets
 
-from tasks.micro.draw import png
 from tasks.micro.draw import draw as picture
+from tasks.micro.draw import png
 from tasks.micro.lessons import options_text
 from tasks.micro.sets import SEED, example
 
@@ -80,7 +80,9 @@ def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, float]
 
 def _overlap(reply: str, answer: str) -> float:
     try:
-        a, b = ([float(v) for v in t.strip("[]").replace(",", " ").split()] for t in (reply, answer))
+        a, b = (
+            [float(v) for v in t.strip("[]").replace(",", " ").split()] for t in (reply, answer)
+        )
         wide = min(a[2], b[2]) - max(a[0], b[0])
         high = min(a[3], b[3]) - max(a[1], b[1])
     except (ValueError, IndexError):

@@ -1,0 +1,139 @@
+"""Finished stages -> standard Hugging Face folders with a model card each.
+
+In: a training run's folder. Out: `text-SIZE` (Qwen3ForCausalLM and tokenizer) and `vlm-SIZE`
+(LlavaForConditionalGeneration and LlavaProcessor), safetensors, loadable by the auto classes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from suite.training.family import Family
+from suite.training.recipe import Stage
+from suite.training.tokenizer import IMAGE
+
+
+def export(family: Family, sizes: Sequence[str], target: Path) -> list[Path]:
+    """Writes every exported role of the sizes whose stage is done; returns the folders."""
+    written = []
+    for stage in family.recipe.stages:
+        for size in sizes if stage.export else ():
+            source = family.folder(stage.name, size)
+            if (source / "done.json").exists():
+                written.append(_folder(family, stage, size, source, target))
+    return written
+
+
+def _folder(family: Family, stage: Stage, size: str, source: Path, target: Path) -> Path:
+    out = target / f"{stage.export}-{size}"
+    if out.exists():
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    model = _model(stage, source / "model")
+    model.config.use_cache = True
+    if stage.export == "vlm":
+        model.config.text_config.use_cache = True
+        _processor(family).save_pretrained(out)
+    model.generation_config.pad_token_id = family.tokenizer.pad_token_id
+    model.generation_config.eos_token_id = family.tokenizer.eos_token_id
+    model.save_pretrained(out)
+    family.tokenizer.save_pretrained(out)
+    (out / "README.md").write_text(card(family, stage, size, model), encoding="utf-8")
+    for curve in source.glob("attempt-*/curve.jsonl"):
+        shutil.copy(curve, out / f"curve-{curve.parent.name}.jsonl")
+    return out
+
+
+def _model(stage: Stage, folder: Path) -> Any:
+    from transformers import LlavaForConditionalGeneration, Qwen3ForCausalLM
+
+    kind = LlavaForConditionalGeneration if stage.export == "vlm" else Qwen3ForCausalLM
+    return kind.from_pretrained(folder)
+
+
+def _processor(family: Family) -> Any:
+    from transformers import LlavaProcessor, SiglipImageProcessor
+
+    spec = family.recipe.encoder
+    pictures = SiglipImageProcessor(
+        size={"height": spec.side, "width": spec.side},
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        do_convert_rgb=True,
+    )
+    return LlavaProcessor(
+        image_processor=pictures,
+        tokenizer=family.tokenizer,
+        patch_size=spec.patch,
+        vision_feature_select_strategy="full",
+        chat_template=family.tokenizer.chat_template,
+        image_token=IMAGE,
+        num_additional_image_tokens=0,
+    )
+
+
+def history(family: Family, stage: Stage, size: str) -> list[tuple[Stage, dict[str, Any]]]:
+    """The stages that made a model, first to last, with what each one's `done.json` says."""
+    chain: list[tuple[Stage, dict[str, Any]]] = []
+    current: Stage | None = stage
+    while current is not None:
+        done = json.loads((family.folder(current.name, size) / "done.json").read_text())
+        chain.insert(0, (current, done))
+        current = family.recipe.stage(current.init) if current.init else None
+    if stage.kind == "vision":
+        encoder = next(s for s in family.recipe.stages if s.kind == "encoder")
+        done = json.loads((family.folder(encoder.name, "shared") / "done.json").read_text())
+        chain.insert(0, (encoder, done))
+    return chain
+
+
+def card(family: Family, stage: Stage, size: str, model: Any) -> str:
+    """The model card: data, seeds, steps, seconds and final held-out figures of every stage."""
+    parameters = sum(p.numel() for p in model.parameters())
+    language = getattr(model.model, "language_model", model)
+    of_language = sum(p.numel() for p in language.parameters())
+    role = {"text": "reasoning and instruct module", "vlm": "perception and end-to-end module"}
+    lines = [
+        "---",
+        "license: mit",
+        "library_name: transformers",
+        "---",
+        "",
+        f"# Micro {stage.export}, size {size}",
+        "",
+        f"{role[str(stage.export)].capitalize()} of the micro family: `{type(model).__name__}`, "
+        f"{parameters:,} parameters, of which {of_language:,} in the language model.",
+        "",
+        f"Trained by `downscale train {family.recipe.recipe}` on scenes, descriptions and questions "
+        "that the micro world draws (tasks/micro); no outside data but scikit-learn's handwritten "
+        "digits. It knows that world's few hundred words and nothing else.",
+        "",
+        "| stage | seed | rows a step | steps | seconds | reached |",
+        "|---|---|---|---|---|---|",
+    ]
+    final: dict[str, float] = {}
+    for past, done in history(family, stage, size):
+        for attempt in done["attempts"]:
+            final = {k: v for k, v in attempt["final"].items() if k != "loss"}
+            means = ("recall", "readers", "think", "direct")
+            reached = ", ".join(f"{k} {final[k]:.3f}" for k in means if k in final)
+            note = reached if attempt["passed"] else f"{reached} (gate not reached)"
+            lines.append(
+                f"| {past.name} | {attempt['seed']} | {past.batch} | {attempt['steps']} "
+                f"| {attempt['seconds']:.0f} | {note} |"
+            )
+    lines += [
+        "",
+        "Held-out accuracy at the end, strict (every token of the turn, teacher-forced), by kind "
+        "of question; `/think` includes the whole trace:",
+        "",
+        "| kind | accuracy |",
+        "|---|---|",
+        *(f"| {kind} | {value:.3f} |" for kind, value in final.items()),
+        "",
+    ]
+    return "\n".join(lines)
