@@ -2,33 +2,26 @@
 
 In: a TaskInfo and optionally a local copy of its data. Out: an ItemSet. lmms-eval builds the task
 (loader, split, process_docs) from its YAML; each doc becomes an Item by the function that the YAML
-names under `metadata.doc_to_item`, or by `generic_item` where it names none. Slow to import
-(lmms-eval brings torch): suite/items.py comes here only when its cache has nothing.
+names under `metadata.doc_to_item`, or by `generic_item` where it names none. suite/items.py comes
+here only when its cache has nothing, because lmms-eval is slow to import.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
-import socket
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from suite.errors import DataError
 from suite.image_bytes import encoded, without_media
-from suite.item_cache import DATA, IMAGES, data_files
+from suite.item_rows import overrides_for
 from suite.items import Item, ItemSet, cluster_id, first_of_each_category, image_hash
-from suite.registry import TaskInfo, task_folders
+from suite.lmms_task import build_task, data_error, quiet
+from suite.registry import TaskInfo
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-MODEL_NAME = "downscaling_suite"
-"""Some tasks word their prompts by model; one fixed name keeps them the same for every model."""
 
 
 def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:
@@ -37,140 +30,10 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
     Raises DataError when the data are missing, unreadable, or lack a column that the task needs.
     """
     with tempfile.TemporaryDirectory(prefix="downscale-") as scratch:
-        overrides = _overrides(info, location, limit, Path(scratch))
+        overrides = overrides_for(info, location, limit, Path(scratch))
         task = build_task(info, overrides, location)
-        return _items(info, task, location, limit)
-
-
-def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None = None) -> Any:
-    """The lmms-eval task object, with some keys of its YAML replaced."""
-    with _quiet(), _offline_when_unreachable(location is None and _on_hub(info)), _no_retry():
-        from lmms_eval.tasks import TaskManager
-
-        folders = [str(folder) for folder in task_folders() if folder.is_dir()]
-        manager = TaskManager(
-            include_path=folders, include_defaults=False, model_name=MODEL_NAME, verbosity="ERROR"
-        )
-        try:
-            built = manager.load_task_or_group(
-                [{"task": info.lmms_name, **overrides}], task_type="chat"
-            )
-        except Exception as error:
-            raise _data_error(info, location, _cause(error)) from error
-    return built[info.lmms_name]
-
-
-def fetch_hint(info: TaskInfo) -> str:
-    """The sentence that says how to get a task's data onto a machine without network."""
-    hub = str(info.config.get("dataset_path", ""))
-    return (
-        f"where there is network, `hf download --repo-type dataset {hub} --local-dir {info.name}` "
-        f"fetches it; then pass --data {info.name}=FOLDER."
-    )
-
-
-def _on_hub(info: TaskInfo) -> bool:
-    return "/" in str(info.config.get("dataset_path", ""))
-
-
-def _data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> DataError:
-    if isinstance(cause, DataError):
-        return cause
-    reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
-    if isinstance(cause, KeyError):
-        reason = f"there is no column {cause}"
-    if location is not None:
-        return DataError(
-            f"The data of {info.name} at {location} cannot be read as {info.source}: {reason}."
-        )
-    if _on_hub(info):
-        hub = info.config["dataset_path"]
-        return DataError(
-            f"Task {info.name} needs the data set {hub}, which cannot be read here ({reason}): "
-            + fetch_hint(info)
-        )
-    return DataError(f"The items of {info.name} cannot be made by {info.path}: {reason}.")
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What really went wrong, below tenacity's RetryError."""
-    attempt = getattr(error, "last_attempt", None)
-    inner = attempt.exception() if attempt is not None else None
-    return inner if inner is not None else error
-
-
-# --- where the rows come from ---------------------------------------------------------------
-
-
-def _overrides(
-    info: TaskInfo, location: Path | None, limit: int | None, scratch: Path
-) -> dict[str, Any]:
-    """Keys of the YAML to replace so that lmms-eval reads the right rows."""
-    kwargs = dict(info.config.get("dataset_kwargs") or {})
-    kwargs.pop("token", None)  # a public data set needs none, and asking for one fails without it
-    if location is not None:
-        return _local_overrides(info, location, scratch)
-    if _on_hub(info):
-        return {"dataset_kwargs": kwargs}
-    kwargs["cache_dir"] = str(scratch)
-    if info.metadata.get("recipe") and limit is not None:
-        kwargs["data_files"] = {info.split: str(_capped_recipe(info, limit, scratch))}
-        return {"dataset_kwargs": kwargs}
-    return {"dataset_kwargs": {**kwargs, "data_files": _beside(info)}}
-
-
-def _beside(info: TaskInfo) -> dict[str, str]:
-    files = (info.config.get("dataset_kwargs") or {}).get("data_files", {})
-    return {split: str(info.path.parent / name) for split, name in files.items()}
-
-
-def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
-    """The recipe of a generated task with every `n` (items per category) at most `limit`."""
-    lines = Path(_beside(info)[info.split]).read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines if line.strip()]
-    capped = [{**row, "n": min(int(row["n"]), limit)} for row in rows]
-    path = scratch / "recipe.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in capped), encoding="utf-8")
-    return path
-
-
-def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str, Any]:
-    builder, files = _local_files(info, location)
-    if builder == "imagefolder":
-        kwargs: dict[str, Any] = {"data_dir": str(location), "drop_labels": False}
-    else:
-        kwargs = {"data_files": {info.split: [str(file) for file in files]}}
-    return {
-        "dataset_path": builder,
-        "dataset_name": None,
-        "dataset_kwargs": {**kwargs, "cache_dir": str(scratch)},
-    }
-
-
-def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
-    """Which `datasets` builder reads a local copy, and its files of the task's split."""
-    files = data_files(location)
-    by_builder = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
-    for suffixes in ({".parquet"}, {".jsonl", ".json"}, {".csv"}):
-        rows = [file for file in files if file.suffix.lower() in suffixes]
-        of_split = [file for file in rows if _names_split(file, info.split)]
-        if rows:
-            return by_builder[rows[0].suffix.lower()], of_split or rows
-    if any(file.suffix.lower() in IMAGES for file in files):
-        return "imagefolder", files
-    kinds = ", ".join(sorted(DATA | IMAGES))
-    raise DataError(
-        f"No data of {info.name} at {location}: it holds no file that ends in one of {kinds}."
-    )
-
-
-def _names_split(file: Path, split: str) -> bool:
-    """Whether a file is of a split, by the hub's habit: `val-00000-of-00001.parquet`, `val.json`."""
-    stem = file.stem.lower()
-    return stem == split or stem.startswith((f"{split}-", f"{split}_")) or file.parent.name == split
-
-
-# --- docs into items ------------------------------------------------------------------------
+        with quiet():
+            return _items(info, task, location, limit)
 
 
 def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) -> ItemSet:
@@ -192,7 +55,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
             media = row["images"] if "images" in row else task.doc_to_visual(docs[index])
             encoded_images = [encoded(image, folder) for image in media or [] if image is not None]
         except Exception as error:
-            raise _data_error(info, location, _named(error, index)) from error
+            raise data_error(info, location, _named(error, index)) from error
         hashes = tuple(image_hash(data) for data in encoded_images)
         image_bytes.update(zip(hashes, encoded_images, strict=True))
         made.append(_item(info, row, doc, hashes, index))
@@ -271,75 +134,3 @@ def generic_item(task: Any, doc: Mapping[str, Any], index: int) -> dict[str, Any
         "answer": str(answer),
         "options": (),
     }
-
-
-# --- lmms-eval, kept quiet and quick to fail ------------------------------------------------
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences lmms-eval's loggers, progress bars and third-party warnings on stderr."""
-    logging.getLogger("datasets").setLevel(logging.ERROR)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import datasets
-        from loguru import logger
-
-        bars = datasets.are_progress_bars_disabled()
-        datasets.disable_progress_bars()
-        logger.disable("lmms_eval")
-        try:
-            yield
-        finally:
-            logger.enable("lmms_eval")
-            if not bars:
-                datasets.enable_progress_bars()
-
-
-@contextlib.contextmanager
-def _no_retry() -> Iterator[None]:
-    """lmms-eval retries a failed download for a minute and hides its cause; once is enough."""
-    from lmms_eval.api.task import ConfigurableTask
-    from tenacity import stop_after_attempt
-
-    retrying = getattr(ConfigurableTask.download, "retry", None)
-    before = getattr(retrying, "stop", None)
-    if before is not None:
-        retrying.stop = stop_after_attempt(1)
-    try:
-        yield
-    finally:
-        if before is not None:
-            retrying.stop = before
-
-
-@contextlib.contextmanager
-def _offline_when_unreachable(needs_hub: bool) -> Iterator[None]:
-    """Without network, uses what the hub's cache holds at once instead of retrying for minutes."""
-    if not needs_hub or _hub_answers():
-        yield
-        return
-    import datasets.config
-    import huggingface_hub.constants
-
-    places = [(huggingface_hub.constants, "HF_HUB_OFFLINE"), (datasets.config, "HF_HUB_OFFLINE")]
-    before = [getattr(module, name, False) for module, name in places]
-    for module, name in places:
-        setattr(module, name, True)
-    try:
-        yield
-    finally:
-        for (module, name), value in zip(places, before, strict=True):
-            setattr(module, name, value)
-
-
-def _hub_answers() -> bool:
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
-        return True  # names are resolved by the proxy, so a probe from here says nothing
-    address = urlparse(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
-    try:
-        with socket.create_connection((address.hostname or "", address.port or 443), timeout=5):
-            return True
-    except OSError:
-        return False

@@ -112,8 +112,8 @@ def local_copy(info: TaskInfo, data: str | None) -> Path | None:
     path = Path(data).expanduser().resolve()
     if not path.exists():
         raise DataError(
-            f"There is nothing at {path}, given as the data of {info.name}: pass a Parquet or JSONL "
-            f"file, or a folder of them, as --data {info.name}=PATH."
+            f"There is nothing at {path}, given as the data of {info.name}: pass a Parquet or "
+            f"JSONL file, or a folder of them, as --data {info.name}=PATH."
         )
     return path
 

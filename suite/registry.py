@@ -23,7 +23,7 @@ import yaml
 from suite.errors import SuiteError
 
 PREFIX = "downscaling_"
-"""Before every name inside lmms-eval, where a built-in task wins a clash; people type it without."""
+"""Before every name in lmms-eval, where a built-in task wins a clash; people type it without."""
 
 TASKS_VARIABLE = "DOWNSCALE_TASKS"
 METRICS = ("choice", "exact", "synonyms", "iou", "lmms")
@@ -155,8 +155,8 @@ def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo]:
                 continue
             if info.name in index:
                 raise SuiteError(
-                    f"Two files declare the task {info.name!r}: {index[info.name].path} and {path}; "
-                    "rename one of them."
+                    f"Two files declare the task {info.name!r}, {index[info.name].path} and "
+                    f"{path}: rename one of them."
                 )
             index[info.name] = info
     return index
@@ -191,15 +191,16 @@ def _read(path: Path) -> TaskInfo | None:
     metric = str(metadata.get("metric", "choice"))
     if metric not in METRICS:
         raise SuiteError(
-            f"Task {name!r} in {path} has metadata.metric {metric!r}; use one of {', '.join(METRICS)}."
+            f"Task {name!r} in {path} has metadata.metric {metric!r}; "
+            f"use one of {', '.join(METRICS)}."
         )
     categories = metadata.get("categories") or {}
-    sizes = (
+    sizes: tuple[int | None, ...] = (
         tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)
     )
     n = metadata.get("n")
     if n is None and sizes and None not in sizes:
-        n = sum(sizes)
+        n = sum(size or 0 for size in sizes)
     if n is not None and sizes and None in sizes and n % len(sizes) == 0:
         sizes = (n // len(sizes),) * len(sizes)
     return TaskInfo(

@@ -1,0 +1,87 @@
+"""Which rows lmms-eval reads for a task: the hub's, a local copy, or a generated task's recipe.
+
+In: a TaskInfo, a local copy or none, a limit or none. Out: the keys of the task's YAML to replace.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from suite.errors import DataError
+from suite.item_cache import DATA, IMAGES, data_files
+from suite.lmms_task import fetch_hint, on_hub
+from suite.registry import TaskInfo
+
+
+def overrides_for(
+    info: TaskInfo, location: Path | None, limit: int | None, scratch: Path
+) -> dict[str, Any]:
+    """Keys of the YAML to replace so that lmms-eval reads the right rows."""
+    kwargs = dict(info.config.get("dataset_kwargs") or {})
+    kwargs.pop("token", None)  # a public data set needs none, and asking for one fails without it
+    if location is not None:
+        return _local_overrides(info, location, scratch)
+    if on_hub(info):
+        return {"dataset_kwargs": kwargs}
+    kwargs["cache_dir"] = str(scratch)
+    if info.metadata.get("recipe") and limit is not None:
+        kwargs["data_files"] = {info.split: str(_capped_recipe(info, limit, scratch))}
+        return {"dataset_kwargs": kwargs}
+    files = _beside(info)
+    missing = [file for file in files.values() if not Path(file).is_file()]
+    if missing and "fetch" in info.metadata:
+        raise DataError(f"Task {info.name} needs the data set {info.source}: {fetch_hint(info)}")
+    return {"dataset_kwargs": {**kwargs, "data_files": files}}
+
+
+def _beside(info: TaskInfo) -> dict[str, str]:
+    files = (info.config.get("dataset_kwargs") or {}).get("data_files", {})
+    return {split: str(info.path.parent / name) for split, name in files.items()}
+
+
+def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
+    """The recipe of a generated task with every `n` (items per category) at most `limit`."""
+    lines = Path(_beside(info)[info.split]).read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    capped = [{**row, "n": min(int(row["n"]), limit)} for row in rows]
+    path = scratch / "recipe.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in capped), encoding="utf-8")
+    return path
+
+
+def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str, Any]:
+    builder, files = _local_files(info, location)
+    if builder == "imagefolder":
+        kwargs: dict[str, Any] = {"data_dir": str(location), "drop_labels": False}
+    else:
+        kwargs = {"data_files": {info.split: [str(file) for file in files]}}
+    return {
+        "dataset_path": builder,
+        "dataset_name": None,
+        "dataset_kwargs": {**kwargs, "cache_dir": str(scratch)},
+    }
+
+
+def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
+    """Which `datasets` builder reads a local copy, and its files of the task's split."""
+    files = data_files(location)
+    by_builder = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
+    for suffixes in ({".parquet"}, {".jsonl", ".json"}, {".csv"}):
+        rows = [file for file in files if file.suffix.lower() in suffixes]
+        of_split = [file for file in rows if _names_split(file, info.split)]
+        if rows:
+            return by_builder[rows[0].suffix.lower()], of_split or rows
+    if any(file.suffix.lower() in IMAGES for file in files):
+        return "imagefolder", files
+    kinds = ", ".join(sorted(DATA | IMAGES))
+    raise DataError(
+        f"No data of {info.name} at {location}: it holds no file that ends in one of {kinds}."
+    )
+
+
+def _names_split(file: Path, split: str) -> bool:
+    """Whether a file is of a split, by the hub's habit: `val-00000-of-00001.parquet`."""
+    stem = file.stem.lower()
+    return stem == split or stem.startswith((f"{split}-", f"{split}_")) or file.parent.name == split
