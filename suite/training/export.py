@@ -65,7 +65,8 @@ def _processor(family: Family) -> Any:
         image_std=[0.5] * 3,
         do_convert_rgb=True,
     )
-    return LlavaProcessor(
+    make: Any = LlavaProcessor
+    return make(
         image_processor=pictures,
         tokenizer=family.tokenizer,
         patch_size=spec.patch,
@@ -108,9 +109,9 @@ def card(family: Family, stage: Stage, size: str, model: Any) -> str:
         f"{role[str(stage.export)].capitalize()} of the micro family: `{type(model).__name__}`, "
         f"{parameters:,} parameters, of which {of_language:,} in the language model.",
         "",
-        f"Trained by `downscale train {family.recipe.recipe}` on scenes, descriptions and questions "
-        "that the micro world draws (tasks/micro); no outside data but scikit-learn's handwritten "
-        "digits. It knows that world's few hundred words and nothing else.",
+        f"Trained by `downscale train {family.recipe.recipe}` on scenes, descriptions and "
+        "questions that the micro world draws (tasks/micro); no outside data but scikit-learn's "
+        "handwritten digits. It knows that world's few hundred words and nothing else.",
         "",
         "| stage | seed | rows a step | steps | seconds | reached |",
         "|---|---|---|---|---|---|",

@@ -60,7 +60,7 @@ class Family:
             if outcome.passed:
                 break
             self.say(f"{stage.name} {size}: gate {stage.gate} not reached, trying again")
-        assert model is not None and outcome is not None
+        assert model is not None
         if stage.kind == "encoder":
             model = model.tower
         model.cpu().save_pretrained(folder / "model", safe_serialization=True)
