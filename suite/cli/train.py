@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -51,7 +52,8 @@ def command(
     from suite.training.export import export
     from suite.training.family import Family
 
-    logging.disable_progress_bar()
+    quiet: Any = logging.disable_progress_bar
+    quiet()
     if threads:
         torch.set_num_threads(threads)
     folder = out or Path("checkpoints") / loaded.recipe

@@ -51,14 +51,15 @@ class Outcome:
     """False when a gate was not reached."""
 
 
-class _Sequential(Trainer):  # type: ignore[misc]
+class _Sequential(Trainer):
     """A Trainer that reads its rows in order."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return SequentialSampler(train_dataset or self.train_dataset)
+        rows: Any = train_dataset or self.train_dataset
+        return SequentialSampler(rows)
 
 
-class _Measure(TrainerCallback):  # type: ignore[misc]
+class _Measure(TrainerCallback):
     """Measures on held-out rows, writes the curve, stops at the gate."""
 
     def __init__(self, job: Job) -> None:
@@ -157,9 +158,9 @@ def run(job: Job) -> Outcome:
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    last = (
-        get_last_checkpoint(arguments.output_dir) if Path(arguments.output_dir).exists() else None
-    )
+    checkpoints = job.folder / "checkpoints"
+    find: Any = get_last_checkpoint
+    last = find(str(checkpoints)) if checkpoints.exists() else None
     trainer.train(resume_from_checkpoint=last)
     points = _points(callback.curve)
     final = points[-1] if points else {}

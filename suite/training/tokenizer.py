@@ -60,7 +60,8 @@ def build_tokenizer(vocabulary: list[str]) -> Any:
     )
     backend.decoder = decoders.WordPiece(prefix="##", cleanup=True)
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
-    tokenizer = PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast
+    tokenizer = make(
         tokenizer_object=backend,
         pad_token=PAD,
         unk_token=UNK,

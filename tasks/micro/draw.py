@@ -100,7 +100,8 @@ def _digit(sheets: str, digit: int, sheet: int, side: int) -> Floats:
     plate[start : start + small, start : start + small] = (glyph / 255)[
         : side - start, : side - start
     ]
-    return np.clip(1.3 * plate, 0, 1)
+    ink: Floats = np.clip(1.3 * plate, 0, 1)
+    return ink
 
 
 @lru_cache(maxsize=1)
@@ -109,7 +110,7 @@ def _handwriting() -> dict[str, dict[int, Floats]]:
     from sklearn.datasets import load_digits  # slow to import, needed only when drawing
 
     data = load_digits()
-    images = (data.images / 16).astype(np.float32)
+    images: Floats = (data.images / 16).astype(np.float32)
     sheets: dict[str, dict[int, Floats]] = {}
     start = dict.fromkeys(range(10), 0)
     for domain, n in SHEETS_PER_DIGIT.items():
@@ -127,7 +128,8 @@ def _mask(shape: str, side: int) -> Floats:
     image = Image.new("L", (big, big), 0)
     _outline(ImageDraw.Draw(image), shape, big - 1)
     small = image.resize((side, side), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32) / 255
+    mask: Floats = np.asarray(small, dtype=np.float32) / np.float32(255)
+    return mask
 
 
 def _outline(pen: ImageDraw.ImageDraw, shape: str, s: float) -> None:
@@ -196,4 +198,5 @@ def _background(pattern: str, tint: str, phase: int, cell: int) -> Floats:
         "wedges": lambda: ((x % 10) > (y % 10)).astype(np.float32),
     }[pattern]()
     base = np.asarray(TINT_RGB[tint], dtype=np.float32)
-    return (base * (1 - 0.22 * wave[..., None])).astype(np.float32)
+    paper: Floats = (base * (1 - 0.22 * wave[..., None])).astype(np.float32)
+    return paper

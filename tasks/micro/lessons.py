@@ -165,10 +165,7 @@ def _direct(question: q.Question) -> Turn:
 def several(rng: random.Random, kind: str, domain: Domain) -> tuple[tuple[Scene, ...], q.Question]:
     """Pictures and the question that compares them: three for similarity, two for difference."""
     while True:
-        if kind == "similarity":
-            scenes = _similar(rng, domain)
-        else:
-            scenes = _changed(rng, domain)
+        scenes = _similar(rng, domain) if kind == "similarity" else _changed(rng, domain)
         if any(s.reserved != domain.reserved for s in scenes):
             continue
         question = ask(rng, kind, scenes, domain)

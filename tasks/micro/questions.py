@@ -175,7 +175,7 @@ SIDES = {"left of": -1, "right of": 1, "above": -3, "below": 3}
 
 def neighbour(cell: int, side: str) -> int | None:
     """The adjacent cell on that side, or None at the border."""
-    row, column = divmod(cell, 3)
+    column = cell % 3
     if side == "left of" and column == 0:
         return None
     if side == "right of" and column == 2:
