@@ -1,0 +1,112 @@
+"""Score a file of predictions with the suite's parser: per category, with intervals."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from suite.cli.output import json_option, print_json, print_table, talk
+
+if TYPE_CHECKING:
+    from suite.predictions import ScoredFile
+
+NAMED = 10
+"""How many missing or duplicate rows are named before the rest is only counted."""
+
+
+@click.command()
+@click.argument("task")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--data", multiple=True, metavar="TASK=PATH", help="Read a local copy of the task's data."
+)
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Write every row with what was read and the rule that read it.",
+)
+@click.option("--draws", default=2000, show_default=True, help="Bootstrap draws for the intervals.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    task: str,
+    file: Path,
+    data: tuple[str, ...],
+    rows: Path | None,
+    draws: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Score FILE, predictions of TASK, as CSV, JSONL or Parquet.
+
+    The file needs the columns `prediction` and `index` or `item_id`. An answer that cannot be read
+    scores 0 and is counted as unparsed; an item without a prediction is named and left out. Exit
+    code 1 when rows are missing, duplicated or unknown.
+    """
+    from suite.items import get_task, load_items
+    from suite.predictions import score_file, summary
+
+    name = get_task(task).name
+    scored = score_file(load_items(name, data=_path_of(name, data)), file)
+    content = summary(scored, draws=draws, seed=seed)
+    if rows is not None:
+        _write_rows(scored, rows)
+    if as_json:
+        print_json(content)
+    else:
+        _print(content)
+    _name("missing from the file, not scored", scored.missing)
+    _name("in the file more than once, not scored where the texts differ", scored.duplicates)
+    _name(f"no items of {name}, ignored", scored.unknown)
+    if not scored.complete:
+        ctx.exit(1)
+
+
+def _path_of(task: str, data: Sequence[str]) -> str | None:
+    from suite.cli.run import data_paths
+
+    paths: dict[str, str] = dict(data_paths(tuple(data)))
+    unused = [name for name in paths if name != task]
+    if unused:
+        raise click.UsageError(f"--data names {', '.join(unused)}, but the task is {task}.")
+    return paths.get(task)
+
+
+def _print(content: dict[str, Any]) -> None:
+    columns = ["category", "n", "accuracy", "low", "high", "unparsed", "chance"]
+    table = [
+        [name, *(row[column] for column in columns[1:])]
+        for name, row in content["categories"].items()
+    ]
+    names = ("n", "mean", "low", "high", "unparsed", "chance")
+    table.append(["all" if not table else "mean", *(content[name] for name in names)])
+    print_table(columns, table, title=content["task"])
+    if content["lmms_mean"] is not None:
+        talk(
+            f"lmms-eval's own scorer gives {content['lmms_mean']:.3f} over all rows and differs on "
+            f"{content['lmms_disagreements']:,} of {content['n']:,}."
+        )
+
+
+def _write_rows(scored: ScoredFile, path: Path) -> None:
+    from suite.predictions import ScoredRow
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [column.name for column in fields(ScoredRow)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in scored.rows)
+
+
+def _name(what: str, keys: Sequence[str]) -> None:
+    if keys:
+        shown = ", ".join(keys[:NAMED])
+        more = f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else ""
+        talk(f"{len(keys):,} {what}: {shown}{more}.")
