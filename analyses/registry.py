@@ -1,15 +1,19 @@
-"""Names of the analyses, imported when used: what `downscale analyze NAME` can compute.
+"""Names of the analyses and figures, imported when used.
 
-In: a name. Out: the function frame -> frame. To add an analysis, write analyses/<name>.py with a
-function <name>(frame, *, draws, seed) and add its row here.
+In: a name. Out: the function frame -> frame, or the figure's module. To add an analysis, write
+analyses/<name>.py with a function <name>(frame, *, draws, seed) and add its row here; to add a
+figure, write analyses/figures/<name>.py with select, draw and caption and add its row.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Protocol, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 ANALYSES: dict[str, str] = {
     "cells": "Accuracy of every cell on every task and category",
@@ -34,3 +38,43 @@ def load_analysis(name: str) -> Analysis:
     if name not in ANALYSES:
         raise KeyError(f"There is no analysis {name!r}; there are {', '.join(ANALYSES)}.")
     return cast(Analysis, getattr(importlib.import_module(f"analyses.{name}"), name))
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure and the analysis whose table it draws."""
+
+    title: str
+    """Heading in the report: the quantity, not a conclusion."""
+    analysis: str
+
+
+FIGURES: dict[str, FigureSpec] = {
+    "overview": FigureSpec("The grid of perception and reasoning sizes", "decoupling"),
+    "degradation": FigureSpec("Degradation end to end, by task", "degradation"),
+    "dependence": FigureSpec("Visual dependence and scaling sensitivity", "dependence"),
+    "decoupling": FigureSpec("Accuracy lost by module, by task and category", "decoupling"),
+    "grid": FigureSpec("The grid of every task and category", "decoupling"),
+    "thinking": FigureSpec("Gain of thinking, by reasoning size", "thinking"),
+}
+"""Name -> what it is, in the order of the report. The module has the figure's name."""
+
+
+class FigureModule(Protocol):
+    """What a module in analyses/figures defines."""
+
+    def select(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the analysis that the figure draws: its CSV."""
+
+    def draw(self, table: pd.DataFrame) -> Figure:
+        """The figure of those rows."""
+
+    def caption(self, table: pd.DataFrame) -> str:
+        """What it shows, its n and its intervals."""
+
+
+def load_figure(name: str) -> FigureModule:
+    """The figure's module. Raises KeyError for a name that is not in FIGURES."""
+    if name not in FIGURES:
+        raise KeyError(f"There is no figure {name!r}; there are {', '.join(FIGURES)}.")
+    return cast(FigureModule, importlib.import_module(f"analyses.figures.{name}"))

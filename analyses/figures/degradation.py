@@ -1,0 +1,119 @@
+"""Figure: what each task loses from the largest to the smallest model, and accuracy by size.
+
+In: rows of analyses.degradation, end to end and blind. Out: a Figure, a row of panels per family.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.figures import style
+from analyses.scores import IN_DOMAIN
+
+METHODS = {"end_to_end": "end to end", "blind": "blind"}
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Drops end to end of every task and mean; accuracies of the means, end to end and blind."""
+    whole = table[table["group"].isna() & table["method"].isin(METHODS)]
+    whole = whole[whole["task"] != "in_domain_shared"]
+    drop = (whole["quantity"] == "drop") & (whole["method"] == "end_to_end")
+    mean = (whole["quantity"] == "accuracy") & _is_headline(whole)
+    return whole[drop | mean].reset_index(drop=True)
+
+
+def _is_headline(table: pd.DataFrame) -> pd.Series:
+    """The in-domain mean and every task outside the domain."""
+    return (table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Left: drop of each task with its interval, sorted. Right: accuracy against size."""
+    drops = table[table["quantity"] == "drop"]
+    if not len(drops):
+        return style.nothing("the study has no end-to-end cells at two sizes")
+    among = style.families(drops)
+    height = sum(0.8 + 0.2 * (drops["family"] == family).sum() for family in among)
+    figure = style.new_figure(style.TWO_COLUMNS, max(height, 2.2 * len(among)) + 0.65)
+    grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.15, 1])
+    for row, family in zip(grid, among):
+        own = table[table["family"] == family]
+        _drops(row[0], own[own["quantity"] == "drop"], style.panel_title(family, among, ""))
+        _accuracies(row[1], own[own["quantity"] == "accuracy"])
+    handles, labels = grid[0, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, handlelength=3)
+    tasks = drops[drops["average"] != "tasks"]
+    style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
+    return figure
+
+
+def _drops(axes: Axes, rows: pd.DataFrame, prefix: str) -> None:
+    names = style.task_names(rows["task"])
+    tasks = rows[~_is_headline(rows)].sort_values("estimate", kind="stable")
+    outside = rows[_is_headline(rows) & (rows["task"] != IN_DOMAIN)]
+    rows = pd.concat([outside, tasks, rows[rows["task"] == IN_DOMAIN]])
+    at = np.arange(len(rows))
+    mean = _is_headline(rows).to_numpy()
+    for mask, face, marker in ((~mean, style.BLUE, "o"), (mean, style.INK, "D")):
+        part = rows[mask]
+        style.with_interval(
+            axes,
+            part["estimate"],
+            at[mask],
+            part["low"],
+            part["high"],
+            upright=False,
+            color=face,
+            marker=marker,
+        )
+    axes.axvline(0, color=style.QUIET, linewidth=0.7)
+    for k in np.flatnonzero(mean[1:] != mean[:-1]):
+        axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
+    axes.set_yticks(at, [names[str(task)] for task in rows["task"]])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.grid(axis="x")
+    first = rows.iloc[0]
+    axes.set_xlabel(f"accuracy at {first['large']} − accuracy at {first['small']}")
+    axes.set_title(f"{prefix}Drop end to end, by task")
+
+
+def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
+    names = style.task_names(rows["task"])
+    sizes = style.sizes_in_order(rows, "size", "params")
+    tasks = list(dict.fromkeys(rows["task"]))
+    tasks = [t for t in tasks if t == IN_DOMAIN] + [t for t in tasks if t != IN_DOMAIN]
+    series = [(task, method) for method in METHODS for task in tasks]
+    shown = 0
+    for task, method in series:
+        part = rows[(rows["task"] == task) & (rows["method"] == method)]
+        if not len(part):
+            continue
+        look = dict(style.SERIES[shown % len(style.SERIES)])
+        nudge = 0.05 * (shown - 1.5)
+        x = np.array([sizes.index(str(size)) for size in part["size"]]) + nudge
+        label = f"{names[str(task)]}, {METHODS[method]} ({style.n_text(part['n'])})"
+        style.with_interval(
+            axes, x, part["estimate"], part["low"], part["high"], label=label, **look
+        )
+        shown += 1
+    style.size_axis(axes, sizes, "size of the language model")
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("accuracy")
+    axes.grid(axis="y")
+    axes.set_title("Accuracy by size")
+    axes.set_xticks(range(len(sizes)), style.size_labels(rows, "size", "params"))
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    drops = table[(table["quantity"] == "drop") & (table["average"] != "tasks")]
+    return (
+        "Left: accuracy of the largest end-to-end model minus that of the smallest, paired by item,"
+        f" for every task ({style.n_text(drops['n'])} items a task); diamonds are means over tasks"
+        " and tasks outside the training domain. Right: accuracy by size, with the image and"
+        " without. Bars are 95 % paired cluster-bootstrap intervals over images."
+    )

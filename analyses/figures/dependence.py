@@ -1,0 +1,199 @@
+"""Figure: visual dependence against scaling sensitivity, a point per task.
+
+In: rows of analyses.dependence. Out: a Figure, a panel per family, with the fits in words.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.figures import style
+from analyses.resampling import Floats
+from analyses.scores import IN_DOMAIN
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Everything: points and fits."""
+    return table.reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Points with both intervals, the least-squares line dashed, and the fits in words."""
+    if not len(table):
+        return style.nothing("it takes end-to-end cells at two sizes and a blind largest model")
+    among = style.families(table)
+    figure = style.new_figure(style.TWO_COLUMNS, 3.6 * len(among))
+    grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.55, 1])
+    labels: list[tuple[Axes, pd.DataFrame]] = []
+    for (axes, words), family in zip(grid, among):
+        own = table[table["family"] == family]
+        _points(axes, own[own["estimator"] == "task"])
+        _line(axes, own)
+        words.legend(*axes.get_legend_handles_labels(), loc="lower left")
+        labels.append((axes, own[own["estimator"] == "task"]))
+        axes.set_title(style.panel_title(family, among, "A task a point"))
+        _words(words, own)
+    tasks = table[table["estimator"] == "task"]
+    style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
+    figure.draw_without_rendering()  # fixes the layout, so that names can be placed by pixels
+    for axes, rows in labels:
+        _name_points(axes, _wide(rows))
+    return figure
+
+
+def _wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per task that has both numbers: (estimate, low, high) x (dependence, sensitivity)."""
+    wide = rows.pivot_table(
+        index=["task", "domain"],
+        columns="quantity",
+        values=["estimate", "low", "high"],
+        sort=False,
+        dropna=False,
+    )
+    return wide.dropna(subset=[("estimate", "dependence"), ("estimate", "sensitivity")])
+
+
+def _points(axes: Axes, rows: pd.DataFrame) -> None:
+    wide = _wide(rows)
+    for inside, marker, colour in ((True, "o", style.BLUE), (False, "D", style.INK)):
+        part = wide[(wide.index.get_level_values("domain") == IN_DOMAIN) == inside]
+        if not len(part):
+            continue
+        x, y = part["estimate"]["dependence"], part["estimate"]["sensitivity"]
+        look: dict[str, Any] = {"color": colour, "marker": marker, "elinewidth": 0.8}
+        ends = [
+            part[end][name] for name in ("dependence", "sensitivity") for end in ("low", "high")
+        ]
+        style.with_interval(axes, x, y, ends[0], ends[1], upright=False, alpha=0.75, **look)
+        label = f"{'in-domain' if inside else 'out-of-domain'} task"
+        style.with_interval(axes, x, y, ends[2], ends[3], alpha=0.75, label=label, **look)
+    axes.axhline(0, color=style.QUIET, linewidth=0.7)
+    axes.axvline(0, color=style.QUIET, linewidth=0.7)
+    first = rows.iloc[0]
+    axes.set_xlabel(f"visual dependence: {first['large']} with image − blind")
+    axes.set_ylabel(f"scaling sensitivity: {first['large']} − {first['small']}")
+    axes.grid()
+
+
+PLACES = [(dx, dy) for far in (5, 14, 24, 36) for dx in (far, -far) for dy in (4, -10, far, -far)]
+"""Offsets of a name from its point, in points, nearest first."""
+
+
+def _name_points(axes: Axes, wide: pd.DataFrame) -> None:
+    """Writes each task beside its point where it covers no other name and no marker."""
+    names = style.task_names(task for task, _ in wide.index.to_list())
+    unit = axes.figure.dpi / 72
+    xy = wide["estimate"][["dependence", "sensitivity"]].to_numpy(dtype=np.float64)
+    dots = axes.transData.transform(xy) if len(xy) else xy
+    taken = [(x - 4 * unit, y - 4 * unit, x + 4 * unit, y + 4 * unit) for x, y in dots]
+    frame = axes.get_window_extent()
+    for (task, _), dot, point in zip(wide.index.to_list(), dots, xy):
+        text = names[str(task)]
+        boxes = {place: _box(dot, place, text, unit) for place in PLACES}
+        inside = [p for p, box in boxes.items() if box[0] > frame.x0 and box[2] < frame.x1]
+        free = [p for p in inside if not any(_overlap(boxes[p], other) for other in taken)]
+        dx, dy = (free or inside or PLACES)[0]
+        taken.append(boxes[dx, dy])
+        far = max(abs(dx), abs(dy)) > 10
+        axes.annotate(
+            text,
+            point,
+            xytext=(dx, dy),
+            textcoords="offset points",
+            fontsize=7,
+            ha="right" if dx < 0 else "left",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": style.QUIET} if far else None,
+        )
+
+
+Box = tuple[float, float, float, float]
+
+
+def _box(dot: Floats, place: tuple[int, int], text: str, unit: float) -> Box:
+    """Left, bottom, right, top of a name in pixels; `unit` is pixels per point."""
+    width = 4.3 * len(text) * unit
+    left = dot[0] + place[0] * unit - (width if place[0] < 0 else 0)
+    bottom = dot[1] + place[1] * unit
+    return left, bottom, left + width, bottom + 8 * unit
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _line(axes: Axes, rows: pd.DataFrame) -> None:
+    fit = rows[rows["estimator"] == "least_squares"].set_index("quantity")["estimate"]
+    if np.isnan(fit.get("slope", np.nan)):
+        return
+    x = np.array(axes.get_xlim())
+    axes.plot(
+        x,
+        fit["intercept"] + fit["slope"] * x,
+        color=style.QUIET,
+        linestyle="--",
+        linewidth=1,
+        label="least squares",
+        zorder=1,
+    )
+    axes.set_xlim(*x)
+
+
+TEXTS = (
+    ("least_squares", "slope", "Least squares, slope"),
+    ("least_squares", "r2", "Least squares, R²"),
+    ("noise_corrected", "covariance", "Noise-corrected covariance"),
+    ("noise_corrected", "slope", "Noise-corrected slope"),
+    ("null_noise", "slope", "Slope of item noise alone"),
+    ("null_structure", "slope", "Slope of shared structure alone"),
+)
+
+
+def _words(axes: Axes, rows: pd.DataFrame) -> None:
+    axes.axis("off")
+    axes.set_title("Fits over in-domain tasks")
+    lines = []
+    for estimator, quantity, text in TEXTS:
+        found = rows[(rows["estimator"] == estimator) & (rows["quantity"] == quantity)]
+        if len(found):
+            lines.append(f"{text}\n    {_number(found.iloc[0])}")
+    axes.text(0, 0.97, "\n".join(lines), va="top", fontsize=7.5, linespacing=1.5, color=style.INK)
+
+
+def _number(row: pd.Series) -> str:
+    if np.isnan(row["estimate"]):
+        return f"not defined: {_wrapped(row['reason'])}"
+    digits = 4 if row["quantity"] == "covariance" else 2
+    text = style.signed(row["estimate"], digits)
+    if not np.isnan(row["low"]):
+        text += f"  [{style.signed(row['low'], digits)}, {style.signed(row['high'], digits)}]"
+    elif row["reason"]:
+        text += f"\n    {_wrapped(row['reason'])}"
+    if not np.isnan(row["p"]):
+        text += f"  p = {row['p']:.3f}" if row["p"] >= 0.001 else "  p < 0.001"
+    return text
+
+
+def _wrapped(text: object, width: int = 40) -> str:
+    return "\n    ".join(textwrap.wrap(str(text), width))
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    tasks = table[table["estimator"] == "task"]
+    count = tasks.loc[tasks["domain"] == IN_DOMAIN, "task"].nunique()
+    return (
+        "Visual dependence (largest model with the image minus the same model blind) against"
+        " scaling sensitivity (largest minus smallest model), a point per task"
+        f" ({count} in-domain tasks, {style.n_text(tasks['n'])} items a task); bars are 95 % paired"
+        " cluster-bootstrap intervals over images. Both axes share the accuracy of the largest"
+        " model, which alone correlates them: the noise-corrected covariance removes the part of"
+        " item noise, its t test over tasks is the test of no relation, and the two nulls say what"
+        " noise alone and shared structure alone would give."
+    )

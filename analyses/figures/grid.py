@@ -1,0 +1,76 @@
+"""Figure: the decoupled grid of every task and category, direct and thinking, as small heat maps.
+
+In: `accuracy` rows of analyses.decoupling. Out: a Figure; the intervals are in its CSV.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analyses.figures import heatmap, style
+from analyses.figures.decoupling import TITLES
+from analyses.scores import IN_DOMAIN
+
+ACROSS = 7
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies of all pairings by task (in-domain) and category (outside)."""
+    rows = table[(table["quantity"] == "accuracy") & (table["average"] != "tasks")]
+    split = rows.loc[rows["group"].notna(), "task"].unique()
+    finest = rows["group"].notna() | ~rows["task"].isin(split)
+    return rows[finest | (rows["domain"] == IN_DOMAIN) & rows["group"].isna()].reset_index(
+        drop=True
+    )
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """A block of small heat maps per family and reasoning mode."""
+    if not len(table):
+        return style.nothing("the study has no decoupled cells")
+    among = style.families(table)
+    blocks = list(table.groupby(["family", "thinking"], sort=False))
+    panels = [
+        [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
+        for _, rows in blocks
+    ]
+    rows_of = [math.ceil(len(p) / ACROSS) for p in panels]
+    figure = style.new_figure(style.TWO_COLUMNS, sum(1.2 * n + 0.35 for n in rows_of) + 0.3)
+    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows_of)
+    colours = heatmap.scale(table)
+    names = style.task_names(table["task"])
+    for part, (_, block), own, count in zip(parts[:, 0], blocks, panels, rows_of):
+        mode = bool(block["thinking"].iloc[0])
+        title = style.panel_title(str(block["family"].iloc[0]), among, TITLES[mode])
+        part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+        grid = part.subplots(count, min(ACROSS, len(own)), squeeze=False)
+        for k, (axes, rows) in enumerate(zip(grid.flat, own)):
+            heatmap.panel(axes, rows, colours, intervals=False, size=5.5)
+            task, group = rows["task"].iloc[0], rows["group"].iloc[0]
+            name = textwrap.fill(names[str(task)] if pd.isna(group) else str(group), 16)
+            axes.set_title(f"{name}\n{style.n_text(rows['n'])}", fontsize=6.5, fontweight="normal")
+            axes.tick_params(labelsize=6, labelleft=k % ACROSS == 0, pad=1)
+        for axes in grid.flat[len(own) :]:
+            axes.axis("off")
+        part.supylabel("perception size", fontsize=7.5)
+    style.footnote(
+        figure,
+        "Right: size of the reasoning module. Up: size of the perception module. "
+        "One colour scale, darker is more accurate; intervals in the CSV.",
+    )
+    return figure
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and where the intervals are."""
+    return (
+        "Accuracy of every pairing of perception module (upward) and reasoning module (to the"
+        f" right) on every task and category ({style.n_text(table['n'])} items a panel). One"
+        " colour scale, darker is more accurate. The 95 % paired cluster-bootstrap interval of"
+        " every square is in the figure's CSV."
+    )

@@ -1,0 +1,101 @@
+"""Figure: the study at a glance: the grid of pairings and the drop by module.
+
+In: rows of analyses.decoupling. Out: a Figure: heat maps of all pairings (in-domain and outside,
+direct and thinking) beside the accuracy lost when only one module shrinks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.figures import heatmap, style
+from analyses.figures.decoupling import MODES, MODULES
+from analyses.scores import IN_DOMAIN, OUT_OF_DOMAIN
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairings and drops (other module at its largest) of the in-domain and outside means."""
+    outside = OUT_OF_DOMAIN if (table["task"] == OUT_OF_DOMAIN).any() else None
+    out = (table["domain"] != IN_DOMAIN) & table["group"].isna()
+    if outside is not None:
+        out &= table["task"] == outside
+    rows = table[(table["task"] == IN_DOMAIN) | out]
+    drop = rows["quantity"].isin(MODULES) & rows["at_largest"].astype(bool)
+    return rows[(rows["quantity"] == "accuracy") | drop].reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """A row of panels per family and mean: direct grid, thinking grid, drop by module."""
+    grids = table[table["quantity"] == "accuracy"]
+    if not len(grids):
+        return style.nothing("the study has no decoupled cells")
+    among = style.families(grids)
+    rows = list(
+        grids.drop_duplicates(["family", "task"])[["family", "task"]].itertuples(index=False)
+    )
+    rows.sort(key=lambda row: (among.index(str(row.family)), str(row.task) != IN_DOMAIN))
+    modes = [mode for mode in MODES if (grids["thinking"] == mode).any()]
+    figure = style.new_figure(style.TWO_COLUMNS, 2.3 * len(rows) + 0.3)
+    widths = [1.0] * len(modes) + [0.85]
+    grid = figure.subplots(len(rows), len(widths), squeeze=False, width_ratios=widths)
+    colours = heatmap.scale(grids)
+    names = style.task_names(table["task"])
+    for line, row in zip(grid, rows):
+        own = table[(table["family"] == row.family) & (table["task"] == row.task)]
+        name = style.panel_title(str(row.family), among, names[str(row.task)])
+        for axes, mode in zip(line, modes):
+            part = own[(own["thinking"] == mode) & (own["quantity"] == "accuracy")]
+            heatmap.panel(axes, part, colours, intervals=True)
+            axes.set_title(f"{name}, {MODES[mode]}\n{style.n_text(part['n'])}")
+            axes.set_xlabel("reasoning size")
+            axes.set_ylabel("perception size")
+        _drops(line[-1], own[own["quantity"] != "accuracy"], modes)
+        line[-1].set_title("Accuracy lost when only\none module shrinks")
+    _same_height(grid[:, -1])
+    style.footnote(
+        figure,
+        "Small figures and bars: 95 % paired cluster-bootstrap intervals over images. "
+        "Lost: largest to smallest, the other module at its largest.",
+    )
+    return figure
+
+
+def _drops(axes: Axes, rows: pd.DataFrame, modes: list[bool]) -> None:
+    for k, (quantity, (_, look)) in enumerate(MODULES.items()):
+        part = rows[rows["quantity"] == quantity]
+        x = np.array([modes.index(bool(mode)) for mode in part["thinking"]]) + 0.2 * (k - 0.5)
+        label = quantity.removesuffix("_drop")
+        style.with_interval(
+            axes, x, part["estimate"], part["low"], part["high"], label=label, **look
+        )
+    axes.set_xticks(range(len(modes)), [MODES[mode] for mode in modes])
+    axes.set_xlim(-0.6, len(modes) - 0.4)
+    axes.axhline(0, color=style.QUIET, linewidth=0.7)
+    axes.grid(axis="y")
+    if len(rows):
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 0))
+
+
+def _same_height(column: np.ndarray) -> None:
+    ends = [axes.get_ylim() for axes in column]
+    for axes in column:
+        axes.set_ylim(min(0.0, *(low for low, _ in ends)), max(high for _, high in ends))
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    grids = table[table["quantity"] == "accuracy"]
+    inside = grids[grids["task"] == IN_DOMAIN]
+    outside = grids[grids["task"] != IN_DOMAIN]
+    return (
+        "Accuracy of every pairing of perception module and reasoning module, answering directly"
+        f" and with thinking, on the mean of the in-domain tasks ({style.n_text(inside['n'])}) and"
+        f" outside the training domain ({style.n_text(outside['n'])}); and the accuracy lost when"
+        " only one of the modules shrinks from the largest to the smallest size while the other"
+        " stays largest. Small figures and bars are 95 % paired cluster-bootstrap intervals over"
+        " images."
+    )
