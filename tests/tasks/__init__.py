@@ -1,0 +1,1 @@
+"""Tests of the benchmarks, on files of their true schema that the tests make."""

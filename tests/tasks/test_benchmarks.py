@@ -1,0 +1,172 @@
+"""VMCBench, NIGHTS, RefCOCO, ImageNet and the multi-image sets, on files of their true schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from suite.errors import DataError
+from suite.items import get_task, image_hash, list_tasks, load_items
+from suite.parse import parse
+from suite.score import iou, lmms_score, score
+from tests.tasks.files import SHARED, jpeg, png, vmcbench_row, write_parquet
+
+IN_DOMAIN = {
+    "ocrvqa": "OCRVQA",
+    "textvqa": "TextVQA",
+    "scienceqa": "ScienceQA",
+    "vqav2": "VQAv2",
+    "gqa": "GQA",
+    "vizwiz": "VizWiz",
+}
+SAMPLE = SHARED / "imagenet_sample"
+
+
+@pytest.mark.parametrize(("task", "category"), IN_DOMAIN.items())
+def test_vmcbench_keeps_its_own_set(task: str, category: str, tmp_path: Path) -> None:
+    names = [*IN_DOMAIN.values(), "MMStar"]
+    rows = [vmcbench_row(index, names[index % 7]) for index in range(14)]
+    path = write_parquet(tmp_path / "data" / "dev-00000-of-00001.parquet", rows, "image")
+    items = load_items(task, data=str(path.parent.parent), cache_dir=tmp_path / "cache")
+    start = names.index(category)
+    assert [item.item_id for item in items.items] == [str(start), str(start + 7)]
+    first = items.items[0]
+    assert first.options == ("red", "green", "blue", "white")
+    assert first.answer == "ABCD"[start % 4]
+    assert first.chance == 0.25
+    assert first.images == (image_hash(jpeg((0, start, 0))),)
+    assert lmms_score(first, f"({first.answer})") == 1.0
+
+
+def test_vmcbench_without_the_set_names_what_there_is(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "dev.parquet", [vmcbench_row(0, "MMMU")], "image")
+    with pytest.raises(DataError) as caught:
+        load_items("gqa", data=str(path), cache_dir=tmp_path / "cache")
+    assert str(caught.value) == (
+        f"The data of gqa at {path} cannot be read as suyc21/VMCBench: "
+        "no row has the category 'GQA'; there are MMMU."
+    )
+
+
+def test_the_test_split_is_not_mixed_in(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "data" / "dev-0.parquet", [vmcbench_row(0, "GQA")], "image")
+    write_parquet(tmp_path / "data" / "test-0.parquet", [vmcbench_row(1, "GQA")], "image")
+    items = load_items("gqa", data=str(tmp_path), cache_dir=tmp_path / "cache")
+    assert [item.item_id for item in items.items] == ["0"]
+
+
+def test_nights_reads_three_images_from_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "nights"
+    for name, colour in (("ref", (1, 0, 0)), ("left", (2, 0, 0)), ("right", (3, 0, 0))):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "0.png").write_bytes(png(colour))
+    header = "id,left_vote,right_vote,split,ref_path,left_path,right_path,prompt,is_imagenet,votes"
+    paths = "ref/0.png,left/0.png,right/0.png,a dog,True"
+    rows = [f"7,1,0,test,{paths},8", f"8,0,1,test,{paths},6", f"9,1,0,test,{paths},5"]
+    rows.append(f"10,1,0,train,{paths},9")
+    (folder / "data.csv").write_text("\n".join([header, *rows]) + "\n")
+    items = load_items("nights", data=str(folder), cache_dir=tmp_path / "cache")
+    assert [(item.item_id, item.answer) for item in items.items] == [("7", "A"), ("8", "B")]
+    assert items.items[0].images == tuple(image_hash(png((red, 0, 0))) for red in (1, 2, 3))
+    assert items.items[0].image_id == items.items[1].image_id  # the same images, one cluster
+    assert items.items[0].chance == 0.5
+    assert lmms_score(items.items[1], "B") == 1.0
+
+
+def test_nights_without_data_says_how_to_fetch_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load_items("nights", cache_dir=tmp_path)
+    assert str(caught.value) == (
+        "Task nights needs the data set NIGHTS (dreamsim-nights.github.io): where there is "
+        "network, `wget https://data.csail.mit.edu/nights/nights.zip && unzip nights.zip` fetches "
+        "it; then pass --data nights=FOLDER."
+    )
+
+
+@pytest.mark.parametrize("task", ["refcoco", "refcoco_plus", "refcocog"])
+def test_refcoco_has_an_item_per_phrase_and_boxes_in_shares(task: str, tmp_path: Path) -> None:
+    row = {
+        "question_id": "469306",
+        "image": {"bytes": png((9, 9, 9), size=(200, 100)), "path": None},
+        "question": "Please carefully observe the area circled in the image ...",
+        "answer": ["the guy on the left", "man in blue"],
+        "segmentation": [1.0, 2.0],
+        "bbox": [20.0, 10.0, 100.0, 50.0],  # x, y, width, height in pixels
+        "iscrowd": 0,
+        "file_name": "COCO_train2014_000000000001.jpg",
+    }
+    path = write_parquet(tmp_path / "val-00000-of-00004.parquet", [row], "image")
+    items = load_items(task, data=str(path), cache_dir=tmp_path / "cache").items
+    assert [item.item_id for item in items] == ["469306/0", "469306/1"]
+    assert items[0].answer == "[0.1, 0.1, 0.6, 0.6]"
+    assert "'the guy on the left'" in items[0].question
+    assert items[0].image_id == items[1].image_id
+    assert (items[0].chance, items[0].metric) == (0.0, "iou")
+    answer = "The box is [0.1, 0.1, 0.6, 0.5]."  # 0.5 x 0.4 of 0.5 x 0.5
+    parsed = parse(answer, items[0])
+    assert iou(parsed.prediction, items[0]) == pytest.approx(0.8)
+    assert score(parsed, items[0]) == 1.0
+    assert lmms_score(items[0], answer) == 1.0
+    assert score(parse("[0.5, 0.5, 1, 1]", items[0]), items[0]) == 0.0
+
+
+def test_imagenet_takes_any_of_the_names_of_a_class(tmp_path: Path) -> None:
+    rows = [{"image": {"bytes": jpeg((5, 5, 5)), "path": None}, "name": "tench, Tinca tinca"}]
+    path = write_parquet(tmp_path / "validation-0.parquet", rows, "image")
+    item = load_items("imagenet", data=str(path), cache_dir=tmp_path / "cache").items[0]
+    assert item.options == ()
+    for answer, expected in (("A tench.", 1.0), ("Tinca tinca", 1.0), ("a shark", 0.0)):
+        assert score(parse(answer, item), item) == expected
+    assert lmms_score(item, "Tench.") == 1.0
+
+
+@pytest.mark.skipif(not SAMPLE.exists(), reason=f"no ImageNet sample at {SAMPLE}")
+def test_imagenet_reads_a_folder_of_real_photographs(tmp_path: Path) -> None:
+    items = load_items("imagenet", data=str(SAMPLE), cache_dir=tmp_path)
+    assert len(items.items) == 200
+    robin = next(item for item in items.items if item.item_id == "n01558993_robin.jpg")
+    assert robin.answer == "robin"
+    assert items.image_bytes[robin.images[0]] == (SAMPLE / robin.item_id).read_bytes()
+
+
+def test_multi_image_sets_keep_their_sub_tasks(tmp_path: Path) -> None:
+    def row(index: int, sub_task: str, kind: str, answer: str) -> dict[str, object]:
+        return {
+            "sample_id": index,
+            "sub_task": sub_task,
+            "question_type": kind,
+            "question": "<image><image> What differs?",
+            "answer": answer,
+            "image_0": {"bytes": png((index, 1, 1)), "path": None},
+            "image_1": {"bytes": png((index, 2, 2)), "path": None},
+        }
+
+    rows = [
+        row(0, "Spot-the-Diff", "open-ended", "the red car is gone"),
+        row(1, "RAVEN", "multi-choice", "C"),
+        row(2, "VIST", "open-ended", "they went home"),
+    ]
+    path = write_parquet(tmp_path / "test-0.parquet", rows, "image_0", "image_1")
+    differences = load_items("spot_the_difference", data=str(path), cache_dir=tmp_path).items
+    assert [item.item_id for item in differences] == ["Spot-the-Diff/0"]
+    assert len(differences[0].images) == 2
+    # longest common subsequence «the car is gone»: 4 words of 4 and of 5
+    assert score(parse("the car is gone", differences[0]), differences[0]) == pytest.approx(8 / 9)
+    puzzle = load_items("raven", data=str(path), cache_dir=tmp_path).items[0]
+    assert score(parse("(C)", puzzle), puzzle) == 1.0
+    assert score(parse("(D)", puzzle), puzzle) == 0.0
+
+
+def test_every_task_declares_what_a_reader_wants_to_know() -> None:
+    tasks = {task.name: task for task in list_tasks()}
+    assert {*IN_DOMAIN, "mmstar", "nights", "refcoco", "refcoco_plus", "refcocog"} <= set(tasks)
+    for task in tasks.values():
+        assert task.lmms_name == f"downscaling_{task.name}"
+        assert task.description
+        assert task.domain in {"in_domain", "out_of_domain"}
+        assert task.function("doc_to_item") is not None
+        assert task.function("process_results") is not None
+    left_out = {name for name, task in tasks.items() if not task.decoupled}
+    assert {"refcoco", "imagenet"} <= left_out  # as the paper: purely perceptual
+    assert get_task("gqa").n == 50
