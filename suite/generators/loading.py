@@ -6,10 +6,11 @@ the spec says so. Whatever goes wrong is one sentence that names the checkpoint 
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,45 +38,22 @@ class Loaded:
 
 
 def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None) -> Loaded:
-    """Loads the model of `spec` from its path, or from the Hub at `commit`."""
-    from transformers import (
-        AutoModelForCausalLM,
-        AutoModelForImageTextToText,
-        AutoProcessor,
-        AutoTokenizer,
-    )
+    """Loads the model of `spec` from its path, or from the Hub at `commit`.
 
+    role: `text` or `vlm`. dtype: a torch dtype's name. Raises SuiteError for whatever fails.
+    """
     _check_device(device)
-    source = str(spec.path) if spec.path is not None else str(spec.repo)
-    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
-    if spec.path is None:
-        common["revision"] = commit
     if spec.gguf_file is not None:
         _check_gguf(role)
-        common["gguf_file"] = spec.gguf_file
-    weights = {"use_safetensors": True} if spec.gguf_file is None else {}
-    kind = AutoModelForImageTextToText if role == "vlm" else AutoModelForCausalLM
-    with _quiet():
-        try:
-            processor = (
-                AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-                    source, **common, **dict(spec.processor)
-                )
-                if role == "vlm"
-                else None
-            )
-            tokenizer = (
-                processor.tokenizer
-                if processor
-                else AutoTokenizer.from_pretrained(source, **common)
-            )
-            model = kind.from_pretrained(source, dtype=getattr(torch, dtype), **common, **weights)
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:400]
-            raise SuiteError(
-                f"The {role} model {spec.source} cannot be loaded: {reason.rstrip('.')}; "
-                "`downscale doctor` shows what this machine lacks."
-            ) from error
+    try:
+        with _quiet():
+            model, tokenizer, processor = _read(spec, role, dtype, commit)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:400].rstrip(".")
+        raise SuiteError(
+            f"The {role} model {spec.source} cannot be loaded: {reason}; `downscale doctor` shows "
+            "what this machine lacks."
+        ) from error
     model = model.to(torch.device(device)).eval()  # type: ignore[arg-type]
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -88,6 +66,44 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
         end_ids=_end_ids(model, tokenizer),
         params=sum(parameter.numel() for parameter in model.parameters()),
     )
+
+
+def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[Any, Any, Any]:
+    """(model, tokenizer, processor or None), from safetensors or GGUF only."""
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+        AutoProcessor,
+        AutoTokenizer,
+    )
+
+    source = str(spec.path) if spec.path is not None else str(spec.repo)
+    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
+    if spec.path is None:
+        common["revision"] = commit
+    weights: dict[str, Any] = {"use_safetensors": True}
+    if spec.gguf_file is not None:
+        common["gguf_file"], weights = spec.gguf_file, {}
+    processor: Any = None
+    kind: Any = AutoModelForCausalLM
+    if role == "vlm":
+        kind, read = AutoModelForImageTextToText, AutoProcessor.from_pretrained
+        processor = read(source, **common, **dict(spec.processor))
+        if not hasattr(processor, "image_processor"):
+            raise ValueError("it has no image processor, so it is a text model")
+        tokenizer = processor.tokenizer
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+    model, report = kind.from_pretrained(
+        source, dtype=getattr(torch, dtype), output_loading_info=True, **common, **weights
+    )
+    # The library fills what a checkpoint lacks with random numbers and goes on.
+    absent = sorted([*report["missing_keys"], *map(str, report["mismatched_keys"])])
+    if absent:
+        raise ValueError(
+            f"its file lacks {len(absent)} weights of {type(model).__name__}, such as {absent[0]}"
+        )
+    return model, tokenizer, processor
 
 
 def _check_device(device: str) -> None:
@@ -136,7 +152,7 @@ def _quiet() -> Iterator[None]:
     library.disable_progress_bar()  # type: ignore[no-untyped-call]
     library.set_verbosity(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -213,20 +213,26 @@ def split_thinking(
 ) -> tuple[Sequence[int], Sequence[int]]:
     """(thinking, answer) of generated ids, without the markers.
 
-    opened: whether the prompt ended inside a block. Text before a block counts as thinking; a block
-    that never closes leaves no answer.
+    opened: whether the prompt ended inside a block. As for the thinking budget, the first block is
+    the thinking. What stands before it counts as thinking; one that never closes leaves no answer.
     """
     start, end = list(markers.start), list(markers.end)
+    before: Sequence[int] = []
+    if not opened:
+        begin = _find(ids, start)
+        if begin is None:
+            return [], ids
+        before, ids = ids[:begin], ids[begin + len(start) :]
+    elif list(ids[: len(start)]) == start:
+        ids = ids[len(start) :]  # the model repeats what its prompt has opened
     close = _find(ids, end)
-    head = ids if close is None else ids[:close]
-    begin = _find(head, start)
-    if close is None and begin is None and not opened:
-        return [], ids
-    thinking = head if begin is None else [*head[:begin], *head[begin + len(start) :]]
-    return thinking, [] if close is None else ids[close + len(end) :]
+    if close is None:
+        return [*before, *ids], []
+    return [*before, *ids[:close]], ids[close + len(end) :]
 
 
 def _find(ids: Sequence[int], part: Sequence[int]) -> int | None:
+    """Where `part` first stands in `ids`; None where it does not, or is empty."""
     if not part:
         return None
     for index in range(len(ids) - len(part) + 1):

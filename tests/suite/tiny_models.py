@@ -36,9 +36,14 @@ CORPUS = [
 ] * 20
 
 
-def word_tokenizer() -> PreTrainedTokenizerFast:
-    """Whole words, with a Qwen3-like chat template that opens no thinking block by itself."""
-    vocabulary = {word: n for n, word in enumerate([*SPECIAL, "<think>", "</think>", *WORDS])}
+def word_tokenizer(**marks: str) -> PreTrainedTokenizerFast:
+    """Whole words, with a Qwen3-like chat template that opens no thinking block by itself.
+
+    marks: further special tokens by role, such as `image_token`.
+    """
+    marks = {"image_token": "<image>"} | marks
+    words = [*SPECIAL, "<think>", "</think>", *WORDS, *marks.values()]
+    vocabulary = {word: n for n, word in enumerate(dict.fromkeys(words))}
     core = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(
@@ -47,9 +52,9 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
         eos_token="<|im_end|>",
         unk_token="<unk>",
         padding_side="left",
-        extra_special_tokens={"image_token": "<image>"},
+        extra_special_tokens=marks,
     )
-    tokenizer.chat_template = TEMPLATE
+    tokenizer.chat_template = TEMPLATE.replace("<image>", marks["image_token"])
     return tokenizer
 
 
@@ -114,52 +119,4 @@ def text_folder(folder: Path, seed: int = 0, **changes: Any) -> Path:
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
-
-
-def llava_folder(folder: Path, seed: int = 0) -> Path:
-    """A saved LlavaForConditionalGeneration: SigLIP (24 px, patch 12: 4 tokens) and Qwen3."""
-    from transformers import (
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-        SiglipImageProcessor,
-        SiglipVisionConfig,
-    )
-
-    torch.manual_seed(seed)
-    tokenizer = word_tokenizer()
-    vision = SiglipVisionConfig(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=24,
-        patch_size=12,
-        vision_use_head=False,
-    )
-    config = LlavaConfig(
-        vision_config=vision,
-        text_config=qwen3_config(len(tokenizer)),
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="full",
-        tie_word_embeddings=True,
-    )
-    model = LlavaForConditionalGeneration(config)
-    for parameter in model.model.multi_modal_projector.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)  # so that what is seen changes what is said
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(folder)
-    processor = LlavaProcessor(
-        image_processor=SiglipImageProcessor(size={"height": 24, "width": 24}),
-        tokenizer=tokenizer,
-        patch_size=12,
-        vision_feature_select_strategy="full",
-        num_additional_image_tokens=0,
-        image_token="<image>",
-        chat_template=TEMPLATE,
-    )
-    processor.save_pretrained(folder)
     return folder
