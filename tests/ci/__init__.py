@@ -1,0 +1,1 @@
+"""What .ci/run calls beside pytest."""
