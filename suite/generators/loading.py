@@ -54,7 +54,7 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
             f"The {role} model {spec.source} cannot be loaded: {reason}; `downscale doctor` shows "
             "what this machine lacks."
         ) from error
-    model = model.to(torch.device(device)).eval()  # type: ignore[arg-type]
+    model = model.to(torch.device(device)).eval()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Loaded(
@@ -86,9 +86,10 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
         common["gguf_file"], weights = spec.gguf_file, {}
     processor: Any = None
     kind: Any = AutoModelForCausalLM
+    reader: Any = None
     if role == "vlm":
-        kind, read = AutoModelForImageTextToText, AutoProcessor.from_pretrained
-        processor = read(source, **common, **dict(spec.processor))
+        kind, reader = AutoModelForImageTextToText, AutoProcessor
+        processor = reader.from_pretrained(source, **common, **dict(spec.processor))
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no image processor, so it is a text model")
         tokenizer = processor.tokenizer

@@ -198,8 +198,7 @@ def test_thinking_is_cut_split_off_and_counted(tmp_path: Path) -> None:
         assert 0 < len(answer.thinking.split()) <= 9
         assert len(answer.text.split()) <= 6
         assert answer.finish_reason in ("budget", "length")
-    for answer in by_itself:
-        assert answer.finish_reason == "stop"
+    assert "budget" not in {answer.finish_reason for answer in by_itself}
     unlimited = replace(THINKING, thinking_budget=None, max_new_tokens=1)
     (free,) = ask(generator, [request(0, unlimited)])
     assert free.prompt_tokens + free.generated_tokens <= 512
