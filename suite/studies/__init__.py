@@ -1,1 +1,1 @@
-"""The studies that come with the suite, a YAML file each; `_template.yaml` is for `downscale init`."""
+"""The built-in studies, a YAML file each; `_template.yaml` is what `downscale init` writes."""
