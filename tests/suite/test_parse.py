@@ -41,3 +41,60 @@ def test_reads_what_a_careful_person_reads(asked: Item, text: str, reading: Any)
 
 def test_the_corpus_holds_at_least_150_different_answers() -> None:
     assert len({(str(g.get("options")), t) for g in GROUPS for t, _ in g["answers"]}) >= 150
+
+
+words = st.sampled_from(["blue", "red car", "12", "a dog", "Paris", "none of it", "x + y", "5 km"])
+choices = st.lists(words, min_size=2, max_size=6, unique=True).map(tuple)
+
+
+@given(choices, st.data())
+def test_reads_every_option_by_letter_text_and_both(options: tuple[str, ...], data: Any) -> None:
+    index = data.draw(st.integers(0, len(options) - 1))
+    letter, text = "ABCDEF"[index], options[index]
+    forms = ["{l}", "({l})", "{l}.", "{l}. {t}", "({l}) {t}", "{t}", "The answer is {l}."]
+    forms += ["Answer: {t}", "**{l}) {t}**", "\\boxed{{{l}}}", "<think>hm, {o}</think>{l}"]
+    form = data.draw(st.sampled_from(forms))
+    assert parse(form.format(l=letter, t=text, o=options[0]), item(options)).prediction == letter
+
+
+@given(st.text(), choices)
+def test_any_text_is_read_as_an_option_or_not_at_all(text: str, options: tuple[str, ...]) -> None:
+    found = parse(text, item(options))
+    assert found.parsed == (found.prediction is not None)
+    assert found.prediction is None or found.prediction in "ABCDEF"[: len(options)]
+    assert parse(text, item(options)) == found  # no draw
+
+
+@given(st.text(alphabet="ghjklmnpqrstvwxyz ,.?!", max_size=60))
+def test_text_without_letters_or_options_is_unparsed(text: str) -> None:
+    assert not parse(text, item(("BLUE", "FIVE", "1", "2"))).parsed
+
+
+@given(choices, st.permutations(range(2)), st.sampled_from([" or ", " and ", "/", ", "]))
+def test_two_letters_are_never_one(
+    options: tuple[str, ...], order: list[int], between: str
+) -> None:
+    text = between.join("AB"[place] for place in order)
+    assert parse(text, item(options)) == type(parse("", item(options)))(
+        None, "several_answers", False
+    )
+
+
+@given(st.text(max_size=80))
+def test_open_and_box_answers_never_raise(text: str) -> None:
+    for metric in ("exact", "synonyms", "iou", "lmms"):
+        found = parse(text, item(metric=metric))
+        assert found.parsed == (found.prediction is not None)
+
+
+def test_rule_names_are_in_order_and_unique() -> None:
+    names = rule_names()
+    assert names[0] == "whole"
+    assert len(names) == len(set(names))
+    assert names.index("stated") < names.index("refusal") < names.index("named_option")
+
+
+def test_a_long_text_is_read_to_its_end() -> None:
+    asked = item(("blue", "red", "green", "yellow"))
+    text = "The answer might be blue or red. " * 3000 + "The answer is B."
+    assert parse(text, asked).prediction == "B"

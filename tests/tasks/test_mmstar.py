@@ -1,4 +1,4 @@
-"""MMStar: options out of the question's text, on hand-made forms and on all 1,500 real questions."""
+"""MMStar: options out of the question's text, on hand-made forms and on all real questions."""
 
 from __future__ import annotations
 
@@ -80,7 +80,14 @@ def test_declared_without_data() -> None:
     info = get_task("mmstar")
     assert info.categories == CATEGORIES
     assert (info.n, info.declared(10), info.declared(300)) == (1500, 60, 1500)
-    assert [info.abbreviations[name] for name in CATEGORIES] == "CP FP IR LR ST Math".split()
+    assert [info.abbreviations[name] for name in CATEGORIES] == [
+        "CP",
+        "FP",
+        "IR",
+        "LR",
+        "ST",
+        "Math",
+    ]
     assert info.lmms_name == "downscaling_mmstar"
     assert info.domain == "out_of_domain"
 
