@@ -29,7 +29,7 @@ def draw(table: pd.DataFrame) -> Figure:
     if not len(table):
         return style.nothing("it takes end-to-end cells at two sizes and a blind largest model")
     among = style.families(table)
-    figure = style.new_figure(style.TWO_COLUMNS, 3.6 * len(among))
+    figure = style.new_figure(style.TWO_COLUMNS, 3.9 * len(among))
     grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.55, 1])
     labels: list[tuple[Axes, pd.DataFrame]] = []
     for (axes, words), family in zip(grid, among):

@@ -77,13 +77,15 @@ def _drops(axes: Axes, rows: pd.DataFrame, modes: list[bool]) -> None:
     axes.axhline(0, color=style.QUIET, linewidth=0.7)
     axes.grid(axis="y")
     if len(rows):
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 0))
+        axes.legend(loc="upper left", borderaxespad=0.1)
 
 
 def _same_height(column: np.ndarray) -> None:
+    """The same scale for all panels, with room above the points for the legend."""
     ends = [axes.get_ylim() for axes in column]
+    low, high = min(0.0, *(low for low, _ in ends)), max(0.0, *(high for _, high in ends))
     for axes in column:
-        axes.set_ylim(min(0.0, *(low for low, _ in ends)), max(high for _, high in ends))
+        axes.set_ylim(low, high + 0.35 * (high - low))
 
 
 def caption(table: pd.DataFrame) -> str:

@@ -1,0 +1,23 @@
+"""Write the HTML report of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from suite.cli.output import json_option, print_json
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@json_option
+def command(folder: str, as_json: bool) -> None:
+    """Write report.html of the run in DIR: one page that holds all it shows."""
+    from suite.report import write_report
+
+    path = write_report(Path(folder))
+    if as_json:
+        print_json({"report": str(path)})
+    else:
+        click.echo(str(path))

@@ -1,0 +1,100 @@
+"""The report: one HTML page that holds everything it shows.
+
+In: records.parquet, tables, figures and provenance.json of a run. Out: report.html, with styles and
+images inside it and nothing fetched from elsewhere. Texts of models are escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from analyses.registry import FIGURES, load_figure
+from suite import provenance
+from suite.report import figures, samples, stamp, summary, tables
+
+
+def write(folder: Path) -> Path:
+    """Writes report.html; nothing but provenance is read anew where the rest is up to date."""
+    path = folder / "report.html"
+    stamp.records_path(folder)
+    tables.write(folder)
+    figures.write(folder)
+    text = render(folder)
+    temporary = path.with_suffix(".writing")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def render(folder: Path) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("suite.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"share": share, "count": count, "plain": plain}
+    frame = tables.load_records(folder)
+    cells = tables.read(folder, "cells")
+    known = provenance.read(folder)
+    return environment.get_template("page.html.jinja").render(
+        about=summary.about(frame, known),
+        findings=summary.findings(folder),
+        figures=[_figure(folder, name) for name in FIGURES],
+        headline=summary.headline(frame, cells),
+        by_task=summary.by_task(cells),
+        failures=summary.failures(frame),
+        baselines=_baselines(folder),
+        samples=samples.choose(frame),
+        provenance=summary.facts(known),
+        raw=known,
+    )
+
+
+def _figure(folder: Path, name: str) -> dict[str, str]:
+    """Title, caption and the picture as a data address."""
+    rows = tables.read_csv(folder / "figures" / f"{name}.csv")
+    content = (folder / "figures" / f"{name}.svg").read_bytes()
+    return {
+        "name": name,
+        "title": FIGURES[name].title,
+        "caption": load_figure(name).caption(rows) if len(rows) else "Nothing to draw.",
+        "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
+    }
+
+
+def _baselines(folder: Path) -> dict[str, Any] | None:
+    """tables/baselines.csv (what guessing reaches) as columns and rows, where the run has it."""
+    path = folder / "tables" / "baselines.csv"
+    if not path.is_file():
+        return None
+    table = tables.read_csv(path)
+    return {"columns": list(table.columns), "rows": table.to_numpy(dtype=object).tolist()}
+
+
+def share(value: object, digits: int = 3) -> str:
+    """0.7312 -> `0.731`; missing -> a dash."""
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return "–"
+    return f"{float(str(value)):.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def count(value: object) -> str:
+    """12345 -> `12,345`; missing -> a dash."""
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return "–"
+    return f"{int(float(str(value))):,}"
+
+
+def plain(value: object) -> str:
+    """A cell of an unknown table: short numbers, text as it is, a dash for missing."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) and value != int(value) else str(value)

@@ -1,0 +1,166 @@
+"""What the report says in words and tables: what was run, the main numbers, cells, failures.
+
+In: records, tables and provenance of a run. Out: plain values for the template.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analyses.figures.style import task_names
+from analyses.scores import IN_DOMAIN, SHARED
+from suite.report import tables
+
+MODES = {False: "answering directly", True: "after thinking"}
+
+
+def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
+    """Title and counts of the run."""
+    study = known.get("study") or {}
+    name = study.get("study") or (str(frame["study"].iloc[0]) if len(frame) else "study")
+    items = frame[["task", "item_id"]].drop_duplicates()
+    return {
+        "study": name,
+        "title": study.get("title") or name,
+        "family": (known.get("family") or {}).get("title")
+        or ", ".join(str(family) for family in frame["family"].drop_duplicates()),
+        "cells": frame["cell"].nunique(),
+        "tasks": frame["task"].nunique(),
+        "n_items": len(items),
+        "images": frame["image_id"].nunique(),
+        "answers": len(frame),
+        "failed": int(frame["failed"].sum()),
+        "unparsed": int((~frame["parsed"] & ~frame["failed"]).sum()),
+        "leaks": int(frame["leak"].sum()),
+        "seed": known.get("seed", frame["seed"].iloc[0] if len(frame) else None),
+        "ended": known.get("ended"),
+    }
+
+
+def findings(folder: Path) -> list[dict[str, Any]]:
+    """Quantities of the headline comparisons with their intervals, where the study has them."""
+    found: list[dict[str, Any]] = []
+    for name, wanted in (
+        ("degradation", _degradation),
+        ("decoupling", _decoupling),
+        ("thinking", _thinking),
+    ):
+        table = tables.read(folder, name)
+        table = table[(table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)]
+        table = table[table["group"].isna()]
+        names = task_names(table["task"])
+        for text, row in wanted(table):
+            where = names[str(row["task"])]
+            numbers = {key: row[key] for key in ("estimate", "low", "high", "n")}
+            found.append({"text": text, "where": where, "family": row["family"], **numbers})
+    return found
+
+
+def _degradation(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    rows = table[(table["quantity"] == "drop") & (table["method"] == "end_to_end")]
+    return [
+        (f"End-to-end accuracy lost from {row['large']} to {row['small']}", row)
+        for _, row in rows.iterrows()
+    ]
+
+
+def _decoupling(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    texts = {
+        "perception_drop": "Lost when only perception shrinks, largest to smallest",
+        "reasoning_drop": "Lost when only reasoning shrinks, largest to smallest",
+    }
+    held = table["at_largest"].astype(str) == "True"
+    return [
+        (f"{texts[row['quantity']]}, {MODES[bool(row['thinking'])]}", row)
+        for _, row in table[held & table["quantity"].isin(texts)].iterrows()
+    ]
+
+
+def _thinking(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    rows = table[(table["quantity"] == "gain") & (table["method"] == "decoupled")]
+    return [
+        (f"Gain of thinking, reasoning size {row['reasoning']}", row) for _, row in rows.iterrows()
+    ]
+
+
+def headline(frame: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
+    """A row per cell: the macro accuracies, and how many answers were unread, failed or leaked."""
+    macro = SHARED if (cells["task"] == SHARED).any() else IN_DOMAIN
+    outside = cells[(cells["domain"] != IN_DOMAIN) & cells["group"].isna()]["task"]
+    columns = [
+        task for task in (macro, *outside.drop_duplicates()) if (cells["task"] == task).any()
+    ]
+    names = task_names([*cells["task"].drop_duplicates()])
+    at = cells[cells["group"].isna()].set_index(["cell", "task"])[["accuracy", "low", "high", "n"]]
+    numbers: dict[tuple[str, str], dict[str, Any]] = at.to_dict("index")  # type: ignore[assignment]
+    counted = frame.assign(unparsed=~frame["parsed"] & ~frame["failed"]).groupby("cell", sort=False)
+    counts = counted[["unparsed", "failed", "leak"]].sum()
+    sizes = counted.size()
+    rows = [
+        {
+            "cell": cell,
+            "values": [numbers.get((str(cell), task)) for task in columns],
+            "answers": int(sizes[cell]),
+            **{name: int(counts.loc[cell, name]) for name in counts.columns},
+        }
+        for cell in cells["cell"].drop_duplicates()
+    ]
+    return {"columns": [names[task] for task in columns], "rows": rows}
+
+
+def by_task(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per task (and category) a table of its cells."""
+    names = task_names(cells["task"].drop_duplicates())
+    found = []
+    for _, rows in cells.groupby(["task", "group"], sort=False, dropna=False):
+        task, group = rows["task"].iloc[0], rows["group"].iloc[0]
+        title = names[str(task)] if pd.isna(group) else f"{names[str(task)]}: {group}"
+        chance = rows["chance"].dropna()
+        found.append(
+            {
+                "title": title,
+                "chance": float(chance.iloc[0]) if len(chance) else None,
+                "rows": rows.to_dict("records"),
+            }
+        )
+    return found
+
+
+def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Reason, cell and task of failed answers with their number, most frequent first."""
+    failed = frame[frame["failed"]]
+    if not len(failed):
+        return []
+    reason = failed["reason"].astype(object).where(failed["reason"].notna(), "no reason was kept")
+    counted = (
+        failed.assign(reason=reason).groupby(["reason", "cell", "task"], as_index=False).size()
+    )
+    return counted.sort_values("size", ascending=False, kind="stable").to_dict("records")
+
+
+def facts(known: dict[str, Any]) -> list[tuple[str, str]]:
+    """Provenance as name and value, flat; long lists are in the raw form below it."""
+    rows: list[tuple[str, str]] = []
+    for key in ("started", "ended", "seconds", "seed", "commit", "device"):
+        if known.get(key) is not None:
+            rows.append((key, str(known[key])))
+    for group in ("machine", "versions"):
+        rows += [(str(k), str(v)) for k, v in (known.get(group) or {}).items() if v is not None]
+    for model in known.get("models") or []:
+        digest = _digest(model.get("fingerprint"))
+        rows.append((f"model {model.get('model')} ({model.get('role')})", digest))
+    return rows
+
+
+def _digest(fingerprint: object) -> str:
+    """A fingerprint in one line: its values, hashes cut to twelve digits."""
+    if not isinstance(fingerprint, dict):
+        return str(fingerprint)
+    parts = []
+    for key, value in fingerprint.items():
+        text = str(value)
+        parts.append(f"{key} {text[:12] + '…' if len(text) > 40 else text}")
+    return ", ".join(parts)

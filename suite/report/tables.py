@@ -1,0 +1,73 @@
+"""Tables of a run: every analysis as a CSV, and reading them back.
+
+In: records.parquet. Out: tables/<analysis>.csv.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from analyses.registry import ANALYSES, load_analysis
+from suite.errors import SuiteError
+from suite.report import stamp
+
+TEXT = frozenset(
+    ("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average")
+    + ("quantity", "estimator", "size", "small", "large", "partner", "reason")
+)
+"""Columns that stay text when a CSV is read, whatever they look like (a size may be named 8)."""
+
+
+def load_records(folder: Path) -> pd.DataFrame:
+    """records.parquet. Raises SuiteError when it is missing or unreadable."""
+    path = stamp.records_path(folder)
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:
+        raise SuiteError(
+            f"{path} cannot be read ({type(error).__name__}: {error}). Delete it and run the study "
+            "again; what was generated is kept in the store."
+        ) from error
+
+
+def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """One analysis of a run directory's records. Raises SuiteError for an unknown name."""
+    if name not in ANALYSES:
+        raise SuiteError(f"There is no analysis called {name}; there are {', '.join(ANALYSES)}.")
+    frame = load_records(folder)
+    try:
+        return load_analysis(name)(frame, draws=draws, seed=seed)
+    except ValueError as error:
+        raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
+
+
+def write(folder: Path) -> list[Path]:
+    """Writes every table; nothing where they are of these records already."""
+    outputs, digest = folder / "tables", stamp.digest_of(folder)
+    paths = [outputs / f"{name}.csv" for name in ANALYSES]
+    if stamp.is_current(outputs, digest, [path.name for path in paths]):
+        return paths
+    outputs.mkdir(exist_ok=True)
+    frame = load_records(folder)
+    for name, path in zip(ANALYSES, paths):
+        try:
+            table = load_analysis(name)(frame)
+        except ValueError as error:
+            raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
+        table.to_csv(path, index=False, float_format="%.6g")
+    stamp.put(outputs, digest)
+    return paths
+
+
+def read(folder: Path, name: str) -> pd.DataFrame:
+    """A table of the run as it was written."""
+    return read_csv(folder / "tables" / f"{name}.csv")
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A CSV of the run; its text columns are text, an empty field is missing."""
+    columns = pd.read_csv(path, nrows=0).columns
+    types = {column: object for column in columns if column in TEXT}
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
