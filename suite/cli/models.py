@@ -1,0 +1,83 @@
+"""List model families: their sizes, roles, sources, and whether the weights are here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from suite.cli.output import json_option, print_json, print_table, talk
+
+
+@click.command()
+@click.argument("families", nargs=-1)
+@json_option
+def command(families: tuple[str, ...], as_json: bool) -> None:
+    """List the sizes of FAMILIES, built-in names or YAML files; all built-in ones by default.
+
+    Params are those of the language model. Text models reason, VLMs see. Here means that the
+    weights are on this machine; others are fetched from the Hub when a study needs them.
+    """
+    from suite.families import list_families, load_family
+
+    rows: list[dict[str, Any]] = []
+    for name in families or list_families():
+        family = load_family(name)
+        for size in family.sizes:
+            for role, spec in (("text", size.text), ("vlm", size.vlm)):
+                if spec is not None:
+                    rows.append(
+                        {
+                            "family": family.name,
+                            "size": size.name,
+                            "params": size.params,
+                            "role": role,
+                            "source": spec.source,
+                            "here": present(spec.path, spec.repo, spec.revision, spec.gguf_file),
+                        }
+                    )
+    if as_json:
+        print_json(rows)
+        return
+    names = ("family", "size", "params", "role", "source", "here")
+    table = [[row[name] for name in names] for row in rows]
+    print_table(names, [[*r[:2], _short(r[2]), *r[3:4], _shown(r[4]), r[5]] for r in table])
+    absent = sum(not row["here"] for row in rows)
+    if absent:
+        talk(
+            f"{absent} of {len(rows)} checkpoints are not here; those on the Hub are fetched when "
+            "a study needs them, or by `hf download`."
+        )
+
+
+def present(
+    path: Path | None, repo: str | None, revision: str | None = None, gguf_file: str | None = None
+) -> bool:
+    """Whether a checkpoint's weights are on this machine, as far as its files tell."""
+    if path is not None:
+        if path.is_file():
+            return True
+        return (path / gguf_file).is_file() if gguf_file else any(path.glob("*.safetensors"))
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{str(repo).replace('/', '--')}"
+    revision = revision or "main"
+    reference = folder / "refs" / revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    return any((folder / "snapshots" / commit).glob(gguf_file or "*.safetensors"))
+
+
+def _short(params: float) -> str:
+    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if params >= limit:
+            return f"{params / limit:.3g}{unit}"
+    return f"{params:.0f}"
+
+
+def _shown(source: str) -> str:
+    """A path relative to where the person stands, where that is shorter."""
+    path = Path(source)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return source
