@@ -88,6 +88,57 @@ def test_tasks_import_nothing_of_the_runner() -> None:
     assert guilty == []
 
 
+LAYERS = (
+    "errors requests folder image_bytes parsing",
+    "registry lmms_task items item_cache item_rows item_source families claims store",
+    "prompts parse score leaks stages study cells plan",
+    "generators decoding",
+    "engine",
+    "provenance records status predictions report training",
+    "api",
+    "cli",
+)
+"""Modules and folders of suite/, lowest first: CONTRIBUTING.md, what may import what."""
+EXCEPTIONS: set[tuple[str, str]] = set()
+
+
+def suite_imports(path: Path) -> set[str]:
+    """Modules and folders directly under suite/ that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "suite":
+            names = [f"suite.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or ""]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("suite.")}
+    return found
+
+
+def test_every_module_has_its_layer() -> None:
+    there = {
+        path.relative_to(ROOT / "suite").parts[0].removesuffix(".py")
+        for path in python_files("suite")
+    }
+    assert there - {"__init__", "studies"} == set(" ".join(LAYERS).split())
+
+
+@pytest.mark.parametrize("number", range(len(LAYERS)))
+def test_a_layer_imports_nothing_above_it(number: int) -> None:
+    above = set(" ".join(LAYERS[number + 1 :]).split())
+    reached = {
+        (name, target)
+        for name in LAYERS[number].split()
+        for path in [ROOT / f"suite/{name}.py", *(ROOT / "suite" / name).rglob("*.py")]
+        if path.is_file()
+        for target in suite_imports(path) & above
+    }
+    assert reached - EXCEPTIONS == set()
+
+
 def loaded_after(statement: str) -> list[str]:
     """Heavy packages in sys.modules of a fresh process that ran one statement."""
     code = f"{statement}\nimport sys\nprint(*(m for m in {HEAVY!r} if m in sys.modules))"
