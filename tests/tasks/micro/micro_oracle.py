@@ -174,7 +174,8 @@ def _counts(picture: Picture, question: str, options: list[str]) -> str | None:
 
 def _sums(picture: Picture, question: str, options: list[str]) -> str | None:
     match = re.fullmatch(
-        r"(?:What is the sum of|Add|Add the digit of|Tell the sum of) (the \w+(?: and the \w+)+)[?.]",
+        r"(?:What is the sum of|Add|Add the digit of|Tell the sum of) "
+        r"(the \w+(?: and the \w+)+)[?.]",
         question,
     )
     if not match:

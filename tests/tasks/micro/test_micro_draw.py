@@ -139,7 +139,7 @@ def test_dim_blurred_and_noisy_are_what_they_say() -> None:
 
 
 def test_an_unknown_shape_is_named() -> None:
-    with pytest.raises(ValueError, match="^There is no shape 'egg' in the micro world$"):
+    with pytest.raises(ValueError, match=r"^There is no shape 'egg' in the micro world$"):
         draw._mask("egg", 8)
 
 
