@@ -6,8 +6,6 @@ prints. Everything heavy is imported when it is needed; a finished study never n
 
 from __future__ import annotations
 
-import json
-import os
 import time
 import uuid
 from collections import Counter
@@ -16,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite import provenance
+from suite import provenance, results
 from suite.engine.local import Loaded, run_walk
 from suite.engine.progress import Progress, Silent
 from suite.engine.walk import Model, Walk
@@ -25,6 +23,7 @@ from suite.items import ItemSet
 from suite.plan import Plan, plan
 from suite.prompts import Prompts, load_prompts
 from suite.requests import Generator
+from suite.results import load_results
 from suite.store import Store
 from suite.study import Study, load_study
 
@@ -105,40 +104,19 @@ def run(
     provenance.write(folder, facts)
     _generate(walk, prompts, device, workers, progress)
     counts = _count(walk)
-    changed = _write_records(walk, folder, before, progress)
-    drawn = _draw(folder, changed, before, progress)
+    facts |= _ended(facts, before, device, _requests(walk, counts))
+    facts["records"] = results.write_records(walk, folder, before, progress)
+    provenance.write(folder, facts)  # the report shows it
+    drawn = results.draw(folder, facts["records"], before, progress)
     summary = {
         "study": planned.study.study,
         "dir": str(folder),
         "seconds": round(time.monotonic() - clock, 3),
-        "requests": _requests(walk, counts),
-        "cells": _cells(folder, drawn, planned),
+        "requests": facts["requests"],
+        "cells": results.cells(folder, drawn, planned),
     }
-    ended = {"started": started, "ended": provenance.now(), "requests": summary["requests"]}
-    history = [*before.get("runs", []), {**ended, "device": device, "versions": facts["versions"]}]
-    facts |= {**ended, "seconds": summary["seconds"], "records": changed, "drawn": drawn}
-    # A run that generated nothing changes nothing: the history lists those that did.
-    facts["runs"] = history if counts.generated or counts.failed else before.get("runs", history)
-    provenance.write(folder, facts)
-    return Result(folder, summary, _failures(folder, summary))
-
-
-def load_results(folder: str | Path) -> pd.DataFrame:
-    """The records of a run directory (or a records file): the tidy table of analyses.columns."""
-    path = Path(folder)
-    path = path / "records.parquet" if path.is_dir() else path
-    if not path.is_file():
-        raise SuiteError(
-            f"There are no records at {path}; `downscale run STUDY --out {folder}` writes them."
-        )
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise SuiteError(
-            f"The records {path} cannot be read ({error}); run the study again."
-        ) from error
+    provenance.write(folder, {**facts, "seconds": summary["seconds"], "drawn": drawn})
+    return Result(folder, summary, results.failures(folder, summary))
 
 
 def load_all_items(planned: Plan, progress: Progress) -> dict[str, ItemSet]:
@@ -255,6 +233,17 @@ def _count(walk: Walk) -> _Counts:
     return _Counts(**found)
 
 
+def _ended(
+    facts: dict[str, Any], before: dict[str, Any], device: str, requests: dict[str, int]
+) -> dict[str, Any]:
+    """End, requests and history. A run that generated nothing adds nothing to the history."""
+    this = {"started": facts["started"], "ended": provenance.now(), "requests": requests}
+    entry = {**this, "device": device, "versions": facts["versions"], "commit": facts["commit"]}
+    earlier = before.get("runs", [])
+    idle = earlier and not requests["generated"] and not requests["failed"]
+    return {**this, "runs": earlier if idle else [*earlier, entry]}
+
+
 def _requests(walk: Walk, counts: _Counts) -> dict[str, int]:
     planned = walk.plan
     distinct = counts.generated + counts.cached + counts.failed
@@ -266,72 +255,3 @@ def _requests(walk: Walk, counts: _Counts) -> dict[str, int]:
         "failed": counts.failed,
         "coincided": planned.distinct - distinct - walk.blocked(),
     }
-
-
-def _write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Progress) -> str:
-    """Writes records.parquet when it would differ from what is there; returns its digest."""
-    digest = provenance.records_digest(walk)
-    path = folder / "records.parquet"
-    if before.get("records") == digest and path.is_file():
-        return digest
-    from suite.records import frame_of
-
-    progress.say("Scoring the answers")
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    frame_of(walk).to_parquet(temporary, index=False)
-    temporary.replace(path)
-    return digest
-
-
-def _draw(folder: Path, records: str, before: dict[str, Any], progress: Progress) -> str:
-    """Writes tables, figures and report unless those that are there are of these records."""
-    digest = provenance.drawing_digest(records)
-    outputs = (folder / "report.html", folder / "tables", folder / "figures")
-    if before.get("drawn") == digest and all(path.exists() for path in outputs):
-        return digest
-    from suite import report
-
-    for title, draw in (
-        ("Analysing", report.write_tables),
-        ("Drawing figures", report.write_figures),
-        ("Writing the report", report.write_report),
-    ):
-        progress.say(title)
-        draw(folder)
-    return digest
-
-
-def _cells(folder: Path, drawn: str, planned: Plan) -> list[dict[str, Any]]:
-    """One entry per cell, task and group, computed once per drawing and kept in cells.json."""
-    path = folder / "cells.json"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if known["drawn"] == drawn:
-            rows: list[dict[str, Any]] = known["cells"]
-            return rows
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # none yet
-    from analyses.cells import cells
-    from suite.cli.output import plain
-
-    names = {task.task for task in planned.tasks}
-    columns = (
-        "cell method perception reasoning thinking task group n accuracy low high unparsed failed"
-    )
-    table = cells(load_results(folder))
-    rows = [
-        {name: plain(row[name]) for name in columns.split()}
-        for row in table.to_dict("records")
-        if row["task"] in names
-    ]
-    path.write_text(json.dumps({"drawn": drawn, "cells": rows}), encoding="utf-8")
-    return rows
-
-
-def _failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:
-    """Reason -> rows, most frequent first; the records are read only when something failed."""
-    if not summary["requests"]["failed"]:
-        return {}
-    frame = load_results(folder)
-    counted = frame.loc[frame["failed"], "reason"].value_counts()
-    return {str(reason): int(count) for reason, count in counted.items()}

@@ -14,9 +14,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO
 
-from suite.engine.walk import Walk
+from suite.engine.walk import Group, Walk
 from suite.engine.worker import Job
 from suite.errors import SuiteError
 
@@ -40,12 +40,15 @@ def layout(device: str, walk: Walk, workers: int | None) -> Layout:
     found = _devices(device)
     if found[0] != "cpu":
         return Layout(found if workers is None else found[:workers], None)
-    cores = _cores()
+    cores, small = _cores(), _largest(walk) <= SMALL_BYTES
     if workers is None:
-        open_requests = walk.plan.distinct - sum(len(walk.shelf(group)) for group in _shelves(walk))
-        alone = open_requests < WORTH_REQUESTS or _largest(walk) > SMALL_BYTES
-        workers = 1 if alone else min(cores, MOST_CPU_WORKERS)
-    return Layout(("cpu",) * workers, None if workers == 1 else max(1, cores // workers))
+        stored = sum(len(walk.shelf(group)) for group in _one_per_model(walk))
+        worth = small and walk.plan.distinct - stored >= WORTH_REQUESTS
+        workers = min(cores, MOST_CPU_WORKERS) if worth else 1
+    # One thread for small models however many processes there are: more threads than that only
+    # wait for each other, and the number of threads can change the last bit of a sum.
+    threads = 1 if small else None if workers == 1 else max(1, cores // workers)
+    return Layout(("cpu",) * workers, threads)
 
 
 def _devices(device: str) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ def _cores() -> int:
     return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
-def _shelves(walk: Walk) -> list[Any]:
+def _one_per_model(walk: Walk) -> list[Group]:
     return list({(group.role, group.spec): group for group in walk.groups}.values())
 
 
