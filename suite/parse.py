@@ -18,7 +18,7 @@ from functools import lru_cache
 from suite.items import Item
 from suite.parsing.choice import CHOICE_RULES
 from suite.parsing.options import OptionReader, Reading
-from suite.parsing.text import boxed_contents, clean, first_turn, normalised, tagged_answer
+from suite.parsing.text import boxed_contents, clean, first_turn, normalised, tagged_answers
 
 __all__ = ["Parsed", "Reading", "parse", "rule_names"]
 
@@ -84,8 +84,7 @@ def boxed(text: str) -> Reading | None:
 
 def answer_tag(text: str) -> Reading | None:
     """The content of <answer>...</answer>."""
-    content = tagged_answer(text)
-    return Reading(content) if content else None
+    return _only([content for content in tagged_answers(text) if content], "several_answers")
 
 
 def json_answer(text: str) -> Reading | None:

@@ -22,7 +22,7 @@ from suite.parsing.statements import (
     called_correct,
     stated,
 )
-from suite.parsing.text import boxed_contents, normalised, tagged_answer
+from suite.parsing.text import boxed_contents, normalised, tagged_answers
 
 
 def whole(text: str, reader: OptionReader) -> Reading | None:
@@ -44,10 +44,8 @@ def boxed(text: str, reader: OptionReader) -> Reading | None:
 
 def answer_tag(text: str, reader: OptionReader) -> Reading | None:
     """The content of <answer>...</answer>."""
-    content = tagged_answer(text)
-    if content is None:
-        return None
-    return _first_of(content, reader, (whole, boxed, stated, leading_letter, named_option))
+    rules = (whole, boxed, stated, last_line, leading_letter, named_option)
+    return _agreed([_first_of(content, reader, rules) for content in tagged_answers(text)])
 
 
 def json_answer(text: str, reader: OptionReader) -> Reading | None:

@@ -22,6 +22,8 @@ class Cleaned:
 
 _THINK = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
 _THINK_END = re.compile(r"^.*</(?:think|thinking|thought|reasoning)>", re.S | re.I)
+_THINK_CLOSE = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.I)
+_STRAY_END = re.compile(r"</[a-z_]+>\s*", re.I)
 _THINK_OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.I)
 _SPECIAL = re.compile(
     r"<\|[a-z0-9_ ]{1,40}\|>|</?s>|<(?:end_of_turn|start_of_turn|eos|bos|pad|unk|end_of_utterance)>"
@@ -32,7 +34,7 @@ _LINE_MARKS = re.compile(r"^(?:[ \t]*#{1,6}\s+|>\s+|[ \t]*[-•]\s+)", re.M)
 _TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
 _ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
 _CJK = str.maketrans({"。": ".", "、": ",", "’": "'", "‘": "'", "“": '"', "”": '"'})
-_NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:question|q|user|human)\s*\d*\s*:", re.I)
+_NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:(?:question|q|user|human)\s*\d*\s*:|user\s*\n)", re.I)
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*\{([^{}]*)\}")
 _DOLLAR = re.compile(
     r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]"
@@ -42,6 +44,8 @@ _ANSWER_TAG = re.compile(
     r"<(?:answer|ans|final_answer)>\s*(.*?)\s*</(?:answer|ans|final_answer)>", re.S | re.I
 )
 _PLAIN = re.compile(r"[A-Za-z0-9 .,()]{0,40}")
+
+_ANSWER_OPEN = re.compile(r"<(?:answer|ans|final_answer)>\s*([^<]*[^<\s])", re.I)
 
 
 def first_turn(text: str) -> str:
@@ -57,9 +61,16 @@ def clean(text: str) -> Cleaned:
         return Cleaned(text) if text else Cleaned("", "empty")
     if "<" in text or "[" in text:
         text = _THINK.sub(" ", text)
-        text = _THINK_END.sub(" ", text)
-        if _THINK_OPEN.search(text):
-            return Cleaned("", "unfinished_thinking")
+        if "<answer" in text.lower():  # a mark of the answer outweighs stray ends of thinking
+            text = _THINK_CLOSE.sub(" ", text)
+        else:
+            text = _STRAY_END.sub(" ", _THINK_END.sub(" ", text))
+        if (opened := _THINK_OPEN.search(text)) is not None:
+            # Some models never close their thinking and still mark the answer behind it.
+            place = text.lower().find("<answer>", opened.end())
+            if place < 0:
+                return Cleaned("", "unfinished_thinking")
+            text = _THINK_OPEN.sub(" ", text[place:])
         text = _TAGS.sub("", _SPECIAL.sub(" ", text))
     text = unicodedata.normalize("NFKC", text)
     text = _ROLE.sub("", text.translate(_CJK), count=1)
@@ -87,12 +98,12 @@ def boxed_contents(text: str) -> list[str]:
     return [content.strip() for content in _BOXED.findall(text)]
 
 
-def tagged_answer(text: str) -> str | None:
-    """What stands inside the last <answer>...</answer>, or None."""
-    if "</" not in text:
-        return None
-    found = _ANSWER_TAG.findall(text)
-    return str(found[-1]) if found else None
+def tagged_answers(text: str) -> list[str]:
+    """What stands inside each <answer>...</answer>; the last may lack its end."""
+    if "<" not in text:
+        return []
+    found = _ANSWER_TAG.findall(text) or _ANSWER_OPEN.findall(text)
+    return [_STRAY_END.sub("", content) for content in found]
 
 
 _ARTICLE = re.compile(r"^(?:the|an|a)\s+(?=\S)")
