@@ -50,7 +50,7 @@ _ANSWER_OPEN = re.compile(r"<(?:answer|ans|final_answer)>\s*([^<]*[^<\s])", re.I
 
 def first_turn(text: str) -> str:
     """What stands before a further question that the model put to itself."""
-    match = _NEXT_TURN.search(text) if "\n" in text and ":" in text else None
+    match = _NEXT_TURN.search(text) if "\n" in text else None
     return text[: match.start()] if match else text
 
 
