@@ -108,10 +108,13 @@ class Family:
         )  # fmt: skip
 
     def _recall_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
-        spec = self.recipe.sizes[size]
-        shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
-        ids = {"pad": self.encode.ids[PAD], "eos": self.encode.ids[END]}
-        model = models.text_model(shape, self.encode.size, ids, seed)
+        if stage.init:
+            model = self._load_text(stage.init, size)
+        else:
+            spec = self.recipe.sizes[size]
+            shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
+            ids = {"pad": self.encode.ids[PAD], "eos": self.encode.ids[END]}
+            model = models.text_model(shape, self.encode.size, ids, seed)
         make = partial(_recall, self.encode, stage.name, seed)
         fresh = partial(_recall, self.encode, "held out", seed)
         return self._token_job(model, stage, make, fresh, "recall")
