@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from suite.items import Item, ItemSet, first_of_each_category
-from suite.registry import FunctionReference, TaskInfo
+from suite.registry import TaskInfo
 from suite.requests import canonical_json
+from suite.task_yaml import FunctionReference
 
 FORMAT = 2
 """Version of the cache's content. Raise it when an Item's meaning changes."""

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from suite.errors import DataError
-from suite.registry import TaskInfo, task_folders
+from suite.registry import LMMS_EVAL, TaskInfo, task_folders
 
 MODEL_NAME = "downscaling_suite"
 """Some tasks word their prompts by model; one fixed name keeps them the same for every model."""
@@ -28,7 +28,8 @@ def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None 
     with quiet(), _offline_when_unreachable(location is None and on_hub(info)), _no_retry():
         from lmms_eval.tasks import TaskManager
 
-        folders = [str(folder) for folder in task_folders() if folder.is_dir()]
+        own = [str(folder) for folder in task_folders() if folder.is_dir()]
+        folders = [str(info.path.parent)] if info.name.startswith(LMMS_EVAL) else own
         manager = TaskManager(
             include_path=folders, include_defaults=False, model_name=MODEL_NAME, verbosity="ERROR"
         )

@@ -7,41 +7,27 @@ suite wants to know before any data are there (n, domain, categories, metric, ..
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import yaml
-
 from suite.errors import SuiteError
+from suite.task_yaml import FunctionReference, load_yaml
 
 PREFIX = "downscaling_"
 """Before every name in lmms-eval, where a built-in task wins a clash; people type it without."""
 
+LMMS_EVAL = "lmms_eval/"
+"""Before the name of a task that lmms-eval brings, in place of the suite's own."""
+
 TASKS_VARIABLE = "DOWNSCALE_TASKS"
 METRICS = ("choice", "exact", "synonyms", "iou", "lmms")
-
-
-@dataclass(frozen=True)
-class FunctionReference:
-    """A `!function module.name` of a YAML, not yet imported."""
-
-    dotted: str
-
-    def resolve(self, folder: Path) -> Callable[..., Any]:
-        """The function; the module is looked for beside the YAML, then as an installed one."""
-        module_name, _, name = self.dotted.rpartition(".")
-        beside = folder / f"{module_name}.py"
-        module = _module_from(beside) if beside.is_file() else importlib.import_module(module_name)
-        function: Callable[..., Any] = getattr(module, name)
-        return function
 
 
 @dataclass(frozen=True)
@@ -107,16 +93,6 @@ class TaskInfo:
         return None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which `!function` is only noted down."""
-
-
-_Loader.add_constructor(
-    "!function",
-    lambda loader, node: FunctionReference(str(loader.construct_scalar(node))),  # type: ignore[arg-type]
-)
-
-
 def task_folders() -> tuple[Path, ...]:
     """Where task YAMLs are looked for: the suite's tasks/, then DOWNSCALE_TASKS (os.pathsep)."""
     own = Path(__file__).resolve().parent.parent / "tasks"
@@ -130,7 +106,12 @@ def list_tasks() -> tuple[TaskInfo, ...]:
 
 
 def get_task(name: str) -> TaskInfo:
-    """The task that a person calls `name`; SuiteError with near names when there is none."""
+    """The task that a person calls `name`; SuiteError with near names when there is none.
+
+    `lmms_eval/NAME` is a task of lmms-eval itself: its prompt is the question, its score the score.
+    """
+    if name.startswith(LMMS_EVAL):
+        return lmms_eval_task(name.removeprefix(LMMS_EVAL))
     index = _index(task_folders())
     plain = name.removeprefix(PREFIX)
     if plain not in index:
@@ -143,6 +124,38 @@ def get_task(name: str) -> TaskInfo:
 def declared_n(task: str, limit: int | None = None) -> int | None:
     """Items that the task's YAML declares (with `limit`, the first of each category), or None."""
     return get_task(task).declared(limit)
+
+
+@lru_cache(maxsize=64)
+def lmms_eval_task(name: str) -> TaskInfo:
+    """One of the tasks that lmms-eval brings, found by its YAML without importing lmms-eval."""
+    spec = importlib.util.find_spec("lmms_eval")
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    line = re.compile(rf"^task:\s*[\"']?{re.escape(name)}[\"']?\s*$", re.M)
+    for path in sorted(Path(places[0], "tasks").rglob("*.yaml")) if places else ():
+        if line.search(path.read_text(encoding="utf-8")):
+            config = load_yaml(path)
+            return TaskInfo(
+                name=LMMS_EVAL + name,
+                lmms_name=name,
+                title=name,
+                description="A task of lmms-eval, asked and scored as lmms-eval does.",
+                n=None,
+                domain="out_of_domain",
+                categories=(),
+                category_sizes=(),
+                abbreviations={},
+                metric="lmms" if "process_results" in config else "exact",
+                n_options=0,
+                source=str(config.get("dataset_path", "")),
+                split=str(config.get("test_split") or config.get("validation_split") or "test"),
+                decoupled=False,
+                path=path,
+                config=config,
+            )
+    raise SuiteError(
+        f"lmms-eval has no task {name!r} with a file of its own: `lmms-eval tasks list` lists them."
+    )
 
 
 @lru_cache(maxsize=8)
@@ -164,21 +177,6 @@ def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo]:
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
     return iter(sorted(folder.rglob("*.yaml")))
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """A task YAML with its `include`s, the including file winning key by key as in lmms-eval."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, yaml.YAMLError) as error:
-        raise SuiteError(f"The task file {path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        return {}
-    includes = content.pop("include", [])
-    merged: dict[str, Any] = {}
-    for name in reversed([includes] if isinstance(includes, str) else includes):
-        merged.update(load_yaml(path.parent / name))
-    return {**merged, **content}
 
 
 def _read(path: Path) -> TaskInfo | None:
@@ -221,20 +219,3 @@ def _read(path: Path) -> TaskInfo | None:
         path=path,
         config=config,
     )
-
-
-@lru_cache(maxsize=256)
-def _module_from(path: Path) -> ModuleType:
-    """Runs a Python file beside a YAML as a module of its own, once."""
-    package_root = Path(__file__).resolve().parent.parent
-    if path.is_relative_to(package_root / "tasks"):  # the installed package: import it normally
-        dotted = path.relative_to(package_root).with_suffix("").parts
-        return importlib.import_module(".".join(dotted))
-    spec = importlib.util.spec_from_file_location(
-        f"downscale_task_{path.parent.name}_{path.stem}", path
-    )
-    if spec is None or spec.loader is None:
-        raise SuiteError(f"The Python file {path} of a task cannot be imported.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

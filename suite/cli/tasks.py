@@ -19,7 +19,7 @@ def command(name: str | None, as_json: bool) -> None:
     """List the tasks, or show one. Sizes are as declared; no data are read.
 
     A chance of «–» differs between items. Further task folders are read from the environment
-    variable DOWNSCALE_TASKS.
+    variable DOWNSCALE_TASKS, and any task that lmms-eval brings is named lmms_eval/NAME.
     """
     from suite.registry import get_task, list_tasks
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from suite.errors import DataError
+from suite.errors import DataError, SuiteError
 from suite.items import get_task, image_hash, list_tasks, load_items
 from suite.parse import parse
 from suite.score import iou, lmms_score, score
-from tests.tasks.files import SHARED, jpeg, png, vmcbench_row, write_parquet
+from tests.tasks.files import SHARED, jpeg, mmstar_row, png, vmcbench_row, write_parquet
 
 IN_DOMAIN = {
     "ocrvqa": "OCRVQA",
@@ -170,3 +170,22 @@ def test_every_task_declares_what_a_reader_wants_to_know() -> None:
     left_out = {name for name, task in tasks.items() if not task.decoupled}
     assert {"refcoco", "imagenet"} <= left_out  # as the paper: purely perceptual
     assert get_task("gqa").n == 50
+
+
+def test_a_task_of_lmms_eval_itself_is_asked_and_scored_as_it_does(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "val.parquet", [mmstar_row(7, "math", "B")], "image")
+    info = get_task("lmms_eval/mmstar")
+    assert (info.lmms_name, info.metric, info.source) == ("mmstar", "lmms", "Lin-Chen/MMStar")
+    item = load_items("lmms_eval/mmstar", data=str(path), cache_dir=tmp_path / "c").items[0]
+    assert item.task == "lmms_eval/mmstar"
+    assert item.question.startswith("What is 7?\nOptions: A: one")
+    assert item.images == (image_hash(png((7, 0, 0))),)
+    assert score(parse("The answer is B.", item), item) == 1.0
+    assert score(parse("A", item), item) == 0.0
+
+
+def test_lmms_evals_tasks_for_the_instruction_tuning_sets_are_found_by_name() -> None:
+    for name in ("vqav2_val", "textvqa_val", "gqa", "vizwiz_vqa_val", "scienceqa_img"):
+        assert get_task(f"lmms_eval/{name}").source.startswith("lmms-lab")
+    with pytest.raises(SuiteError, match="lmms-eval has no task 'nothing'"):
+        get_task("lmms_eval/nothing")
