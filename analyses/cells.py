@@ -33,7 +33,7 @@ def cells(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
         Contrast("accuracy", {str(cell["cell"]): 1.0}, labels={str(k): v for k, v in cell.items()})
         for cell in scores.cells.to_dict("records")
     ]
-    table = contrast_table(scores, contrasts, draws=draws, seed=seed)
+    table = contrast_table(scores, contrasts, CELL_COLUMNS, draws=draws, seed=seed)
     if not len(table):
         return pd.DataFrame(columns=list(COLUMNS))
     table = table.rename(columns={"estimate": "accuracy"})

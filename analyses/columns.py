@@ -1,4 +1,6 @@
-"""The tidy table that `suite.records` writes and every analysis reads: one row per cell x item x sample.
+"""The tidy table that `suite.records` writes and every analysis reads.
+
+A row per cell x item x sample.
 
 In: nothing. Out: COLUMNS, the declaration of each column with its type, unit and meaning, and
 `validate`, which says in one sentence what is wrong with a frame.
@@ -26,7 +28,7 @@ class Column:
 
 COLUMNS: tuple[Column, ...] = (
     Column("study", "string", "Name of the study."),
-    Column("cell", "string", "Id of the cell, unique in the study, e.g. decoupled/P=8b/R=4b/think."),
+    Column("cell", "string", "Id of the cell in the study, e.g. decoupled/P=8b/R=4b/think."),
     Column(
         "method",
         "string",
@@ -53,7 +55,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("thinking_text", "string", "The raw thinking.", null=True),
     Column("rule", "string", "Parsing rule that fired.", null=True),
     Column("parsed", "bool", "Whether an answer could be read."),
-    Column("score", "float", "Score in [0, 1]; 0 when unparsed; missing when failed.", "share", True),
+    Column("score", "float", "In [0, 1]; 0 when unparsed, missing when failed.", "share", True),
     Column("lmms_score", "float", "lmms-eval's own score of the same text.", "share", True),
     Column("failed", "bool", "Whether a stage of this row failed."),
     Column("reason", "string", "Why it failed, one sentence.", null=True),
@@ -71,7 +73,7 @@ NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 
 def validate(frame: pd.DataFrame) -> None:
-    """Raises ValueError naming the first missing column or the first null in a column without nulls."""
+    """Raises ValueError naming the first missing column, or a null where none may be."""
     for column in COLUMNS:
         if column.name not in frame.columns:
             raise ValueError(

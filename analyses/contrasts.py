@@ -95,15 +95,19 @@ def estimate(
 
 
 def contrast_table(
-    scores: Scores, contrasts: Sequence[Contrast], *, draws: int = 2000, seed: int = 0
+    scores: Scores,
+    contrasts: Sequence[Contrast],
+    labels: Sequence[str],
+    *,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """One row per contrast and group in which all its cells were run.
 
-    Columns: the labels of the contrasts, then COLUMNS. p tests a difference against 0 (t with the
-    cluster-robust error; none for accuracies); p_holm corrects it over tasks, or over the
+    Columns: `labels` (those of the contrasts), then COLUMNS. p tests a difference against 0 (t with
+    the cluster-robust error; none for accuracies); p_holm corrects it over tasks, or over the
     categories of a task.
     """
-    labels = list(dict.fromkeys(name for contrast in contrasts for name in contrast.labels))
     if not contrasts or not len(scores.items):
         return pd.DataFrame(columns=[*labels, *COLUMNS])
     weights, cells_of, ratio_of = _matrices(scores, contrasts)

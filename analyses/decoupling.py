@@ -24,6 +24,11 @@ from analyses.sizes import Rung, ladder
 MEAN = "mean"
 Pair = tuple[str, str]
 
+LABELS = (
+    *("family", "thinking", "perception", "perception_params", "reasoning", "reasoning_params"),
+    *("partner", "at_largest"),
+)
+
 
 def decoupling(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Rows per quantity, task and category; see the module."""
@@ -35,7 +40,7 @@ def decoupling(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
         for names, rows in cells.groupby(keys, sort=False, dropna=False)
         for contrast in _contrasts(dict(zip(keys, names)), rows)
     ]
-    return contrast_table(scores, contrasts, draws=draws, seed=seed)
+    return contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
 
 
 def _contrasts(labels: dict[str, object], cells: pd.DataFrame) -> Iterator[Contrast]:

@@ -18,6 +18,8 @@ from analyses.contrasts import Contrast, contrast_table
 from analyses.scores import scores_of
 from analyses.sizes import ladder, slope_weights
 
+LABELS = ("family", "method", "thinking", "size", "params", "small", "large")
+
 
 def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Rows per quantity, task and category; see the module. Sizes stand in `size`, `params`."""
@@ -28,7 +30,7 @@ def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.
         for names, cells in scores.cells.groupby(keys, sort=False, dropna=False)
         for contrast in _contrasts(dict(zip(keys, names)), cells)
     ]
-    return contrast_table(scores, contrasts, draws=draws, seed=seed)
+    return contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
 
 
 def _contrasts(labels: dict[str, object], cells: pd.DataFrame) -> Iterator[Contrast]:

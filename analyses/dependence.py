@@ -73,7 +73,7 @@ def _family(
         Contrast(name, dict(zip((large, s, b), parts)), labels=labels)
         for name, parts in weights.items()
     ]
-    points = contrast_table(scores, contrasts, draws=draws, seed=seed)
+    points = contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
     yield points[points["group"].isna() & (points["average"] != "tasks")]
     tasks = _tasks(scores, (large, s, b))
     rows = [labels | row for row in fits(tasks)]

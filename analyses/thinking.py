@@ -19,6 +19,8 @@ from analyses.sizes import ladder
 
 METHODS = ("decoupled", "oracle", "text_only")
 
+LABELS = ("family", "method", "perception", "reasoning", "params")
+
 
 def thinking(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Rows per quantity, reasoning size, task and category; see the module."""
@@ -29,7 +31,7 @@ def thinking(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Dat
         for (family, method), rows in cells.groupby(["family", "method"], sort=False, dropna=False)
         for contrast in _contrasts({"family": family, "method": method}, rows)
     ]
-    return contrast_table(scores, contrasts, draws=draws, seed=seed)
+    return contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
 
 
 def _contrasts(labels: dict[str, object], cells: pd.DataFrame) -> Iterator[Contrast]:

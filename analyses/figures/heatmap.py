@@ -41,12 +41,9 @@ def panel(
             continue
         ink = _ink(np.asarray(colours.to_rgba(row["estimate"]))[:3])
         lift = 0.12 if intervals and not np.isnan(row["low"]) else 0.0
-        axes.text(
-            r, p + lift, _two(row["estimate"]), ha="center", va="center", color=ink, fontsize=size
-        )
+        _write(axes, r, p + lift, _two(row["estimate"]), ink, size)
         if lift:
-            text = f"{_two(row['low'])}–{_two(row['high'])}"
-            axes.text(r, p - 0.24, text, ha="center", va="center", color=ink, fontsize=0.68 * size)
+            _write(axes, r, p - 0.24, f"{_two(row['low'])}–{_two(row['high'])}", ink, 0.68 * size)
     edges = [np.arange(n + 1) - 0.5 for n in values.shape]
     axes.pcolormesh(
         edges[1], edges[0], values, cmap=colours.cmap, clim=colours.get_clim(), edgecolors="white"
@@ -58,6 +55,12 @@ def panel(
     axes.set_yticks(range(len(seeing)), names[0])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _write(axes: Axes, x: float, y: float, text: str, ink: str, size: float) -> None:
+    """Text in a square; the layout need not measure it."""
+    written = axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=size)
+    written.set_in_layout(False)
 
 
 def _ink(shade: Floats) -> str:

@@ -35,8 +35,7 @@ def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> Non
     ]
     rows = table[columns].astype(object).where(table[columns].notna(), None)
     print_table(columns, rows.to_numpy().tolist())
-    reasons = table["reason"].dropna().value_counts() if "reason" in table else {}
-    for reason, count in reasons.items():
+    for reason, count in table["reason"].dropna().value_counts().items():
         talk(f"  {count:,} rows: {reason}.")
     if not len(table):
         talk(f"The study in {folder} has no cells for {name}.")

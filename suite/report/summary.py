@@ -138,7 +138,8 @@ def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
     counted = (
         failed.assign(reason=reason).groupby(["reason", "cell", "task"], as_index=False).size()
     )
-    return counted.sort_values("size", ascending=False, kind="stable").to_dict("records")
+    counted = counted.sort_values("size", ascending=False, kind="stable")
+    return [{str(k): v for k, v in row.items()} for row in counted.to_dict("records")]
 
 
 def facts(known: dict[str, Any]) -> list[tuple[str, str]]:

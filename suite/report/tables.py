@@ -13,9 +13,9 @@ from analyses.registry import ANALYSES, load_analysis
 from suite.errors import SuiteError
 from suite.report import stamp
 
-TEXT = frozenset(
-    ("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average")
-    + ("quantity", "estimator", "size", "small", "large", "partner", "reason")
+TEXT = (
+    *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
+    *("quantity", "estimator", "size", "small", "large", "partner", "reason"),
 )
 """Columns that stay text when a CSV is read, whatever they look like (a size may be named 8)."""
 
