@@ -162,6 +162,9 @@ _DISMISSED = re.compile(
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[^a-z])|\n+")
 
 
+_INLINE_LETTER = re.compile(r"(?<=[\s,;])([A-Z])[.):]\s*(?=(\S[^\n]{0,120}))")
+
+
 def _other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
     """Letters of other options that a text holds, but for sentences that dismiss them."""
     first, *later = _SENTENCES.split(text)
@@ -173,6 +176,11 @@ def _other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
     ]
     forms += _LINE_LETTER.findall(text)
     forms += re.findall(r"(?:\bor|\band|/|,)\s+[(\[]?([B-HJ-Z])\b(?!')", text[:60])
+    for match in _INLINE_LETTER.finditer(text):
+        known = reader.letter(match[1])
+        own = normalised(reader.options[reader.letters.index(known)]) if known else ""
+        if own and normalised(match[2]).startswith(own):  # «B. red C. green» names two
+            forms.append(match[1])
     return {known for form in forms if (known := reader.letter(form))} - {letter}
 
 
@@ -209,7 +217,7 @@ def refusal(text: str, reader: OptionReader) -> Reading | None:
 _SHORT_LEAD = re.compile(
     r"^(?:i\s+(?:think|believe|guess|choose|pick|would\s+say|say)|i'd\s+(?:say|go\s+with)|it'?s|it\s+is|"
     r"it\s+(?:must|should|would|could)\s+be|that'?s|that\s+is|this\s+is|must\s+be|should\s+be|probably|"
-    r"definitely|maybe|likely|perhaps|clearly|obviously|most\s+likely|so|therefore|thus|hence|sure|ok|okay|"
+    r"definitely|only|just|maybe|likely|perhaps|clearly|obviously|most\s+likely|so|therefore|thus|hence|sure|ok|okay|"
     r"the|option|choice|letter|answer|is|[,:!.\s])+\s*",
     re.I,
 )

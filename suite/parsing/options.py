@@ -94,9 +94,12 @@ class OptionReader:
             return Reading(letter)
         if parts := LETTER_THEN.match(text):
             return self._letter_and_text(parts[1] or parts[2] or parts[3], parts[4])
-        spaced = _LETTER_SPACE.match(text)
-        if spaced and self.by_words(spaced[2]) == spaced[1]:
-            return Reading(spaced[1])
+        if (spaced := _LETTER_SPACE.match(text)) is not None and self.letter(spaced[1]):
+            named = self.by_words(spaced[2])
+            if named == spaced[1]:
+                return Reading(named)
+            if named and (spaced[1] not in "AI" or spaced[2].startswith("(")):
+                return Reading(None, "letter_and_text_disagree")
         return None
 
     def given(self, letter: str) -> Reading:

@@ -19,7 +19,7 @@ REASON_WORD = re.compile(
 )
 OTHER_LETTER_NEXT = re.compile(
     r"^\s*[)\].,\"']*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:possibly\s+|maybe\s+)?(?:option\s+)?"
-    r"[(\[]?([A-Z])\b(?!')",
+    r"[(\[]?([A-Z])\b(?!')(?!\)?\s+(?:is|are)\s+(?:not|wrong|incorrect|false)\b)",
     re.I,
 )
 _STATEMENT = re.compile(
@@ -51,7 +51,7 @@ _HEDGE = re.compile(
     re.I,
 )
 NEGATION = re.compile(
-    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\brather\s+than|\binstead\s+of|\bexcept|\bexcluding|\bno\s+longer)"
+    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\bwithout|\brather\s+than|\binstead\s+of|\bexcept|\bexcluding|\bno\s+longer)"
     r"\s+(?:be\s+|the\s+|an?\s+|option\s+|choice\s+|really\s+|simply\s+|just\s+)*[(\[\"']*$",
     re.I,
 )
@@ -61,15 +61,26 @@ NOT_BUT = re.compile(
 _SENTENCE_END = re.compile(r"\n|[.!?](?=\s+[A-Z(\"'])")
 
 
+_TAKEN_BACK = re.compile(
+    r"\bno,?\s+wait\b|\bwait\b\s*[,.!]|\bactually\s*,|\bcorrection\b|\bscratch\s+that\b|"
+    r"\bon\s+second\s+thought\b|\?\s*no\b|\bsorry\s*,",
+    re.I,
+)
+
+
 def stated(text: str, reader: OptionReader) -> Reading | None:
     """«The answer is …», «I choose …», «答案是…»; of several that differ, one marked as final."""
     found: list[tuple[Reading, bool]] = []
+    end = 0
     for match in _statements(text):
         reading = _statement(text[match.end() :], reader)
         if reading is not None and not NEGATION.search(text[: match.start()]):
             found.append((reading, match["cue"] is not None))
+            end = match.end()
     if not found:
         return None
+    if _TAKEN_BACK.search(text, end):
+        return Reading(None, "several_answers")
     if any(reading.prediction is None for reading, _ in found):
         return found[-1][0] if found[-1][0].prediction is None else Reading(None, "several_answers")
     if len({reading.prediction for reading, _ in found}) > 1 and not found[-1][1]:
@@ -118,7 +129,11 @@ _LETTER_START = re.compile(r"^[\s(\[{\"']*([A-Za-z])(?![A-Za-z0-9_'])")  # «B�
 
 
 _ARTICLES = re.compile(r"\b(?:the|an?)\b", re.I)
-_LISTED_NEXT = re.compile(r"[,;]\s*[(\[]?[A-Z]\s*[:.)]\s*\w")
+_LISTED_NEXT = re.compile(
+    r"(?:[,;]|\bor\b|\band\b)\s*(?:option\s+)?[(\[]?[A-Z]\s*[:.)\]]\s*"
+    r"(?!is\s+(?:not|wrong|incorrect)|isn't)\w"
+)
+_LETTER_BEHIND = re.compile(r"\s*[(\[](?:option\s+)?([A-Z])[)\]]")
 _WRONG_NEXT = re.compile(
     r"^[)\].\s]*(?:(?:is|was)\s+(?:not|wrong|incorrect|false)|isn't|是?错|不)", re.I
 )
@@ -150,6 +165,9 @@ def _begins(text: str, reader: OptionReader) -> Reading | None:
     found = reader.mentions(text)
     if found and not re.search(r"\w", _ARTICLES.sub("", text[: found[0][0]])):
         others = {letter for _, _, letter in found} - {found[0][2]}
+        behind = _LETTER_BEHIND.match(text, found[0][1])
+        if behind and reader.letter(behind[1]) != found[0][2]:
+            return Reading(None, "letter_and_text_disagree")
         joined = re.match(r"\s*(?:,|/|\bor\b|\band\b)", text[found[0][1] :], re.I)
         if others and joined:
             return Reading(None, "several_answers")

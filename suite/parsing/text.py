@@ -33,7 +33,23 @@ _SPECIAL = re.compile(
 _LINE_MARKS = re.compile(r"^(?:[ \t]*#{1,6}\s+|>\s+|[ \t]*[-•]\s+)", re.M)
 _TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
 _ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
-_CJK = str.maketrans({"。": ".", "、": ",", "’": "'", "‘": "'", "“": '"', "”": '"'})
+_END = re.compile(
+    r"<\|(?:endoftext|im_end|eot_id|end)\|>|</s>|<end_of_turn>|<eos>|\[end of text\]", re.I
+)
+_CJK = str.maketrans(
+    {
+        "\u200b": "",
+        "\u2060": "",
+        "\ufeff": "",
+        "\u200e": "",
+        "。": ".",
+        "、": ",",
+        "’": "'",
+        "‘": "'",
+        "“": '"',
+        "”": '"',
+    }
+)
 _NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:(?:question|q|user|human)\s*\d*\s*:|user\s*\n)", re.I)
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*\{([^{}]*)\}")
 _DOLLAR = re.compile(
@@ -60,6 +76,8 @@ def clean(text: str) -> Cleaned:
     if _PLAIN.fullmatch(text):  # most answers: nothing to take away
         return Cleaned(text) if text else Cleaned("", "empty")
     if "<" in text or "[" in text:
+        if (end := _END.search(text)) is not None and text[: end.start()].strip():
+            text = text[: end.start()]  # what follows is another turn
         text = _THINK.sub(" ", text)
         if "<answer" in text.lower():  # a mark of the answer outweighs stray ends of thinking
             text = _THINK_CLOSE.sub(" ", text)
