@@ -58,6 +58,8 @@ class Rules:
     """Applied to the logits in order, before the thinking budget. The argmax of what all of them
     leave is the next token."""
 
+    _end: torch.Tensor | None = field(default=None, init=False, repr=False)
+
     def scores(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Logits of the next token, shape (rows, vocabulary), after every processor."""
         for processor in (*self.processors, self.limit.budget):
@@ -66,8 +68,9 @@ class Rules:
 
     def ended(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Which rows end with their newest token, shape (rows,), bool."""
-        end = torch.tensor(list(self.end_ids), dtype=torch.long, device=input_ids.device)
-        return torch.isin(input_ids[:, -1], end) | self.limit(input_ids)
+        if self._end is None:
+            self._end = torch.tensor(list(self.end_ids), dtype=torch.long, device=input_ids.device)
+        return torch.isin(input_ids[:, -1], self._end) | self.limit(input_ids)
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps the rows at these indices in every rule."""

@@ -58,6 +58,7 @@ class NoWait(LogitsProcessor):
     ) -> None:
         self.ids = torch.tensor(ids, dtype=torch.long, device=device)
         self.active = torch.tensor(active, dtype=torch.bool, device=device)
+        self.banned: torch.Tensor | None = None
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps the rows at these indices, in this order."""
@@ -65,8 +66,8 @@ class NoWait(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """`scores` of shape (rows, vocabulary)."""
-        if len(self.ids) == 0:
-            return scores
-        banned = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
-        banned[self.ids] = True
-        return scores.masked_fill(self.active[:, None] & banned[None, :], float("-inf"))
+        if self.banned is None:
+            # A model may score more ids than its tokenizer knows.
+            self.banned = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
+            self.banned[self.ids] = True
+        return scores.masked_fill(self.active[:, None] & self.banned[None, :], float("-inf"))

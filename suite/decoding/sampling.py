@@ -104,8 +104,7 @@ class SeededSampler(LogitsProcessor):
 
     def _kept(self, scores: torch.Tensor) -> torch.Tensor:
         """Which tokens top-k and top-p keep, shape of `scores`. The likeliest always stays."""
-        order = scores.argsort(dim=-1, descending=True, stable=True)
-        ordered = scores.gather(-1, order)
+        ordered, order = scores.sort(dim=-1, descending=True, stable=True)
         rank = torch.arange(scores.shape[1], device=scores.device)[None, :]
         keep = torch.ones_like(ordered, dtype=torch.bool)
         if self.any_top_k:
