@@ -29,7 +29,7 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
 
     Raises DataError when the data are missing, unreadable, or lack a column that the task needs.
     """
-    with tempfile.TemporaryDirectory(prefix="downscale-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
         overrides = overrides_for(info, location, limit, Path(scratch))
         task = build_task(info, overrides, location)
         with quiet():

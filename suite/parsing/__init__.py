@@ -1,1 +1,1 @@
-"""The parts of suite.parse: cleaning (text), options, statements, the ordered rules (choice)."""
+"""The parts of suite.parse: cleaning (text), options, statements, mentions, the rules (choice)."""
