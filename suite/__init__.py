@@ -1,7 +1,7 @@
 """The runner of the Downscaling Suite.
 
 In: studies (YAML), families of models, tasks. Out: scored records, tables, figures, a report.
-From Python: `suite.load_study`, `suite.plan`, `suite.run`, `suite.load_results`, imported when used.
+From Python: `suite.load_study`, `plan`, `run`, `load_results`, imported when they are used.
 """
 
 from __future__ import annotations

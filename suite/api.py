@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite import provenance, results
+from suite.engine.fingerprints import fingerprints
 from suite.engine.local import Loaded, run_walk
 from suite.engine.progress import Progress, Silent
 from suite.engine.walk import Model, Walk
@@ -144,28 +145,6 @@ def with_counts(planned: Plan, items: Mapping[str, ItemSet]) -> Plan:
     """The plan with the number of items that there really are."""
     tasks = tuple(replace(task, n=len(items[task.task].items)) for task in planned.tasks)
     return replace(planned, tasks=tasks)
-
-
-def fingerprints(planned: Plan, device: str = "auto") -> dict[Model, dict[str, Any]]:
-    """The fingerprint of every model of a plan on a device, found without loading any of them.
-
-    Raises SuiteError for a checkpoint that is not there.
-    """
-    from suite.generators import fingerprint
-
-    found: dict[Model, dict[str, Any]] = {}
-    for role, spec in {(count.step.role, count.step.spec): None for count in planned.steps}:
-        identity = fingerprint(spec, role, spec.dtype, device=device)
-        # Recorded texts belong to items: two items with one question have two texts.
-        recorded = spec.generator == "recorded"
-        found[(role, spec)] = {**identity, "per_item": True} if recorded else identity
-    return found
-
-
-def walk_of(planned: Plan, store: Store, items: Mapping[str, ItemSet]) -> Walk:
-    """A walk through a plan over a store."""
-    prompts = load_prompts(planned.study.prompts or planned.family.prompts)
-    return Walk(planned, items, prompts, fingerprints(planned), store)
 
 
 def _make(folder: Path) -> None:

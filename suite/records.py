@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.cells import Cell, Step
+from suite.engine.fingerprints import fingerprints
 from suite.engine.walk import Place, Walk, position
 from suite.items import Item, ItemSet
 from suite.leaks import contents_leak, letter_leak
+from suite.prompts import load_prompts
 from suite.requests import Generation, canonical_json
 
 if TYPE_CHECKING:
@@ -70,9 +72,8 @@ class Reader:
 
 def records(study: Study, plan: Plan, store: Store, items: Mapping[str, ItemSet]) -> pd.DataFrame:
     """The records of a plan from what its store holds, whatever is missing named as failed."""
-    from suite.api import walk_of
-
-    walk = walk_of(plan, store, items)
+    prompts = load_prompts(study.prompts or plan.family.prompts)
+    walk = Walk(plan, items, prompts, fingerprints(plan), store)
     for group in walk.groups:
         walk.requests(group)
     return frame_of(walk)

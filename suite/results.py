@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite import provenance
-from suite.cli.output import plain
 from suite.engine.progress import Progress
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
+from suite.plain import plain
 from suite.plan import Plan
 
 if TYPE_CHECKING:

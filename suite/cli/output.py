@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+
+from suite.plain import plain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -26,21 +28,6 @@ def json_option(function: Function) -> Function:
 def talk(message: str) -> None:
     """Says something to the person, on stderr."""
     click.echo(message, err=True)
-
-
-def plain(value: Any) -> Any:
-    """The value in JSON's own types: NaN and infinities become null, NumPy scalars numbers."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(entry) for entry in value]
-    if hasattr(value, "tolist") and not isinstance(value, (str, bytes)):
-        return plain(value.tolist())  # NumPy scalars and arrays, without importing NumPy
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (str, int, bool)):
-        return value
-    return str(value)
 
 
 def print_json(value: Any) -> None:
