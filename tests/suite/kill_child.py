@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from world import Speakers, walk_in
+
 from suite.engine.local import Loaded, run_walk
 from suite.engine.progress import Silent
 from suite.requests import Request
-from tests.suite.world import Speakers, walk_in
 
 
 def main(folder: str, seconds: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from world import Speaker, Speakers, walk_in
 
 from suite.engine.batches import NO_MEMORY, generate
 from suite.engine.local import Loaded, run_walk
@@ -18,7 +19,6 @@ from suite.engine.progress import Lines, Silent, duration
 from suite.engine.walk import Walk, groups_of, partition
 from suite.errors import SuiteError
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
-from tests.suite.world import Speaker, Speakers, walk_in
 
 
 def run(walk: Walk, trouble: Any = None) -> Speakers:

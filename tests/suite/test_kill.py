@@ -19,13 +19,14 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from study_files import environment, write_study
+from world import walk_in
 
 from suite.records import frame_of
 from suite.store import Store
-from tests.suite.study_files import environment, write_study
-from tests.suite.world import walk_in
 
 ROOT = Path(__file__).parents[2]
+CHILD = str(Path(__file__).with_name("kill_child.py"))
 
 
 def finished_keys(store: Path) -> Counter[str]:
@@ -62,18 +63,17 @@ def test_a_killed_engine_goes_on(tmp_path: Path) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
-    module = ("-m", "tests.suite.kill_child")
-    clean = start(*module, str(undisturbed), "0")
+    clean = start(CHILD, str(undisturbed), "0")
     assert clean.communicate(timeout=120)[0] == "started\ndone\n"
     for _ in range(6):
-        child = start(*module, str(killed), "0.01")
+        child = start(CHILD, str(killed), "0.01")
         assert child.stdout is not None
         assert child.stdout.readline() == "started\n"
         time.sleep(chance.uniform(0.0, 0.3))
         child.kill()
         child.communicate()
         assert max(finished_keys(killed / "store").values(), default=1) == 1
-    last = start(*module, str(killed), "0")
+    last = start(CHILD, str(killed), "0")
     out, err = last.communicate(timeout=120)
     assert (last.returncode, out) == (0, "started\ndone\n"), err
     assert finished_keys(killed / "store") == finished_keys(undisturbed / "store")
@@ -136,8 +136,7 @@ def test_two_runs_at_once_share_the_work(tmp_path: Path) -> None:
 
 
 def test_reading_a_store_while_it_is_written(tmp_path: Path) -> None:
-    module = ("-m", "tests.suite.kill_child")
-    child = start(*module, str(tmp_path), "0.002")
+    child = start(CHILD, str(tmp_path), "0.002")
     said: list[Any] = []
     while child.poll() is None:
         Store(tmp_path / "store", say=said.append).shelf({"weights": "vlm-s"})
