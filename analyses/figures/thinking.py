@@ -52,7 +52,9 @@ def draw(table: pd.DataFrame) -> Figure:
             _means(axes, own[own["method"] == method])
             axes.set_title(style.panel_title(family, among, METHODS[method]))
         grid[0].set_ylabel("gain of thinking")
-        grid[0].legend(loc="best")
+        low, high = grid[0].get_ylim()
+        grid[0].set_ylim(low, high + 0.4 * (high - low))  # room for the legend
+        grid[0].legend(loc="upper left", borderaxespad=0.1)
         if small[family]:
             _multiples(parts[2 * k + 1, 0], small[family])
     tasks = table[table["average"] != "tasks"]

@@ -40,9 +40,13 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def findings(folder: Path) -> list[dict[str, Any]]:
-    """Quantities of the headline comparisons with their intervals, where the study has them."""
-    found: list[dict[str, Any]] = []
+def findings(folder: Path) -> dict[str, Any]:
+    """The headline comparisons, a row each, on the in-domain mean and outside the domain.
+
+    `columns`: names of what they are measured on; `rows`: text, family and a value per column.
+    """
+    values: dict[tuple[str, str], dict[str, Any]] = {}
+    places: dict[str, str] = {}
     for name, wanted in (
         ("degradation", _degradation),
         ("decoupling", _decoupling),
@@ -51,12 +55,22 @@ def findings(folder: Path) -> list[dict[str, Any]]:
         table = tables.read(folder, name)
         table = table[(table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)]
         table = table[table["group"].isna()]
-        names = task_names(table["task"])
+        places |= {task: task_names(table["task"])[task] for task in table["task"].unique()}
         for text, row in wanted(table):
-            where = names[str(row["task"])]
             numbers = {key: row[key] for key in ("estimate", "low", "high", "n")}
-            found.append({"text": text, "where": where, "family": row["family"], **numbers})
-    return found
+            values.setdefault((str(row["family"]), text), {})[str(row["task"])] = numbers
+    order = sorted(places, key=lambda task: task != IN_DOMAIN)
+    several = len({family for family, _ in values}) > 1
+    return {
+        "columns": [places[task] for task in order],
+        "rows": [
+            {
+                "text": f"{family}: {text}" if several else text,
+                "values": [found.get(task) for task in order],
+            }
+            for (family, text), found in values.items()
+        ],
+    }
 
 
 def _degradation(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
@@ -130,15 +144,14 @@ def by_task(cells: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Reason, cell and task of failed answers with their number, most frequent first."""
+    """Reason and task of failed answers with their number and cells, most frequent first."""
     failed = frame[frame["failed"]]
     if not len(failed):
         return []
     reason = failed["reason"].astype(object).where(failed["reason"].notna(), "no reason was kept")
-    counted = (
-        failed.assign(reason=reason).groupby(["reason", "cell", "task"], as_index=False).size()
-    )
-    counted = counted.sort_values("size", ascending=False, kind="stable")
+    grouped = failed.assign(reason=reason).groupby(["reason", "task"], as_index=False)
+    counted = grouped.agg(answers=("cell", "size"), cells=("cell", "nunique"))
+    counted = counted.sort_values("answers", ascending=False, kind="stable")
     return [{str(k): v for k, v in row.items()} for row in counted.to_dict("records")]
 
 

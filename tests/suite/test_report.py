@@ -1,0 +1,200 @@
+"""Tables, figures, the page and the commands, on a run directory of simulated records."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from analyses.cells import cells
+from analyses.registry import ANALYSES, FIGURES
+from suite.cli import cli
+from suite.errors import SuiteError
+from suite.report import figures, samples, tables, write_figures, write_report, write_tables
+from tests.analyses.simulate import World, simulate
+
+TINY = World(tasks=("ocr", "knowledge", "counting"), items=4, failed=0.02)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; the tests only read it."""
+    folder = tmp_path_factory.mktemp("run")
+    frame = simulate(TINY)
+    frame["text"] = frame["text"].where(frame["text"].isna(), "<script>alert(1)</script> A & B")
+    frame.to_parquet(folder / "records.parquet", index=False)
+    content = {
+        "study": {"study": "tiny", "title": "Tiny <study>"},
+        "family": {"name": "micro", "title": "Micro"},
+        "seed": 0,
+        "ended": "2026-01-02T03:04:05+00:00",
+        "versions": {"python": "3.11"},
+        "models": [{"model": "l", "role": "text", "fingerprint": {"weights": "a" * 64}}],
+    }
+    (folder / "provenance.json").write_text(json.dumps(content))
+    (folder / "tables").mkdir()
+    (folder / "tables" / "baselines.csv").write_text("task,guessing,n\nocr,0.31,4\n")
+    write_report(folder)
+    return folder
+
+
+def test_every_table_and_figure_is_there(run: Path) -> None:
+    for name in ANALYSES:
+        assert (run / "tables" / f"{name}.csv").stat().st_size > 0
+    for name in FIGURES:
+        for kind in (*figures.FORMATS, "csv"):
+            assert (run / "figures" / f"{name}.{kind}").stat().st_size > 0
+    assert (run / "figures" / "grid.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_tables_are_read_as_they_were_computed(run: Path) -> None:
+    ours = cells(pd.read_parquet(run / "records.parquet"))
+    read = tables.read(run, "cells")
+    assert read["accuracy"].to_numpy() == pytest.approx(
+        ours["accuracy"].to_numpy(), abs=1e-6, nan_ok=True
+    )
+    assert read["cell"].tolist() == ours["cell"].tolist()
+    assert read["group"].notna().tolist() == ours["group"].notna().tolist()
+
+
+def test_sizes_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("size,estimate\n8,1\n,2\n06,\n")
+    assert tables.read_csv(path)["size"].tolist()[::2] == ["8", "06"]
+
+
+def test_nothing_is_made_again_while_records_are_unchanged(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(tables, "load_analysis", fail)
+    monkeypatch.setattr(figures, "save", fail)
+    assert len(write_tables(run)) == len(ANALYSES)
+    assert len(write_figures(run)) == 4 * len(FIGURES)
+
+
+def test_changed_records_are_noticed(run: Path, tmp_path: Path) -> None:
+    frame = pd.read_parquet(run / "records.parquet")
+    small = frame[frame["method"] == "end_to_end"]
+    small.to_parquet(tmp_path / "records.parquet", index=False)
+    write_tables(tmp_path)
+    first = tables.read(tmp_path, "cells")
+    small.assign(score=1.0).to_parquet(tmp_path / "records.parquet", index=False)
+    write_tables(tmp_path)
+    assert (tables.read(tmp_path, "cells")["accuracy"] == 1).all()
+    assert not (first["accuracy"] == 1).all()
+
+
+class Page(HTMLParser):
+    """Every address and tag of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+
+def test_the_page_is_self_contained_and_well_formed(run: Path) -> None:
+    page = Page()
+    page.feed((run / "report.html").read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.tags.count("img") == len(FIGURES)
+    assert all(a.startswith(("data:image/svg+xml;base64,", "#")) for a in page.addresses)
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+
+
+def test_the_page_says_what_it_must(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    frame = pd.read_parquet(run / "records.parquet")
+    assert "<h1>Tiny &lt;study&gt;</h1>" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; A &amp; B" in text
+    assert f"<dt>failed</dt><dd>{int(frame['failed'].sum())}</dd>" in text
+    assert f"<dt>answers</dt><dd>{len(frame):,}</dd>" in text
+    assert "The image could not be read" in text
+    assert "Guessing baselines" in text
+    assert "<td>0.310</td>" in text
+    assert "weights aaaaaaaaaaaa…" in text
+    for caption in re.findall(r"<figcaption>(.*?)</figcaption>", text, re.S):
+        assert "n = " in caption
+        assert "95 %" in caption
+    for cell in frame["cell"].unique():
+        assert f'<td class="code">{cell}</td>' in text
+
+
+def test_samples_are_right_and_wrong_and_fixed() -> None:
+    frame = simulate(TINY)
+    chosen = samples.choose(frame)
+    assert {row["right"] for row in chosen} == {True, False}
+    assert any(row["description"] for row in chosen)
+    assert any(row["thinking_text"] for row in chosen)
+    assert chosen == samples.choose(frame.sample(frac=1, random_state=1))
+
+
+def test_a_run_without_provenance_or_with_few_rows_has_a_page(tmp_path: Path) -> None:
+    frame = simulate(World(tasks=("ocr",), items=1, star=False, failed=1.0))
+    frame.to_parquet(tmp_path / "records.parquet", index=False)
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "The run directory holds no provenance.json." in text
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower().split()
+
+
+def test_missing_and_broken_records_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError) as caught:
+        write_tables(tmp_path)
+    assert str(caught.value) == (
+        f"There are no results in {tmp_path}: it has no records.parquet. Give the directory of a "
+        "finished `downscale run`, such as runs/micro."
+    )
+    (tmp_path / "records.parquet").write_bytes(b"no parquet")
+    with pytest.raises(SuiteError, match=r"records.parquet cannot be read \(Arrow.*Delete it and"):
+        write_tables(tmp_path)
+
+
+def invoke(*words: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr of the command line."""
+    result = CliRunner().invoke(cli, list(words))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_analyze_prints_rows_as_json(run: Path) -> None:
+    code, out, _ = invoke("analyze", "degradation", str(run), "--json", "--draws", "100")
+    rows = json.loads(out)
+    assert code == 0
+    drop = [r for r in rows if r["quantity"] == "drop" and r["task"] == "ocr"]
+    assert {r["method"] for r in drop} == {"end_to_end", "blind", "text_only", "oracle"}
+    assert drop[0]["group"] is None
+
+
+def test_analyze_prints_a_table_and_names_what_there_is(run: Path) -> None:
+    code, out, _ = invoke("analyze", "cells", str(run), "--draws", "100")
+    assert code == 0
+    assert "decoupled/P=l/R=l/think" in out
+    code, _, told = invoke("analyze", "degredation", str(run))
+    assert code == 2
+    assert "There is no analysis called degredation; there are cells, degradation," in told
+
+
+def test_figures_and_report_print_their_files(run: Path) -> None:
+    code, out, _ = invoke("figures", str(run))
+    assert code == 0
+    assert str(run / "figures" / "overview.svg") in out.split("\n")
+    code, out, _ = invoke("report", str(run), "--json")
+    assert (code, json.loads(out)) == (0, {"report": str(run / "report.html")})
