@@ -10,9 +10,8 @@ import torch
 
 from suite.training import data
 from suite.training.family import _text, _vision
-from suite.training.tokenizer import END_THINK, SPECIAL, Encoder
+from suite.training.tokenizer import SPECIAL, Encoder
 from tasks.micro import draw, scene
-from tasks.micro.lessons import drill
 from tasks.micro.scene import HELD_OUT, TRAIN, Scene, Thing, sample_scene
 
 
@@ -21,7 +20,6 @@ def test_row_i_is_always_the_same_and_no_other(encode: Encoder) -> None:
         "recall": lambda i: data.recall_row("recall", 0, i, encode),
         "other stage": lambda i: data.recall_row("held out", 0, i, encode),
         "other seed": lambda i: data.recall_row("recall", 1, i, encode),
-        "drill": lambda i: data.drill_row("drill", 0, i, encode),
         "text": lambda i: _text(encode, "language", 0, 0.5, i),
         "vision": lambda i: _vision(encode, 36, "vit", 0, 0.3, i),
     }
@@ -132,34 +130,3 @@ def test_encoder_stream_is_deterministic() -> None:
     assert stream[4] not in (stream[3], data.Scenes("encoder", 1, 5)[4])
     assert not stream[0].reserved
     assert data.Scenes("held out", 0, 5, HELD_OUT)[0].reserved
-
-
-def test_drill_rows_teach_plain_questions_about_a_description(encode: Encoder) -> None:
-    words = {i: w for w, i in encode.ids.items()}
-    thinking = direct = 0
-    for i in range(100):
-        row = data.drill_row("drill", 0, i, encode)
-        assert row == data.drill_row("drill", 0, i, encode)
-        told = [words[t] for t in row.ids]
-        learned = "".join(" +"[t] for t in row.targets)
-        opening, drills = drill("drill", 0, i)
-        start = len(encode(opening))
-        assert row.ids[:start] == encode(opening)
-        assert row.spans == [("recall", False, start, len(row.ids))]
-        at = start
-        for question, steps, answer in drills:
-            asked = len(encode(question))
-            assert row.ids[at : at + asked] == encode(question)
-            taught = [*encode(steps), encode.ids[END_THINK], *encode(answer)] if steps else [
-                *encode(answer)
-            ]  # fmt: skip
-            block = 1 if steps else 2
-            assert told[at + asked : at + asked + block] == ["<think>", "</think>"][:block]
-            assert learned[at : at + asked + block].strip() == ""
-            at += asked + block
-            assert row.ids[at : at + len(taught)] == taught
-            assert set(learned[at : at + len(taught)]) == {"+"}
-            at += len(taught)
-            thinking, direct = thinking + bool(steps), direct + (not steps)
-        assert at == len(row.ids)
-    assert thinking > direct > 300
