@@ -6,6 +6,7 @@ In: the repository as it stands. Out: a failure that names the file and the rule
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import shlex
@@ -370,6 +371,19 @@ def test_every_named_file_exists(document: str) -> None:
         and not name.startswith(tuple(arriving))
     ]
     assert missing == []
+
+
+def test_the_python_shown_in_the_readme_uses_what_there_is() -> None:
+    """Imports resolve and `suite.NAME` exists; running it is what the study's own tests do."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = importlib.import_module(node.module)
+            assert [a.name for a in node.names if not hasattr(module, a.name)] == []
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "suite":
+            assert hasattr(suite, node.attr), node.attr
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:

@@ -23,8 +23,20 @@ SAID_BY_CELL = ("method", "perception", "reasoning", "thinking")
 @click.command()
 @click.argument("name", metavar="NAME")
 @click.argument("folder", metavar="DIR", type=click.Path())
-@click.option("--draws", default=2000, show_default=True, type=click.IntRange(min=100))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--draws",
+    default=2000,
+    show_default=True,
+    type=click.IntRange(min=100),
+    help="Bootstrap draws for the intervals.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Seed of the bootstrap.",
+)
 @json_option
 def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> None:
     """Compute the analysis NAME of the run in DIR: cells, degradation, dependence, decoupling,
