@@ -54,8 +54,8 @@ def dependence(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
     table = pd.concat([part.astype(object) for part in tables], ignore_index=True)
     for name in ("task", "group", "reason"):
         table[name] = table[name].where(table[name].notna(), None)
-    numbers = ["estimate", "low", "high", "se", "p", "p_holm", "n", "clusters", "missing"]
-    return table.astype(dict.fromkeys(numbers, np.float64))
+    numbers = ["estimate", "low", "high", "se", "p", "p_holm", "clusters", "missing"]
+    return table.astype({"n": np.int64} | dict.fromkeys(numbers, np.float64))
 
 
 def _family(

@@ -44,10 +44,12 @@ def render(folder: Path) -> str:
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
+    drawn = [name for name in FIGURES if len(_rows(folder, name))]
     return environment.get_template("page.html.jinja").render(
         about=summary.about(frame, known),
         findings=summary.findings(folder),
-        figures=[_figure(folder, name) for name in FIGURES],
+        figures=[_figure(folder, name) for name in drawn],
+        undrawn=[spec.title for name, spec in FIGURES.items() if name not in drawn],
         headline=summary.headline(frame, cells),
         by_task=summary.by_task(cells),
         failures=summary.failures(frame),
@@ -58,14 +60,18 @@ def render(folder: Path) -> str:
     )
 
 
+def _rows(folder: Path, name: str) -> pd.DataFrame:
+    """What a figure shows."""
+    return tables.read_csv(folder / "figures" / f"{name}.csv")
+
+
 def _figure(folder: Path, name: str) -> dict[str, str]:
     """Title, caption and the picture as a data address."""
-    rows = tables.read_csv(folder / "figures" / f"{name}.csv")
     content = (folder / "figures" / f"{name}.svg").read_bytes()
     return {
         "name": name,
         "title": FIGURES[name].title,
-        "caption": load_figure(name).caption(rows) if len(rows) else "Nothing to draw.",
+        "caption": load_figure(name).caption(_rows(folder, name)),
         "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
     }
 

@@ -153,7 +153,16 @@ def test_a_run_without_provenance_or_with_few_rows_has_a_page(tmp_path: Path) ->
     frame.to_parquet(tmp_path / "records.parquet", index=False)
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert "The run directory holds no provenance.json." in text
+    assert "Not drawn, because the study has no cells for them: " not in text
     assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower().split()
+
+
+def test_figures_without_rows_are_named_and_left_out(tmp_path: Path) -> None:
+    frame = simulate(World(tasks=("ocr",), items=3, star=False))
+    frame[frame["cell"] == "text_only/R=l"].to_parquet(tmp_path / "records.parquet", index=False)
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "The grid of perception and reasoning sizes; Degradation end to end" in text
+    assert "<img" not in text
 
 
 def test_missing_and_broken_records_are_sentences(tmp_path: Path) -> None:
