@@ -1,0 +1,101 @@
+"""Recipes: what is read, and each mistake in one sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from suite.errors import SuiteError
+from suite.training.recipe import load_recipe
+
+
+def broken(mini: Path, folder: Path, change: dict[str, Any], stage: int | None = None) -> Path:
+    """The mini recipe with a change at the top or in one stage; None takes a key away."""
+    recipe = yaml.safe_load(mini.read_text())
+    target = recipe if stage is None else recipe["stages"][stage]
+    target.update(change)
+    for key in [k for k, v in target.items() if v is None]:
+        del target[key]
+    path = folder / "broken.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def test_the_built_in_recipe_reads_and_its_stages_build_on_each_other() -> None:
+    recipe = load_recipe("micro")
+    assert list(recipe.sizes) == ["xs", "s", "m", "l"]
+    widths = [s.width for s in recipe.sizes.values()]
+    assert widths == sorted(widths)
+    kinds = [s.kind for s in recipe.stages]
+    assert kinds.index("encoder") < kinds.index("vision")
+    assert {s.export for s in recipe.stages} == {None, "text", "vlm"}
+    for stage in recipe.stages:
+        assert stage.init is None or recipe.stage(stage.init).steps > 0
+        assert stage.shared or {stage.peak(size) > 0 for size in recipe.sizes} == {True}
+
+
+def test_the_mini_recipe_reads(mini: Path) -> None:
+    recipe = load_recipe(str(mini))
+    assert [s.name for s in recipe.stages] == ["encoder", "recall", "text", "vit"]
+    assert recipe.stage("recall").peak("a") == 0.001
+    assert recipe.stage("vit").connector == 2.0
+    assert recipe.stage("recall").retries[0].seed == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "message"),
+    [
+        ({"seeds": 3}, None, "seeds: Extra inputs are not permitted. Mend it and run again."),
+        ({"seed": None}, None, "seed: Field required. Mend it and run again."),
+        (
+            {"describbing": 0.5},
+            3,
+            "stages.3.describbing: Extra inputs are not permitted. Mend it and run again.",
+        ),
+        ({"rate": None}, 2, "stages.2.rate: Field required. Mend it and run again."),
+        (
+            {"rate": {}},
+            1,
+            "the file: Value error, stage 'recall' needs one rate for each of the sizes. "
+            "Mend it and run again.",
+        ),
+        (
+            {"init": "vit"},
+            2,
+            "the file: Value error, stage 'text' starts from 'vit', not before it. "
+            "Mend it and run again.",
+        ),
+        (
+            {"steps": "many"},
+            0,
+            "stages.0.steps: Input should be a valid integer, unable to parse string as an "
+            "integer. Mend it and run again.",
+        ),
+        (
+            {"kind": "sound"},
+            0,
+            "stages.0.kind: Input should be 'encoder', 'recall', 'text' or 'vision'. "
+            "Mend it and run again.",
+        ),
+    ],
+    ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size", "order",
+         "no number", "no kind"],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence(
+    mini: Path, tmp_path: Path, change: dict[str, Any], stage: int | None, message: str
+) -> None:
+    path = broken(mini, tmp_path, change, stage)
+    with pytest.raises(SuiteError) as error:
+        load_recipe(str(path))
+    assert str(error.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize("name", ["micra", "absent.yaml"])
+def test_an_unknown_recipe_is_named_with_the_known_ones(name: str) -> None:
+    expected = f"There is no recipe {name!r}; name one of micro, or a YAML file."
+    with pytest.raises(SuiteError, match=f"^{re.escape(expected)}$"):
+        load_recipe(name)
