@@ -43,6 +43,8 @@ def _folder(family: Family, stage: Stage, size: str, source: Path, target: Path)
     model.save_pretrained(out)
     family.tokenizer.save_pretrained(out)
     (out / "README.md").write_text(card(family, stage, size, model), encoding="utf-8")
+    for file in out.iterdir():
+        file.chmod(0o644)  # safetensors writes files that only their owner can read
     for curve in source.glob("attempt-*/curve.jsonl"):
         shutil.copy(curve, out / f"curve-{curve.parent.name}.jsonl")
     return out
