@@ -108,6 +108,7 @@ def run(
     facts |= _ended(facts, before, device, _requests(walk, counts))
     facts["records"] = results.write_records(walk, folder, before, progress)
     provenance.write(folder, facts)  # the report shows it
+    results.write_baselines(folder, planned)
     drawn = results.draw(folder, facts["records"], before, progress)
     summary = {
         "study": planned.study.study,

@@ -17,6 +17,7 @@ from suite.engine.walk import Walk
 from suite.errors import SuiteError
 from suite.plain import plain
 from suite.plan import Plan
+from suite.registry import get_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,24 @@ def write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Pr
     frame_of(walk).to_parquet(temporary, index=False)
     temporary.replace(path)
     return digest
+
+
+def write_baselines(folder: Path, planned: Plan) -> None:
+    """Writes tables/baselines.csv: what guessing reaches on the tasks, where it was measured.
+
+    A task's folder holds `baselines.csv` with the columns task, category, n, chance, ...,
+    baseline; a study whose tasks have none gets no file.
+    """
+    names = {task.task for task in planned.tasks}
+    header, rows = "", []
+    for path in sorted({get_task(n).path.parent / "baselines.csv" for n in names}):
+        if path.is_file():
+            header, *found = path.read_text(encoding="utf-8").splitlines()
+            rows += [row for row in found if row.split(",")[0] in names]
+    if rows:
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        text = "\n".join([header, *rows]) + "\n"
+        (folder / "tables" / "baselines.csv").write_text(text, encoding="utf-8")
 
 
 def draw(folder: Path, records: str, before: dict[str, Any], progress: Progress) -> str:
