@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from suite.errors import DataError
 
@@ -60,11 +61,24 @@ def _from_text(text: str, folder: Path | None) -> bytes:
 
 def _opened(data: bytes) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
+        with whole_images_only():
+            image = Image.open(io.BytesIO(data))
+            image.load()
     except (OSError, ValueError) as error:
         raise DataError(f"an image of {len(data)} bytes cannot be read: {error}") from error
     return image
+
+
+@contextmanager
+def whole_images_only() -> Iterator[None]:
+    """Inside, decoding a truncated image fails. Importing lmms-eval tells Pillow to fill in what is
+    missing, for the whole process: whether an image can be read must not depend on that."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _as_png(image: Image.Image) -> bytes:

@@ -74,10 +74,11 @@ def write_baselines(folder: Path, planned: Plan) -> None:
         if path.is_file():
             header, *found = path.read_text(encoding="utf-8").splitlines()
             rows += [row for row in found if row.split(",")[0] in names]
-    if rows:
-        (folder / "tables").mkdir(parents=True, exist_ok=True)
-        text = "\n".join([header, *rows]) + "\n"
-        (folder / "tables" / "baselines.csv").write_text(text, encoding="utf-8")
+    target = folder / "tables" / "baselines.csv"
+    text = "\n".join([header, *rows]) + "\n"
+    if rows and not (target.is_file() and target.read_text(encoding="utf-8") == text):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
 
 
 def draw(folder: Path, records: str, before: dict[str, Any], progress: Progress) -> str:

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from suite.errors import SuiteError
 from suite.generators.loading import Loaded
+from suite.image_bytes import whole_images_only
 from suite.requests import ImageLoader, Message, Request
 
 
@@ -65,7 +66,7 @@ def _turn(message: Message, sees: bool) -> dict[str, Any]:
 
 def _open(images: ImageLoader, name: str) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(images(name))) as picture:
+        with whole_images_only(), Image.open(io.BytesIO(images(name))) as picture:
             return picture.convert("RGB")
     except UnidentifiedImageError as error:  # its own text holds a memory address
         raise BadRequest(f"Image {name[:12]} cannot be read: it is in no known format.") from error

@@ -348,6 +348,8 @@ def test_ctrl_c(home: Path, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         env=environment(home),
+        # Started by a shell in the background, this process ignores the signal, and so would it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     for line in process.stderr:
