@@ -83,12 +83,13 @@ def run(
     started, clock = provenance.now(), time.monotonic()
     planned = plan(study, limit=limit, only=only, data=data, weights=weights)
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
+    identities = fingerprints(planned, device)  # a missing checkpoint is told before data are read
     items = load_all_items(planned, progress)
     planned = with_counts(planned, items)
     prompts = load_prompts(planned.study.prompts or planned.family.prompts)
     shared = store or planned.study.store
     opened = Store(shared or folder / "store", run=uuid.uuid4().hex, say=progress.say)
-    walk = Walk(planned, items, prompts, fingerprints(planned, device), opened)
+    walk = Walk(planned, items, prompts, identities, opened)
     _make(folder)
     before = provenance.read(folder)
     facts: dict[str, Any] = {
