@@ -193,7 +193,7 @@ class Guesser:
 
     def _open(self, kind: str, asked: Sequence[Asked]) -> tuple[float, float]:
         taught: Counter[str] = Counter()
-        for form in {q.form for q in asked}:
+        for form in sorted({q.form for q in asked}):  # ties must not depend on hashing
             taught.update(self.answers.get(form, Counter()))
         # The boxes that were taught are many: the commonest hold the best guess all the same.
         candidates = [a for a, _ in taught.most_common(300)]
