@@ -96,7 +96,7 @@ def recall_row(stage: str, seed: int, index: int, encode: Encoder) -> Row:
     pair's key, and small models stop at one direction (accuracy 0.7).
     """
     comma, mark = encode.ids[","], encode.ids["?"]
-    tokens = [i for i in encode.ids.values() if i >= len(SPECIAL) and i not in (comma, mark)]
+    tokens = [i for i in range(len(SPECIAL), encode.size) if i not in (comma, mark)]
     pairs = [(tokens[a], tokens[b]) for a, b in recall_pairs(stage, seed, index, len(tokens))]
     row = Row()
     for key, value in pairs:

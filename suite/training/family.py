@@ -32,7 +32,9 @@ class Family:
     def __init__(self, recipe: Recipe, out: Path, workers: int, say: Callable[[str], None]) -> None:
         self.recipe, self.out, self.workers, self.say = recipe, out, workers, say
         self.tokenizer = build_tokenizer(vocabulary())
-        self.encode = Encoder(dict(self.tokenizer.get_vocab()))
+        # By id: the tokenizer lists its words in another order in every process.
+        vocab: dict[str, int] = self.tokenizer.get_vocab()
+        self.encode = Encoder(dict(sorted(vocab.items(), key=lambda pair: pair[1])))
         self.patches = recipe.encoder.side // recipe.encoder.patch
         torch.set_float32_matmul_precision("high" if torch.cuda.is_available() else "highest")
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_model as load_weights
+from safetensors.torch import save_model as save_weights
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from suite.training.recipe import Stage
 
@@ -51,8 +52,28 @@ class Outcome:
     """False when a gate was not reached."""
 
 
+WEIGHTS = "model.safetensors"
+LAST_WRITTEN = "trainer_state.json"
+"""The file that the Trainer writes last into a checkpoint: one without it is not whole."""
+
+
 class _Sequential(Trainer):
-    """A Trainer that reads its rows in order."""
+    """A Trainer that reads its rows in order, and whose checkpoints hold weights by module name.
+
+    `save_pretrained` renames the weights of a LLaVA, and the Trainer's own loading then finds none
+    of them and goes on with the initial ones without a word.
+    """
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Writes the weights under the names that the modules have."""
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        module: Any = self.model
+        save_weights(module, str(folder / WEIGHTS))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        module: Any = model if model is not None else self.model
+        load_weights(module, str(Path(resume_from_checkpoint) / WEIGHTS))
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = train_dataset or self.train_dataset
@@ -68,7 +89,6 @@ class _Measure(TrainerCallback):
         self.before = _spent(self.curve)
         self.started = time.monotonic()
         self.passed = False
-        self.loss = float("nan")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Drops points of the curve that come after the checkpoint to resume from."""
@@ -76,31 +96,39 @@ class _Measure(TrainerCallback):
         self.before = kept[-1]["seconds"] if kept else 0.0
         self.curve.write_text("".join(json.dumps(p) + "\n" for p in kept))
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Remembers the training loss for the next point."""
-        self.loss = (logs or {}).get("loss", self.loss)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Any = None, model: Any = None, **_: Any
+    ) -> Any:
         """Every `evaluate` steps: one point of the curve; ends the stage at its gate."""
         job = self.job
-        if state.global_step % job.stage.evaluate and state.global_step != job.stage.steps:
+        if "loss" not in (logs or {}):  # the summary at the very end
             return control
-        measured = job.measure(model)
-        seconds = self.before + time.monotonic() - self.started
-        point = {"step": state.global_step, "seconds": round(seconds, 1), "loss": self.loss}
+        measured = {k: round(v, 4) for k, v in job.measure(model).items()}
+        seconds = round(self.before + time.monotonic() - self.started, 1)
+        point = {"step": state.global_step, "seconds": seconds, "loss": logs["loss"]}
         with self.curve.open("a") as file:
-            file.write(
-                json.dumps({**point, **{k: round(v, 4) for k, v in measured.items()}}) + "\n"
-            )
+            file.write(json.dumps({**point, **measured}) + "\n")
         shown = measured.get(job.metric, float("nan"))
         job.say(
-            f"step {state.global_step}/{job.stage.steps}  loss {self.loss:.3f}  "
+            f"step {state.global_step}/{job.stage.steps}  loss {logs['loss']:.3f}  "
             f"{job.metric} {shown:.3f}  {seconds:.0f} s"
         )
-        if job.stage.gate is not None and shown >= job.stage.gate:
+        if reached(job, point | measured):
             self.passed = True
             control.should_training_stop = True
         return control
+
+
+def reached(job: Job, point: dict[str, float]) -> bool:
+    """Whether a point of the curve passes the stage's gate."""
+    gate = job.stage.gate
+    return gate is not None and point.get(job.metric, float("-inf")) >= gate
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole; a kill may have cut the newest of all short."""
+    whole = [p.parent for p in folder.glob(f"checkpoint-*/{LAST_WRITTEN}")]
+    return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
 
 
 def _points(curve: Path) -> list[dict[str, float]]:
@@ -135,7 +163,7 @@ def run(job: Job) -> Outcome:
         use_cpu=not cuda,
         seed=job.seed,
         data_seed=job.seed,
-        logging_steps=max(1, min(100, stage.evaluate)),
+        logging_steps=stage.evaluate,
         save_steps=stage.evaluate,
         save_total_limit=1,
         dataloader_num_workers=job.workers,
@@ -158,18 +186,20 @@ def run(job: Job) -> Outcome:
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    checkpoints = job.folder / "checkpoints"
-    find: Any = get_last_checkpoint
-    last = find(str(checkpoints)) if checkpoints.exists() else None
-    trainer.train(resume_from_checkpoint=last)
+    last = last_checkpoint(job.folder / "checkpoints")
+    step = int(last.name.rpartition("-")[2]) if last else 0
+    stopped = [p for p in _points(callback.curve) if p["step"] == step and reached(job, p)]
+    if last and stopped:  # killed after the gate was reached: nothing is left to train
+        load_weights(job.model, str(last / WEIGHTS))
+        return _outcome(job, stopped[-1], passed=True)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     points = _points(callback.curve)
-    final = points[-1] if points else {}
-    return Outcome(
-        steps=int(trainer.state.global_step),
-        seconds=float(final.get("seconds", 0.0)),
-        final={k: v for k, v in final.items() if k not in ("step", "seconds")},
-        passed=callback.passed or stage.gate is None,
-    )
+    return _outcome(job, points[-1], passed=callback.passed or stage.gate is None)
+
+
+def _outcome(job: Job, point: dict[str, float], *, passed: bool) -> Outcome:
+    final = {k: v for k, v in point.items() if k not in ("step", "seconds")}
+    return Outcome(int(point["step"]), float(point["seconds"]), final, passed)
 
 
 def _optimizer(job: Job) -> torch.optim.Optimizer:

@@ -97,6 +97,15 @@ class Recipe(_Strict):
         for stage in self.stages:
             if stage.init is not None and stage.init not in seen:
                 raise ValueError(f"stage {stage.name!r} starts from {stage.init!r}, not before it")
+            if stage.steps < 1 or stage.steps % stage.evaluate:
+                raise ValueError(
+                    f"stage {stage.name!r}: steps ({stage.steps}) must be a multiple of evaluate "
+                    f"({stage.evaluate}), so that the curve and the checkpoints end where it ends"
+                )
+            if stage.name in seen:
+                raise ValueError(f"two stages are called {stage.name!r}")
+            if stage.shared and isinstance(stage.rate, dict):
+                raise ValueError(f"stage {stage.name!r} is shared: give it one rate")
             if isinstance(stage.rate, dict) and set(stage.rate) != set(self.sizes):
                 raise ValueError(f"stage {stage.name!r} needs one rate for each of the sizes")
             seen.add(stage.name)
@@ -114,7 +123,9 @@ def load_recipe(name: str) -> Recipe:
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
         raise SuiteError(f"There is no recipe {name!r}; name one of {known}, or a YAML file.")
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text()))
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise SuiteError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "the file"

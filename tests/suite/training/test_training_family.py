@@ -96,12 +96,7 @@ def test_a_finished_family_trains_nothing_again(trained: Family) -> None:
     [
         "recall",
         "text",
-        pytest.param(
-            "vit",
-            marks=pytest.mark.xfail(
-                strict=True, reason="save_pretrained renames the LLaVA's weights, none is loaded"
-            ),
-        ),
+        pytest.param("vit"),
     ],
 )
 def test_a_stage_taken_up_at_its_last_checkpoint_has_its_weights(

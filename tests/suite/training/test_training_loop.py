@@ -141,7 +141,6 @@ def test_a_finished_stage_run_again_trains_nothing(tmp_path: Path) -> None:
     assert replace(second, seconds=0.0).steps == first.steps
 
 
-@pytest.mark.xfail(strict=True, reason="the newest checkpoint is taken although it is not whole")
 def test_a_checkpoint_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
     """The trainer writes a checkpoint file by file, its state last; a kill may fall in between."""
     whole = job(tmp_path / "whole")
@@ -154,7 +153,6 @@ def test_a_checkpoint_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
     assert values(again.model) == values(whole.model)
 
 
-@pytest.mark.xfail(strict=True, reason="the gate is asked again only after more training")
 def test_a_kill_after_the_gate_was_reached_changes_nothing(tmp_path: Path) -> None:
     """The last checkpoint is there and what comes after it, `done.json`, is not."""
     scores = iter([0.5, 0.99])
@@ -167,7 +165,6 @@ def test_a_kill_after_the_gate_was_reached_changes_nothing(tmp_path: Path) -> No
     assert values(again.model) == values(whole.model)
 
 
-@pytest.mark.xfail(strict=True, reason="the loss is logged after the first point is written")
 def test_every_point_of_the_curve_has_a_loss(tmp_path: Path) -> None:
     """NaN is no JSON, and the last point's loss is the last but one's."""
     loop.run(job(tmp_path))

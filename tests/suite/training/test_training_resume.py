@@ -68,7 +68,6 @@ def curve(folder: Path, attempt: str) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="rows of recall and checkpoints of the LLaVA")
 def test_killed_and_run_again_the_weights_are_equal_to_the_bit(tmp_path: Path) -> None:
     recipe = tmp_path / "killed.yaml"
     recipe.write_text(RECIPE)
