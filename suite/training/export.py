@@ -17,6 +17,9 @@ from suite.training.recipe import Stage
 from suite.training.tokenizer import IMAGE
 
 
+PARTS = ("text_config", "vision_config")
+
+
 def export(family: Family, sizes: Sequence[str], target: Path) -> list[Path]:
     """Writes every exported role of the sizes whose stage is done; returns the folders."""
     written = []
@@ -35,6 +38,9 @@ def _folder(family: Family, stage: Stage, size: str, source: Path, target: Path)
     out.mkdir(parents=True)
     model = _model(stage, source / "model")
     model.config.use_cache = True
+    for part in (model.config, *(getattr(model.config, n, None) for n in PARTS)):
+        if part is not None:
+            part._name_or_path = ""  # where it was trained concerns nobody
     if stage.export == "vlm":
         model.config.text_config.use_cache = True
         _processor(family).save_pretrained(out)
