@@ -16,7 +16,6 @@ from suite.training.family import Family
 from suite.training.recipe import Stage
 from suite.training.tokenizer import IMAGE
 
-
 PARTS = ("text_config", "vision_config")
 
 
