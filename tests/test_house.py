@@ -30,7 +30,20 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("suite", "tasks", "analyses")
 MODEL_LIBRARIES = ("torch", "transformers", "lmms_eval", "datasets")
 HEAVY = (*MODEL_LIBRARIES, "pandas", "matplotlib")
-TEXT = (".py", ".md", ".yaml", ".toml", ".cff", ".txt", ".jinja", ".html", ".css", ".js", ".csv")
+TEXT = (
+    ".py",
+    ".md",
+    ".json",
+    ".yaml",
+    ".toml",
+    ".cff",
+    ".txt",
+    ".jinja",
+    ".html",
+    ".css",
+    ".js",
+    ".csv",
+)
 OF_A_MACHINE = re.compile(
     r"(?<![\w./~-])/(?:work|root|home|Users|workspace)/\w"  # a person's or a machine's folder
     r"|\b(?:10(?:\.\d{1,3}){3}|(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2})\b"
