@@ -86,7 +86,7 @@ class _Measure(TrainerCallback):
     def __init__(self, job: Job) -> None:
         self.job = job
         self.curve = job.folder / "curve.jsonl"
-        self.before = _spent(self.curve)
+        self.before = 0.0
         self.started = time.monotonic()
         self.passed = False
 
@@ -133,11 +133,6 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _points(curve: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in curve.read_text().splitlines()] if curve.exists() else []
-
-
-def _spent(curve: Path) -> float:
-    points = _points(curve)
-    return points[-1]["seconds"] if points else 0.0
 
 
 def run(job: Job) -> Outcome:

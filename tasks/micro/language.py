@@ -39,7 +39,6 @@ STATE_OF = {
 }  # fmt: skip
 """Matter -> state."""
 FACTS = {"kind": KIND_OF, "color": COLOR_OF, "place": PLACE_OF, "state": STATE_OF}
-ORDINALS = ("first", "second", "third")
 
 
 def article(word: str) -> str:
