@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, nearest
 from suite.families import Family, ModelSpec, Size
 from suite.requests import Decoding
 
@@ -163,8 +163,6 @@ def _select(cells: dict[str, Cell], only: Sequence[str]) -> list[Cell]:
     for pattern in only:
         matched = {id for id in cells if id == pattern or fnmatchcase(id, pattern)}
         if not matched:
-            from suite.study import nearest
-
             raise SuiteError(f"--only {pattern}: no cell has this id{nearest(pattern, cells)}.")
         kept |= matched
     return [cell for id, cell in cells.items() if id in kept]

@@ -18,9 +18,9 @@ from types import ModuleType
 from typing import Any
 
 from suite.cells import Cell, Step, expand
-from suite.errors import SuiteError
+from suite.errors import SuiteError, nearest
 from suite.families import Family, load_family, with_weights
-from suite.study import Study, TaskRow, load_study, nearest
+from suite.study import Study, TaskRow, load_study
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ study can run with any other wording. Out: a frozen Prompts whose `render` fills
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import string
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, nearest
 from suite.items import Item
 from suite.requests import Message, canonical_json
 
@@ -93,7 +92,9 @@ class Prompts:
             template = "describe"
         chosen = dict(self.templates).get(template)
         if chosen is None:
-            raise SuiteError(f"No prompt template is called {template!r}{_near(template, FIELDS)}.")
+            raise SuiteError(
+                f"No prompt template is called {template!r}{nearest(template, FIELDS)}."
+            )
         if template == "reason" and description is None:
             raise SuiteError(f"Template 'reason' of {item.task}/{item.item_id} has no description.")
         text = (chosen.choice if item.options else chosen.open).format(
@@ -152,7 +153,7 @@ def _load(path: Path, name: str, seen: tuple[str, ...]) -> Prompts:
     if name not in sets:
         if path != FILE and name in _sets(FILE):
             return _load(FILE, name, seen)  # a user's set may build on a built-in one
-        raise SuiteError(f"No prompt set is called {name!r} in {path}{_near(name, sets)}.")
+        raise SuiteError(f"No prompt set is called {name!r} in {path}{nearest(name, sets)}.")
     if name in seen:
         raise SuiteError(f"Prompt set {name!r} in {path} is its own base; name another.")
     where = f"prompt set {name!r} of {path}"
@@ -208,7 +209,7 @@ def _fields(text: object, allowed: Iterable[str], needed: Iterable[str], where: 
     for field in used:
         if field not in allowed:
             raise SuiteError(
-                f"In {where}: field {{{field}}} may not stand here{_near(field, allowed)}."
+                f"In {where}: field {{{field}}} may not stand here{nearest(field, allowed)}."
             )
     for field in needed:
         if field not in used:
@@ -220,11 +221,5 @@ def _mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mappin
         raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
     for key in value:
         if allowed is not None and key not in allowed:
-            raise SuiteError(f"In {where}: unknown key {key!r}{_near(str(key), allowed)}.")
+            raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
     return value
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(known) or 'none'})"

@@ -7,8 +7,7 @@ file, which key, and the nearest known one. No torch, no network; nothing is ope
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from suite.cells import METHODS
-from suite.errors import SuiteError
+from suite.errors import SuiteError, nearest
 from suite.requests import Decoding
 
 FOLDER = Path(__file__).parent / "studies"
@@ -194,13 +193,6 @@ def find_study(name_or_path: str | Path) -> Path:
             "YAML file, which `downscale init` writes."
         )
     return path
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest known word, else the list of all of them."""
-    words = list(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(words) or 'none'})"
 
 
 def _resolved(study: Study, path: Path) -> Study:

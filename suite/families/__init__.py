@@ -7,7 +7,6 @@ named here, never opened: no torch, no network.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, nearest
 
 FOLDER = Path(__file__).parent
 
@@ -83,7 +82,7 @@ class Family:
             if size.name == name:
                 return size
         known = [size.name for size in self.sizes]
-        raise SuiteError(f"Family {self.name!r} has no size {name!r}{_nearest(name, known)}.")
+        raise SuiteError(f"Family {self.name!r} has no size {name!r}{nearest(name, known)}.")
 
 
 def list_families() -> tuple[str, ...]:
@@ -154,7 +153,7 @@ def _find(name_or_path: str | Path) -> Path:
         return path
     path = FOLDER / f"{text}.yaml"
     if not path.is_file():
-        hint = _nearest(text, list_families())
+        hint = nearest(text, list_families())
         raise SuiteError(f"No family is called {text!r}{hint}; `downscale models` lists them.")
     return path
 
@@ -170,7 +169,7 @@ def _family(data: object, path: Path) -> Family:
         raise SuiteError(f"In {where}: `sizes` needs at least one entry, each with its own name.")
     instruct = data.get("instruct")
     if instruct is not None and instruct not in names:
-        raise SuiteError(f"In {where}: `instruct` is {instruct!r}{_nearest(str(instruct), names)}.")
+        raise SuiteError(f"In {where}: `instruct` is {instruct!r}{nearest(str(instruct), names)}.")
     if instruct is None:
         instruct = next((size.name for size in reversed(sizes) if size.text), None)
     prompts = str(data.get("prompts", "default"))
@@ -238,7 +237,7 @@ def _check(data: Mapping[str, Any], where: str) -> None:
             raise SuiteError(f"In {where}: `{key}` must be {words}, not {value!r}.")
     for key, allowed in (("dtype", DTYPES), ("generator", get_args(Backend))):
         if key in data and data[key] not in allowed:
-            hint = _nearest(str(data[key]), allowed)
+            hint = nearest(str(data[key]), allowed)
             raise SuiteError(f"In {where}: `{key}` is {data[key]!r}{hint}.")
 
 
@@ -247,7 +246,7 @@ def _mapping(value: object, where: str, allowed: Iterable[str]) -> Mapping[str, 
         raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
     for key in value:
         if key not in allowed:
-            raise SuiteError(f"In {where}: unknown key {key!r}{_nearest(str(key), allowed)}.")
+            raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
     return value
 
 
@@ -255,11 +254,3 @@ def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:
     if not isinstance(data.get(key), kind):
         raise SuiteError(f"In {where}: `{key}` is missing or has the wrong type.")
     return data[key]
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (known: {', '.join(known)})"
