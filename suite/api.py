@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite import provenance, results
+from suite.asked import Notebook
 from suite.engine.fingerprints import fingerprints
-from suite.engine.local import Loaded, run_walk
+from suite.engine.local import Loaded, Note, run_walk
 from suite.engine.progress import Progress, Silent
 from suite.engine.walk import Model, Walk
 from suite.errors import SuiteError
@@ -104,7 +105,7 @@ def run(
     )
     facts |= {key: before[key] for key in ("records", "drawn", "runs") if key in before}
     provenance.write(folder, facts)
-    _generate(walk, prompts, device, workers, progress)
+    _generate(walk, prompts, device, workers, progress, Notebook(folder, walk).note)
     counts = _count(walk)
     facts |= _ended(facts, before, device, _requests(walk, counts))
     facts["records"] = results.write_records(walk, folder, before, progress)
@@ -159,7 +160,12 @@ def _make(folder: Path) -> None:
 
 
 def _generate(
-    walk: Walk, prompts: Prompts, device: str, workers: int | None, progress: Progress
+    walk: Walk,
+    prompts: Prompts,
+    device: str,
+    workers: int | None,
+    progress: Progress,
+    note: Note,
 ) -> None:
     """Generates what is missing; devices are looked for when the first model loads."""
     from suite.engine.worker import Job, build
@@ -195,7 +201,7 @@ def _generate(
     loaded = Loaded(build_here)
     patience = 0.0
     try:
-        run_walk(walk, loaded, claims, progress)
+        run_walk(walk, loaded, claims, progress, note)
         patience = 30.0
     finally:
         claims.close()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.folder import Folder
+from suite.requests import SHORT
 
 BEAT_SECONDS = 20.0
 STALE_SECONDS = 180.0
@@ -41,7 +42,7 @@ class Claims:
 
     def take(self, keys: Iterable[str]) -> bool:
         """Claims `keys` in place of what was claimed before; False when a live process has one."""
-        mine = {key[:16] for key in keys}
+        mine = {key[:SHORT] for key in keys}
         with self._lock:
             self._keys = sorted(mine)
             self._write()

@@ -14,6 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 
 KEY_FORMAT = 1
 """Version of the key's content. Raise it when the meaning of a key changes."""
+SHORT = 16
+"""Digits that tell one key from any other where keys are listed and not looked up."""
 
 ImageLoader = Callable[[str], bytes]
 """Content hash of an image -> its encoded bytes (PNG or JPEG)."""

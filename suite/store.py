@@ -90,9 +90,9 @@ class Shelf:
         """What is stored under a key; a failure only where nobody has succeeded."""
         return self._rows.get(key)
 
-    def rows(self) -> Iterable[Stored]:
-        """Everything on the shelf, one entry per key."""
-        return self._rows.values()
+    def rows(self) -> Iterable[tuple[str, Stored]]:
+        """Everything on the shelf by key."""
+        return self._rows.items()
 
     def settled(self, key: str) -> bool:
         """Whether nothing is left to do: an answer, or a failure of this very run."""

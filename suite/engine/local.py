@@ -12,7 +12,7 @@ import gc
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from suite.claims import Claims
@@ -27,6 +27,8 @@ WAIT_SECONDS = (0.02, 0.5)
 DEFAULT_BATCH = 16
 
 Build = Callable[[Model], Generator]
+Note = Callable[[Group, Iterable[str]], None]
+"""Is told the keys of each group that the engine reaches."""
 
 
 class Loaded:
@@ -60,11 +62,16 @@ def missing(walk: Walk, group: Group) -> bool:
     return any(not shelf.settled(key) for key in walk.requests(group))
 
 
-def run_walk(walk: Walk, loaded: Loaded, claims: Claims, progress: Progress) -> None:
+def run_walk(
+    walk: Walk, loaded: Loaded, claims: Claims, progress: Progress, note: Note | None = None
+) -> None:
     """Runs every group of the walk until nothing is missing."""
     images = image_loader(walk)
     for group in walk.groups:
-        _run_group(walk, group, loaded, claims, images, progress)
+        requests = walk.requests(group)
+        if note is not None:
+            note(group, requests)
+        _run_group(walk, group, requests, loaded, claims, images, progress)
 
 
 def image_loader(walk: Walk) -> ImageLoader:
@@ -78,12 +85,12 @@ def image_loader(walk: Walk) -> ImageLoader:
 def _run_group(
     walk: Walk,
     group: Group,
+    requests: dict[str, Request],
     loaded: Loaded,
     claims: Claims,
     images: ImageLoader,
     progress: Progress,
 ) -> None:
-    requests = walk.requests(group)
     shelf = walk.shelf(group)
     settled = sum(shelf.settled(key) for key in requests)
     if settled == len(requests):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,6 +162,46 @@ def test_another_study_over_a_shared_store_reuses_what_it_can(home: Path, tmp_pa
     assert first["requests"]["generated"] == first["requests"]["distinct"] > 0
     assert second["requests"]["cached"] == first["requests"]["distinct"]
     assert not (tmp_path / "a" / "store").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_status_counts_its_own_requests_on_a_shared_store(home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    text = (home / "study.yaml").read_text().replace("tiny.yaml", str(home / "tiny.yaml"))
+    other.write_text(text.replace("micro_ocr", "micro_counting").replace("limit: 2", "limit: 3"))
+    summaries = {}
+    for name, study in (("a", home / "study.yaml"), ("b", other)):
+        shared = ("--out", tmp_path / name, "--store", tmp_path / "store", "--json")
+        summaries[name] = json.loads(call("run", study, *shared).stdout)["requests"]
+    for name, made in summaries.items():
+        status = json.loads(call("status", tmp_path / name, "--json").stdout)
+        assert status["answered"] == made["distinct"] == made["generated"] + made["cached"]
+        assert all(row["answered"] <= row["requests"] for row in status["stages"])
+    # A run that wrote down nothing, as before there was a shared count: the whole store.
+    shutil.rmtree(tmp_path / "a" / "asked")
+    status = json.loads(call("status", tmp_path / "a", "--json").stdout)
+    assert status["answered"] == sum(made["distinct"] for made in summaries.values())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_status_of_another_plan_in_the_same_directory(home: Path, tmp_path: Path) -> None:
+    run = ("run", home / "study.yaml", "--out", tmp_path / "out", "--json")
+    whole = json.loads(call(*run).stdout)["requests"]
+    part = json.loads(call(*run, "--only", "end_to_end/*").stdout)["requests"]
+    assert part["distinct"] < whole["distinct"]
+    status = json.loads(call("status", tmp_path / "out", "--json").stdout)
+    assert (status["requests"], status["answered"]) == (2, part["distinct"])
+
+
+def test_status_of_an_older_format(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    facts = json.loads((finished[0] / "provenance.json").read_text())
+    del facts["models"]
+    path = tmp_path / "provenance.json"
+    path.write_text(json.dumps(facts))
+    assert error("status", tmp_path) == (
+        f"{path} is of another version of the suite (it lacks 'models'); run the study again with "
+        f"`--out {tmp_path}`: what was generated is kept."
+    )
 
 
 def test_status(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
