@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from suite.cli.output import json_option, print_json, talk
+
+if TYPE_CHECKING:
+    from suite.training.recipe import Recipe
 
 
 @click.command()
@@ -15,26 +18,37 @@ from suite.cli.output import json_option, print_json, talk
 @click.option("--out", type=click.Path(path_type=Path), help="Folder (checkpoints/RECIPE).")
 @click.option("--size", "sizes", multiple=True, help="Only this size; may be given again.")
 @click.option("--stage", "stages", multiple=True, help="Only this stage; may be given again.")
-@click.option("--threads", type=int, help="CPU threads of the model (all).")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Stages trained at once, in processes.",
+)
+@click.option("--threads", type=int, help="CPU threads of a model (all, or a job's share).")
 @click.option("--workers", type=int, default=0, show_default=True, help="Data loading processes.")
+@click.option("--export/--no-export", "exporting", default=True, help="Write the folders to ship.")
 @json_option
 def command(
     recipe: str,
     out: Path | None,
     sizes: tuple[str, ...],
     stages: tuple[str, ...],
+    jobs: int,
     threads: int | None,
     workers: int,
+    exporting: bool,
     as_json: bool,
 ) -> None:
     """Train the family of RECIPE, a built-in name or a YAML file, and export its folders.
 
     Every stage keeps checkpoints and a learning curve under --out; the same command goes on where
-    it was stopped. Sizes can be trained side by side by one command each.
+    it was stopped. With --jobs, sizes and stages that do not wait for each other are trained side
+    by side.
 
     \b
     Example:
-      downscale train micro --size s
+      downscale train micro --jobs 4
     """
     from suite.errors import SuiteError
     from suite.training.recipe import load_recipe
@@ -46,6 +60,11 @@ def command(
             raise SuiteError(
                 f"Recipe {loaded.recipe!r} has no {name!r}; it has {', '.join(known)}."
             )
+    folder = out or Path("checkpoints") / loaded.recipe
+    chosen = list(sizes or loaded.sizes)
+    named = list(stages or [s.name for s in loaded.stages])
+    if jobs > 1:
+        _side_by_side(recipe, loaded, chosen, named, folder, (jobs, threads, workers))
     import torch
     from transformers.utils import logging
 
@@ -56,13 +75,35 @@ def command(
     quiet()
     if threads:
         torch.set_num_threads(threads)
-    folder = out or Path("checkpoints") / loaded.recipe
     family = Family(loaded, folder, workers, talk)
-    chosen = list(sizes or loaded.sizes)
-    family.train(chosen, list(stages or [s.name for s in loaded.stages]))
-    written = export(family, chosen, folder / "export")
+    family.train(chosen, named)
+    written = export(family, chosen, folder / "export") if exporting else []
     if as_json:
         print_json({"recipe": loaded.recipe, "folders": [str(p) for p in written]})
         return
     for path in written:
         click.echo(str(path))
+
+
+def _side_by_side(
+    recipe: str,
+    loaded: Recipe,
+    sizes: list[str],
+    stages: list[str],
+    folder: Path,
+    share: tuple[int, int | None, int],
+) -> None:
+    """Trains what is not finished in up to `jobs` processes, each with its share of the cores."""
+    import os
+    import subprocess
+
+    from suite.training.side_by_side import Task, command_of, tasks_of, train_side_by_side
+
+    jobs, threads, workers = share
+    own = threads or max(1, (os.cpu_count() or 1) // jobs)
+
+    def start(task: Task) -> subprocess.Popen[bytes]:
+        line = command_of(recipe, task, folder, own, workers)
+        return subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": str(own)})
+
+    train_side_by_side(loaded, tasks_of(loaded, sizes, stages), folder, jobs, start)
