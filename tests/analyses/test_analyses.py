@@ -177,7 +177,7 @@ def test_nulls_by_hand() -> None:
     large, blind = 0.04, 0.04 / 3
     structure = found["null_structure", "slope"]["estimate"]
     assert structure == pytest.approx(large / (large + blind))
-    assert found["noise_corrected", "slope"]["estimate"] == pytest.approx(
+    assert found["bces_hc3", "slope"]["estimate"] == pytest.approx(
         np.cov(means[:, 0] - means[:, 2], means[:, 0] - means[:, 1])[0, 1]
         / np.var(means[:, 0] - means[:, 2], ddof=1)
     )
