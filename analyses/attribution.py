@@ -1,0 +1,147 @@
+"""Whose fault is each lost item? And what no pairing passes on (item by item, experiment 2).
+
+In: the tidy table with `decoupled` cells (and `end_to_end`). Out: rows per family, thinking, task
+and category. S and L are the smallest and the largest size, (P, R) a pairing:
+
+- `lost`: share of the items that (P_S, R_S) gets wrong and (P_L, R_L) right. Of these, the share
+  that is mended by `perception_alone` ((P_L, R_S) right, (P_S, R_L) wrong), by `reasoning_alone`
+  (the reverse), by `either` (both right), by `only_both` together (neither right);
+- `bottleneck`: of the items that the largest model gets right end to end, the share that every
+  pairing gets wrong: one model sees and solves them, two cannot pass them on.
+  `bottleneck_largest`: the share that (P_L, R_L) gets wrong.
+
+Beside each `estimate` (with several samples: over all ways to draw one answer of each cell) stands
+its `reference`, what guessing and re-sampling alone would give, with `reference_from`:
+
+- `lost`: if the largest pairing were the smallest tried again; the classes: if the pairings with
+  one large module were. From `samples`, where (P_S, R_S) has three or more: its answers against
+  each other. Else from `guessing`: a wrong answer tried again is right with the item's own chance
+  (`analyses.blame`). Two numbers that agree say that nothing but luck need have mended the items.
+- bottleneck: if the pairings' answers had nothing to do with which option is right, agreeing with
+  each other as they do (`Answers.all_miss`): 1 % with four options and sixteen independent tries,
+  more where pairings answer alike.
+
+`adjusted`, for the bottleneck: estimate / reference, which undoes the pairings' lucky hits. Of
+`bottleneck_largest` it is the share that (P_L, R_L) does not know; of `bottleneck` a lower bound of
+the share that no pairing knows, because pairings agree more on what they know. Both hold items that
+the end-to-end model got right by luck itself: `guessed` is their share of its right answers,
+sum (1 - y) c / (1 - c) / sum y with chance c (above 1 where it is worse than chance), and a
+bottleneck no larger than `guessed` needs no other cause.
+
+All are shares with paired cluster-bootstrap intervals, of the items with a score in every cell
+compared. `base`: number of items that the share is of. A mean over tasks is computed from the means
+over tasks of the parts. Not in the paper.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analyses import blame
+from analyses.answers import Answers
+from analyses.pairings import Pairings, pairings_of
+from analyses.resampling import Floats
+from analyses.scores import Scores, scores_of
+from analyses.shares import ROW, Formula, Share, Shares, over, share_rows
+
+GUESSED = "guessed"
+BOTTLENECK, BOTTLENECK_LARGEST = "bottleneck", "bottleneck_largest"
+LABELS = ("family", "thinking")
+
+
+def attribution(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Rows per quantity, task and category; see the module."""
+    scores = scores_of(frame)
+    answers = Answers.of(frame, scores)
+    rows = [
+        grid.labels | row
+        for grid in pairings_of(scores.cells)
+        for shares in (_of_lost(scores, answers, grid), _of_solved(scores, answers, grid))
+        if shares is not None
+        for row in share_rows(shares, scores, draws=draws, seed=seed)
+    ]
+    table = pd.DataFrame(rows, columns=[*LABELS, *ROW])
+    for name in ("group", "reference_from", "reason"):
+        table[name] = table[name].astype(object).where(table[name].notna(), None)
+    return table
+
+
+def _of_lost(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
+    corners = grid.corners()
+    if corners is None:
+        return None
+    at = pd.Index(scores.cells["cell"]).get_indexer(list(corners.cells))
+    values = _complete(scores, at)
+    small, large = values[:, 0], values[:, 3]
+    right, count = answers.right[:, at[0]], answers.count[:, at[0]]
+    resampled = answers.whole[:, at[0]] & (count >= blame.FEWEST_SAMPLES)
+    retried = blame.by_resampling(right, count, large)
+    guessed = blame.by_guessing(small, large, answers.chance)
+    columns = blame.mended(*values.T)
+    for name in guessed:
+        luck = np.where(resampled, retried[name], guessed[name])
+        columns[f"luck {name}"] = np.where(np.isnan(small), np.nan, luck)
+    shares = [Share(blame.LOST, _mean(blame.LOST), _mean(f"luck {blame.LOST}"))]
+    for name in blame.CLASSES:
+        plain, by_luck = _ratio(name, blame.LOST), _ratio(f"luck {name}", blame.LOST)
+        shares.append(Share(name, plain, by_luck, blame.LOST))
+    return Shares(
+        columns,
+        tuple(shares),
+        _planned(scores, at),
+        np.where(resampled, "samples", "guessing").astype(object),
+        "no item is lost: none is wrong with both modules small and right with both large",
+    )
+
+
+def _of_solved(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
+    cells = scores.cells
+    largest = grid.perception[-1].size, grid.reasoning[-1].size
+    own = (cells["method"] == "end_to_end") & (cells["family"] == grid.family)
+    whole = cells.loc[own & (cells["perception"] == largest[0]), "cell"]
+    if not len(whole):
+        return None
+    index, pairs = pd.Index(cells["cell"]), list(grid.cells.values())
+    at = index.get_indexer([str(whole.iloc[0]), *pairs])
+    values = _complete(scores, at)
+    solved, chance = values[:, 0], answers.chance
+    columns = {"solved": solved, GUESSED: (1 - solved) * over(chance, 1 - chance)}
+    shares = [Share(GUESSED, _ratio(GUESSED, "solved"), None, "solved")]
+    missed_by = {BOTTLENECK: pairs}
+    if largest in grid.cells:
+        missed_by[BOTTLENECK_LARGEST] = [grid.cells[largest]]
+    for name, members in missed_by.items():
+        missing = index.get_indexer(members)
+        columns[name] = solved * (1 - np.take(scores.values, missing, axis=1)).prod(axis=1)
+        columns[f"luck {name}"] = solved * answers.all_miss(missing)
+        plain, luck = _ratio(name, "solved"), _ratio(f"luck {name}", "solved")
+        adjusted = _ratio(name, f"luck {name}")
+        shares.append(Share(name, plain, luck, "solved", adjusted, f"luck {name}"))
+    return Shares(
+        columns,
+        tuple(shares),
+        _planned(scores, at),
+        np.full(len(solved), "guessing", dtype=object),
+        "the largest model gets no item right end to end",
+    )
+
+
+def _mean(name: str) -> Formula:
+    return lambda means: means[name]
+
+
+def _ratio(top: str, bottom: str) -> Formula:
+    return lambda means: over(means[top], means[bottom])
+
+
+def _complete(scores: Scores, at: npt.NDArray[np.intp]) -> Floats:
+    """Scores of the items in these cells, all NaN where one is missing."""
+    values = np.take(scores.values, at, axis=1)
+    values[np.isnan(values).any(axis=1)] = np.nan
+    return values
+
+
+def _planned(scores: Scores, at: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    return np.asarray(scores.planned[:, at].all(axis=1), dtype=np.bool_)

@@ -1,0 +1,104 @@
+"""Items to look at: some of each class of `analyses.attribution`, with what the four corners said.
+
+In: the tidy table. Out: a row per example. The choice depends on the items' names alone, not on
+their order, and takes the first sample of each cell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analyses import blame
+from analyses.attribution import BOTTLENECK
+from analyses.pairings import Corners, Pairings, pairings_of
+from analyses.resampling import Floats
+from analyses.scores import Scores, scores_of
+
+CORNERS = ("both_small", "large_perception", "large_reasoning", "both_large")
+"""Columns with the answers read of (P_S, R_S), (P_L, R_S), (P_S, R_L), (P_L, R_L)."""
+COLUMNS = (
+    *("family", "thinking", "class", "task", "category", "item_id", "key", "answer"),
+    *(*CORNERS, "end_to_end", "description_small", "description_large"),
+)
+"""`class`: a class of `analyses.blame`, or bottleneck. `key`: store key of the last answer, of
+(P_L, R_L). `answer`: gold. `end_to_end`: answer of the largest model, missing where it has none.
+Descriptions: what the smallest and the largest perception wrote for the largest reasoning. An
+answer that could not be read is missing."""
+
+
+def attribution_examples(frame: pd.DataFrame, *, each: int = 3) -> pd.DataFrame:
+    """Up to `each` items of each class in each grid with four corners; none without such a grid."""
+    method = frame["method"].isin(("decoupled", "end_to_end"))
+    rows = frame[method & frame["score"].notna()].sort_values("sample", kind="stable")
+    rows = rows.drop_duplicates(["cell", "task", "item_id"]).reset_index(drop=True)
+    scores = scores_of(rows)
+    found = [
+        example
+        for grid in pairings_of(scores.cells)
+        if (corners := grid.corners()) is not None
+        for example in _of_grid(rows, scores, grid, corners, each)
+    ]
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def _of_grid(
+    rows: pd.DataFrame, scores: Scores, grid: Pairings, corners: Corners, each: int
+) -> Iterator[dict[str, object]]:
+    index = pd.Index(scores.cells["cell"])
+    whole = _end_to_end(scores, grid)
+    at = index.get_indexer(list(corners.cells))
+    row_at = np.full(scores.planned.shape, -1)
+    row_at[scores.row_of, scores.cell_of] = np.arange(len(rows))
+    order = _shuffled(scores.items)
+    for name, weight in _classes(scores, at, index.get_indexer(list(grid.cells.values())), whole):
+        for item in order[weight[order] > 0.5][:each]:
+            own = [rows.iloc[row_at[item, cell]] for cell in at]
+            last = own[3]
+            seen = -1 if whole is None else int(row_at[item, whole])
+            yield {
+                **grid.labels,
+                "class": name,
+                **{column: last[column] for column in COLUMNS[3:8]},
+                **{corner: row["prediction"] for corner, row in zip(CORNERS, own)},
+                "end_to_end": rows["prediction"].iloc[seen] if seen >= 0 else None,
+                "description_small": own[2]["description"],
+                "description_large": last["description"],
+            }
+
+
+def _classes(
+    scores: Scores,
+    corners: npt.NDArray[np.intp],
+    pairs: npt.NDArray[np.intp],
+    whole: int | None,
+) -> Iterator[tuple[str, Floats]]:
+    """Each class with how much every item is of it."""
+    weights = blame.mended(*np.take(scores.values, corners, axis=1).T)
+    for name in blame.CLASSES:
+        yield name, weights[name]
+    if whole is not None:
+        wrong = 1 - np.take(scores.values, pairs, axis=1)
+        solved = np.take(scores.values, whole, axis=1)
+        yield BOTTLENECK, solved * wrong.prod(axis=1)
+
+
+def _end_to_end(scores: Scores, grid: Pairings) -> int | None:
+    """Cell of the model that looks in the largest pairing, answering end to end."""
+    cells = scores.cells
+    own = (cells["method"] == "end_to_end") & (cells["family"] == grid.family)
+    found = np.flatnonzero(own & (cells["perception"] == grid.perception[-1].size))
+    return int(found[0]) if len(found) else None
+
+
+def _shuffled(items: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """Items in a fixed pseudo-random order."""
+    names = [
+        hashlib.sha256(f"{task}/{item}".encode()).hexdigest()
+        for task, item in zip(items["task"], items["item_id"])
+    ]
+    return np.argsort(np.asarray(names), kind="stable")
