@@ -20,7 +20,9 @@ ANALYSES: dict[str, str] = {
     "degradation": "What each task loses when the language model shrinks",
     "dependence": "Visual dependence against scaling sensitivity",
     "decoupling": "The grid of perception and reasoning sizes, and the drop by module",
+    "attribution": "Whose fault each lost item is, and what no pairing passes on",
     "thinking": "What step-by-step thinking gains at each reasoning size",
+    "leakage": "What images add, and what was known without them",
     "efficiency": "Accuracy against tokens, seconds and parameters",
 }
 """Name -> what it computes, in the order of the report. The module has the function's name."""
