@@ -1,4 +1,4 @@
-"""The split of the whole drop and the bound of gold descriptions: by hand, by definition, on gaps."""
+"""The split of the whole drop and the bound of gold descriptions: by hand, and where cells lack."""
 
 from __future__ import annotations
 
