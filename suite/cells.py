@@ -7,7 +7,7 @@ A method is a row of METHODS: the stages it passes, who does each, and how it de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
@@ -157,15 +157,19 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
 
 
 def _select(cells: dict[str, Cell], only: Sequence[str]) -> list[Cell]:
-    if not only:
-        return list(cells.values())
-    kept: set[str] = set()
-    for pattern in only:
-        matched = {id for id in cells if id == pattern or fnmatchcase(id, pattern)}
-        if not matched:
-            raise SuiteError(f"--only {pattern}: no cell has this id{nearest(pattern, cells)}.")
-        kept |= matched
+    kept = matching(cells, only, "--only") if only else set(cells)
     return [cell for id, cell in cells.items() if id in kept]
+
+
+def matching(ids: Iterable[str], patterns: Sequence[str], option: str) -> set[str]:
+    """The cell ids that equal or match one of `patterns`; SuiteError for one that matches none."""
+    known, kept = list(ids), set[str]()
+    for pattern in patterns:
+        matched = {id for id in known if id == pattern or fnmatchcase(id, pattern)}
+        if not matched:
+            raise SuiteError(f"{option} {pattern}: no cell has this id{nearest(pattern, known)}.")
+        kept |= matched
+    return kept
 
 
 def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:

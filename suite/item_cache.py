@@ -23,7 +23,7 @@ from suite.registry import TaskInfo
 from suite.requests import canonical_json
 from suite.task_yaml import FunctionReference
 
-FORMAT = 2
+FORMAT = 3
 """Version of the cache's content. Raise it when an Item's meaning changes."""
 
 CODE = frozenset(
@@ -45,6 +45,7 @@ _ITEM_SCHEMA = pa.schema(
         ("metric", pa.string()),
         ("fillers", pa.int64()),
         ("doc", pa.string()),
+        ("row", pa.int64()),
     ]
 )
 _IMAGE_SCHEMA = pa.schema([("hash", pa.string()), ("bytes", pa.binary())])

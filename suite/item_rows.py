@@ -41,11 +41,29 @@ def _beside(info: TaskInfo) -> dict[str, str]:
     return {split: str(info.path.parent / name) for split, name in files.items()}
 
 
-def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
-    """The recipe of a generated task with every `n` (items per category) at most `limit`."""
+def rows_read(info: TaskInfo, location: Path | None, limit: int | None) -> list[int] | None:
+    """Places in a task's data of the rows that `overrides_for` reads; None where it reads all."""
+    capped = info.metadata.get("recipe") and limit is not None
+    if location is not None or on_hub(info) or not capped or limit is None:
+        return None
+    found: list[int] = []
+    start = 0
+    for part in _recipe(info):
+        n = int(part["n"])
+        found += range(start, start + min(n, limit))
+        start += n
+    return found
+
+
+def _recipe(info: TaskInfo) -> list[dict[str, Any]]:
+    """The parts of a generated task: one a line, with `n` items of one category each."""
     lines = Path(_beside(info)[info.split]).read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines if line.strip()]
-    capped = [{**row, "n": min(int(row["n"]), limit)} for row in rows]
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
+    """The recipe of a generated task with every `n` at most `limit`."""
+    capped = [{**part, "n": min(int(part["n"]), limit)} for part in _recipe(info)]
     path = scratch / "recipe.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in capped), encoding="utf-8")
     return path

@@ -16,7 +16,7 @@ from typing import Any
 
 from suite.errors import DataError
 from suite.image_bytes import encoded, without_media
-from suite.item_rows import overrides_for
+from suite.item_rows import overrides_for, rows_read
 from suite.items import Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.lmms_task import build_task, data_error, quiet
 from suite.registry import TaskInfo
@@ -40,6 +40,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     docs = task.eval_docs
     undecoded = _undecoded(docs)
     to_item = info.function("doc_to_item")
+    places = rows_read(info, location, limit) or range(len(docs))
     folder = location.parent if location is not None and location.is_file() else location
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
@@ -58,7 +59,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
             raise data_error(info, location, _named(error, index)) from error
         hashes = tuple(image_hash(data) for data in encoded_images)
         image_bytes.update(zip(hashes, encoded_images, strict=True))
-        made.append(_item(info, row, doc, hashes, index))
+        made.append(_item(info, row, doc, hashes, places[index]))
     _check_unique(info, made)
     kept = first_of_each_category(tuple(made), limit)
     return ItemSet(info.name, kept, image_bytes)
@@ -110,6 +111,7 @@ def _item(
         metric=str(row.get("metric", info.metric)),
         fillers=int(row.get("fillers", 0)),
         doc=json.dumps(without_media(doc), ensure_ascii=False, sort_keys=True, default=str),
+        row=index,
     )
 
 

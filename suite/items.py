@@ -45,6 +45,8 @@ class Item:
     """How many of the options are fillers («nan») that stand in for options a question lacks."""
     doc: str = field(default="", repr=False)
     """The benchmark's own row without its media, as JSON: what lmms-eval's scorer is given."""
+    row: int = field(default=0, repr=False)
+    """Where the row stands in the benchmark's data, from 0: lmms-eval's `doc_id`."""
 
     @property
     def chance(self) -> float:
@@ -92,17 +94,34 @@ def load_items(
 
     if limit is not None and limit < 1:
         raise DataError(f"limit={limit} leaves no items of {task}: use 1 or more, or none for all.")
-    info = get_task(task)
-    location = local_copy(info, data)
-    cache = item_cache.ItemCache(cache_dir)
-    key = item_cache.source_key(info, location)
-    if not refresh and (found := cache.read(info.name, key, limit)) is not None:
+    found = None if refresh else cached_items(task, data=data, limit=limit, cache_dir=cache_dir)
+    if found is not None:
         return found
     from suite.item_source import read_source
 
+    info = get_task(task)
+    location = local_copy(info, data)
     items = read_source(info, location, limit)
-    cache.write(items, key, limit)
+    item_cache.ItemCache(cache_dir).write(items, item_cache.source_key(info, location), limit)
     return items
+
+
+def cached_items(
+    task: str,
+    *,
+    data: str | None = None,
+    limit: int | None = None,
+    cache_dir: str | Path | None = None,
+) -> ItemSet | None:
+    """What `load_items` gives where the cache has it; None where the source must be read.
+
+    Raises SuiteError for an unknown task and for a local copy that is gone.
+    """
+    from suite import item_cache
+
+    info = get_task(task)
+    key = item_cache.source_key(info, local_copy(info, data))
+    return item_cache.ItemCache(cache_dir).read(info.name, key, limit)
 
 
 def local_copy(info: TaskInfo, data: str | None) -> Path | None:

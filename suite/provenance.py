@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.engine.walk import Walk
+from suite.errors import SuiteError
+from suite.items import Item
 from suite.requests import canonical_json
 
 PACKAGES = (
@@ -76,7 +78,7 @@ def records_digest(walk: Walk) -> str:
     }
     digest.update(canonical_json(head).encode())
     for task in plan.tasks:
-        digest.update(items_digest(walk, task.task).encode())
+        digest.update(items_digest(walk.items[task.task].items).encode())
         for step in task.steps:
             shelf = walk.shelf(step)
             lines = []
@@ -103,10 +105,10 @@ def source_digest(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def items_digest(walk: Walk, task: str) -> str:
-    """Hash of a task's items as they were asked, images by content."""
+def items_digest(items: Iterable[Item]) -> str:
+    """Hash of items as they were asked, images by content."""
     digest = hashlib.sha256()
-    for item in walk.items[task].items:
+    for item in items:
         digest.update(repr(item).encode())
     return digest.hexdigest()
 
@@ -143,7 +145,11 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
             for (role, spec), step in models.items()
         ],
         "items": {
-            task.task: {"n": task.n, "digest": items_digest(walk, task.task), "data": task.data}
+            task.task: {
+                "n": task.n,
+                "digest": items_digest(walk.items[task.task].items),
+                "data": task.data,
+            }
             for task in plan.tasks
         },
         "versions": versions(),
@@ -159,6 +165,21 @@ def read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def finished(folder: Path) -> datetime:
+    """When something was last generated for the run in a directory, in UTC.
+
+    SuiteError where it did not come to an end, or has no provenance.json.
+    """
+    facts = read(folder)
+    runs = facts.get("runs") or [facts]
+    try:
+        return datetime.fromisoformat(runs[-1]["ended"])
+    except (KeyError, TypeError, ValueError):
+        raise SuiteError(
+            f"The run in {folder} has not come to its end; run the study again with --out {folder}."
+        ) from None
 
 
 def write(folder: Path, content: dict[str, Any]) -> None:

@@ -1,16 +1,14 @@
 """Records: one row per cell, item and sample, scored, with everything the analyses may know.
 
 In: a walk whose requests are stored. Out: a DataFrame with exactly the columns of
-`analyses.columns`, and on request lmms-eval's samples files. An answer that could not be read
-scores 0; an answer that is missing has no score but a reason.
+`analyses.columns`. An answer that could not be read scores 0; an answer that is missing has no
+score but a reason.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.cells import Cell, Step
@@ -19,7 +17,7 @@ from suite.engine.walk import Place, Walk, position
 from suite.items import Item, ItemSet
 from suite.leaks import contents_leak, letter_leak
 from suite.prompts import load_prompts
-from suite.requests import Generation, canonical_json
+from suite.requests import Generation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +25,6 @@ if TYPE_CHECKING:
     from suite.plan import Plan, PlannedTask
     from suite.store import Store
     from suite.study import Study
-
-
-EXPORTED = ("cell", "category", "sample", "rule", "parsed", "failed", "reason")
-"""Columns that an exported sample carries beside lmms-eval's own fields."""
 
 
 @dataclass(frozen=True)
@@ -200,44 +194,3 @@ def _leaks(item: Item, chain: tuple[Step, ...], generations: list[Generation | N
         if leak(generation.text, item):
             return True
     return False
-
-
-def export_samples(frame: pd.DataFrame, folder: Path) -> list[Path]:
-    """Writes the records as lmms-eval's samples files, one JSONL per cell and task.
-
-    Every line has lmms-eval's fields doc_id, target, resps, filtered_resps and doc_hash, the score,
-    and the suite's own columns under `downscale`. Returns the files.
-    """
-    import hashlib
-
-    written = []
-    for (cell, task), rows in frame.groupby(["cell", "task"], sort=False):
-        path = folder / str(cell).replace("/", "__") / f"samples_{task}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as file:
-            for row in rows.astype(object).where(rows.notna(), None).to_dict("records"):
-                identity = canonical_json([row["task"], row["item_id"]])
-                line = {
-                    "doc_id": row["item_id"],
-                    "target": row["answer"],
-                    "resps": [row["text"]],
-                    "filtered_resps": row["prediction"],
-                    "doc_hash": hashlib.sha256(identity.encode()).hexdigest(),
-                    "score": row["score"],
-                    "lmms_score": row["lmms_score"],
-                    "downscale": {
-                        name: row[name]
-                        for name in (
-                            "cell",
-                            "category",
-                            "sample",
-                            "rule",
-                            "parsed",
-                            "failed",
-                            "reason",
-                        )
-                    },
-                }
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        written.append(path)
-    return written

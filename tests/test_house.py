@@ -108,7 +108,7 @@ LAYERS = (
     "prompts parse score leaks stages study cells plan",
     "generators decoding",
     "engine",
-    "provenance records asked results status predictions report training",
+    "provenance records asked run_items lmms_samples results comparison status predictions report training",
     "api",
     "cli",
 )

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from study_files import environment, write_family
@@ -23,7 +22,6 @@ import suite
 from analyses.columns import NAMES, validate
 from suite.cli import cli
 from suite.folder import Folder, FolderFull
-from suite.records import export_samples
 from suite.study import load_study
 
 STUDY = """
@@ -430,13 +428,3 @@ def test_debug_shows_where(tmp_path: Path) -> None:
     result = call("status", tmp_path, "--debug")
     assert result.exit_code == 2
     assert "There is no run in" in result.stderr
-
-
-def test_export(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    frame: pd.DataFrame = suite.load_results(finished[0])
-    paths = export_samples(frame, tmp_path)
-    assert len(paths) == 3
-    lines = [json.loads(line) for line in paths[0].read_text().splitlines()]
-    assert [line["doc_id"] for line in lines] == list(frame["item_id"][:2])
-    assert lines[0]["resps"] == [frame["text"][0]]
-    assert set(lines[0]) >= {"target", "filtered_resps", "doc_hash", "score", "downscale"}

@@ -278,3 +278,11 @@ def test_an_unwritable_cache_does_not_stop_a_run(tmp_path: Path) -> None:
     (tmp_path / "items").write_text("a file where the folder should be")
     ItemCache(tmp_path).write(ItemSet("t", (), {}), "key", None)
     assert ItemCache(tmp_path).read("t", "key", None) is None
+
+
+def test_items_know_their_row_in_the_data(parquet: Path, tmp_path: Path) -> None:
+    whole = load_items("mmstar", data=str(parquet), cache_dir=tmp_path / "a")
+    limited = load_items("mmstar", data=str(parquet), limit=1, cache_dir=tmp_path / "b")
+    again = load_items("mmstar", data=str(parquet), limit=1, cache_dir=tmp_path / "b")
+    assert [item.row for item in whole.items] == list(range(len(whole.items)))
+    assert [item.row for item in limited.items] == [item.row for item in again.items] == [0, 2]

@@ -1,0 +1,44 @@
+"""Write a run's answers as lmms-eval's samples files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from suite.cli.output import json_option, print_json, talk
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option(
+    "--cell", "cells", multiple=True, metavar="ID", help="Only cells with this id or glob."
+)
+@click.option("--out", type=click.Path(), help="Where to write; DIR/lmms_eval by default.")
+@json_option
+def command(folder: str, cells: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    """Write the answers of the run in DIR as lmms-eval writes them with --log_samples.
+
+    A folder per cell holds one JSONL per task (DATE_samples_TASK.jsonl, a line an item) and
+    DATE_results.json, for whatever reads lmms-eval's logs. `doc_id` is the item's row in the
+    benchmark's data; a failed answer has a null score.
+
+    \b
+    Example: hold an lmms-eval run of another model against a cell of this one
+      downscale export runs/micro --cell end_to_end/P=l --out logs
+      python -m lmms_eval ... --baseline logs/end_to_end__P=l/DATE_samples_TASK.jsonl
+    """
+    from suite.lmms_samples import export
+
+    target = Path(out) if out else Path(folder) / "lmms_eval"
+    files = export(folder, cells=cells, out=target)
+    if as_json:
+        print_json({"dir": str(target), "files": [vars(file) for file in files]})
+        return
+    for file in files:
+        click.echo(file.file)
+    failed = sum(file.failed for file in files)
+    talk(
+        f"{len({file.cell for file in files})} cells, {len(files)} files, "
+        f"{sum(file.samples for file in files):,} samples, {failed:,} of them without a score."
+    )
