@@ -1,7 +1,7 @@
 """The runner of the Downscaling Suite.
 
 In: studies (YAML), families of models, tasks. Out: scored records, tables, figures, a report.
-From Python: `suite.load_study`, `plan`, `run`, `load_results`, imported when they are used.
+From Python: `suite.load_study`, `plan`, `run`, `load_results`, `compare`, imported when used.
 """
 
 from __future__ import annotations
@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from suite.api import Result, load_results, run
+    from suite.comparison import Comparison, compare
     from suite.study import Study, load_study
 
-__all__ = ["Result", "Study", "load_results", "load_study", "plan", "run"]
+__all__ = [
+    "Comparison",
+    "Result",
+    "Study",
+    "compare",
+    "load_results",
+    "load_study",
+    "plan",
+    "run",
+]
 
 _HOMES = {
+    "Comparison": "suite.comparison",
     "Result": "suite.api",
     "Study": "suite.study",
+    "compare": "suite.comparison",
     "load_results": "suite.api",
     "load_study": "suite.study",
     "run": "suite.api",

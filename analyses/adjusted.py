@@ -1,0 +1,47 @@
+"""The interval of a paired difference where few clusters differ, and how clusters spread it.
+
+In: what each cluster adds to a difference. Out: centre and half width; discordance and design
+effect. Resampling is blind to changes that did not happen to occur: with one loss among 200 items
+the percentile bootstrap calls a true loss of 2 points «not worse» in 9 % of studies. Made-up
+changes, one of each sign, keep the interval from closing around what was seen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import stdtrit
+
+from analyses.intervals import degenerate_interval
+from analyses.resampling import Floats
+
+
+def adjusted_ends(sums: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Centre and half width of the adjusted Wald interval of a paired mean difference.
+
+    `sums`: per cluster the sum of its items' differences, times clusters over items, so that their
+    mean is the difference. Two made-up clusters are added, one that gains and one that loses as
+    much as the largest change of any cluster (all its items where none changes), and the t interval
+    of the C + 2 is taken. For 0/1 scores with one item each it is Bonett and Price's (2012, J.
+    Educ. Behav. Stat. 37) with t in place of z. Where no cluster differs the half width is at least
+    the exact bound (`degenerate_interval`).
+    """
+    most = float(np.abs(sums).max(initial=0.0)) or 1.0
+    more = np.append(sums, [most, -most])
+    count = len(more)
+    reach = -float(stdtrit(count - 1, (1 - level) / 2))
+    half = reach * float(np.std(more, ddof=1)) / np.sqrt(count)
+    if len(sums) and not np.any(sums):
+        half = max(half, degenerate_interval(0.0, len(sums), -1.0, 1.0, level)[1])
+    return float(more.mean()), half
+
+
+def spread_of(changes: Floats, error: float) -> tuple[float, float]:
+    """Discordance E[d^2] of item differences, and the design effect of their clusters.
+
+    Design effect: the squared cluster-robust error over that of independent items; 1 where either
+    is unknown or 0.
+    """
+    psi = float((changes**2).mean())
+    alone = float(changes.var(ddof=1)) / len(changes) if len(changes) > 1 else 0.0
+    effect = error**2 / alone if alone > 1e-15 and error > 1e-12 else 1.0
+    return psi, effect

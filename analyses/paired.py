@@ -1,0 +1,179 @@
+"""Two sides of a comparison as one resampled matrix: what every row of the comparison asks of.
+
+In: `Pairs` (analyses.pairing). Out: `Paired`, with the interval, the test and the smallest
+detectable difference of any group of items: a task, a category, a mean of tasks, all items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from analyses.adjusted import adjusted_ends, spread_of
+from analyses.detectable import LEVEL, POWER, detectable_difference
+from analyses.intervals import Resampled, resample
+from analyses.pairing import Pairs
+from analyses.resampling import Floats, Ints, codes_of
+from analyses.scores import CELL_COLUMNS, SHARED, Group, Scores, scores_of
+from analyses.signflip import Test, mcnemar, sign_flip
+
+OVERALL, ALL_ITEMS = "overall", "all_items"
+DIFFERENCE = 2
+"""Column of the difference; 0 and 1 are baseline and candidate."""
+FEWEST = 6
+"""Clusters below which no sign flip reaches p < .05."""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Scores of both sides and their difference, with what is averaged and how it varies."""
+
+    scores: Floats
+    """(items, 3): baseline, candidate, difference; NaN where either side has no answer."""
+    items: pd.DataFrame
+    """What each item is: task, category, cluster."""
+    groups: tuple[Group, ...]
+    resampled: Resampled
+    codes: Ints
+    """Cluster of each item."""
+    independent: bool
+    """Whether every cluster is one item, every item one pair, and every score 0 or 1."""
+    seed: int
+    """Of drawn sign flips."""
+
+    @classmethod
+    def of(cls, pairs: Pairs, draws: int, seed: int) -> Paired:
+        """Means, replicates and influence of every group."""
+        table = pairs.table
+        complete = table["baseline"].notna() & table["candidate"].notna()
+        found = scores_of(_long(table, complete))
+        both = found.values  # noqa: PD011 (not a frame)
+        scores = np.column_stack([both, both[:, 1] - both[:, 0]])
+        groups = [group for group in found.groups() if group.task != SHARED]
+        groups += _means(groups, len(scores))
+        codes = codes_of(found.items["cluster"].to_numpy(dtype=str))
+        known = table.loc[complete, ["baseline", "candidate"]].to_numpy(dtype=np.float64)
+        alone = codes.max() + 1 == len(codes) == len(table)
+        independent = bool(alone and np.isin(known, (0.0, 1.0)).all())
+        result = _resample(found, scores, groups, draws, seed)
+        return cls(scores, found.items, tuple(groups), result, codes, independent, seed)
+
+    def changes(self, g: int) -> Floats:
+        """Differences of a group's items that both sides answered."""
+        found = self.scores[self.groups[g].rows, DIFFERENCE]
+        return np.asarray(found[~np.isnan(found)], dtype=np.float64)
+
+    def clusters(self, g: int) -> int:
+        """Clusters of a group with such an item."""
+        return int(self.resampled.clusters[g, DIFFERENCE])
+
+    def ends(self, g: int, bootstrap: tuple[float, float]) -> tuple[float, float]:
+        """The bootstrap's ends, widened to the adjusted Wald interval's; NaN stays."""
+        if np.isnan(bootstrap).any():
+            return np.nan, np.nan
+        centre, half = self._adjusted(g)
+        low, high = min(bootstrap[0], centre - half), max(bootstrap[1], centre + half)
+        return max(-1.0, low), min(1.0, high)
+
+    def _adjusted(self, g: int) -> tuple[float, float]:
+        """`adjusted_ends`; of a mean, the mean of its members' with independent errors."""
+        group = self.groups[g]
+        if group.members:
+            parts = np.array([self._adjusted(member) for member in group.members])
+            half = np.sqrt((parts[:, 1] ** 2).sum()) / len(parts)
+            return float(parts[:, 0].mean()), float(half)
+        rows = group.rows[~np.isnan(self.scores[group.rows, DIFFERENCE])]
+        _, local = np.unique(self.codes[rows], return_inverse=True)
+        sums = np.bincount(local, self.scores[rows, DIFFERENCE]).astype(np.float64)
+        return adjusted_ends(sums * len(sums) / max(len(rows), 1))
+
+    def weights(self, g: int) -> Floats:
+        """Weight of each item in a group's mean, 0 where it has no score; they sum to 1."""
+        group = self.groups[g]
+        if group.members:
+            parts = [self.weights(member) for member in group.members]
+            return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
+        weights = np.zeros(len(self.scores))
+        known = group.rows[~np.isnan(self.scores[group.rows, DIFFERENCE])]
+        weights[known] = 1 / max(len(known), 1)
+        return weights
+
+    def test(self, g: int) -> Test:
+        """Exact McNemar where it applies, else the sign flip of whole clusters."""
+        if np.isnan(self.resampled.estimate[g, DIFFERENCE]):
+            return Test(np.nan, "")
+        if self.independent and not self.groups[g].members:
+            changes = self.changes(g)
+            return mcnemar(int((changes > 0).sum()), int((changes < 0).sum()))
+        change = self.weights(g) * np.nan_to_num(self.scores[:, DIFFERENCE])
+        return sign_flip(np.bincount(self.codes, change).astype(np.float64), self.seed)
+
+    def detectable(self, g: int) -> float:
+        """Smallest true difference that these items show with 80 % power; NaN where none is.
+
+        Of a task: `detectable_difference` with its discordance and design effect. Of a mean:
+        (t_.975 + t_.8) times its cluster-robust error.
+        """
+        group, clusters = self.groups[g], self.clusters(g)
+        error = float(self.resampled.standard_error()[g, DIFFERENCE])
+        if clusters < FEWEST:
+            return np.nan
+        if group.members:
+            if error > 1e-12:
+                reach = stdtrit(clusters - 1, POWER) - stdtrit(clusters - 1, LEVEL / 2)
+                return float(reach * error)
+            members = np.array([self.detectable(member) for member in group.members])
+            return float(np.sqrt((members**2).sum()) / len(members))
+        changes = self.changes(g)
+        psi, effect = spread_of(changes, error)
+        if self.independent:
+            return detectable_difference(len(changes), psi, exact=True)
+        return detectable_difference(len(changes), psi, design_effect=effect, clusters=clusters)
+
+
+def _long(table: pd.DataFrame, complete: pd.Series) -> pd.DataFrame:
+    """The pairs as a tidy table of two cells; a pair that lacks an answer lacks both."""
+    parts = []
+    for name in ("baseline", "candidate"):
+        blank = dict.fromkeys(CELL_COLUMNS, None) | {"cell": name, "thinking": False}
+        own = blank | {"score": table[name].where(complete)}
+        parts.append(table.drop(columns=["cell", "candidate_cell"]).assign(**own))
+    both = pd.concat(parts, ignore_index=True)
+    return both.assign(perception_params=np.nan, reasoning_params=np.nan)
+
+
+def _means(groups: Sequence[Group], items: int) -> list[Group]:
+    """The mean of all tasks and the mean of all items."""
+    whole = [k for k, group in enumerate(groups) if group.group is None]
+    whole = [k for k in whole if groups[k].average != "tasks"]
+    rows = np.arange(items)
+    return [
+        Group(OVERALL, None, OVERALL, "tasks", rows, tuple(whole)),
+        Group(ALL_ITEMS, None, OVERALL, "items", rows),
+    ]
+
+
+def _resample(
+    found: Scores, scores: Floats, groups: Sequence[Group], draws: int, seed: int
+) -> Resampled:
+    leaves = [k for k, group in enumerate(groups) if not group.members]
+    result = resample(
+        scores,
+        found.items["cluster"].to_numpy(dtype=str),
+        {str(k): groups[k].rows for k in leaves},
+        found.items["stratum"].to_numpy(dtype=str),
+        draws=draws,
+        seed=seed,
+    )
+    position = {k: at for at, k in enumerate(leaves)}
+    for k, group in enumerate(groups):
+        if group.members:
+            members = np.zeros((len(position), scores.shape[1]), dtype=bool)
+            members[[position[member] for member in group.members]] = True
+            result = result.with_means_of_groups(members)
+            position[k] = len(position)
+    return result.take([position[k] for k in range(len(groups))])

@@ -1,0 +1,264 @@
+"""The comparison of two runs: by hand, against pandas and statsmodels, on odd runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analyses.adjusted import adjusted_ends, spread_of
+from analyses.comparison import COLUMNS, comparison, verdict
+from analyses.detectable import detectable_difference
+from analyses.figures import comparison as forest
+from analyses.pairing import ItemsDiffer, Pairs, check_items, flips, pair
+from analyses.signflip import mcnemar
+from tests.analyses.simulate import World, simulate
+
+SMALL, LARGE = "end_to_end/P=xs", "end_to_end/P=l"
+ONE = World(tasks=("ocr",), items=20, star=False, end_to_end_only=())
+
+
+def paired(world: World, small: str = SMALL, large: str = LARGE) -> Pairs:
+    frame = simulate(world)
+    return pair(frame, frame, [(small, large)])
+
+
+def of_scores(baseline: list[float], candidate: list[float], per_image: int = 1) -> Pairs:
+    """Pairs of one task with these scores."""
+    world = World(
+        tasks=("ocr",), items=len(baseline), star=False, end_to_end_only=(), per_image=per_image
+    )
+    frame = simulate(world)
+    first = frame[frame["cell"] == SMALL].assign(score=baseline)
+    second = frame[frame["cell"] == LARGE].assign(score=candidate)
+    return pair(first, second, [(SMALL, LARGE)])
+
+
+def row(table: pd.DataFrame, task: str, group: str | None = None) -> pd.Series:
+    same = table["group"].isna() if group is None else table["group"] == group
+    found = table[(table["task"] == task) & same]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.001, 0.1, "better"),
+        (0.0, 0.1, "not worse"),
+        (-0.019, -0.001, "not worse"),  # below 0, but within the margin
+        (-0.02, -0.001, "worse"),  # at the margin
+        (-0.1, -0.001, "worse"),
+        (-0.1, 0.0, "undecided"),
+        (-0.02, 0.1, "undecided"),
+        (np.nan, np.nan, "undecided"),
+    ],
+)
+def test_verdicts_in_their_order(low: float, high: float, expected: str) -> None:
+    assert verdict(low, high, 0.02) == expected
+
+
+def test_one_task_by_hand() -> None:
+    # 20 items: 9 gained, 1 lost, 4 right on both sides
+    pairs = of_scores([0] * 9 + [1] + [1] * 4 + [0] * 6, [1] * 9 + [0] + [1] * 4 + [0] * 6)
+    found = row(comparison(pairs), "ocr")
+    assert found["difference"] == pytest.approx(8 / 20)
+    assert (found["baseline"], found["candidate"]) == pytest.approx((5 / 20, 13 / 20))
+    assert (found["gained"], found["lost"], found["dropped"], found["pairs"]) == (9, 1, 0, 20)
+    assert (found["p"], found["test"]) == (pytest.approx(22 / 1024), "exact McNemar")
+    assert found["detectable"] == detectable_difference(20, 0.5, exact=True)
+    assert found["verdict"] == "better"
+    assert found["low"] > 0
+    # the mean over one task is that task
+    overall = row(comparison(pairs), "overall")
+    assert overall["difference"] == pytest.approx(8 / 20)
+    assert overall["p"] == pytest.approx(found["p"])
+
+
+def test_means_against_pandas() -> None:
+    world = World(tasks=("ocr", "counting"), items=12, per_image=2)
+    frame = simulate(world)
+    table = comparison(pair(frame, frame, [(SMALL, LARGE)]), draws=200)
+    wide = frame.pivot_table(index=["task", "category", "item_id"], columns="cell", values="score")
+    change = wide[LARGE] - wide[SMALL]
+    assert row(table, "all_items")["difference"] == pytest.approx(change.mean())
+    star = change["star"].groupby("category").mean()
+    assert row(table, "star")["difference"] == pytest.approx(star.mean())
+    tasks = [change[name].mean() for name in ("ocr", "counting", "classification", "grounding")]
+    assert row(table, "in_domain")["difference"] == pytest.approx(np.mean(tasks))
+    assert row(table, "overall")["difference"] == pytest.approx(np.mean([*tasks, star.mean()]))
+    assert row(table, "star", "math")["difference"] == pytest.approx(star["math"])
+    assert row(table, "ocr")["clusters"] == 6
+    assert list(table.columns) == list(COLUMNS)
+    assert table["task"].tolist()[:3] == ["overall", "in_domain", "all_items"]
+
+
+def test_holm_is_over_tasks_and_over_the_categories_of_one() -> None:
+    table = comparison(paired(World(tasks=("ocr", "counting"), items=30)), draws=100)
+    whole = table[table["task"].isin(["ocr", "counting", "classification", "grounding", "star"])]
+    smallest = whole[whole["group"].isna()].sort_values("p").iloc[0]
+    assert smallest["p_holm"] == pytest.approx(min(1, 5 * smallest["p"]))
+    inside = table[table["group"].notna()].sort_values("p").iloc[0]
+    assert inside["p_holm"] == pytest.approx(min(1, 6 * inside["p"]))
+    overall = row(table, "overall")
+    assert overall["p_holm"] == overall["p"]
+
+
+def test_clusters_flip_whole() -> None:
+    # Two images of two items each gain both, four lose nothing: sums +2 +2, p = 2/4, while
+    # McNemar on the items would say 2/16.
+    pairs = of_scores([0.0] * 12, [1.0] * 4 + [0.0] * 8, per_image=2)
+    found = row(comparison(pairs), "ocr")
+    assert (found["p"], found["test"]) == (pytest.approx(0.5), "exact sign flip")
+    assert mcnemar(4, 0).p == pytest.approx(2 / 16)
+
+
+def test_several_samples_are_averaged_and_failures_drop_the_pair() -> None:
+    frame = simulate(World(tasks=("ocr",), items=6, star=False, end_to_end_only=(), samples=2))
+    first, second = (frame[frame["cell"] == cell].copy() for cell in (SMALL, LARGE))
+    first["score"], second["score"] = 0.0, 0.0
+    second.loc[(second["sample"] == 1) & (second["item_id"] == "00000"), "score"] = 1.0
+    first.loc[first["item_id"] == "00001", "score"] = np.nan  # both samples failed
+    second.loc[(second["item_id"] == "00002") & (second["sample"] == 0), "score"] = np.nan
+    pairs = pair(first, second, [(SMALL, LARGE)])
+    assert (pairs.failed, pairs.samples) == ((2, 1), (2, 2))
+    found = row(comparison(pairs), "ocr")
+    assert found["difference"] == pytest.approx(0.5 / 5)
+    assert (found["n"], found["pairs"], found["dropped"], found["gained"]) == (5, 6, 1, 1)
+    assert found["test"] == "exact sign flip"
+
+
+def test_several_cells_are_averaged_by_item_over_complete_pairs() -> None:
+    frame = simulate(ONE)
+    cells = [(SMALL, SMALL), (LARGE, LARGE)]
+    other = frame.copy()
+    other["score"] = 1.0
+    frame = frame.assign(score=0.0)
+    frame.loc[(frame["cell"] == LARGE) & (frame["item_id"] == "00003"), "score"] = np.nan
+    other.loc[(other["cell"] == SMALL) & (other["item_id"] == "00004"), "score"] = 0.0
+    found = row(comparison(pair(frame, other, cells)), "ocr")
+    assert (found["pairs"], found["dropped"], found["gained"]) == (40, 1, 38)
+    assert found["difference"] == pytest.approx((18 + 1 + 0.5) / 20)
+
+
+def test_adjusted_ends_are_bonett_and_price() -> None:
+    gained, lost, n = 3, 7, 50
+    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
+    spread = up + down - (up - down) ** 2
+    centre, half = adjusted_ends(np.array([1.0] * gained + [-1.0] * lost + [0.0] * 40))
+    assert centre == pytest.approx(up - down)
+    error = np.sqrt(spread / (n + 1))  # sample variance, as t has it
+    assert half == pytest.approx(stats.t.ppf(0.975, n + 1) * error)
+    # nothing differs: the exact bound 1 - .025^(1/n), which is wider
+    centre, half = adjusted_ends(np.zeros(60))
+    assert (centre, half) == pytest.approx((0.0, 1 - 0.025 ** (1 / 60)))
+
+
+def test_rare_losses_are_not_called_not_worse() -> None:
+    # One loss in 200: the bootstrap alone ends at -.015 and would pass a margin of .02.
+    pairs = of_scores([1.0] * 200, [0.0] + [1.0] * 199)
+    found = row(comparison(pairs), "ocr")
+    assert found["low"] < -0.02
+    assert found["verdict"] == "undecided"
+
+
+def test_the_same_answers_are_not_worse_with_enough_items() -> None:
+    scores = [1.0, 0.0] * 100
+    assert row(comparison(of_scores(scores, scores)), "overall")["verdict"] == "not worse"
+    few = row(comparison(of_scores(scores[:40], scores[:40])), "overall")
+    assert (few["verdict"], few["p"]) == ("undecided", 1.0)
+
+
+def test_design_effect_of_identical_items() -> None:
+    # Three copies of each of 40 items: the error is that of 40 items, the effect about 3.
+    rng = np.random.default_rng(0)
+    changes = np.repeat(rng.choice([-1.0, 0.0, 1.0], 40), 3)
+    error = float(changes[::3].std(ddof=1) / np.sqrt(40))
+    psi, effect = spread_of(changes, error)
+    assert psi == pytest.approx((changes**2).mean())
+    assert effect == pytest.approx(3 * 119 / (3 * 39), rel=1e-9)
+    assert spread_of(np.zeros(4), 0.0) == (0.0, 1.0)
+    assert spread_of(np.ones(1), np.nan) == (1.0, 1.0)
+
+
+ODD = {
+    "one item": World(tasks=("ocr",), items=1, star=False, end_to_end_only=()),
+    "four items": World(tasks=("ocr",), items=4, star=False, end_to_end_only=()),
+    "one image": World(tasks=("ocr",), items=8, per_image=8, star=False, end_to_end_only=()),
+    "all wrong": World(tasks=("ocr", "counting"), items=7, always=0.0),
+    "all right": World(tasks=("ocr",), items=7, always=1.0),
+    "half failed": World(tasks=("ocr", "counting"), items=5, failed=0.5),
+    "all failed": World(tasks=("ocr",), items=4, failed=1.0),
+    "only star": World(tasks=(), end_to_end_only=(), items=4),
+    "samples": World(tasks=("ocr",), items=8, samples=3, failed=0.1, per_image=2),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_runs_give_numbers_or_reasons(name: str) -> None:
+    table = comparison(paired(ODD[name]), draws=60)
+    for column in ("difference", "low", "detectable", "p"):
+        missing = table[table[column].isna()]
+        assert missing["reason"].notna().all(), column
+    assert set(table["verdict"]) <= {"better", "worse", "not worse", "undecided"}
+    known = table[table["low"].notna()]
+    assert (known["low"] <= known["difference"] + 1e-9).all()
+    assert (known["difference"] <= known["high"] + 1e-9).all()
+    rows = forest.select(table.assign(margin=0.02))
+    assert forest.draw(rows).axes
+    assert "n = " in forest.caption(rows)
+
+
+def test_reasons() -> None:
+    few = comparison(paired(ODD["four items"]))
+    assert row(few, "ocr")["reason"] == "4 images: below 6 no difference reaches p < .05"
+    failed = row(comparison(paired(ODD["all failed"]), draws=60), "ocr")
+    assert failed["reason"] == "no item was answered on both sides (4 missing)"
+    with pytest.raises(ValueError, match="There is no pair of answers to compare"):
+        comparison(Pairs(paired(ONE).table.iloc[:0], (0, 0), (0, 0)))
+    with pytest.raises(ValueError, match=r"A margin of 1.5 is not a share of items"):
+        comparison(paired(ONE), margin=1.5)
+
+
+def test_items_that_differ_are_refused_with_counts_and_examples() -> None:
+    frame = simulate(World(tasks=("ocr", "counting"), items=5, star=False, end_to_end_only=()))
+    side = frame[frame["cell"] == SMALL]
+    without = side[side["task"] == "ocr"].iloc[1:]
+    with pytest.raises(ItemsDiffer) as error:
+        check_items(side, without)
+    assert str(error.value) == (
+        "The items differ: 6 only the baseline has (ocr/00000, counting/00000, counting/00001, "
+        "...) and 0 only the candidate has; run both on the same items, or keep the tasks that "
+        "both have with --task (both have ocr)."
+    )
+    for column, value, told in (
+        ("answer", "Z", "another answer"),
+        ("n_options", 3, "another number of options (ocr/00000 (4 against 3)"),
+        ("image_id", "other", "other images ("),
+    ):
+        changed = side.copy()
+        changed[column] = changed[column].where(changed["item_id"] > "00001", value)
+        with pytest.raises(ItemsDiffer, match="The items differ: 4 have ") as error:
+            check_items(side, changed)
+        assert told in str(error.value).replace(", such as ocr", " (ocr")
+    check_items(side, side.sample(frac=1, random_state=1))
+
+
+def test_flips_name_what_changed() -> None:
+    found = flips(of_scores([0, 1, 1, 0], [1, 1, 0, 0]))
+    assert found["item_id"].tolist() == ["00002", "00000"]
+    assert found["change"].tolist() == [-1.0, 1.0]
+    assert {"baseline_prediction", "candidate_prediction", "cell"} <= set(found.columns)
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    frame = simulate(World(tasks=("ocr", "counting"), items=12, per_image=2))
+    shuffled = frame.sample(frac=1, random_state=3)
+    tables = [
+        comparison(pair(part, frame, [(SMALL, LARGE)]), draws=200).set_index(["task", "group"])
+        for part in (frame, shuffled)
+    ]
+    columns = ["difference", "low", "high", "p", "detectable"]
+    left, right = (t[columns].sort_index() for t in tables)
+    pd.testing.assert_frame_equal(left, right)
