@@ -25,21 +25,25 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """Points with both intervals, the least-squares line dashed, and the fits in words."""
+    """Points with both intervals, the lines of least squares and BCES, and the fits in words."""
     if not len(table):
         return style.nothing("it takes end-to-end cells at two sizes and a blind largest model")
     among = style.families(table)
-    figure = style.new_figure(style.TWO_COLUMNS, 3.9 * len(among))
+    figure = style.new_figure(style.TWO_COLUMNS, 3.9 * len(among) + 0.2)
     grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.55, 1])
     labels: list[tuple[Axes, pd.DataFrame]] = []
+    known: dict[str, Any] = {}
     for (axes, words), family in zip(grid, among):
         own = table[table["family"] == family]
         _points(axes, own[own["estimator"] == "task"])
-        _line(axes, own)
-        words.legend(*axes.get_legend_handles_labels(), loc="lower left")
+        limits = axes.get_ylim()
+        _lines(axes, own)
+        axes.set_ylim(*limits)
+        known |= dict(zip(*reversed(axes.get_legend_handles_labels())))
         labels.append((axes, own[own["estimator"] == "task"]))
         axes.set_title(style.panel_title(family, among, "A task a point"))
         _words(words, own)
+    figure.legend(known.values(), known.keys(), loc="outside upper left", ncols=4)
     tasks = table[table["estimator"] == "task"]
     style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
     figure.draw_without_rendering()  # fixes the layout, so that names can be placed by pixels
@@ -128,28 +132,29 @@ def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _line(axes: Axes, rows: pd.DataFrame) -> None:
-    fit = rows[rows["estimator"] == "least_squares"].set_index("quantity")["estimate"]
-    if np.isnan(fit.get("slope", np.nan)):
-        return
-    x = np.array(axes.get_xlim())
-    axes.plot(
-        x,
-        fit["intercept"] + fit["slope"] * x,
-        color=style.QUIET,
-        linestyle="--",
-        linewidth=1,
-        label="least squares",
-        zorder=1,
-    )
-    axes.set_xlim(*x)
+def _lines(axes: Axes, rows: pd.DataFrame) -> None:
+    """The least-squares line, and the line without item noise."""
+    ends = np.array(axes.get_xlim())
+    for estimator, line, label in (
+        ("least_squares", "--", "least squares"),
+        ("bces", "-", "BCES (item noise taken out)"),
+    ):
+        fit = rows[rows["estimator"] == estimator].set_index("quantity")["estimate"]
+        if not np.isnan(fit.get("slope", np.nan)):
+            y = fit["intercept"] + fit["slope"] * ends
+            axes.plot(
+                ends, y, color=style.QUIET, linestyle=line, linewidth=1, label=label, zorder=1
+            )
+    axes.set_xlim(*ends)
 
 
 TEXTS = (
     ("least_squares", "slope", "Least squares, slope"),
     ("least_squares", "r2", "Least squares, R²"),
+    ("bces", "slope", "BCES, slope without item noise"),
+    ("bces_hc3", "slope", "BCES corrected for few tasks"),
     ("noise_corrected", "covariance", "Noise-corrected covariance"),
-    ("noise_corrected", "slope", "Noise-corrected slope"),
+    ("independence", "covariance", "Score test of no relation"),
     ("null_noise", "slope", "Slope of item noise alone"),
     ("null_structure", "slope", "Slope of shared structure alone"),
 )
@@ -161,7 +166,9 @@ def _words(axes: Axes, rows: pd.DataFrame) -> None:
     lines = []
     for estimator, quantity, text in TEXTS:
         found = rows[(rows["estimator"] == estimator) & (rows["quantity"] == quantity)]
-        if len(found):
+        if len(found) and estimator == "independence":
+            lines.append(f"{text}\n    {_p(found.iloc[0]['p'])}")
+        elif len(found):
             lines.append(f"{text}\n    {_number(found.iloc[0])}")
     axes.text(0, 0.97, "\n".join(lines), va="top", fontsize=7.5, linespacing=1.5, color=style.INK)
 
@@ -175,9 +182,13 @@ def _number(row: pd.Series) -> str:
         text += f"  [{style.signed(row['low'], digits)}, {style.signed(row['high'], digits)}]"
     elif row["reason"]:
         text += f"\n    {_wrapped(row['reason'])}"
-    if not np.isnan(row["p"]):
-        text += f"  p = {row['p']:.3f}" if row["p"] >= 0.001 else "  p < 0.001"
-    return text
+    return text if np.isnan(row["p"]) else f"{text}  {_p(row['p'])}"
+
+
+def _p(p: float) -> str:
+    if np.isnan(p):
+        return "not defined"
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def _wrapped(text: object, width: int = 40) -> str:
@@ -193,7 +204,7 @@ def caption(table: pd.DataFrame) -> str:
         " scaling sensitivity (largest minus smallest model), a point per task"
         f" ({count} in-domain tasks, {style.n_text(tasks['n'])} items a task); bars are 95 % paired"
         " cluster-bootstrap intervals over images. Both axes share the accuracy of the largest"
-        " model, which alone correlates them: the noise-corrected covariance removes the part of"
-        " item noise, its t test over tasks is the test of no relation, and the two nulls say what"
-        " noise alone and shared structure alone would give."
+        " model, which alone correlates them: BCES and the noise-corrected covariance take out the"
+        " part of item noise, and the two nulls say what noise alone and shared structure alone"
+        " would give. Intervals of the fits are over tasks."
     )
