@@ -1,4 +1,4 @@
-"""Figure: accuracy lost when only perception, or only reasoning, shrinks, by task and category.
+"""Figure: accuracy lost by module, alone and as its part of the whole drop, by task and category.
 
 In: rows of analyses.decoupling. Out: a Figure: a column of panels per reasoning mode (direct,
 thinking), tasks above, categories below.
@@ -6,12 +6,14 @@ thinking), tasks above, categories below.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.decoupling import MEAN
 from analyses.figures import style
 from analyses.scores import IN_DOMAIN, SHARED
 
@@ -19,25 +21,34 @@ MODULES = {
     "perception_drop": ("only perception shrinks", style.PERCEPTION),
     "reasoning_drop": ("only reasoning shrinks", style.REASONING),
 }
+PARTS = ("perception_part", "reasoning_part")
+OPEN = {"markersize": 3.2, "elinewidth": 0.7, "markerfacecolor": "white"}
+SERIES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
+    ("perception_drop", "only perception shrinks", style.PERCEPTION, 0.27),
+    ("perception_part", "part of perception in the whole drop", style.PERCEPTION | OPEN, 0.11),
+    ("reasoning_drop", "only reasoning shrinks", style.REASONING, -0.09),
+    ("reasoning_part", "part of reasoning in the whole drop", style.REASONING | OPEN, -0.25),
+)
+"""Quantity, its name, its look and where it stands in its row."""
 MODES = {False: "direct", True: "thinking"}
 TITLES = {False: "Direct answers", True: "Answers after thinking"}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Drops with the other module at its largest, and averaged over its sizes."""
-    rows = table[table["quantity"].isin(MODULES) & (table["task"] != SHARED)]
-    held = rows["at_largest"].astype(bool) | (rows["partner"] == MEAN)
-    return rows[held].reset_index(drop=True)
+    """Drops with the other module at its largest, and the parts of the whole drop."""
+    rows = table[table["task"] != SHARED]
+    held = rows["quantity"].isin(MODULES) & rows["at_largest"].astype(bool)
+    return rows[held | rows["quantity"].isin(PARTS)].reset_index(drop=True)
 
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """Drop by module for each task and category; filled: other module largest, open: averaged."""
+    """Drop by module for each task and category; filled: other module largest, open: its part."""
     if not len(table):
         return style.nothing("the study has no decoupled cells at two sizes of a module")
     among = style.families(table)
     modes = [mode for mode in MODES if (table["thinking"] == mode).any()]
-    counts = [_entries(table[table["family"] == family]) for family in among]
+    counts = [entries_of(table[table["family"] == family]) for family in among]
     figure = style.new_figure(style.TWO_COLUMNS, sum(0.29 * len(c) + 0.75 for c in counts) + 0.5)
     grid = figure.subplots(
         len(among),
@@ -59,7 +70,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _entries(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+def entries_of(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
     """What has a row in the panel, bottom to top: categories, outside tasks, tasks, the mean."""
     own = rows.drop_duplicates(["task", "group"])
     part = own["group"].notna()
@@ -68,48 +79,46 @@ def _entries(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
     order = [mean & (own["task"] == IN_DOMAIN), ~part & ~mean & ~outside]
     order += [mean & (own["task"] != IN_DOMAIN), outside, part]
     top_down = pd.concat([own[mask] for mask in order])
-    pairs = zip(top_down["task"], top_down["group"])
-    return [(str(t), None if pd.isna(g) else str(g)) for t, g in pairs][::-1]
+    return keys_of(top_down)[::-1]
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, entries: list[tuple[str, str | None]]) -> None:
     names = style.task_names(rows["task"])
     at = {entry: k for k, entry in enumerate(entries)}
-    keys = [(str(t), None if pd.isna(g) else str(g)) for t, g in zip(rows["task"], rows["group"])]
-    y = np.array([at[key] for key in keys], dtype=float)
-    for k, (quantity, (label, look)) in enumerate(MODULES.items()):
-        for averaged in (False, True):
-            mask = (rows["quantity"] == quantity) & ((rows["partner"] == MEAN) == averaged)
-            part, offset = rows[mask], 0.27 - 0.36 * k - 0.16 * averaged
-            more = dict(look)
-            more |= {"markersize": 3.2, "elinewidth": 0.7} if averaged else {}
-            if averaged:
-                more["markerfacecolor"] = "white"
-            tail = "averaged over its sizes" if averaged else "at its largest"
-            style.with_interval(
-                axes,
-                part["estimate"],
-                y[mask.to_numpy()] + offset,
-                part["low"],
-                part["high"],
-                upright=False,
-                label=f"{label}, the other {tail}",
-                **more,
-            )
-    labels = [_row_name(names, entry) for entry in entries]
-    axes.set_yticks(range(len(entries)), labels)
-    axes.set_ylim(-0.6, len(entries) - 0.4)
+    y = np.array([at[key] for key in keys_of(rows)], dtype=float)
+    for quantity, label, look, offset in SERIES:
+        mask = (rows["quantity"] == quantity).to_numpy()
+        part = rows[mask]
+        style.with_interval(
+            axes,
+            part["estimate"],
+            y[mask] + offset,
+            part["low"],
+            part["high"],
+            upright=False,
+            label=label,
+            **look,
+        )
+    name_rows(axes, names, entries)
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
-    for k, (entry, below) in enumerate(zip(entries[1:], entries)):
-        if (entry[1] is None) != (below[1] is None) or IN_DOMAIN in (entry[0], below[0]):
-            axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
     axes.grid(axis="x")
     axes.set_xlabel("accuracy lost, largest to smallest")
 
 
-def _row_name(names: dict[str, str], entry: tuple[str, str | None]) -> str:
-    task, group = entry
-    return names.get(task, task) if group is None else f"· {group}"
+def keys_of(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+    """The entry of each row."""
+    pairs = zip(rows["task"], rows["group"])
+    return [(str(task), None if pd.isna(group) else str(group)) for task, group in pairs]
+
+
+def name_rows(axes: Axes, names: dict[str, str], entries: Sequence[tuple[str, str | None]]) -> None:
+    """Names along y, and a rule between means, tasks and categories."""
+    labels = [names.get(task, task) if group is None else f"· {group}" for task, group in entries]
+    axes.set_yticks(range(len(entries)), labels)
+    axes.set_ylim(-0.6, len(entries) - 0.4)
+    for k, (entry, below) in enumerate(zip(entries[1:], entries)):
+        if (entry[1] is None) != (below[1] is None) or IN_DOMAIN in (entry[0], below[0]):
+            axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
 
 
 def caption(table: pd.DataFrame) -> str:
@@ -119,6 +128,6 @@ def caption(table: pd.DataFrame) -> str:
         "Accuracy lost when only the perception module shrinks from the largest to the smallest"
         " size, and when only the reasoning module does, for every task and category"
         f" ({style.n_text(tasks['n'])} items a row). Filled: the other module at its largest size,"
-        " as in the paper; open: averaged over the sizes of the other module. Bars are 95 % paired"
-        " cluster-bootstrap intervals over images."
+        " as in the paper. Open: the module's Shapley part of the drop when both shrink; the two"
+        " parts sum to that drop. Bars are 95 % paired cluster-bootstrap intervals over images."
     )
