@@ -38,6 +38,8 @@ class World:
     """Share of rows that failed."""
     unparsed: float = 0.02
     samples: int = 1
+    methods: tuple[str, ...] | None = None
+    """Only cells of these methods; all where None."""
     always: float | None = None
     """Score of every row, in place of a draw."""
     texts: bool = True
@@ -123,6 +125,8 @@ def simulate(world: World | None = None) -> pd.DataFrame:
     items = items_of(world)
     parts = []
     for cell in cells_of(world):
+        if world.methods is not None and cell["method"] not in world.methods:
+            continue
         rows = items
         if cell["method"] not in ("end_to_end", "blind"):
             rows = items[~items["task"].isin(world.end_to_end_only)]

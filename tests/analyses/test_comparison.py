@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,20 +18,18 @@ from analyses.signflip import mcnemar
 from tests.analyses.simulate import World, simulate
 
 SMALL, LARGE = "end_to_end/P=xs", "end_to_end/P=l"
-ONE = World(tasks=("ocr",), items=20, star=False, end_to_end_only=())
+ENDS = ("end_to_end",)
+ONE = World(methods=ENDS, tasks=("ocr",), items=20, star=False, end_to_end_only=())
 
 
 def paired(world: World, small: str = SMALL, large: str = LARGE) -> Pairs:
-    frame = simulate(world)
+    frame = simulate(replace(world, methods=ENDS))
     return pair(frame, frame, [(small, large)])
 
 
 def of_scores(baseline: list[float], candidate: list[float], per_image: int = 1) -> Pairs:
     """Pairs of one task with these scores."""
-    world = World(
-        tasks=("ocr",), items=len(baseline), star=False, end_to_end_only=(), per_image=per_image
-    )
-    frame = simulate(world)
+    frame = simulate(replace(ONE, items=len(baseline), per_image=per_image))
     first = frame[frame["cell"] == SMALL].assign(score=baseline)
     second = frame[frame["cell"] == LARGE].assign(score=candidate)
     return pair(first, second, [(SMALL, LARGE)])
@@ -77,7 +77,7 @@ def test_one_task_by_hand() -> None:
 
 
 def test_means_against_pandas() -> None:
-    world = World(tasks=("ocr", "counting"), items=12, per_image=2)
+    world = World(methods=ENDS, tasks=("ocr", "counting"), items=12, per_image=2)
     frame = simulate(world)
     table = comparison(pair(frame, frame, [(SMALL, LARGE)]), draws=200)
     wide = frame.pivot_table(index=["task", "category", "item_id"], columns="cell", values="score")
@@ -115,7 +115,9 @@ def test_clusters_flip_whole() -> None:
 
 
 def test_several_samples_are_averaged_and_failures_drop_the_pair() -> None:
-    frame = simulate(World(tasks=("ocr",), items=6, star=False, end_to_end_only=(), samples=2))
+    frame = simulate(
+        World(methods=ENDS, tasks=("ocr",), items=6, star=False, end_to_end_only=(), samples=2)
+    )
     first, second = (frame[frame["cell"] == cell].copy() for cell in (SMALL, LARGE))
     first["score"], second["score"] = 0.0, 0.0
     second.loc[(second["sample"] == 1) & (second["item_id"] == "00000"), "score"] = 1.0
@@ -222,7 +224,9 @@ def test_reasons() -> None:
 
 
 def test_items_that_differ_are_refused_with_counts_and_examples() -> None:
-    frame = simulate(World(tasks=("ocr", "counting"), items=5, star=False, end_to_end_only=()))
+    frame = simulate(
+        World(methods=ENDS, tasks=("ocr", "counting"), items=5, star=False, end_to_end_only=())
+    )
     side = frame[frame["cell"] == SMALL]
     without = side[side["task"] == "ocr"].iloc[1:]
     with pytest.raises(ItemsDiffer) as error:
@@ -253,7 +257,7 @@ def test_flips_name_what_changed() -> None:
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
-    frame = simulate(World(tasks=("ocr", "counting"), items=12, per_image=2))
+    frame = simulate(World(methods=ENDS, tasks=("ocr", "counting"), items=12, per_image=2))
     shuffled = frame.sample(frac=1, random_state=3)
     tables = [
         comparison(pair(part, frame, [(SMALL, LARGE)]), draws=200).set_index(["task", "group"])
