@@ -16,6 +16,8 @@ from analyses.figures.decoupling import TITLES
 from analyses.scores import IN_DOMAIN
 
 ACROSS = 7
+"""Panels beside each other with up to MOST sizes; fewer with more, so that the numbers fit."""
+MOST = 4
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -39,8 +41,11 @@ def draw(table: pd.DataFrame) -> Figure:
         [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
         for _, rows in blocks
     ]
-    rows_of = [math.ceil(len(p) / ACROSS) for p in panels]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(1.2 * n + 0.35 for n in rows_of) + 0.3)
+    across = _across(table)
+    rows_of = [math.ceil(len(p) / across) for p in panels]
+    figure = style.new_figure(
+        style.TWO_COLUMNS, sum(1.2 * ACROSS / across * n + 0.35 for n in rows_of) + 0.3
+    )
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows_of)
     colours = heatmap.scale(table)
     names = style.task_names(table["task"])
@@ -48,13 +53,13 @@ def draw(table: pd.DataFrame) -> Figure:
         mode = bool(block["thinking"].iloc[0])
         title = style.panel_title(str(block["family"].iloc[0]), among, TITLES[mode])
         part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
-        grid = part.subplots(count, min(ACROSS, len(own)), squeeze=False)
+        grid = part.subplots(count, across, squeeze=False)
         for k, (axes, rows) in enumerate(zip(grid.flat, own)):
             heatmap.panel(axes, rows, colours, intervals=False, size=5.5)
             task, group = rows["task"].iloc[0], rows["group"].iloc[0]
             name = textwrap.fill(names[str(task)] if pd.isna(group) else str(group), 16)
             axes.set_title(f"{name}\n{style.n_text(rows['n'])}", fontsize=6.5, fontweight="normal")
-            axes.tick_params(labelsize=6, labelleft=k % ACROSS == 0, pad=1)
+            axes.tick_params(labelsize=6, labelleft=k % across == 0, pad=1)
         for axes in grid.flat[len(own) :]:
             axes.axis("off")
         part.supylabel("perception size", fontsize=7.5)
@@ -64,6 +69,12 @@ def draw(table: pd.DataFrame) -> Figure:
         "One colour scale, darker is more accurate; intervals in the CSV.",
     )
     return figure
+
+
+def _across(table: pd.DataFrame) -> int:
+    """Panels beside each other: for the same width of a number, whatever the sizes."""
+    sizes = max(int(table[name].nunique()) for name in ("perception", "reasoning"))
+    return max(1, ACROSS * MOST // max(sizes, MOST))
 
 
 def caption(table: pd.DataFrame) -> str:
