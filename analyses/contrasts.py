@@ -212,7 +212,8 @@ class _Ends:
         if np.isnan(ratios).mean() > 0.025:
             reason = "the divisor is 0 in more than 2.5 % of the draws"
             return unknown | {"estimate": value, "reason": reason}
-        low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in (0.025, 0.975))
+        tails = (tail[g, column] for tail in data.tails())
+        low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in tails)
         spread = float(np.nanstd(ratios, ddof=1))
         return unknown | {"estimate": value, "low": low, "high": high, "se": spread}
 

@@ -31,7 +31,7 @@ def clustered() -> tuple[np.ndarray, np.ndarray]:
 def test_mean_and_error_of_four_scores_by_hand() -> None:
     # residuals -.75 .25 .25 .25, one item a cluster: sqrt(4/3 * (.5625 + 3 * .0625) / 16)
     scores, clusters = [0, 1, 1, 1], ["a", "b", "c", "d"]
-    estimate, low, high = mean_interval(scores, clusters)
+    estimate, low, high = mean_interval(scores, clusters, method="percentile")
     assert estimate == 0.75
     assert 0.25 <= low < 0.75 < high <= 1.0
     assert cluster_se(scores, clusters) == pytest.approx(0.25)
