@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from suite import yaml_files
 from suite.errors import SuiteError, nearest
 from suite.items import Item
 from suite.requests import Message, canonical_json
@@ -119,11 +118,9 @@ def load_prompts(name_or_path: str | Path) -> Prompts:
     Raises SuiteError that names file, set, template and field, and the nearest known word.
     """
     text, _, name = str(name_or_path).partition("#")
-    if not text.endswith((".yaml", ".yml")):
+    if not yaml_files.is_path(text):
         return _load(FILE, text, ())
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise SuiteError(f"Prompt file {path} does not exist; check the path.")
+    path = yaml_files.existing(text, "prompt")
     names = list(_sets(path))
     if not name and len(names) != 1:
         raise SuiteError(f"Prompt file {path} holds {len(names)} sets; name one as {path}#NAME.")
@@ -139,12 +136,7 @@ def _letters(item: Item) -> list[str]:
 
 
 def _sets(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"Prompt file {path} cannot be read: {reason}.") from error
-    data = _mapping(data, f"prompt file {path}", ("sets",))
+    data = _mapping(yaml_files.read(path, "prompt"), f"prompt file {path}", ("sets",))
     return dict(_mapping(data.get("sets"), f"`sets` of prompt file {path}", None))
 
 

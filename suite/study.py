@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from suite import yaml_files
 from suite.cells import METHODS
 from suite.errors import SuiteError, nearest
 from suite.requests import Decoding
@@ -146,7 +146,7 @@ class Study(Strict):
 
 def list_studies() -> tuple[str, ...]:
     """Names of the studies that come with the suite, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("[!_]*.yaml")))
+    return yaml_files.names(FOLDER)
 
 
 def load_study(name_or_path: str | Path) -> Study:
@@ -156,11 +156,7 @@ def load_study(name_or_path: str | Path) -> Study:
     Raises SuiteError that names the file, the key and the nearest known key.
     """
     path = find_study(name_or_path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"Study file {path} cannot be read: {reason}.") from error
+    data = yaml_files.read(path, "study")
     if not isinstance(data, dict):
         raise SuiteError(f"Study file {path} holds no keys; `downscale init` writes one to start.")
     return parse_study(data, path)
@@ -180,19 +176,8 @@ def parse_study(data: dict[str, Any], path: Path | None = None) -> Study:
 
 def find_study(name_or_path: str | Path) -> Path:
     """The YAML file of a built-in study or a path; SuiteError when there is none."""
-    text = str(name_or_path)
-    if text.endswith((".yaml", ".yml")) or "/" in text:
-        path = Path(text).expanduser()
-        if not path.is_file():
-            raise SuiteError(f"Study file {path} does not exist; check the path.")
-        return path
-    path = FOLDER / f"{text}.yaml"
-    if not path.is_file():
-        raise SuiteError(
-            f"No study is called {text!r}{nearest(text, list_studies())}; name one of them or a "
-            "YAML file, which `downscale init` writes."
-        )
-    return path
+    advice = "name one of them or a YAML file, which `downscale init` writes"
+    return yaml_files.find(name_or_path, FOLDER, "study", advice)
 
 
 def _resolved(study: Study, path: Path) -> Study:
@@ -201,7 +186,7 @@ def _resolved(study: Study, path: Path) -> Study:
         return str(local) if "://" not in value else value
 
     def named(value: str | None) -> str | None:
-        file = value is not None and value.partition("#")[0].endswith((".yaml", ".yml"))
+        file = value is not None and value.partition("#")[0].endswith(yaml_files.SUFFIXES)
         return beside(value) if file and value is not None else value
 
     changes: dict[str, Any] = {

@@ -103,12 +103,12 @@ def test_tasks_import_nothing_of_the_runner() -> None:
 
 
 LAYERS = (
-    "errors plain requests folder image_bytes parsing",
+    "errors plain yaml_files requests folder image_bytes parsing",
     "registry task_yaml lmms_task items item_cache item_rows item_source families claims store",
     "prompts parse score leaks stages study cells plan",
     "generators decoding",
     "engine",
-    "provenance records asked run_items lmms_samples results comparison status predictions report training",
+    "provenance records asked run_items lmms_samples results comparison expected status predictions report published training",
     "api",
     "cli",
 )

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
+from suite import yaml_files
 from suite.errors import SuiteError, nearest
 
 FOLDER = Path(__file__).parent
@@ -87,7 +86,7 @@ class Family:
 
 def list_families() -> tuple[str, ...]:
     """Names of the families that come with the suite, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    return yaml_files.names(FOLDER)
 
 
 def load_family(name_or_path: str | Path) -> Family:
@@ -96,13 +95,8 @@ def load_family(name_or_path: str | Path) -> Family:
     Relative checkpoint paths are read from the YAML file's own folder. Raises SuiteError that
     names the file, the key and the nearest known key.
     """
-    path = _find(name_or_path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"Family file {path} cannot be read: {reason}.") from error
-    return _family(data, path)
+    path = yaml_files.find(name_or_path, FOLDER, "family", "`downscale models` lists them")
+    return _family(yaml_files.read(path, "family"), path)
 
 
 def with_weights(family: Family, weights: str | Path) -> Family:
@@ -144,20 +138,6 @@ def _subfolder(root: Path, size: str, role: str, spec: ModelSpec | None) -> Path
     return next((root / name for name in names if (root / name).exists()), None)
 
 
-def _find(name_or_path: str | Path) -> Path:
-    text = str(name_or_path)
-    if text.endswith((".yaml", ".yml")) or "/" in text:
-        path = Path(text).expanduser()
-        if not path.is_file():
-            raise SuiteError(f"Family file {path} does not exist; check the path.")
-        return path
-    path = FOLDER / f"{text}.yaml"
-    if not path.is_file():
-        hint = nearest(text, list_families())
-        raise SuiteError(f"No family is called {text!r}{hint}; `downscale models` lists them.")
-    return path
-
-
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
     data = _mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
@@ -174,7 +154,7 @@ def _family(data: object, path: Path) -> Family:
         instruct = next((size.name for size in reversed(sizes) if size.text), None)
     prompts = str(data.get("prompts", "default"))
     beside = path.parent / prompts.partition("#")[0]
-    if prompts.partition("#")[0].endswith((".yaml", ".yml")) and beside.is_file():
+    if prompts.partition("#")[0].endswith(yaml_files.SUFFIXES) and beside.is_file():
         prompts = str(path.parent / prompts)
     return Family(name, str(data.get("title", name)), prompts, instruct, tuple(sizes))
 

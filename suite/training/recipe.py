@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from suite import yaml_files
 from suite.errors import SuiteError
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -118,14 +118,10 @@ class Recipe(_Strict):
 
 def load_recipe(name: str) -> Recipe:
     """Reads a built-in recipe by name, or a YAML file by path."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
-        raise SuiteError(f"There is no recipe {name!r}; name one of {known}, or a YAML file.")
+    path = yaml_files.find(name, FOLDER, "recipe", "name one of them or a YAML file")
+    data = yaml_files.read(path, "recipe")
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
+        return Recipe.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "the file"

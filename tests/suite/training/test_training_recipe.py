@@ -94,8 +94,16 @@ def test_a_mistake_is_one_sentence(
     assert str(error.value) == f"{path}: {message}"
 
 
-@pytest.mark.parametrize("name", ["micra", "absent.yaml"])
-def test_an_unknown_recipe_is_named_with_the_known_ones(name: str) -> None:
-    expected = f"There is no recipe {name!r}; name one of micro, or a YAML file."
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "micra",
+            "No recipe is called 'micra' (did you mean 'micro'?); name one of them or a YAML file.",
+        ),
+        ("absent.yaml", "Recipe file absent.yaml does not exist; check the path."),
+    ],
+)
+def test_an_unknown_recipe_is_named_with_the_known_ones(name: str, expected: str) -> None:
     with pytest.raises(SuiteError, match=f"^{re.escape(expected)}$"):
         load_recipe(name)
