@@ -18,7 +18,7 @@ from suite.errors import SuiteError
 
 TEMPORARY = ".writing-"
 ABANDONED_SECONDS = 3600.0
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FolderFull(SuiteError):

@@ -40,18 +40,29 @@ def load_results(folder: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise SuiteError(
-            f"The records {path} cannot be read ({error}); run the study again."
+            f"The records {path} cannot be read ({error}); run the study again, which makes them "
+            "anew from its store."
         ) from error
+    from analyses.columns import validate
+
+    try:
+        validate(frame)
+    except ValueError as error:
+        raise SuiteError(
+            f"The records {path} are not of this version of the suite ({error}); run the study "
+            "again, which makes them anew from its store."
+        ) from error
+    return frame
 
 
 def write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Progress) -> str:
     """Writes records.parquet when it would differ from what is there; returns its digest."""
     digest = provenance.records_digest(walk)
     path = folder / "records.parquet"
-    if before.get("records") == digest and path.is_file():
+    if before.get("records") == digest and _is_whole(path):
         return digest
     from suite.records import frame_of
 
@@ -60,6 +71,18 @@ def write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Pr
     frame_of(walk).to_parquet(temporary, index=False)
     temporary.replace(path)
     return digest
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a Parquet file is there and can be opened; a full disk or a copy may have cut it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def write_baselines(folder: Path, planned: Plan) -> None:

@@ -48,11 +48,13 @@ def sentence_of(error: BaseException) -> str:
     """What a person reads of an error: one line that says what, where and what to do."""
     if isinstance(error, SuiteError):
         return str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         where = f" at {error.filename}" if error.filename else ""
         return f"The disk is full{where}: free some space and run the same command; it resumes."
     if isinstance(error, PermissionError):
         return f"No permission to use {error.filename}: choose another folder or change its rights."
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return f"{error.filename} is on a read-only disk: choose another folder."
     kind = type(error).__name__
     return f"Unexpected {kind}: {error}. Run again with --debug to see where, and please report it."
 

@@ -5,6 +5,7 @@ In: tables/<analysis>.csv. Out: figures/<name>.png, .svg, .pdf and .csv.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from analyses.registry import FIGURES, load_figure
+from suite.folder import Folder
 from suite.report import stamp, tables
 
 FORMATS = ("png", "svg", "pdf")
@@ -45,4 +47,7 @@ def save(figure: Figure, stem: Path) -> None:
     figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": stem.name, "pdf.fonttype": 42}):
         for kind in FORMATS:
-            figure.savefig(f"{stem}.{kind}", metadata=UNDATED.get(kind))
+            # Drawn in memory first: writing to a full disk half-way hides its error in matplotlib.
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=UNDATED.get(kind))
+            Folder(stem.parent).write(f"{stem.name}.{kind}", buffer.getvalue())

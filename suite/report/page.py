@@ -44,6 +44,7 @@ def render(folder: Path) -> str:
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
+    chosen, unshown = samples.with_items(samples.choose(frame), folder)
     drawn = [name for name in FIGURES if len(_rows(folder, name))]
     return environment.get_template("page.html.jinja").render(
         about=summary.about(frame, known),
@@ -54,7 +55,8 @@ def render(folder: Path) -> str:
         by_task=summary.by_task(cells),
         failures=summary.failures(frame),
         baselines=_baselines(folder),
-        samples=samples.choose(frame),
+        samples=chosen,
+        unshown=unshown,
         provenance=summary.facts(known),
         raw=known,
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from analyses.registry import ANALYSES, load_analysis
 from suite.errors import SuiteError
 from suite.report import stamp
+from suite.results import load_results
 
 TEXT = (
     *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
@@ -21,15 +22,9 @@ TEXT = (
 
 
 def load_records(folder: Path) -> pd.DataFrame:
-    """records.parquet. Raises SuiteError when it is missing or unreadable."""
-    path = stamp.records_path(folder)
-    try:
-        return pd.read_parquet(path)
-    except Exception as error:
-        raise SuiteError(
-            f"{path} cannot be read ({type(error).__name__}: {error}). Delete it and run the study "
-            "again; what was generated is kept in the store."
-        ) from error
+    """records.parquet. Raises SuiteError when it is missing, unreadable or of another version."""
+    stamp.records_path(folder)
+    return load_results(folder)
 
 
 def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:

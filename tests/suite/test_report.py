@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from analyses.cells import cells
 from analyses.registry import ANALYSES, FIGURES
+from suite import run_items
 from suite.cli import cli
 from suite.errors import SuiteError
-from suite.report import figures, samples, tables, write_figures, write_report, write_tables
+from suite.items import Item, ItemSet
+from suite.report import (
+    figures,
+    pictures,
+    samples,
+    tables,
+    write_figures,
+    write_report,
+    write_tables,
+)
 from tests.analyses.simulate import World, simulate
 
 TINY = World(tasks=("ocr", "knowledge", "counting"), items=4, failed=0.02)
@@ -39,8 +53,40 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "provenance.json").write_text(json.dumps(content))
     (folder / "tables").mkdir()
     (folder / "tables" / "baselines.csv").write_text("task,guessing,n\nocr,0.31,4\n")
-    write_report(folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run_items, "cached", asked)
+        write_report(folder)
     return folder
+
+
+def png(size: tuple[int, int], noise: bool = False) -> bytes:
+    """A picture; `noise` makes one that does not compress."""
+    buffer = io.BytesIO()
+    image = Image.effect_noise(size, 90).convert("RGB") if noise else Image.new("RGB", size, "red")
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+PICTURES = {"small": png((40, 30)), "large": png((1600, 900), noise=True), "none": b"no image"}
+
+
+def asked(folder: Path, names: Iterable[str]) -> tuple[dict[str, ItemSet], dict[str, str]]:
+    """What the item cache has: the items of `ocr`, with words that would break a careless page."""
+    items = tuple(
+        Item(
+            task="ocr",
+            item_id=item_id,
+            question='What <script>alert("q")</script> & "quotes"?',
+            options=("<b>one</b>", "two", "three", "four"),
+            answer="A",
+            category="",
+            images=("small", "large", "none", "small", "small", "small"),
+            image_id="i",
+            gold_description='A "red" <square>',
+        )
+        for item_id in simulate(TINY)["item_id"].unique()
+    )
+    return {"ocr": ItemSet("ocr", items, PICTURES)}, {"knowledge": "The items are <gone>."}
 
 
 def test_every_table_and_figure_is_there(run: Path) -> None:
@@ -100,10 +146,14 @@ class Page(HTMLParser):
         self.addresses: list[str] = []
         self.tags: list[str] = []
         self.open: list[str] = []
+        self.names: set[str] = set()
+        self.alternatives: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.names |= {value or "" for name, value in attrs if name == "id"}
+        self.alternatives += [value or "" for name, value in attrs if name == "alt"]
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)
 
@@ -115,8 +165,15 @@ def test_the_page_is_self_contained_and_well_formed(run: Path) -> None:
     page = Page()
     page.feed((run / "report.html").read_text(encoding="utf-8"))
     assert page.open == []
-    assert page.tags.count("img") == len(FIGURES)
-    assert all(a.startswith(("data:image/svg+xml;base64,", "#")) for a in page.addresses)
+    figures = [a for a in page.addresses if a.startswith("data:image/svg+xml;base64,")]
+    pictures = [a for a in page.addresses if a.startswith(("data:image/png;", "data:image/jpeg;"))]
+    anchors = [a for a in page.addresses if a.startswith("#")]
+    assert len(figures) == len(FIGURES)
+    assert len(pictures) > 0
+    assert len(figures) + len(pictures) + len(anchors) == len(page.addresses)
+    assert len(page.alternatives) == len(figures) + len(pictures)
+    assert all(page.alternatives)
+    assert {anchor[1:] for anchor in anchors} <= page.names
     assert "script" not in page.tags
     assert "link" not in page.tags
 
@@ -137,6 +194,41 @@ def test_the_page_says_what_it_must(run: Path) -> None:
         assert "95 %" in caption
     for cell in frame["cell"].unique():
         assert f'<td class="code">{cell}</td>' in text
+
+
+def test_samples_show_what_was_asked(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "What &lt;script&gt;alert(&#34;q&#34;)&lt;/script&gt; &amp; &#34;quotes&#34;?" in text
+    assert '<span class="gold">A. &lt;b&gt;one&lt;/b&gt; (gold)</span>' in text
+    assert re.search(r'alt="Image 1 of 6 of item \S+: A &#34;red&#34; &lt;square&gt;"', text)
+    assert "An image of this item cannot be shown." in text
+    assert "2 more." in text
+    assert "Questions and images are missing below: The items are &lt;gone&gt;." in text
+
+
+def test_pictures_are_small_and_bounded() -> None:
+    album = pictures.Album()
+    assert album.address(PICTURES["none"]) is None
+    assert album.address(PICTURES["small"]) == (
+        "data:image/png;base64," + base64.b64encode(PICTURES["small"]).decode()
+    )
+    large = album.address(PICTURES["large"])
+    assert large is not None
+    assert large.startswith("data:image/jpeg;base64,")
+    content = base64.b64decode(large.partition(",")[2])
+    assert len(content) <= pictures.LARGEST
+    assert max(Image.open(io.BytesIO(content)).size) == pictures.SIDE
+    few = pictures.Album(budget=len(content))
+    assert few.address(PICTURES["large"]) == large
+    assert few.address(PICTURES["small"]) is None
+
+
+def test_a_picture_with_transparency_is_laid_on_white() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (400, 400), (255, 0, 0, 0)).save(buffer, "PNG")
+    small = pictures.shrunk(buffer.getvalue())
+    assert small is not None
+    assert Image.open(io.BytesIO(small)).getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_samples_are_right_and_wrong_and_fixed() -> None:
@@ -173,7 +265,12 @@ def test_missing_and_broken_records_are_sentences(tmp_path: Path) -> None:
         "finished `downscale run`, such as runs/micro."
     )
     (tmp_path / "records.parquet").write_bytes(b"no parquet")
-    with pytest.raises(SuiteError, match=r"records.parquet cannot be read \(Arrow.*Delete it and"):
+    with pytest.raises(
+        SuiteError, match=r"records.parquet cannot be read \(.*run the study again,"
+    ):
+        write_tables(tmp_path)
+    simulate(TINY).drop(columns="leak").to_parquet(tmp_path / "records.parquet", index=False)
+    with pytest.raises(SuiteError, match=r"not of this version .*no column 'leak'.*run the study"):
         write_tables(tmp_path)
 
 
