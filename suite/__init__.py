@@ -1,7 +1,8 @@
 """The runner of the Downscaling Suite.
 
 In: studies (YAML), families of models, tasks. Out: scored records, tables, figures, a report.
-From Python: `suite.load_study`, `plan`, `run`, `load_results`, `compare`, imported when used.
+From Python: `suite.load_study`, `plan`, `run`, `load_results`, `compare`, `paper`, imported when
+used.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from suite.api import Result, load_results, run
     from suite.comparison import Comparison, compare
+    from suite.published import paper
     from suite.study import Study, load_study
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "compare",
     "load_results",
     "load_study",
+    "paper",
     "plan",
     "run",
 ]
@@ -31,6 +34,7 @@ _HOMES = {
     "compare": "suite.comparison",
     "load_results": "suite.api",
     "load_study": "suite.study",
+    "paper": "suite.published",
     "run": "suite.api",
 }
 

@@ -1,0 +1,102 @@
+"""Recompute the paper's claims from its published tables, and set a run beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from suite.cli.output import json_option, print_json, print_table, talk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN_FIELDS = ("what", "estimate", "low", "high", "n", "reason")
+
+
+@click.command()
+@click.argument("run", metavar="[RUN_DIR]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--tables",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder with other tables under the published names.",
+)
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Draw the table of methods there: methods.png, .svg, .pdf and .csv.",
+)
+@json_option
+def command(run: Path | None, tables: Path | None, figure: Path | None, as_json: bool) -> None:
+    """Hold each claim of the paper against its published tables.
+
+    A claim `holds`, `differs`, or is `not determined` by what was published; beside the last kind
+    stand the numbers of RUN_DIR, with 95 % intervals, where a run is given.
+    """
+    from suite.published import beside_run, default_tables, draw_methods, paper
+
+    folder = tables if tables is not None else default_tables()
+    claims = paper(folder)
+    numbers = beside_run(run, folder) if run is not None else None
+    if as_json:
+        print_json(_rows(claims, numbers))
+    else:
+        _print(claims, numbers)
+    if figure is not None:
+        for path in draw_methods(folder, figure):
+            talk(str(path))
+
+
+def _rows(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """A claim a row; with a run, its numbers in the list `run`."""
+    rows: list[dict[str, Any]] = _records(claims)
+    if numbers is not None:
+        for row in rows:
+            own = numbers.loc[numbers["claim"] == row["claim"], list(RUN_FIELDS)]
+            row["run"] = _records(own)
+    return rows
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with None for what is missing."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+
+
+def _print(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> None:
+    rows = [
+        [
+            *(row["claim"], _published(row), _number(row["recomputed"]), row["unit"]),
+            *(row["verdict"], row["note"]),
+        ]
+        for row in _records(claims)
+    ]
+    print_table(["claim", "published", "recomputed", "unit", "verdict", "note"], rows)
+    if numbers is not None:
+        found = [
+            [
+                *(row["claim"], row["what"] or ""),
+                *(_number(row[end]) for end in ("estimate", "low", "high")),
+                *(row["n"], row["unit"], row["reason"]),
+            ]
+            for row in _records(numbers)
+        ]
+        columns = ["claim", "in this run", "estimate", "low", "high", "n", "unit", "reason"]
+        print_table(columns, found, title="This run beside what was not published")
+    counted = Counter(claims["verdict"])
+    talk(", ".join(f"{count} {verdict}" for verdict, count in counted.items()) + ".")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _published(row: dict[str, Any]) -> str:
+    """The published number as a relation: `12.9`, `> 0`."""
+    if row["published"] is None:
+        return "in words"
+    return f"{'> ' if row['relation'] == '>' else ''}{row['published']:g}"

@@ -1,0 +1,105 @@
+"""The published tables and a run beside them: what `downscale paper` prints.
+
+In: a folder of the published tables (those that ship with the suite by default) and optionally a
+run directory. Out: the claims with their verdicts, and the run's own numbers, as frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.errors import SuiteError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def default_tables() -> Path:
+    """The folder of the published tables: of the checkout, or packed into the installation.
+
+    The files live in results/paper; links in analyses/paper bring them into the wheel.
+    """
+    import analyses
+
+    package = Path(str(analyses.__file__)).parent
+    checkout = package.parent / "results" / "paper"
+    return checkout if (checkout / "table2.csv").is_file() else package / "paper"
+
+
+def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd.DataFrame:
+    """The paper's claims, recomputed from its tables: a row each (`analyses.published`).
+
+    tables: a folder with the tables under their names, those of the paper by default. With `run`, a
+    run directory: a row per claim and number of the run, its columns `run_what`, `run_estimate`,
+    `run_low`, `run_high`, `run_n`, `run_reason` (in the claim's unit; missing where the claim
+    concerns the published systems alone).
+    """
+    from analyses.published import published
+
+    folder = Path(tables) if tables is not None else default_tables()
+    try:
+        claims = published(read_tables(folder))
+    except ValueError as error:
+        raise SuiteError(f"{folder}: {error}") from error
+    if run is None:
+        return claims
+    numbers = beside_run(Path(run), folder).drop(columns="unit")
+    numbers = numbers.rename(columns={n: f"run_{n}" for n in numbers.columns if n != "claim"})
+    return claims.merge(numbers, on="claim", how="left")
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """The published tables by name. Raises SuiteError for one that is missing or unreadable."""
+    import pandas as pd
+
+    from analyses.paper_claims import TABLES
+
+    found = {}
+    for name in TABLES:
+        path = folder / f"{name}.csv"
+        if not path.is_file():
+            raise SuiteError(
+                f"There is no table {name}.csv in {folder}; the published tables are "
+                f"{', '.join(f'{table}.csv' for table in TABLES)}."
+            )
+        try:
+            found[name] = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise SuiteError(f"The table {path} cannot be read ({error}).") from error
+    return found
+
+
+def beside_run(run: Path, tables: Path) -> pd.DataFrame:
+    """What the run says to the claims that the tables do not determine (`analyses.unpublished`)."""
+    from analyses.unpublished import ANALYSES, beside, unpublished
+    from suite.report import stamp
+    from suite.report.tables import analyse, read
+
+    digest = stamp.digest_of(run)
+    numbers = {}
+    for name in ANALYSES:
+        current = stamp.is_current(run / "tables", digest, [f"{name}.csv"])
+        numbers[name] = read(run, name) if current else analyse(run, name)
+    return beside(unpublished(read_tables(tables)), numbers)
+
+
+def draw_methods(tables: Path, folder: Path) -> list[Path]:
+    """Draws the table of methods into `folder`: methods.png, .svg, .pdf and .csv."""
+    from analyses.figures import methods
+    from analyses.published import checked
+    from suite.report.figures import FORMATS, save
+
+    try:
+        rows = methods.select(checked(read_tables(tables), methods.TABLE))
+    except ValueError as error:
+        raise SuiteError(f"{tables}: {error}") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(
+            f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
+        ) from error
+    rows.to_csv(folder / "methods.csv", index=False)
+    save(methods.draw(rows), folder / "methods")
+    return [folder / f"methods.{kind}" for kind in (*FORMATS, "csv")]
