@@ -100,7 +100,7 @@ def _numbers(paired: Paired, g: int) -> dict[str, object]:
         "candidate": data.estimate[g, 1],
         "n": int(data.n[g, DIFFERENCE]),
         "clusters": paired.clusters(g),
-        "reason": _reason(paired, g, detectable),
+        "reason": why_missing(paired, g, detectable),
     }
 
 
@@ -118,7 +118,7 @@ def _counts(paired: Paired, g: int, table: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _reason(paired: Paired, g: int, detectable: float) -> str | None:
+def why_missing(paired: Paired, g: int, detectable: float) -> str | None:
     """Why a number of the row is missing."""
     clusters, changes = paired.clusters(g), paired.changes(g)
     if not len(changes):

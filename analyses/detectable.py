@@ -17,6 +17,7 @@ Sources: Connor 1987, Biometrics 43 (normal approximation for paired shares); Du
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -83,6 +84,7 @@ def _critical(m: Ints, level: float) -> Ints:
     return np.asarray(np.where(binom.cdf(k, m, 0.5) <= level / 2, k, k - 1), dtype=np.int64)
 
 
+@lru_cache(maxsize=4096)
 def detectable_difference(
     n: int,
     discordance: float,

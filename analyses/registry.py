@@ -24,7 +24,9 @@ ANALYSES: dict[str, str] = {
     "attribution": "Whose fault each lost item is, and what no pairing passes on",
     "thinking": "What step-by-step thinking gains at each reasoning size",
     "leakage": "What images add, and what was known without them",
+    "seeds": "Where the error of an accuracy comes from: items, seeds, single answers",
     "efficiency": "Accuracy against tokens, seconds and parameters",
+    "power": "Smallest difference of sizes that the items show",
 }
 """Name -> what it computes, in the order of the report. The module has the function's name."""
 
@@ -58,8 +60,10 @@ FIGURES: dict[str, FigureSpec] = {
     "dependence": FigureSpec("Visual dependence and scaling sensitivity", "dependence"),
     "coupling": FigureSpec("Dependence and sensitivity: estimators and influence", "dependence"),
     "decoupling": FigureSpec("Accuracy lost by module, by task and category", "decoupling"),
+    "attribution": FigureSpec("What mends the lost items, by task and category", "attribution"),
     "grid": FigureSpec("The grid of every task and category", "decoupling"),
     "thinking": FigureSpec("Gain of thinking, by reasoning size", "thinking"),
+    "leakage": FigureSpec("Multi-modal gain and leakage, by size", "leakage"),
 }
 """Name -> what it is, in the order of the report. The module has the figure's name."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,15 @@ from suite.cells import Cell, Step, expand
 from suite.errors import SuiteError, nearest
 from suite.families import Family, load_family, with_weights
 from suite.study import Study, TaskRow, load_study
+
+ASSUMED = {"discordance": 0.5, "correlation": 0.5, "power": 0.8, "level": 0.05}
+"""What the detectable differences of a plan rest on, before there are scores.
+
+discordance: share of items that one of two systems gets right and the other wrong. Two systems of
+equal accuracy whose errors are independent differ on 2 a (1 - a) of the items, at most .5; systems
+that find the same items hard differ on fewer. correlation: of two items that show one image.
+Afterwards `downscale analyze power` and `downscale compare` measure both.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,8 @@ class PlannedTask:
     limit: int | None
     data: str | None
     """Local copy of its data."""
+    images: tuple[int, ...] | None = None
+    """Items that each image shows; None where the items were not read yet: one each is assumed."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -42,9 +54,25 @@ class PlannedTask:
         return _unique(step for cell in self.cells for step in cell.step.chain)
 
     @property
+    def design_effect(self) -> float:
+        """How many times the variance of independent items its images make of a difference."""
+        from analyses.detectable import design_effect
+
+        return design_effect(self.images or (), ASSUMED["correlation"])
+
+    @property
     def detectable(self) -> float | None:
-        """Smallest paired difference found with 80 % power; see `detectable_difference`."""
-        return detectable_difference(self.n) if self.n else None
+        """Smallest paired difference found with 80 % power, as ASSUMED; None where none is."""
+        from analyses.detectable import detectable_difference
+
+        effect, psi = self.design_effect, ASSUMED["discordance"]
+        clusters = len(self.images) if self.images is not None else self.n
+        if not self.n or not clusters:
+            return None
+        exact = effect == 1.0
+        how = {"exact": True} if exact else {"design_effect": effect, "clusters": clusters}
+        found = detectable_difference(self.n, psi, **how)
+        return None if math.isnan(found) else found
 
 
 @dataclass(frozen=True)
@@ -96,6 +124,19 @@ class Plan:
         """Requests when shared steps are asked once."""
         return sum(count.distinct for count in self.steps)
 
+    @property
+    def detectable(self) -> float | None:
+        """Smallest difference of the mean over tasks found with 80 % power, as ASSUMED.
+
+        (z_.975 + z_.8) sqrt(sum over tasks of discordance x design effect / n) / tasks; None while
+        the size of a task is unknown.
+        """
+        if not all(task.n for task in self.tasks):
+            return None
+        variance = sum(task.design_effect / (task.n or 1) for task in self.tasks)
+        error = math.sqrt(ASSUMED["discordance"] * variance) / len(self.tasks)
+        return min(1.0, (1.959964 + 0.841621) * error)
+
     def requests_of(self, cell: Cell) -> int:
         """What one cell would ask alone."""
         per_item = sum(step.samples for step in cell.step.chain)
@@ -126,10 +167,14 @@ class Plan:
                     "domain": task.domain,
                     "n": task.n,
                     "cells": len(task.cells),
+                    "images": None if task.images is None else len(task.images),
+                    "design_effect": task.design_effect,
                     "detectable": task.detectable,
                 }
                 for task in self.tasks
             ],
+            "overall": {"tasks": len(self.tasks), "detectable": self.detectable},
+            "assumed": dict(ASSUMED),
             "stages": self._stages(),
         }
 
@@ -199,28 +244,23 @@ def with_options(study: Study, *, limit: int | None, data: Mapping[str, str] | N
     return study.model_copy(update=changes)
 
 
-def detectable_difference(n: int, discordance: float = 0.3) -> float:
-    """Smallest paired difference of accuracy that n items show with 80 % power at the 5 % level.
-
-    (z_0.975 + z_0.8) sqrt(discordance / n), the normal approximation for paired 0/1 scores of
-    which the share `discordance` differs between the two models (Connor 1987, *Biometrics* 43),
-    with items independent. Used before there are scores; afterwards `compare` measures it.
-    """
-    return min(1.0, (1.959964 + 0.841621) * math.sqrt(discordance / n))
-
-
 def _task(
     study: Study, row: TaskRow, cells: tuple[Cell, ...], counts: Mapping[str, int] | None
 ) -> PlannedTask:
     limit = row.limit or study.limit
     path = study.data.get(row.task)
     mine = tuple(cell for cell in cells if row.methods is None or cell.method in row.methods)
-    n = counts.get(row.task) if counts is not None else count_items(row.task, path, limit)
-    return PlannedTask(row.task, row.domain, n, mine, limit, path)
+    if counts is not None:
+        return PlannedTask(row.task, row.domain, counts.get(row.task), mine, limit, path)
+    n, images = count_items(row.task, path, limit)
+    return PlannedTask(row.task, row.domain, n, mine, limit, path, images)
 
 
-def count_items(task: str, data: str | None, limit: int | None) -> int | None:
-    """Items of a task: from the cache, else as its YAML declares; None where neither knows."""
+def count_items(
+    task: str, data: str | None, limit: int | None
+) -> tuple[int | None, tuple[int, ...] | None]:
+    """Items of a task and items of each image: from the cache, else as its YAML declares; None
+    where neither knows."""
     from suite.item_cache import ItemCache, source_key
     from suite.items import local_copy
     from suite.registry import get_task
@@ -228,7 +268,10 @@ def count_items(task: str, data: str | None, limit: int | None) -> int | None:
     info = get_task(task)
     location = local_copy(info, data)
     cached = ItemCache(None).read(info.name, source_key(info, location), limit)
-    return len(cached.items) if cached is not None else info.declared(limit)
+    if cached is None:
+        return info.declared(limit), None
+    images = Counter(item.image_id or item.item_id for item in cached.items)
+    return len(cached.items), tuple(images.values())
 
 
 def _unique(steps: Any) -> tuple[Step, ...]:

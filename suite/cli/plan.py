@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from suite.cli.output import json_option, print_json, print_table, talk
 from suite.cli.run import data_paths, study_options
 
+if TYPE_CHECKING:
+    from suite.expected import Expected
+
 
 @click.command()
 @click.argument("study")
+@click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default.")
+@click.option("--store", help="Shared store: a folder or an fsspec address.")
 @study_options
 @json_option
 def command(
     study: str,
+    out: str | None,
+    store: str | None,
     limit: int | None,
     only: tuple[str, ...],
     data: tuple[str, ...],
@@ -23,17 +32,21 @@ def command(
     """Show the cells and requests of STUDY, a built-in name or a YAML file. Runs nothing.
 
     Planned is what all cells would ask if each asked alone; distinct is what is asked when they
-    share. Tokens are an upper bound. Detectable is the paired difference found with 80 % power.
+    share. Tokens at most is an upper bound; expected tokens and time are those of the answers that
+    the same models gave before, in the run directory or store. Detectable is the paired difference
+    found with 80 % power, where two systems differ on half of the items.
     """
+    from suite.expected import expected
     from suite.plan import plan
 
     planned = plan(study, limit=limit, only=only, data=data_paths(data), weights=weights)
-    content = planned.as_json()
+    costs = expected(planned, out=out, store=store)
+    content = planned.as_json() | {"expected": costs.as_json()}
     if as_json:
         print_json(content)
         return
     _print(content, "cells", ["cell", "samples", "items", "requests"])
-    _print(content, "tasks", ["task", "domain", "n", "cells", "detectable"])
+    _print(content, "tasks", ["task", "domain", "n", "images", "cells", "detectable"])
     print_table(
         ["stage", "model", "planned", "distinct", "tokens at most"],
         [
@@ -45,15 +58,45 @@ def command(
             for step in content["stages"]
         ],
     )
+    _talk(content)
+    _talk_about_cost(costs)
+
+
+def _talk(content: dict[str, Any]) -> None:
+    """What is not known yet, the detectable difference of the mean, and the requests."""
     unknown = [task["task"] for task in content["tasks"] if task["n"] is None]
     if unknown:
         talk(f"Not counted, their size is known once their data are read: {', '.join(unknown)}.")
+    found, assumed = content["overall"]["detectable"], content["assumed"]
+    if found is not None:
+        talk(
+            f"Detectable in the mean over {content['overall']['tasks']} tasks: {found:.3f}, with "
+            f"{assumed['power']:.0%} power, where two systems differ on {assumed['discordance']:g} "
+            f"of the items and items of one image correlate by {assumed['correlation']:g}."
+        )
     planned_count, distinct = content["requests"]["planned"], content["requests"]["distinct"]
     saved = 1 - distinct / planned_count if planned_count else 0.0
     talk(
         f"{content['study']}: {len(content['cells'])} cells, {planned_count:,} requests planned, "
         f"{distinct:,} distinct ({saved:.0%} saved), "
         f"at most {sum(step['most_tokens'] for step in content['stages']):,} tokens."
+    )
+
+
+def _talk_about_cost(costs: Expected) -> None:
+    tokens, seconds = costs.total("tokens"), costs.total("seconds")
+    if tokens is not None and seconds is not None:
+        from suite.engine.progress import duration
+
+        talk(
+            f"Expected: {tokens:,.0f} tokens, {duration(seconds)} of one process if nothing were "
+            f"stored, by the answers in {costs.store}."
+        )
+        return
+    missing = sorted({stage.model for stage in costs.stages if stage.rate is None})
+    talk(
+        f"Expected tokens and time: unknown, {costs.store} holds no answers of "
+        f"{', '.join(missing)}; `downscale run STUDY --limit 5` measures them."
     )
 
 

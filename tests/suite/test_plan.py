@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import suite
+from analyses.detectable import mcnemar_power
 from suite.cells import METHODS, expand
 from suite.errors import SuiteError
 from suite.families import load_family
-from suite.plan import detectable_difference, plan
+from suite.plan import PlannedTask, plan
 from suite.stages import list_stages, load_stage
 from suite.study import Study, parse_study
 
@@ -179,6 +180,30 @@ def test_two_rows_with_one_cell(family_file: Path) -> None:
         ids(study_of(family_file, cells=rows))
 
 
+def test_one_familys_perceivers_with_anothers_reasoners(tmp_path: Path) -> None:
+    (tmp_path / "mix.yaml").write_text(
+        "family: mix\n"
+        "sizes:\n"
+        "  - {name: seer-7b, params: 7e9, vlm: owner/seer-7b}\n"
+        "  - {name: mind-1b, params: 1e9, text: owner/mind-1b}\n"
+        "  - {name: mind-8b, params: 8e9, text: owner/mind-8b}\n"
+    )
+    study = study_of(tmp_path / "mix.yaml")
+    cells = expand(study, load_family(study.family))
+    assert [cell.id for cell in cells] == [
+        "end_to_end/P=seer-7b",
+        "blind/P=seer-7b",
+        "decoupled/P=seer-7b/R=mind-1b/direct",
+        "decoupled/P=seer-7b/R=mind-8b/direct",
+    ]
+    assert [step.model for step in cells[2].step.chain] == [
+        "text-mind-8b",  # the largest text model writes the contents to observe
+        "vlm-seer-7b",
+        "text-mind-1b",
+    ]
+    assert (cells[2].perception_params, cells[2].reasoning_params) == (7e9, 1e9)
+
+
 def test_recorded_files_stand_for_models(family_file: Path) -> None:
     study = study_of(
         family_file,
@@ -229,10 +254,32 @@ def test_json_shape(family_file: Path) -> None:
     assert sum(row["requests"] for row in content["cells"]) == 166
 
 
-def test_detectable_difference_by_hand() -> None:
-    # (1.959964 + 0.841621) * sqrt(0.3 / 300) = 2.801585 * 0.0316228
-    assert detectable_difference(300) == pytest.approx(0.0885938, abs=1e-6)
-    assert detectable_difference(1) == 1.0
+def test_detectable_differences_by_hand(family_file: Path) -> None:
+    found = plan(study_of(family_file), counts={"one": 300, "two": 300})
+    # Independent items, discordance .5: the exact McNemar power is .8 there
+    one = found.tasks[0].detectable
+    assert one is not None
+    assert mcnemar_power(300, one, 0.5) == pytest.approx(0.8, abs=1e-4)
+    # the mean of two: 2.801585 * sqrt(2 * .5 / 300) / 2
+    assert found.detectable == pytest.approx(0.0808748, abs=1e-6)
+    content = found.as_json()
+    assert content["overall"] == {"tasks": 2, "detectable": found.detectable}
+    assert content["assumed"]["discordance"] == 0.5
+    assert content["tasks"][0]["images"] is None
+
+
+def test_images_of_several_items_make_the_detectable_difference_larger() -> None:
+    alone = PlannedTask("one", "in_domain", 300, (), None, None, (1,) * 300)
+    shared = PlannedTask("one", "in_domain", 300, (), None, None, (3,) * 100)
+    # 1 + (3 - 1) * .5
+    assert (alone.design_effect, shared.design_effect) == (1.0, 2.0)
+    assert alone.detectable is not None
+    assert shared.detectable is not None
+    assert shared.detectable > 1.35 * alone.detectable
+    assert PlannedTask("one", "in_domain", None, (), None, None).detectable is None
+    assert (
+        PlannedTask("one", "in_domain", 3, (), None, None).detectable is None
+    )  # 3 items show nothing
 
 
 def test_the_module_is_the_verb(family_file: Path) -> None:

@@ -1,0 +1,115 @@
+"""How large a difference of sizes must be for these items to show it, and how many items it takes.
+
+In: the tidy table. Out: for the largest against the smallest size of every ladder (method, module,
+thinking), per task, category and mean: `estimate`, the smallest true difference found with 80 %
+power at the 5 % level (shares), with the interval that the measured discordance gives it; the
+observed `difference`, `discordance` E[d^2], `design_effect` of the images, and `items_needed` to
+find a difference of 2 points. Formulas and sources: analyses.detectable; of a mean over tasks
+(t_.975 + t_.8) times its cluster-robust error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from analyses.adjusted import spread_of
+from analyses.comparison import why_missing
+from analyses.detectable import detectable_difference, items_needed
+from analyses.intervals import degenerate_interval, mean_interval
+from analyses.paired import DIFFERENCE, Paired
+from analyses.pairing import KEY, pair
+from analyses.scores import scores_of
+from analyses.sizes import ladder
+
+POINTS = 0.02
+"""The difference that `items_needed` is for."""
+LABELS = ("family", "method", "module", "thinking", "small", "large")
+COLUMNS = (
+    *LABELS,
+    *("quantity", "task", "group", "domain", "average", "estimate", "low", "high", "difference"),
+    *("discordance", "design_effect", "items_needed", "n", "clusters", "reason"),
+)
+
+
+def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Rows per ladder, task and category; see the module."""
+    rows: list[dict[str, object]] = []
+    for labels, small, large in _ladders(scores_of(frame).cells):
+        sides = [frame[frame["cell"] == cell] for cell in (small, large)]
+        keys = [pd.MultiIndex.from_frame(side[KEY]) for side in sides]
+        sides = [sides[0][keys[0].isin(keys[1])], sides[1][keys[1].isin(keys[0])]]
+        if len(sides[0]):
+            paired = Paired.of(pair(sides[0], sides[1], [(small, large)]), draws, seed)
+            rows += [labels | _row(paired, g, draws, seed) for g in range(len(paired.groups))]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name in ("group", "reason", "items_needed"):
+        table[name] = table[name].astype(object).where(table[name].notna(), None)
+    return table
+
+
+def _ladders(cells: pd.DataFrame) -> Iterator[tuple[dict[str, object], str, str]]:
+    """The two ends of each ladder; the other module of a pairing is held at its largest."""
+    keys = ["family", "method", "thinking"]
+    for (family, method, thinking), rows in cells.groupby(keys, sort=False, dropna=False):
+        for module, other in (("perception", "reasoning"), ("reasoning", "perception")):
+            held = ladder(rows, other)
+            own = rows[rows[other] == held[-1].size] if held else rows
+            rungs = ladder(own, module)
+            if len(rungs) >= 2:
+                labels: dict[str, object] = {
+                    "family": family,
+                    "method": method,
+                    "module": module,
+                    "thinking": thinking,
+                    "small": rungs[0].size,
+                    "large": rungs[-1].size,
+                }
+                yield labels, rungs[0].cell, rungs[-1].cell
+
+
+def _row(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
+    group = paired.groups[g]
+    found = paired.detectable(g)
+    row: dict[str, object] = {
+        "quantity": "detectable",
+        "task": group.task,
+        "group": group.group,
+        "domain": group.domain,
+        "average": group.average,
+        "estimate": found,
+        "low": np.nan,
+        "high": np.nan,
+        "difference": paired.resampled.estimate[g, DIFFERENCE],
+        "discordance": np.nan,
+        "design_effect": np.nan,
+        "items_needed": None,
+        "n": int(paired.resampled.n[g, DIFFERENCE]),
+        "clusters": paired.clusters(g),
+        "reason": why_missing(paired, g, found),
+    }
+    return row if group.members or np.isnan(found) else row | _spread(paired, g, draws, seed)
+
+
+def _spread(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
+    """What the number follows from, and its ends at those of the discordance."""
+    changes, clusters = paired.changes(g), paired.clusters(g)
+    error = float(paired.resampled.standard_error()[g, DIFFERENCE])
+    psi, effect = spread_of(changes, error)
+    known = paired.groups[g].rows[~np.isnan(paired.scores[paired.groups[g].rows, DIFFERENCE])]
+    _, low, high = mean_interval(changes**2, paired.codes[known], draws, seed)
+    if high - low < 1e-12:
+        low, high = degenerate_interval(psi, clusters)
+    exact = paired.independent
+    how = {"exact": True} if exact else {"design_effect": effect, "clusters": clusters}
+    ends = [detectable_difference(len(changes), max(end, 0.0), **how) for end in (low, high)]
+    needed = items_needed(POINTS, psi, design_effect=effect)
+    return {
+        "low": ends[0],
+        "high": ends[1],
+        "discordance": psi,
+        "design_effect": effect,
+        "items_needed": needed,
+    }
