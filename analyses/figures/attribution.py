@@ -1,0 +1,150 @@
+"""Figure: what mends the lost items, beside what guessing would mend, and the bottleneck.
+
+In: rows of analyses.attribution. Out: a Figure: a band of panels per family and reasoning mode, a
+row per task and category: stacked shares of the lost items, each share with its interval and what
+guessing gives, and the share of solved items that the largest pairing does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.attribution import BOTTLENECK_LARGEST, GUESSED
+from analyses.blame import EITHER, LOST, ONLY_BOTH, PERCEPTION, REASONING
+from analyses.figures import style
+from analyses.figures.decoupling import TITLES, entries_of, keys_of, name_rows
+from analyses.scores import SHARED
+
+LOOK: dict[str, tuple[str, dict[str, Any]]] = {
+    PERCEPTION: ("perception\nalone", {"color": style.BLUE, "marker": "o"}),
+    EITHER: ("either\nalone", {"color": style.GREEN, "marker": "^"}),
+    REASONING: ("reasoning\nalone", {"color": style.ORANGE, "marker": "s"}),
+    ONLY_BOTH: ("only both\ntogether", {"color": "#9a9a9a", "marker": "D"}),
+}
+"""What mends the item: its name and look. What either module mends stands between the two."""
+HATCH = {EITHER: "....", ONLY_BOTH: "////"}
+NULL: dict[str, Any] = {"color": style.INK, "linewidth": 1.3}
+Entries = list[tuple[str, str | None]]
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Lost items, the classes, the bottleneck of the largest pairing and what was guessed."""
+    wanted = (LOST, *LOOK, BOTTLENECK_LARGEST, GUESSED)
+    rows = table[table["quantity"].isin(wanted) & (table["task"] != SHARED)]
+    return rows.reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """A band per family and reasoning mode."""
+    if not len(table):
+        return style.nothing("the study has no decoupled cells at two sizes of both modules")
+    among = style.families(table)
+    bands = [rows for _, rows in table.groupby(["family", "thinking"], sort=False)]
+    entries = [entries_of(rows) for rows in bands]
+    heights = [0.2 * len(own) + 0.95 for own in entries]
+    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.5)
+    parts = figure.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, rows, own in zip(parts, bands, entries):
+        title = TITLES[bool(rows["thinking"].iloc[0])]
+        title = style.panel_title(str(rows["family"].iloc[0]), among, title)
+        part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+        grid = part.subplots(1, 2 + len(LOOK), sharey=True, width_ratios=[1.9, *[1] * len(LOOK), 1])
+        _band(list(grid), rows, own)
+    tasks = table[(table["average"] != "tasks") & (table["quantity"] == LOST)]
+    style.footnote(
+        figure,
+        f"{style.n_text(tasks['n'])} items a row, the number lost stands at its bar; lines"
+        " are 95 % paired cluster-bootstrap intervals over images.\n"
+        "Upright marks: what guessing or trying again alone would give.",
+    )
+    return figure
+
+
+def _band(grid: Sequence[Axes], rows: pd.DataFrame, entries: Entries) -> None:
+    at = {entry: k for k, entry in enumerate(entries)}
+    y = np.array([at[key] for key in keys_of(rows)], dtype=np.float64)
+    _stack(grid[0], rows, y)
+    name_rows(grid[0], style.task_names(rows["task"]), entries)
+    grid[0].set_title("shares of the lost items", **_small())
+    for axes, (name, (title, look)) in zip(grid[1:], LOOK.items()):
+        own = (rows["quantity"] == name).to_numpy()
+        _points(axes, rows[own], y[own], "estimate", look)
+        _marks(axes, rows[own]["reference"], y[own])
+        axes.set_title(f"mended by\n{title}".replace("by\nonly", "only\nby"), **_small())
+    own = (rows["quantity"] == BOTTLENECK_LARGEST).to_numpy()
+    last = grid[-1]
+    _points(last, rows[own], y[own], "adjusted", {"color": style.INK, "marker": "v"})
+    guessed = (rows["quantity"] == GUESSED).to_numpy()
+    _marks(last, rows[guessed]["estimate"], y[guessed])
+    last.set_title("of the solved,\nnot known to\nthe largest pair", **_small())
+    for axes in grid[1:]:
+        axes.set_xlim(-0.05, max(1.05, axes.get_xlim()[1]))
+        axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
+
+
+def _small() -> dict[str, Any]:
+    return {"fontsize": 6.8, "fontweight": "normal", "loc": "left"}
+
+
+def _stack(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
+    """Stacked shares; the number of lost items at the right end."""
+    left = np.zeros(int(y.max(initial=0)) + 1)
+    for name in LOOK:
+        own = (rows["quantity"] == name).to_numpy()
+        place, width = y[own].astype(int), rows[own]["estimate"].fillna(0).to_numpy()
+        label, colour = LOOK[name][0].replace("\n", " "), LOOK[name][1]["color"]
+        axes.barh(
+            place,
+            width,
+            left=left[place],
+            height=0.62,
+            color=colour,
+            edgecolor="white",
+            linewidth=0.5,
+            hatch=HATCH.get(name),
+            label=label,
+        )
+        left[place] += width
+    lost = (rows["quantity"] == LOST).to_numpy()
+    share = rows[rows["quantity"] == ONLY_BOTH].set_index(y[(rows["quantity"] == ONLY_BOTH)])
+    for place in y[lost]:
+        count = share["base"].get(place, np.nan)
+        axes.text(1.03, place, f"{count:,.0f}", va="center", fontsize=6, color=style.QUIET)
+    axes.set_xlim(0, 1.25)
+    axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
+
+
+def _points(axes: Axes, rows: pd.DataFrame, y: np.ndarray, form: str, look: dict[str, Any]) -> None:
+    low, high = ("low", "high") if form == "estimate" else (f"{form}_low", f"{form}_high")
+    ends = rows[form], y, rows[low], rows[high]
+    more = look | {"markersize": 3.6, "elinewidth": 0.9}
+    style.with_interval(axes, *ends, upright=False, **more)
+
+
+def _marks(axes: Axes, x: pd.Series, y: np.ndarray) -> None:
+    """What guessing alone gives, as upright marks over the row."""
+    axes.vlines(x, y - 0.36, y + 0.36, **NULL, zorder=3)
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    lost = table[(table["quantity"] == LOST) & (table["average"] != "tasks")]
+    return (
+        "Of the items that the smallest pairing gets wrong and the largest right, the shares that"
+        " larger perception alone mends, larger reasoning alone, either of them, or only both"
+        f" together ({style.n_text(lost['n'])} items a row; the number lost stands beside the bar)."
+        " Upright marks: the shares that guessing or trying again would give by itself. Last"
+        " column: of the items that the largest model solves end to end, the share that the"
+        " largest pairing does not know, its lucky hits undone; mark: the share that the"
+        " end-to-end model itself guessed. Lines are 95 % paired cluster-bootstrap intervals over"
+        " images."
+    )
