@@ -66,7 +66,8 @@ def estimate(
     needed = cells_of.astype(np.float64)
     unplanned = (~scores.planned).astype(np.float64) @ needed > 0
     bad = np.isnan(scores.values).astype(np.float64) @ needed > 0
-    columns = np.where(bad, np.nan, np.nan_to_num(scores.values) @ weights)
+    seeds = scores.matrices()
+    columns = np.hstack([_columns(values, weights, needed) for values in seeds])
     groups = scores.groups()
     leaves = [k for k, group in enumerate(groups) if not group.members]
     result = resample(
@@ -77,7 +78,9 @@ def estimate(
         draws=draws,
         seed=seed,
     )
-    planned = np.zeros((len(groups), columns.shape[1]), dtype=bool)
+    if len(seeds) > 1:
+        result = result.over_seeds(len(seeds), seed)
+    planned = np.zeros((len(groups), weights.shape[1]), dtype=bool)
     missing = np.zeros(planned.shape, dtype=np.int64)
     for k, group in enumerate(groups):
         planned[k] = (~unplanned[group.rows]).any(axis=0)
@@ -85,13 +88,19 @@ def estimate(
     position = {k: at for at, k in enumerate(leaves)}
     for k, group in enumerate(groups):
         if group.members:
-            members = np.zeros((len(position), columns.shape[1]), dtype=bool)
+            members = np.zeros((len(position), weights.shape[1]), dtype=bool)
             for member in group.members:
                 members[position[member]] = planned[member]
             result = result.with_means_of_groups(members)
             position[k] = len(position)
     order = [position[k] for k in range(len(groups))]
     return Estimates(tuple(groups), result.take(order), planned, missing)
+
+
+def _columns(values: Floats, weights: Floats, needed: Floats) -> Floats:
+    """The contrast of each item, (items, columns); NaN where a needed cell has no score."""
+    bad = np.isnan(values).astype(np.float64) @ needed > 0
+    return np.where(bad, np.nan, np.nan_to_num(values) @ weights)
 
 
 def contrast_table(
@@ -145,6 +154,8 @@ class _Ends:
         low, high = result.resampled.interval()
         least = np.minimum(weights, 0).sum(axis=0)
         most = np.maximum(weights, 0).sum(axis=0)
+        # Draws of seeds have no bounds; accuracies have.
+        low, high = np.clip(low, least, most), np.clip(high, least, most)
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         return cls(result, low, high, se, p, least, most)
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analyses import seed_spread
 from analyses.resampling import Floats, Ints
 
 IN_DOMAIN = "in_domain"
@@ -58,7 +59,8 @@ class Scores:
     """Scores of all items in all cells."""
 
     values: Floats
-    """(items, cells), mean over samples; NaN where every sample failed or the cell has no row."""
+    """(items, cells), mean over samples, then over seeds; NaN where every sample failed or the cell
+    has no row."""
     planned: npt.NDArray[np.bool_]
     """(items, cells): whether the cell has a row of the item."""
     cells: pd.DataFrame
@@ -69,6 +71,12 @@ class Scores:
     """Item of each row of the tidy table."""
     cell_of: Ints
     """Cell of each row of the tidy table."""
+    by_seed: Floats | None = None
+    """(seeds, items, cells), mean over the samples of each seed; None where there is one seed."""
+
+    def matrices(self) -> tuple[Floats, ...]:
+        """The scores of every seed, (items, cells) each."""
+        return (self.values,) if self.by_seed is None else tuple(self.by_seed)
 
     def total(self, column: npt.ArrayLike) -> Floats:
         """Sum of one value per tidy row over samples, (items, cells)."""
@@ -114,20 +122,28 @@ def scores_of(frame: pd.DataFrame) -> Scores:
     _, first_of_cell = np.unique(cell_of, return_index=True)
     shape = (len(first), len(cell_names))
     flat = row_of * shape[1] + cell_of
-    size = shape[0] * shape[1]
     score = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
-    valid = ~np.isnan(score)
-    count = np.bincount(flat, valid, minlength=size)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.bincount(flat, np.where(valid, score, 0.0), minlength=size) / count
+    seed, seeds = pd.factorize(frame["seed"]) if "seed" in frame else (np.zeros_like(flat), [0])
+    by_seed = _means(flat, score, seed, max(len(seeds), 1), shape)
     return Scores(
-        mean.reshape(shape),
-        (np.bincount(flat, minlength=size) > 0).reshape(shape),
+        by_seed[0] if len(by_seed) == 1 else seed_spread.mean(by_seed),
+        (np.bincount(flat, minlength=shape[0] * shape[1]) > 0).reshape(shape),
         _cells(frame.iloc[first_of_cell]),
         _items(frame.iloc[first]),
         row_of,
         np.asarray(cell_of, dtype=np.int64),
+        by_seed if len(by_seed) > 1 else None,
     )
+
+
+def _means(flat: Ints, score: Floats, seed: Ints, seeds: int, shape: tuple[int, int]) -> Floats:
+    """Mean score of every item and cell in each seed, (seeds, items, cells)."""
+    size = shape[0] * shape[1]
+    at, valid = seed * size + flat, ~np.isnan(score)
+    count = np.bincount(at, valid, minlength=seeds * size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.bincount(at, np.where(valid, score, 0.0), minlength=seeds * size) / count
+    return np.asarray(mean.reshape(seeds, *shape))
 
 
 def _in_order_of_appearance(keys: Ints) -> tuple[Ints, Ints]:

@@ -125,7 +125,7 @@ def _cook(axes: Axes, cook: pd.DataFrame) -> None:
     axes.axvline(4 / count, color=style.QUIET, linewidth=0.9, linestyle=":")
     axes.set_yticks(at, [])
     axes.set_ylim(len(cook) - 0.5, -0.5)
-    axes.set_xlim(0, max(1.15 * cook["estimate"].max(), 5 / count) if len(cook) else 1)
+    axes.set_xlim(0, max([1.15 * value for value in cook["estimate"].dropna()] + [5 / count]))
     axes.grid(axis="x")
     axes.set_title("Influence")
     axes.set_xlabel("Cook's distance")
