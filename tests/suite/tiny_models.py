@@ -87,26 +87,31 @@ def sentencepiece_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="</s>", pad_token="<pad>")
 
 
+TEXT: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.3,
+}
+"""Sizes that every language model of the tests has."""
+
+
 def qwen3_config(vocabulary: int, **changes: Any) -> Any:
     """A two-layer Qwen3 text configuration."""
     from transformers import Qwen3Config
 
     settings: dict[str, Any] = {
         "vocab_size": vocabulary,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
-        "max_position_embeddings": 512,
         "tie_word_embeddings": True,
-        "initializer_range": 0.3,
         "pad_token_id": 0,
         "eos_token_id": 1,
         "bos_token_id": None,
     }
-    return Qwen3Config(**(settings | changes))
+    return Qwen3Config(**(TEXT | settings | changes))
 
 
 def text_folder(folder: Path, seed: int = 0, **changes: Any) -> Path:

@@ -10,11 +10,24 @@ from typing import Any
 
 import torch
 import transformers as tf
-from tiny_models import TEMPLATE, qwen3_config, word_tokenizer
+from tiny_models import TEMPLATE, TEXT, qwen3_config, word_tokenizer
+
+TOWER: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+"""Sizes that the vision towers of the tests have."""
 
 
-def _save(folder: Path, model: Any, processor: Any, connector: str) -> Path:
-    """Saves both, after making the connector loud enough that images change the answers."""
+def _save(folder: Path, kind: Any, config: Any, processor: Any, connector: str) -> Path:
+    """Saves a model of class `kind` with its processor, always the same random weights.
+
+    The connector is made loud enough that images change the answers.
+    """
+    torch.manual_seed(0)
+    model = kind(config)
     for name, parameter in model.named_parameters():
         if connector in name and parameter.ndim == 2:
             torch.nn.init.normal_(parameter, std=0.5)
@@ -28,10 +41,7 @@ def _save(folder: Path, model: Any, processor: Any, connector: str) -> Path:
 
 def _siglip() -> Any:
     return tf.SiglipVisionConfig(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        **TOWER,
         image_size=24,
         patch_size=12,
         vision_use_head=False,
@@ -40,7 +50,6 @@ def _siglip() -> Any:
 
 def llava(folder: Path) -> Path:
     """LLaVA: SigLIP (24 px, patch 12: 4 tokens an image), two-layer connector, Qwen3."""
-    torch.manual_seed(0)
     tokenizer = word_tokenizer()
     config = tf.LlavaConfig(
         vision_config=_siglip(),
@@ -58,13 +67,13 @@ def llava(folder: Path) -> Path:
         num_additional_image_tokens=0,
         chat_template=TEMPLATE,
     )
-    model = tf.LlavaForConditionalGeneration(config)
-    return _save(folder, model, processor, "multi_modal_projector")
+    return _save(
+        folder, tf.LlavaForConditionalGeneration, config, processor, "multi_modal_projector"
+    )
 
 
 def llava_onevision(folder: Path) -> Path:
     """LLaVA-OneVision: any-resolution tiles, Qwen3 as language model."""
-    torch.manual_seed(0)
     tokenizer = word_tokenizer(video_token="<video>")
     ids = tokenizer.convert_tokens_to_ids
     pins = [[24, 24], [24, 48], [48, 24], [48, 48]]
@@ -87,8 +96,13 @@ def llava_onevision(folder: Path) -> Path:
         vision_feature_select_strategy="full",
         chat_template=TEMPLATE,
     )
-    model = tf.LlavaOnevisionForConditionalGeneration(config)
-    return _save(folder, model, processor, "multi_modal_projector")
+    return _save(
+        folder,
+        tf.LlavaOnevisionForConditionalGeneration,
+        config,
+        processor,
+        "multi_modal_projector",
+    )
 
 
 def qwen3_vl(folder: Path) -> Path:
@@ -105,14 +119,7 @@ def qwen3_vl(folder: Path) -> Path:
     template = TEMPLATE.replace("<image>", "<|vision_start|><|image_pad|><|vision_end|>")
     text = {
         "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
-        "max_position_embeddings": 512,
-        "initializer_range": 0.3,
+        **TEXT,
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 10000.0,
@@ -148,12 +155,11 @@ def qwen3_vl(folder: Path) -> Path:
         tokenizer=tokenizer,
         chat_template=template,
     )
-    return _save(folder, tf.Qwen3VLForConditionalGeneration(config), processor, "merger")
+    return _save(folder, tf.Qwen3VLForConditionalGeneration, config, processor, "merger")
 
 
 def internvl(folder: Path) -> Path:
     """InternVL: tiles of 32 px, pixel shuffle, Qwen3 as language model."""
-    torch.manual_seed(0)
     tokenizer = word_tokenizer(
         image_token="<IMG_CONTEXT>",
         context_image_token="<IMG_CONTEXT>",
@@ -162,10 +168,7 @@ def internvl(folder: Path) -> Path:
         video_token="<video>",
     )
     vision = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
+        **TOWER,
         "image_size": [32, 32],
         "patch_size": [8, 8],
     }
@@ -184,29 +187,22 @@ def internvl(folder: Path) -> Path:
         image_seq_length=4,
         chat_template=TEMPLATE.replace("<image>", "<IMG_CONTEXT>"),
     )
-    model = tf.InternVLForConditionalGeneration(config)
-    return _save(folder, model, processor, "multi_modal_projector")
+    return _save(
+        folder, tf.InternVLForConditionalGeneration, config, processor, "multi_modal_projector"
+    )
 
 
 def gemma3(folder: Path) -> Path:
     """Gemma 3: images attend both ways, half of the layers see a sliding window."""
-    torch.manual_seed(0)
     tokenizer = word_tokenizer(
         image_token="<image_soft_token>", boi_token="<start_of_image>", eoi_token="<end_of_image>"
     )
     ids = tokenizer.convert_tokens_to_ids
     text = {
         "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
+        **TEXT,
         "sliding_window": 8,
         "layer_types": ["sliding_attention", "full_attention"],
-        "max_position_embeddings": 512,
-        "initializer_range": 0.3,
     }
     config = tf.Gemma3Config(
         text_config=text,
@@ -222,5 +218,6 @@ def gemma3(folder: Path) -> Path:
         image_seq_length=4,
         chat_template=TEMPLATE.replace("<image>", "<start_of_image>"),
     )
-    model = tf.Gemma3ForConditionalGeneration(config)
-    return _save(folder, model, processor, "multi_modal_projector")
+    return _save(
+        folder, tf.Gemma3ForConditionalGeneration, config, processor, "multi_modal_projector"
+    )
