@@ -38,16 +38,18 @@ def power_of(
     *,
     design_effect: float = 1.0,
     clusters: float | None = None,
+    binary: bool = True,
     level: float = LEVEL,
 ) -> float:
     """Power of a two-sided test of the mean difference of n items.
 
     With psi = max(discordance, difference) and v = design_effect / n,
     P(t > (t_(1 - level/2) sqrt(psi v) - difference) / sqrt((psi - difference^2) v)): Connor's
-    formula with t quantiles of `clusters` - 1 degrees, normal ones where it is None.
+    formula with t quantiles of `clusters` - 1 degrees, normal ones where it is None. Items that
+    change by less than 1 (means of samples: not `binary`) can have psi down to difference^2.
     """
     size = abs(difference)
-    psi = max(discordance, size)
+    psi = max(discordance, size if binary else size**2)
     null = np.sqrt(psi * design_effect / n)
     spread = np.sqrt(max(psi - size**2, 0.0) * design_effect / n)
     if clusters is not None and clusters < 2:
@@ -91,6 +93,7 @@ def detectable_difference(
     *,
     design_effect: float = 1.0,
     clusters: float | None = None,
+    binary: bool = True,
     exact: bool = False,
     power: float = POWER,
     level: float = LEVEL,
@@ -105,8 +108,16 @@ def detectable_difference(
     def short(difference: float) -> float:
         if exact:
             return mcnemar_power(n, difference, discordance, level=level) - power
-        how = {"design_effect": design_effect, "clusters": clusters, "level": level}
-        return power_of(n, difference, discordance, **how) - power  # type: ignore[arg-type]
+        found = power_of(
+            n,
+            difference,
+            discordance,
+            design_effect=design_effect,
+            clusters=clusters,
+            binary=binary,
+            level=level,
+        )
+        return found - power
 
     if short(1.0) < 0:
         return np.nan

@@ -132,7 +132,10 @@ class Paired:
         psi, effect = spread_of(changes, error)
         if self.independent:
             return detectable_difference(len(changes), psi, exact=True)
-        return detectable_difference(len(changes), psi, design_effect=effect, clusters=clusters)
+        binary = bool(np.isin(changes, (-1.0, 0.0, 1.0)).all())
+        return detectable_difference(
+            len(changes), psi, design_effect=effect, clusters=clusters, binary=binary
+        )
 
 
 def _long(table: pd.DataFrame, complete: pd.Series) -> pd.DataFrame:

@@ -103,8 +103,18 @@ def _spread(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
     if high - low < 1e-12:
         low, high = degenerate_interval(psi, clusters)
     exact = paired.independent
-    how = {"exact": True} if exact else {"design_effect": effect, "clusters": clusters}
-    ends = [detectable_difference(len(changes), max(end, 0.0), **how) for end in (low, high)]
+    binary = bool(np.isin(changes, (-1.0, 0.0, 1.0)).all())
+    ends = [
+        detectable_difference(
+            len(changes),
+            max(end, 0.0),
+            design_effect=effect,
+            clusters=clusters,
+            binary=binary,
+            exact=exact,
+        )
+        for end in (low, high)
+    ]
     needed = items_needed(POINTS, psi, design_effect=effect)
     return {
         "low": ends[0],

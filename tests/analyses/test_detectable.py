@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 from scipy.stats import binom, binomtest
 from statsmodels.stats.power import NormalIndPower
 
@@ -88,6 +89,14 @@ def test_clusters_make_it_larger() -> None:
     # sizes 1, 3: sum m^2 / sum m = 10 / 4
     assert design_effect([1, 3], 0.5) == pytest.approx(1 + 1.5 * 0.5)
     assert design_effect([], 0.5) == design_effect([1, 1, 1], 0.9) == 1.0
+
+
+def test_changes_below_one_may_be_smaller_than_the_difference() -> None:
+    # psi = .01: a 0/1 change of .05 would need psi = .05, a mean of samples would not.
+    shared = power_of(400, 0.02, 0.01, binary=False)
+    assert shared > power_of(400, 0.02, 0.01)
+    # null error sqrt(.01/400) = .005, spread sqrt((.01 - .0004)/400) = .00489898
+    assert shared == pytest.approx(ndtr((0.02 - 1.959964 * 0.005) / 0.00489898), abs=1e-6)
 
 
 def test_too_few_are_nan_or_none() -> None:
