@@ -6,6 +6,7 @@ prints. Everything heavy is imported when it is needed; a finished study never n
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections import Counter
@@ -159,6 +160,11 @@ def _make(folder: Path) -> None:
         raise SuiteError(
             f"The run directory {folder} cannot be made ({error.strerror}); choose another --out."
         ) from error
+    if not os.access(folder, os.W_OK):
+        raise SuiteError(
+            f"The run directory {folder} cannot be written; change its rights or "
+            "choose another --out."
+        )
 
 
 def _generate(

@@ -342,6 +342,45 @@ def test_full_disk_outside_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
+def test_a_run_directory_that_cannot_be_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suite.api.os.access", lambda path, mode: path != tmp_path)
+    assert error("run", home / "study.yaml", "--out", tmp_path) == (
+        f"The run directory {tmp_path} cannot be written; change its rights or "
+        "choose another --out."
+    )
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    assert error("run", home / "study.yaml", "--out", tmp_path / "file") == (
+        f"The run directory {tmp_path / 'file'} cannot be made (File exists); choose another --out."
+    )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_cut_records_are_made_anew(home: Path, tmp_path: Path) -> None:
+    run = ("run", home / "study.yaml", "--out", tmp_path / "out", "--only", "end_to_end/*")
+    assert call(*run).exit_code == 0
+    path = tmp_path / "out" / "records.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    assert "run the study again, which makes them anew" in error(
+        "analyze", "cells", tmp_path / "out"
+    )
+    assert call(*run).exit_code == 0
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_store_in_memory_is_said_to_end(home: Path, tmp_path: Path) -> None:
+    run = ("run", home / "study.yaml", "--out", tmp_path, "--only", "end_to_end/*")
+    result = call(*run, "--store", f"memory://{tmp_path.name}")
+    assert result.exit_code == 0
+    assert f"memory://{tmp_path.name} ends with this process: nothing can resume." in result.stderr
+    assert not (tmp_path / "store").exists()
+    assert "Protocol not known: nowhere" in error(*run, "--store", "nowhere://x")
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_an_unreadable_image_is_a_row_and_exit_code_1(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
