@@ -27,6 +27,8 @@ COLUMNS = (
 )
 """Columns of a contrast table, before the labels of its contrasts."""
 
+ZERO = 1e-12
+"""Below this a divisor or an error is rounding."""
 EXACT = "every image gives the same value: exact bound in place of resampling"
 
 
@@ -110,18 +112,19 @@ def contrast_table(
     *,
     draws: int = 2000,
     seed: int = 0,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> pd.DataFrame:
     """One row per contrast and group in which all its cells were run.
 
-    Columns: `labels` (those of the contrasts), then COLUMNS. p tests a difference against 0 (t with
-    the cluster-robust error; none for accuracies); p_holm corrects it over tasks, or over the
-    categories of a task.
+    Columns: `labels` (those of the contrasts), then COLUMNS. `span`: the least and most that a
+    score can be. p tests a difference against 0 (t with the cluster-robust error; none for
+    accuracies); p_holm corrects it over tasks, or over the categories of a task.
     """
     if not contrasts or not len(scores.items):
         return pd.DataFrame(columns=[*labels, *COLUMNS])
     weights, cells_of, ratio_of = _matrices(scores, contrasts)
     result = estimate(scores, weights, cells_of, draws=draws, seed=seed)
-    ends = _Ends.of(result, weights)
+    ends = _Ends.of(result, weights, span)
     rows = []
     for column, contrast in enumerate(contrasts):
         for g, group in enumerate(result.groups):
@@ -148,16 +151,18 @@ class _Ends:
     p: Floats
     least: Floats
     most: Floats
+    is_difference: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, result: Estimates, weights: Floats) -> _Ends:
+    def of(cls, result: Estimates, weights: Floats, span: tuple[float, float]) -> _Ends:
         low, high = result.resampled.interval()
-        least = np.minimum(weights, 0).sum(axis=0)
-        most = np.maximum(weights, 0).sum(axis=0)
+        least = np.where(weights > 0, weights * span[0], weights * span[1]).sum(axis=0)
+        most = np.where(weights > 0, weights * span[1], weights * span[0]).sum(axis=0)
         # Draws of seeds have no bounds; accuracies have.
         low, high = np.clip(low, least, most), np.clip(high, least, most)
         se, p = result.resampled.standard_error(), result.resampled.p_value()
-        return cls(result, low, high, se, p, least, most)
+        differs = np.asarray((weights < 0).any(axis=0))
+        return cls(result, low, high, se, p, least, most, differs)
 
     def row(self, g: int, column: int, divisor: int | None) -> dict[str, object]:
         """One contrast in one group; `divisor` is the column of a ratio's divisor."""
@@ -170,7 +175,7 @@ class _Ends:
             "n": int(data.n[g, column]),
             "clusters": int(data.clusters[g, column]),
             "missing": int(self.result.missing[g, column]),
-            "p": self.p[g, column] if self.least[column] < 0 else np.nan,
+            "p": self.p[g, column] if self.is_difference[column] else np.nan,
             "p_holm": np.nan,
             "reason": self._reason(g, column),
         }
@@ -182,7 +187,7 @@ class _Ends:
         return numbers
 
     def _flat(self, g: int, column: int) -> bool:
-        return bool(self.result.resampled.clusters[g, column] >= 2 and self.se[g, column] < 1e-12)
+        return bool(self.result.resampled.clusters[g, column] >= 2 and self.se[g, column] < ZERO)
 
     def _exact(self, g: int, column: int) -> tuple[float, float]:
         members = [m for m in self.result.groups[g].members if self.result.planned[m, column]]
@@ -209,19 +214,19 @@ class _Ends:
         data = self.result.resampled
         below = data.estimate[g, divisor]
         unknown: dict[str, object] = dict.fromkeys(("estimate", "low", "high", "se", "p"), np.nan)
-        if not below > 0:
-            return unknown | {"reason": self._reason(g, column) or "the divisor is 0"}
+        if not below > ZERO:
+            return unknown | {"reason": self._reason(g, column) or "the divisor is not above 0"}
         value = float(data.estimate[g, column] / below)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = data.replicates[:, g, column] / data.replicates[:, g, divisor]
-        ratios[~np.isfinite(ratios)] = np.nan
+        ratios[~(data.replicates[:, g, divisor] > ZERO)] = np.nan
         if data.clusters[g, column] < 2:
             return unknown | {"estimate": value}
         if self._flat(g, column) and self._flat(g, divisor):
             reason = "every image gives the same value: resampling sees no spread"
             return unknown | {"estimate": value, "reason": reason}
         if np.isnan(ratios).mean() > 0.025:
-            reason = "the divisor is 0 in more than 2.5 % of the draws"
+            reason = "the divisor is not above 0 in more than 2.5 % of the draws"
             return unknown | {"estimate": value, "reason": reason}
         tails = (tail[g, column] for tail in data.tails())
         low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in tails)

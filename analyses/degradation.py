@@ -3,14 +3,17 @@
 In: the tidy table. Out: per family, method, task and category the accuracy at each size, and from
 the largest size L to the smallest S: `drop` = acc(L) - acc(S), `relative_drop` = drop / acc(L)
 (the paper's 48 % and 38 % are relative; of a macro mean, the ratio of the two means), and `slope`,
-the least-squares slope of accuracy per decade of parameters over all sizes. All paired by item,
-with cluster-bootstrap intervals. Methods in which one module varies: end_to_end, blind, text_only,
-oracle. Shares; the slope is a share per decade.
+the least-squares slope of accuracy per decade of parameters over all sizes. The same four with
+`adjusted_` before them are of chance-adjusted scores, (score - chance) / (1 - chance) item by item:
+0 is guessing, so that tasks with different numbers of options compare, and a model at chance has
+nothing left to lose. All paired by item, with cluster-bootstrap intervals. Methods in which one
+module varies: end_to_end, blind, text_only, oracle. Shares; the slope is a share per decade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
@@ -30,7 +33,16 @@ def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.
         for names, cells in scores.cells.groupby(keys, sort=False, dropna=False)
         for contrast in _contrasts(dict(zip(keys, names)), cells)
     ]
-    return contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
+    raw = contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
+    if not len(raw):
+        return raw
+    chance = scores.items["chance"].max()
+    span = (-chance / (1 - chance) if chance < 1 else 0.0, 1.0)
+    contrasts = [replace(each, quantity=f"adjusted_{each.quantity}") for each in contrasts]
+    adjusted = contrast_table(
+        scores.adjusted(), contrasts, LABELS, draws=draws, seed=seed, span=span
+    )
+    return pd.concat([raw, adjusted], ignore_index=True)
 
 
 def _contrasts(labels: dict[str, object], cells: pd.DataFrame) -> Iterator[Contrast]:

@@ -7,7 +7,7 @@ their categories, and the macro means over tasks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,13 @@ class Scores:
     def matrices(self) -> tuple[Floats, ...]:
         """The scores of every seed, (items, cells) each."""
         return (self.values,) if self.by_seed is None else tuple(self.by_seed)
+
+    def adjusted(self) -> Scores:
+        """The same with (score - chance)/(1 - chance) of every item: 0 is guessing, 1 is right."""
+        chance = self.items["chance"].to_numpy(dtype=np.float64)[:, None]
+        below = np.where(chance < 1, 1 - chance, np.nan)
+        by_seed = None if self.by_seed is None else (self.by_seed - chance) / below
+        return replace(self, values=(self.values - chance) / below, by_seed=by_seed)
 
     def total(self, column: npt.ArrayLike) -> Floats:
         """Sum of one value per tidy row over samples, (items, cells)."""
