@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from analyses.figures import style
 
-MINUS, FIGURE_SPACE = "\N{MINUS SIGN}", "\N{FIGURE SPACE}"
+MINUS = "\N{MINUS SIGN}"
 MEANS = {"overall": "mean over tasks", "all_items": "all items"}
 MARKS: dict[str, dict[str, Any]] = {
     "mean": {"color": "#0b3c5d", "marker": "D", "markersize": 5.5},
@@ -48,7 +48,7 @@ def draw(table: pd.DataFrame) -> Figure:
     if not len(table):
         return style.nothing("there is no pair of answers")
     figure = style.new_figure(style.TWO_COLUMNS, 0.2 * len(table) + 1.3)
-    axes = figure.subplots()
+    axes, counts = figure.subplots(1, 2, width_ratios=[4.6, 1], sharey=True)
     y = np.arange(len(table))[::-1].astype(float)
     margin = float(table["margin"].iloc[0])
     axes.axvspan(-margin, margin, color="#ececec", zorder=0, linewidth=0)
@@ -69,11 +69,12 @@ def draw(table: pd.DataFrame) -> Figure:
             markersize=6,
         )
     _labels(axes, table, y)
+    _counts(counts, table, y)
     axes.set_xlabel("accuracy of the candidate minus accuracy of the baseline")
-    axes.set_title("Difference of accuracy, candidate minus baseline")
+    axes.set_title("Difference of accuracy")
     style.footnote(
         figure,
-        "Bars are 95 % paired cluster-bootstrap intervals over images; n items;\n"
+        "Bars are 95 % paired cluster-bootstrap intervals over images; n = items;\n"
         f"grey band: margin of ±{margin:g}; grey ticks: smallest difference found with 80 % power.",
     )
     return figure
@@ -92,24 +93,17 @@ def _labels(axes: Axes, table: pd.DataFrame, y: np.ndarray) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.7, len(table) - 0.3)
     axes.grid(axis="x")
-    right = axes.twinx()
-    right.set_ylim(axes.get_ylim())
-    right.set_yticks(
-        y,
-        [
-            f"{_padded('+', gained)} {_padded(MINUS, lost)}   n ={_padded('', n, 6)}"
-            for gained, lost, n in zip(table["gained"], table["lost"], table["n"])
-        ],
-    )
-    right.tick_params(axis="y", length=0, labelsize=6.8)
-    right.spines["right"].set_visible(False)
-    right.set_title("gained, lost, items", loc="right", fontsize=6.8, fontweight="normal")
 
 
-def _padded(sign: str, count: int, width: int = 5) -> str:
-    """A count with its sign, as wide as `width` digits, so that the column lines up."""
-    text = f"{sign}{count:,}"
-    return FIGURE_SPACE * (width - len(text)) + text
+def _counts(axes: Axes, table: pd.DataFrame, y: np.ndarray) -> None:
+    """Columns of numbers beside the rows: answers gained and lost, items."""
+    axes.set_axis_off()
+    axes.set_xlim(0, 1)
+    for x, name, sign in ((0.3, "gained", "+"), (0.64, "lost", MINUS), (0.98, "n", "")):
+        axes.text(x, len(table) - 0.35, name, fontsize=6.8, color=style.QUIET, ha="right")
+        for height, count in zip(y, table[name]):
+            text = f"{sign}{count:,}" if count else "0"
+            axes.text(x, height, text, fontsize=6.8, ha="right", va="center")
 
 
 def caption(table: pd.DataFrame) -> str:
