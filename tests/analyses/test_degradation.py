@@ -1,4 +1,4 @@
-"""Degradation by hand and against plain Python: raw and chance-adjusted, by task, category, mean."""
+"""Degradation by hand and against plain Python: raw, chance-adjusted, by category, of means."""
 
 from __future__ import annotations
 
