@@ -45,7 +45,10 @@ def _items(folder: Path, task: str, load: Load) -> ItemSet:
         ) from None
     items = load(task, data=known["data"], limit=limit)
     if items is None:
-        raise SuiteError(f"The items of {task} are not in this machine's item cache.")
+        raise SuiteError(
+            f"The items of {task} are not in this machine's item cache; run the study again, then "
+            "`downscale report`."
+        )
     if provenance.items_digest(items.items) != known["digest"]:
         raise SuiteError(
             f"The items of {task} have changed since the run: its code or data are others now."
