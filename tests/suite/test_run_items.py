@@ -1,4 +1,4 @@
-"""The items of a finished run: only those that it asked, only from the cache unless one may wait."""
+"""The items of a finished run: only those it asked, only from the cache unless one may wait."""
 
 from __future__ import annotations
 
