@@ -90,10 +90,10 @@ def _row(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
         "clusters": paired.clusters(g),
         "reason": why_missing(paired, g, found),
     }
-    return row if group.members or np.isnan(found) else row | _spread(paired, g, draws, seed)
+    return row if group.members or np.isnan(found) else row | _spread(paired, g, found, draws, seed)
 
 
-def _spread(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
+def _spread(paired: Paired, g: int, found: float, draws: int, seed: int) -> dict[str, object]:
     """What the number follows from, and its ends at those of the discordance."""
     changes, clusters = paired.changes(g), paired.clusters(g)
     error = float(paired.resampled.standard_error()[g, DIFFERENCE])
@@ -117,8 +117,8 @@ def _spread(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
     ]
     needed = items_needed(POINTS, psi, design_effect=effect)
     return {
-        "low": ends[0],
-        "high": ends[1],
+        "low": min(ends[0], found),  # the root finder's tolerance apart, they are in order
+        "high": 1.0 if np.isnan(ends[1]) else max(ends[1], found),
         "discordance": psi,
         "design_effect": effect,
         "items_needed": needed,

@@ -30,7 +30,7 @@ SIX = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 CONDITIONS = (
     *(
         Condition(f"{n:,} items, {psi:.0%} change", n, (psi,))
-        for n in (60, 200, 250, 1000)
+        for n in (60, 200, 250)
         for psi in (0.02, 0.1, 0.3)
     ),
     Condition("20 images of 3", 20, (0.3,), (3,), 0.5),
@@ -41,6 +41,7 @@ CONDITIONS = (
     Condition("250 items, mean of 4 samples", 250, (0.3,), samples=4),
     Condition("mean of 6 tasks of 60", 60, SIX),
     Condition("mean of 6 tasks of 40 images of 3", 40, SIX, (3,), 0.5),
+    *(Condition(f"1,000 items, {psi:.0%} change", 1000, (psi,)) for psi in (0.02, 0.1, 0.3)),
 )
 
 
