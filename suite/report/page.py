@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
 from suite import provenance
-from suite.report import figures, samples, stamp, summary, tables
+from suite.report import figures, lost, samples, stamp, summary, tables
 
 
 def write(folder: Path) -> Path:
@@ -55,6 +55,8 @@ def render(folder: Path) -> str:
         by_task=summary.by_task(cells),
         failures=summary.failures(frame),
         baselines=_baselines(folder),
+        lost=lost.examples(frame, folder),
+        lost_mode=lost.mode(frame),
         samples=chosen,
         unshown=unshown,
         provenance=summary.facts(known),

@@ -60,14 +60,14 @@ def _asked(item: Item, items: ItemSet, album: Album) -> dict[str, Any]:
     images = []
     for number, name in enumerate(item.images[:IMAGES], 1):
         which = f"Image {number} of {len(item.images)}" if len(item.images) > 1 else "The image"
-        what = f": {_cut(item.gold_description)}" if item.gold_description else "."
+        what = f": {cut(item.gold_description)}" if item.gold_description else "."
         data = items.image_bytes.get(name)
         address = album.address(data) if data is not None else None
         images.append({"source": address, "alt": f"{which} of item {item.item_id}{what}"})
     return {
-        "question": _cut(item.question),
+        "question": cut(item.question),
         "options": [
-            {"letter": letter, "text": _cut(text), "gold": letter == item.answer}
+            {"letter": letter, "text": cut(text), "gold": letter == item.answer}
             for letter, text in zip(string.ascii_uppercase, item.options)
         ],
         "images": images,
@@ -98,7 +98,7 @@ def _cells(frame: pd.DataFrame) -> list[str]:
 def _sample(row: dict[Any, Any]) -> dict[str, Any]:
     """What the page shows of a row; missing texts are None."""
     texts = {
-        name: _cut(row[name])
+        name: cut(row[name])
         for name in ("description", "thinking_text", "text", "prediction", "answer", "rule")
     }
     return texts | {
@@ -112,7 +112,8 @@ def _sample(row: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _cut(text: object) -> str | None:
+def cut(text: object) -> str | None:
+    """A text as the page shows it; None where it is missing."""
     if text is None or pd.isna(text):  # type: ignore[call-overload]
         return None
     whole = str(text)

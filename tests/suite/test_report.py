@@ -23,6 +23,7 @@ from suite.errors import SuiteError
 from suite.items import Item, ItemSet
 from suite.report import (
     figures,
+    lost,
     pictures,
     samples,
     tables,
@@ -304,3 +305,23 @@ def test_figures_and_report_print_their_files(run: Path) -> None:
     assert str(run / "figures" / "overview.svg") in out.split("\n")
     code, out, _ = invoke("report", str(run), "--json")
     assert (code, json.loads(out)) == (0, {"report": str(run / "report.html")})
+
+
+def test_lost_items_are_shown_with_the_answers_of_the_four_corners(run: Path) -> None:
+    frame = pd.read_parquet(run / "records.parquet")
+    rows = lost.examples(frame, run)
+    assert {row["class"] for row in rows} >= {
+        "larger perception alone mends it",
+        "only both larger modules mend it",
+    }
+    for row in rows:
+        assert len(row["answers"]) == 5
+        corners = [answer["read"] == row["answer"] for answer in row["answers"]]
+        assert corners[:4] == [answer["right"] for answer in row["answers"][:4]]
+        assert row["item"] is None  # the run has no cached items
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert '<h2 id="lost">' in text
+    assert "no pairing does; after thinking." in text
+    direct = frame[~frame["thinking"]]
+    assert lost.mode(direct) == "answering directly"
+    assert lost.examples(frame[frame["method"] == "end_to_end"], run) == []
