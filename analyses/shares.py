@@ -7,11 +7,12 @@ interval. All columns are resampled together by the bootstrap of intervals.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, stdtrit
 
 from analyses.contrasts import EXACT, Estimates, estimate
 from analyses.intervals import degenerate_interval, quantiles
@@ -79,7 +80,8 @@ def share_rows(
     values = np.column_stack(list(shares.columns.values()))
     planned = np.repeat(shares.planned[:, None], values.shape[1], axis=1)
     every = np.eye(values.shape[1])
-    items = replace(scores, values=values, planned=planned)
+    about = scores.cells, scores.items, scores.row_of, scores.cell_of
+    items = Scores(values, planned, *about)  # answers of further seeds are further samples
     result = estimate(items, every, every > 0, draws=draws, seed=seed)
     for share in shares.shares:
         for g, group in enumerate(result.groups):
@@ -127,9 +129,7 @@ class _Row:
         plain, reason = self._ends(self.share.plain), self._missing()
         if reason:
             return plain, UNKNOWN, [reason]
-        reasons = []
-        cluster = self.scores.items["cluster"].to_numpy()[self.group.rows]
-        images = len(np.unique(cluster[self._base > 0]))
+        reasons, images = [], self._images
         if images < 2:
             plain = plain[0], np.nan, np.nan
             reasons.append("one image: an interval needs at least two")
@@ -175,15 +175,27 @@ class _Row:
         first = next(iter(self.shares.columns))
         return (~np.isnan(self._column(first))).astype(np.float64)
 
+    @cached_property
+    def _images(self) -> int:
+        """Images with an item that the share is of."""
+        cluster = self.scores.items["cluster"].to_numpy()[self.group.rows]
+        return len(np.unique(cluster[self._base > 0]))
+
     def _ends(self, formula: Formula) -> Ends:
-        """Value and percentile interval; none where more than 2.5 % of the draws have no value."""
+        """Value and interval; none where more than 2.5 % of the draws have no value.
+
+        Expanded percentile (Hesterberg 2014) by the images that the share is of: a few lost items
+        are a small sample, however many there are besides.
+        """
         data, names = self.result.resampled, list(self.shares.columns)
         means = {name: data.estimate[self.g, k : k + 1] for k, name in enumerate(names)}
         draws = {name: data.replicates[:, self.g, k] for k, name in enumerate(names)}
         value, drawn = float(formula(means)[0]), formula(draws)
         if np.isnan(value) or np.isnan(drawn).mean() > 0.025:
             return value, np.nan, np.nan
-        low, high = (float(quantiles(drawn[:, None], tail)[0]) for tail in (0.025, 0.975))
+        count = max(self._images, 2)
+        tail = float(ndtr(stdtrit(count - 1, 0.025) * np.sqrt(count / (count - 1))))
+        low, high = (float(quantiles(drawn[:, None], end)[0]) for end in (tail, 1 - tail))
         return value, low, high
 
     def _source(self) -> str | None:
