@@ -1,0 +1,110 @@
+"""The notebooks run from top to bottom on the stored run, and are kept without outputs.
+
+In: notebooks/*.ipynb and results/micro_run. Out: a failure with the cell that failed. When
+the micro tasks or models have changed, the stored run is made again by the command that
+notebooks/store_run.py begins with.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+import suite
+from analyses.columns import validate
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN = ROOT / "results" / "micro_run"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PLOTS = {"01": 2, "02": 4, "03": 3, "04": 1}
+"""Notebook -> figures it shows; the third shows images of items as well."""
+IMPORTS = ("pathlib", "IPython.display", "pandas", "suite", "analyses")
+
+
+def cells(path: Path, kind: str) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def test_there_are_four() -> None:
+    assert [path.name[:2] for path in NOTEBOOKS] == list(PLOTS)
+    assert len(cells(NOTEBOOKS[0], "code")) == 10
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    for cell in cells(path, "code"):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        assert len(cell.source.splitlines()) <= 16, cell.source
+        for module in re.findall(r"^(?:from|import) ([\w.]+)", cell.source, re.MULTILINE):
+            assert module.startswith(IMPORTS), module
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_prose_holds_no_result(path: Path) -> None:
+    """The family is trained again now and then; a figure in the prose would grow stale."""
+    for cell in cells(path, "markdown"):
+        assert not re.search(r"(?<![\w.])[-−+]?\d*\.\d+", cell.source), cell.source
+
+
+# A kernel is a process of its own, with warnings and sockets of its own.
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path) -> None:
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}})
+    client.execute()
+    outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
+    loud = [out.text for out in outputs if out.output_type == "stream" and out.name == "stderr"]
+    assert loud == []
+    shown = [out.data for out in outputs if "data" in out]
+    plots = [data for data in shown if "<Figure" in data.get("text/plain", "")]
+    assert len(plots) == PLOTS[path.name[:2]]
+    assert all("image/png" in data for data in plots)
+    if path.name.startswith("03"):
+        images = [data for data in shown if "image/png" in data and data not in plots]
+        assert len(images) >= 3
+    for table in (data["text/html"] for data in shown if "text/html" in data):
+        assert "<tbody>" in table
+        assert table.count("<td") > 0, "an empty table"
+
+
+# The stored run -------------------------------------------------------------------------------
+
+
+def test_the_stored_run_is_whole_and_small() -> None:
+    frame = suite.load_results(RUN)
+    validate(frame)
+    assert {"end_to_end", "blind", "text_only", "decoupled", "oracle"} <= set(frame["method"])
+    assert frame["study"].unique().tolist() == ["micro"]
+    assert (RUN / "records.parquet").stat().st_size < 2e6
+
+
+def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
+    source = tmp_path / "run"
+    source.mkdir()
+    frame = suite.load_results(RUN).head(50).assign(key="k" * 64)
+    frame.to_parquet(source / "records.parquet", index=False)
+    (source / "provenance.json").write_text("{}")
+    script = ROOT / "notebooks" / "store_run.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(source), "--to", str(tmp_path / "kept")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "records.parquet" in done.stdout
+    kept = suite.load_results(tmp_path / "kept")
+    assert kept["key"].isna().all()
+    pd.testing.assert_frame_equal(
+        kept.drop(columns="key"), frame.drop(columns="key"), check_dtype=False
+    )
+    assert (tmp_path / "kept" / "provenance.json").read_text() == "{}"
