@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT = (
     *("reason", "p_holm", "se", "clusters", "missing", "average", "domain"),
+    *("reference_low", "reference_high", "reference_from", "perception_centre", "reasoning_centre"),
     *("chance", "adjusted_low", "adjusted_high", "at_largest", "params", "prompt_tokens"),
 )
 """Columns that only --json and the CSV hold: the table is to fit a screen."""
@@ -40,7 +41,8 @@ SAID_BY_CELL = ("method", "perception", "reasoning", "thinking")
 @json_option
 def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> None:
     """Compute the analysis NAME of the run in DIR: cells, degradation, dependence, decoupling,
-    thinking or efficiency. Intervals are 95 %, by paired cluster bootstrap over images.
+    marginal, attribution, thinking, leakage, seeds, efficiency or power. Intervals are 95 %, by
+    paired cluster bootstrap over images.
     """
     from suite.report.tables import analyse
 
