@@ -48,22 +48,23 @@ CONDITIONS = (
 
 def announced(condition: Condition) -> float:
     """The detectable difference by the known truth, as `Paired.detectable` computes it."""
-    n, effect = condition.items, condition.effect
-    # the mean of k answers has a k-th of their variance around the item's own mean
-    psi = [value / condition.samples for value in condition.discordance]
+    n, effect, samples = condition.items, condition.effect, condition.samples
+    psi, found = list(condition.discordance), 0.0
     if len(psi) == 1:
-        if condition.independent:
-            return detectable_difference(n, psi[0], exact=True)
-        return detectable_difference(
-            n,
-            psi[0],
-            design_effect=effect,
-            clusters=float(condition.images),
-            binary=condition.samples == 1,
-        )
+        for _ in range(20 if samples > 1 else 1):
+            # a mean of k answers: a k-th of their variance around the item's difference
+            second = (psi[0] - found**2) / samples + found**2
+            found = detectable_difference(
+                n,
+                second,
+                design_effect=effect,
+                clusters=float(condition.images),
+                binary=samples == 1,
+                exact=condition.independent,
+            )
+        return found
     clusters = len(psi) * condition.images
     reach = stdtrit(clusters - 1, POWER) - stdtrit(clusters - 1, LEVEL / 2)
-    found = 0.0
     for _ in range(20):  # the variance of a task is psi - difference^2
         variance = sum((p - found**2) * effect / n for p in psi)
         found = float(reach * np.sqrt(variance) / len(psi))
