@@ -144,7 +144,7 @@ def _foot(table: pd.DataFrame, among: list[str]) -> str:
             f"{name}{style.n_text(_n(own))} tasks; tests of no relation: {', '.join(said)}"
         )
     text = "Bars are 95 % intervals over tasks; grey lines: the slope of all tasks, and 4/T."
-    return "; ".join(parts) + ".\n" + text
+    return "\n".join([*(f"{part}." for part in parts), text])
 
 
 def _n(rows: pd.DataFrame) -> pd.Series:

@@ -5,6 +5,8 @@ In: rows of analyses.degradation, end to end and blind. Out: a Figure, a row of 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +15,11 @@ from matplotlib.figure import Figure
 from analyses.figures import style
 from analyses.scores import IN_DOMAIN
 
+DROPS: dict[str, dict[str, Any]] = {
+    "drop": {"label": "points of accuracy", "marker": "o", "color": style.BLUE},
+    "relative_drop": {"label": "relative", "marker": "s", "color": style.ORANGE},
+}
+"""The two drops and how they look; means have a diamond for the first."""
 METHODS = {"end_to_end": "end to end", "blind": "blind"}
 
 
@@ -20,7 +27,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
     """Drops end to end of every task and mean; accuracies of the means, end to end and blind."""
     whole = table[table["group"].isna() & table["method"].isin(METHODS)]
     whole = whole[whole["task"] != "in_domain_shared"]
-    drop = (whole["quantity"] == "drop") & (whole["method"] == "end_to_end")
+    drop = whole["quantity"].isin(DROPS) & (whole["method"] == "end_to_end")
     mean = (whole["quantity"] == "accuracy") & _is_headline(whole)
     return whole[drop | mean].reset_index(drop=True)
 
@@ -37,47 +44,50 @@ def draw(table: pd.DataFrame) -> Figure:
     if not len(drops):
         return style.nothing("the study has no end-to-end cells at two sizes")
     among = style.families(drops)
-    height = sum(0.8 + 0.2 * (drops["family"] == family).sum() for family in among)
+    height = sum(0.8 + 0.24 * (drops["family"] == family).sum() for family in among)
     figure = style.new_figure(style.TWO_COLUMNS, max(height, 2.2 * len(among)) + 0.65)
     grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.15, 1])
     for row, family in zip(grid, among):
         own = table[table["family"] == family]
-        _drops(row[0], own[own["quantity"] == "drop"], style.panel_title(family, among, ""))
+        _drops(row[0], own[own["quantity"].isin(DROPS)], style.panel_title(family, among, ""))
         _accuracies(row[1], own[own["quantity"] == "accuracy"])
     handles, labels = grid[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, handlelength=3)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left")
     tasks = drops[drops["average"] != "tasks"]
     style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
     return figure
 
 
-def _drops(axes: Axes, rows: pd.DataFrame, prefix: str) -> None:
+def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
+    """Both drops of every task: sorted tasks between those outside the domain and the mean."""
+    rows = both[both["quantity"] == "drop"]
     names = style.task_names(rows["task"])
     tasks = rows[~_is_headline(rows)].sort_values("estimate", kind="stable")
     outside = rows[_is_headline(rows) & (rows["task"] != IN_DOMAIN)]
     rows = pd.concat([outside, tasks, rows[rows["task"] == IN_DOMAIN]])
-    at = np.arange(len(rows))
+    place = {task: k for k, task in enumerate(rows["task"])}
     mean = _is_headline(rows).to_numpy()
-    for mask, face, marker in ((~mean, style.BLUE, "o"), (mean, style.INK, "D")):
-        part = rows[mask]
-        style.with_interval(
-            axes,
-            part["estimate"],
-            at[mask],
-            part["low"],
-            part["high"],
-            upright=False,
-            color=face,
-            marker=marker,
-        )
+    for shift, (quantity, look) in zip((0.14, -0.14), DROPS.items()):
+        series = both[both["quantity"] == quantity]
+        headline = _is_headline(series).to_numpy()
+        for mask in (~headline, headline):
+            part, own = series[mask], dict(look)
+            if quantity == "drop" and mask is headline:
+                own |= {"color": style.INK, "marker": "D"}
+            if mask is headline:
+                own.pop("label")
+            y = np.array([place[task] for task in part["task"]], dtype=float) + shift
+            ends = part["low"], part["high"]
+            style.with_interval(axes, part["estimate"], y, *ends, upright=False, **own)
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
     for k in np.flatnonzero(mean[1:] != mean[:-1]):
         axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
-    axes.set_yticks(at, [names[str(task)] for task in rows["task"]])
+    axes.set_yticks(range(len(rows)), [names[str(task)] for task in rows["task"]])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x")
     first = rows.iloc[0]
-    axes.set_xlabel(f"accuracy at {first['large']} − accuracy at {first['small']}")
+    axes.set_xlabel(f"lost from {first['large']} to {first['small']}")
     axes.set_title(f"{prefix}Drop end to end, by task")
 
 
@@ -113,7 +123,8 @@ def caption(table: pd.DataFrame) -> str:
     drops = table[(table["quantity"] == "drop") & (table["average"] != "tasks")]
     return (
         "Left: accuracy of the largest end-to-end model minus that of the smallest, paired by item,"
-        f" for every task ({style.n_text(drops['n'])} items a task); diamonds are means over tasks"
-        " and tasks outside the training domain. Right: accuracy by size, with the image and"
+        f" for every task ({style.n_text(drops['n'])} items a task), in points and (squares)"
+        " relative to the largest model's accuracy; diamonds are means over tasks and tasks outside"
+        " the training domain. Right: accuracy by size, with the image and"
         " without. Bars are 95 % paired cluster-bootstrap intervals over images."
     )
