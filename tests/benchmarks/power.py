@@ -119,7 +119,10 @@ def main() -> None:
             rows.append(reached(condition, options.studies, options.draws))
             print(condition.name, rows[-1]["power"], rows[-1]["better"], flush=True)
             pd.DataFrame(rows).to_csv(path, index=False, float_format="%.5g")
-    figure_of(pd.DataFrame(rows)).savefig(OUT / "power.png")
+    order = [condition.name for condition in CONDITIONS]
+    done = pd.DataFrame(rows).sort_values("condition", key=lambda names: names.map(order.index))
+    done.to_csv(path, index=False, float_format="%.5g")
+    figure_of(done).savefig(OUT / "power.png")
 
 
 @style.styled
@@ -142,12 +145,17 @@ def figure_of(table: pd.DataFrame) -> Figure:
     left.legend(loc="lower left", fontsize=7)
     told = [table[f"told_by_a_run_{q}"] for q in ("50", "05", "95")]
     style.with_interval(
-        right, told[0], y, told[1], told[2], upright=False, label="told by runs", **style.REASONING
+        right,
+        told[0],
+        y - 0.14,
+        told[1],
+        told[2],
+        upright=False,
+        label="told by runs",
+        **{**style.REASONING, "markersize": 3.5},
     )
-    right.plot(
-        table["detectable"], y, linestyle="none", marker="D", color="#0b3c5d", label="by the truth",
-        markersize=4, markerfacecolor="none",
-    )  # fmt: skip
+    hollow = {"marker": "D", "color": "#0b3c5d", "markerfacecolor": "none", "markersize": 4}
+    right.plot(table["detectable"], y + 0.14, linestyle="none", label="by the truth", **hollow)
     right.set_xlim(left=0)
     right.set_title("Detectable difference")
     right.set_xlabel("difference of accuracy")
