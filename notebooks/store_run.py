@@ -1,7 +1,8 @@
 """Keeps a finished run small enough for the repository: what the notebooks read.
 
 In: a run directory. Out: results/micro_run with its records (all columns; the store keys, which
-name answers that are not kept, left empty) and its provenance, which says of which items they are.
+name answers that are not kept, left empty) and of its provenance what says which study, items and
+weights they are of, without the folders of the machine.
 
     downscale run micro --out runs/micro && python notebooks/store_run.py runs/micro
 """
@@ -9,12 +10,14 @@ name answers that are not kept, left empty) and its provenance, which says of wh
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 from pathlib import Path
 
 import suite
 
-TARGET = Path(__file__).resolve().parent.parent / "results" / "micro_run"
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "results" / "micro_run"
+FACTS = ("study", "seed", "family", "prompts", "models", "items", "versions", "commit", "ended")
 
 
 def store(run: Path, target: Path) -> Path:
@@ -24,7 +27,15 @@ def store(run: Path, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     path = target / "records.parquet"
     records.to_parquet(path, index=False, compression="zstd", compression_level=19)
-    shutil.copy(run / "provenance.json", target / "provenance.json")
+    facts = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
+    kept = {name: facts[name] for name in FACTS if name in facts}
+    for model in kept.get("models", []):
+        source = Path(model["source"])
+        if source.is_absolute():
+            inside = source.is_relative_to(ROOT)
+            model["source"] = source.relative_to(ROOT).as_posix() if inside else source.name
+    text = json.dumps(kept, indent=1, ensure_ascii=False)
+    (target / "provenance.json").write_text(text + "\n", encoding="utf-8")
     return path
 
 

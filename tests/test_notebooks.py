@@ -7,6 +7,7 @@ notebooks/store_run.py begins with.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -93,7 +94,9 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
     source.mkdir()
     frame = suite.load_results(RUN).head(50).assign(key="k" * 64)
     frame.to_parquet(source / "records.parquet", index=False)
-    (source / "provenance.json").write_text("{}")
+    models = [{"model": "s", "source": str(tmp_path / "weights-s")}, {"source": "owner/weights"}]
+    facts = {"seed": 3, "models": models, "machine": "mine", "items": {"t": {"digest": "d"}}}
+    (source / "provenance.json").write_text(json.dumps(facts))
     script = ROOT / "notebooks" / "store_run.py"
     done = subprocess.run(
         [sys.executable, str(script), str(source), "--to", str(tmp_path / "kept")],
@@ -107,4 +110,6 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(
         kept.drop(columns="key"), frame.drop(columns="key"), check_dtype=False
     )
-    assert (tmp_path / "kept" / "provenance.json").read_text() == "{}"
+    known = json.loads((tmp_path / "kept" / "provenance.json").read_text())
+    assert [model["source"] for model in known.pop("models")] == ["weights-s", "owner/weights"]
+    assert known == {"seed": 3, "items": {"t": {"digest": "d"}}}
