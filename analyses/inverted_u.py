@@ -4,7 +4,7 @@ In: `Gains`, the gain at each size with the covariance between sizes and paired 
 rows of numbers, one per quantity:
 
 - `over_smallest`, `over_largest`: gain(r) - gain(end) of each interior size r; p is one-sided
-  (greater than 0), t with the cluster-robust error and C - 1 degrees, C clusters.
+  (greater than 0), t with the cluster-robust error and C - 1 degrees, C images.
 - `inverted_u` with a size: the smaller of the two; p is the larger (intersection-union: Berger
   1982), so both must hold; p_holm corrects over the interior sizes. Its low end is the smaller of
   the two low ends (a valid one-sided 97.5 % bound), its high end the smaller of the high ones.
@@ -57,6 +57,8 @@ class Gains:
     """Paired bootstrap replicates, (draws, sizes)."""
     clusters: int
     """Images behind the covariance."""
+    degrees: float
+    """Degrees of freedom of the covariance: clusters - 1, fewer with few seeds."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,18 @@ class Combination:
 
 
 def combination(gains: Gains, weights: Sequence[float] | Floats) -> Combination:
-    """w'g with se sqrt(w'Vw), percentile interval of the draws, p from t with C - 1 degrees.
+    """w'g with se sqrt(w'Vw), interval of the draws (expanded percentile), p from t.
 
     p is NaN where the error is 0 (every image gives the same value).
     """
     w = np.asarray(weights, dtype=np.float64)
     estimate = float(w @ gains.gain)
     se = math.sqrt(max(float(w @ gains.covariance @ w), 0.0))
-    draws = gains.replicates @ w
-    low, high = (float(quantiles(draws[:, None], tail)[0]) for tail in (0.025, 0.975))
-    degrees = max(gains.clusters - 1, 1)
-    p = float(stats.t.sf(estimate / se, degrees)) if se > 1e-12 else np.nan
+    widen = math.sqrt(gains.clusters / max(gains.clusters - 1, 1))
+    tail = float(stats.norm.cdf(stats.t.ppf(0.025, gains.degrees) * widen))
+    draws = (gains.replicates @ w)[:, None]
+    low, high = (float(quantiles(draws, end)[0]) for end in (tail, 1 - tail))
+    p = float(stats.t.sf(estimate / se, gains.degrees)) if se > 1e-12 else np.nan
     return Combination(estimate, se, low, high, p)
 
 
@@ -191,7 +194,7 @@ def _curve(gains: Gains) -> list[dict[str, object]]:
     fit = quadratic(gains)
     if isinstance(fit, str):
         return _void(fit, ("curvature", "lind_mehlum"))
-    degrees = max(gains.clusters - 1, 1)
+    degrees = gains.degrees
     reach = float(stats.t.ppf(0.975, degrees))
 
     def row(quantity: str, value: float, se: float, p: float) -> dict[str, object]:

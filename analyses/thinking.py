@@ -116,7 +116,7 @@ def _rates(scores: Scores, frame: pd.DataFrame) -> dict[str, Scores]:
 def _rate(scores: Scores, hit: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Scores:
     with np.errstate(divide="ignore", invalid="ignore"):
         values = scores.total(hit & among) / scores.total(among)
-    return replace(scores, values=values)
+    return replace(scores, values=values, by_seed=None)  # further seeds are further samples
 
 
 def _shapes(scores: Scores, pair: _Pairs, draws: int, seed: int) -> pd.DataFrame:
@@ -144,12 +144,19 @@ def _shapes(scores: Scores, pair: _Pairs, draws: int, seed: int) -> pd.DataFrame
 
 
 def _of(result: Estimates, g: int, params: npt.NDArray[np.float64]) -> Gains:
+    """The gains of a group; with several seeds their covariance over seeds is added."""
     data = result.resampled
     clusters = int(data.clusters[g, 0])
     influence = data.influence[g].scores
     factor = clusters / (clusters - 1) if clusters > 1 else np.nan
     covariance = influence.T @ influence * factor
-    return Gains(params, data.estimate[g], covariance, data.replicates[:, g], clusters)
+    if data.seed_means is not None:
+        of_seed = data.seed_means[:, g]
+        of_seed = of_seed[~np.isnan(of_seed).any(axis=1)]
+        if len(of_seed) > 1:
+            covariance = covariance + np.cov(of_seed, rowvar=False) / len(of_seed)
+    degrees = float(data.degrees()[g].min())
+    return Gains(params, data.estimate[g], covariance, data.replicates[:, g], clusters, degrees)
 
 
 def _holm_over_tasks(table: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,8 @@ def _methods(figure: Figure, own: pd.DataFrame, family: str, among: list[str]) -
     low, high = grid[0].get_ylim()
     grid[0].set_ylim(low, high + 0.75 * (high - low))  # room for the legends
     for axes in grid:
-        axes.legend(loc="upper left", borderaxespad=0.1, fontsize=6.2, handlelength=2.2)
+        look = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.9}
+        axes.legend(loc="upper left", borderaxespad=0.1, fontsize=6.2, handlelength=2.2, **look)
 
 
 def _rates(figure: Figure, own: pd.DataFrame) -> None:

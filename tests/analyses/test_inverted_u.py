@@ -22,7 +22,9 @@ def gains(
     """Gains with independent errors of .01 and normal replicates."""
     cov = np.eye(len(values)) * 1e-4 if covariance is None else covariance
     draws = np.random.default_rng(0).multivariate_normal(values, cov, 500)
-    return Gains(params[: len(values)], np.array(values), cov, draws, clusters)
+    return Gains(
+        params[: len(values)], np.array(values), cov, draws, clusters, max(clusters - 1, 1)
+    )
 
 
 def row(rows: list[dict[str, object]], quantity: str, size: str | None = None) -> dict:
@@ -84,7 +86,7 @@ def test_quadratic_is_statsmodels_gls(sizes: int) -> None:
     residual = own.gain - peer.fittedvalues
     assert fit.misfit == pytest.approx(residual @ np.linalg.inv(covariance) @ residual, abs=1e-9)
     # Lind and Mehlum's test through statsmodels' contrasts of the raw coefficients
-    degrees = own.clusters - 1
+    degrees = own.degrees
     rows = shape_rows(own, [str(k) for k in range(sizes)])
     p = []
     for end, sign, name in ((x[0], 1, "slope_at_smallest"), (x[-1], -1, "slope_at_largest")):
@@ -112,7 +114,7 @@ def test_weighted_least_squares_where_errors_are_independent() -> None:
 def test_best_inside_shares_ties() -> None:
     own = gains([0.0, 0.0, 0.0, 0.0])
     draws = np.array([[0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1], [0, 2, 0, 2]], dtype=float)
-    tied = Gains(own.params, own.gain, own.covariance, draws, 101)
+    tied = Gains(own.params, own.gain, own.covariance, draws, 101, 100)
     # inside: 1, 0, a half, a half
     assert row(shape_rows(tied, SIZES), "best_inside")["estimate"] == pytest.approx(0.5)
 

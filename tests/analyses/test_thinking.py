@@ -124,6 +124,24 @@ def test_only_items_scored_at_every_size_enter_the_shape(frame: pd.DataFrame) ->
     assert pick(table, "m", quantity="gain")["n"] == 24
 
 
+def test_seeds_add_their_covariance() -> None:
+    # Two seeds that differ in every score of one cell: its gain has an error over seeds of half
+    # the difference, on top of the items' own.
+    one = simulate(World(tasks=("ocr",), items=30, star=False))
+    two = one.assign(seed=1)
+    swapped = two["cell"] == "oracle/R=m/think"
+    two.loc[swapped, "score"] = 1 - two.loc[swapped, "score"]
+    both = thinking(pd.concat([one, two], ignore_index=True), draws=100)
+    same = thinking(pd.concat([one, one.assign(seed=1)], ignore_index=True), draws=100)
+    found = pick(both, quantity="over_smallest")
+    level = one.loc[(one["cell"] == "oracle/R=m/think") & (one["task"] == "ocr"), "score"].mean()
+    over_seeds = abs(2 * level - 1) / 2
+    assert found["se"] > over_seeds > 0.1
+    assert pick(same, quantity="over_smallest")["se"] < 0.8 * found["se"]
+    rates = pick(both, quantity="with_thinking_unparsed")["estimate"]
+    assert rates == pytest.approx(pick(same, quantity="with_thinking_unparsed")["estimate"])
+
+
 def test_figure_selects_gains_rates_and_the_tests(table: pd.DataFrame) -> None:
     chosen = figure.select(table)
     wanted = {"gain", "inverted_u", "lind_mehlum", "best_inside", "with_thinking_budget"}
