@@ -103,7 +103,10 @@ def main() -> None:
         print(condition.name, f"{null['better']:.3f} {loss['not_worse']:.3f}", flush=True)
         OUT.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(OUT / "comparison.csv", index=False, float_format="%.5g")
-    figure_of(pd.DataFrame(rows)).savefig(OUT / "comparison.png")
+    order = [condition.name for condition in CONDITIONS]
+    table = pd.DataFrame(rows).sort_values("condition", key=lambda names: names.map(order.index))
+    table.to_csv(OUT / "comparison.csv", index=False, float_format="%.5g")
+    figure_of(table).savefig(OUT / "comparison.png")
 
 
 def done(studies: int, draws: int) -> list[dict[str, object]]:
