@@ -1,0 +1,82 @@
+"""Coverage of the attribution's intervals where the truth is known: knowing, else guessing.
+
+    python -m tests.benchmarks.share_coverage [ITEMS [ITEMS_PER_IMAGE [STUDIES]]]
+
+Items have a difficulty, in part their image's; a cell knows those below its level and guesses the
+rest among four options. The truth is the same statistic on 400,000 items. Prints a line per share:
+truth, share of the studies whose 95 % interval holds it, and share without an interval.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from analyses.attribution import BOTTLENECK_LARGEST, attribution
+
+KNOWN = {"ss": 0.1, "ls": 0.3, "sl": 0.4, "ll": 0.7, "end": 0.8}
+"""Share of the items that each pairing (perception first) and the end-to-end model knows."""
+PARAMS = {"s": 1e6, "l": 1e7}
+
+
+def study(items: int, per_image: int, rng: np.random.Generator) -> pd.DataFrame:
+    """One study's tidy table, with the columns that the attribution reads."""
+    image = np.arange(items) // per_image
+    hard = norm.cdf((rng.normal(size=image.max() + 1)[image] + rng.normal(size=items)) / 2**0.5)
+    same = {"task": "t", "domain": "in_domain", "category": "", "family": "f", "thinking": False}
+    parts = []
+    for cell, share in KNOWN.items():
+        right = (hard < share) | (rng.random(items) < 0.25)
+        whole = cell == "end"
+        looks, thinks = ("l", None) if whole else (cell[0], cell[1])
+        part = pd.DataFrame(
+            {
+                "cell": cell,
+                "method": "end_to_end" if whole else "decoupled",
+                "perception": looks,
+                "perception_params": PARAMS[looks],
+                "reasoning": thinks,
+                "reasoning_params": np.nan if thinks is None else PARAMS[thinks],
+                "item_id": np.arange(items).astype(str),
+                "image_id": image.astype(str),
+                "chance": 0.25,
+                "n_options": 4,
+                "answer": "A",
+                "prediction": np.where(right, "A", "B"),
+                "score": right.astype(float),
+            }
+        )
+        parts.append(part.assign(**same))
+    return pd.concat(parts, ignore_index=True)
+
+
+def numbers(frame: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """estimate, low, high of each share, and of the adjusted bottleneck."""
+    table = attribution(frame, draws=draws, seed=seed)
+    table = table[table["task"] == "t"].set_index("quantity")
+    adjusted = table.loc[[BOTTLENECK_LARGEST], ["adjusted", "adjusted_low", "adjusted_high"]]
+    adjusted = adjusted.set_axis(["estimate", "low", "high"], axis=1)
+    adjusted.index = pd.Index([f"{BOTTLENECK_LARGEST}, adjusted"])
+    return pd.concat([table[["estimate", "low", "high"]], adjusted])
+
+
+def main(items: int = 60, per_image: int = 1, studies: int = 400) -> None:
+    """Prints the table."""
+    truth = numbers(study(400_000, per_image, np.random.default_rng(0)), 2, 0)["estimate"]
+    hits = []
+    for k in range(studies):
+        found = numbers(study(items, per_image, np.random.default_rng([1, k])), 500, k)
+        inside = (found["low"] <= truth) & (truth <= found["high"])
+        hits.append(inside.astype(float).where(found["low"].notna()))
+    table = pd.DataFrame(hits)
+    print(f"{items} items, {per_image} an image, {studies} studies")
+    for name in truth.index:
+        own = table[name]
+        print(f"{name:32} {truth[name]:.3f} {own.mean():.3f} {own.isna().mean():.3f}")
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:]))
