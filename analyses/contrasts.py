@@ -133,7 +133,7 @@ def contrast_table(
                 named = {name: contrast.labels.get(name) for name in labels}
                 rows.append(named | {"quantity": contrast.quantity} | _names(group) | numbers)
     table = pd.DataFrame(rows, columns=[*labels, *COLUMNS])
-    table["p_holm"] = _holm(table, [*labels, "quantity"])
+    table["p_holm"] = holm_over_tasks(table, [*labels, "quantity"])
     for name in ("task", "group", "reason", *labels):
         if table[name].dtype == object or name in ("group", "reason"):
             table[name] = table[name].astype(object).where(table[name].notna(), None)
@@ -265,7 +265,7 @@ def _names(group: Group) -> dict[str, object]:
     }
 
 
-def _holm(table: pd.DataFrame, by: list[str]) -> Floats:
+def holm_over_tasks(table: pd.DataFrame, by: list[str]) -> Floats:
     """Holm over the tasks of a contrast; over the categories of one task; a macro mean alone."""
     adjusted = np.full(len(table), np.nan)
     macro = table["average"] == "tasks"
