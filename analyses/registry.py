@@ -23,6 +23,7 @@ ANALYSES: dict[str, str] = {
     "marginal": "The odds of a right answer by the parameters of both modules",
     "attribution": "Whose fault each lost item is, and what no pairing passes on",
     "thinking": "What step-by-step thinking gains at each reasoning size",
+    "quanta": "From which size on each item is solved, and whether sizes nest",
     "leakage": "What images add, and what was known without them",
     "seeds": "Where the error of an accuracy comes from: items, seeds, single answers",
     "efficiency": "Accuracy against tokens, seconds and parameters",
@@ -63,6 +64,7 @@ FIGURES: dict[str, FigureSpec] = {
     "attribution": FigureSpec("What mends the lost items, by task and category", "attribution"),
     "grid": FigureSpec("The grid of every task and category", "decoupling"),
     "thinking": FigureSpec("Gain of thinking, by reasoning size", "thinking"),
+    "quanta": FigureSpec("Every item at every size", "quanta"),
     "leakage": FigureSpec("Multi-modal gain and leakage, by size", "leakage"),
 }
 """Name -> what it is, in the order of the report. The module has the figure's name."""

@@ -17,6 +17,7 @@ from suite.results import load_results
 TEXT = (
     *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
     *("quantity", "estimator", "size", "small", "large", "partner", "reason"),
+    *("axis", "larger", "pattern", "sizes", "rule"),
 )
 """Columns that stay text when a CSV is read, whatever they look like (a size may be named 8)."""
 

@@ -1,0 +1,130 @@
+"""Quanta: from which size on each item is solved, and whether sizes nest.
+
+In: the tidy table with cells that differ in the size of one module: end to end, gold descriptions,
+and decoupled with the other module at its largest. Out: per ladder of sizes, task and category
+
+- `emerges` at each size and `never`: share of the items whose best monotone step is there
+  (`analyses.emergence`, after Michaud et al. 2023, arXiv:2303.13506); `chance` is the share that
+  guessing alone would give;
+- `kept`: of what a smaller size solves, the share that a larger one solves too, over all pairs of
+  sizes and of each (`size`, `larger`). `unrelated` is what it would be if the sizes, each as
+  accurate as it is, solved unrelated items; p is the share of permutations that keep as much
+  (one-sided, (1 + hits) / (1 + permutations)). `index` = (kept - unrelated) / (most - unrelated),
+  `most` what these accuracies allow: 0 unrelated, 1 perfectly nested. `nested` is what would be
+  kept if knowledge were perfectly nested and the rest were guessed (`analyses.nestedness`);
+- `pattern`: share of the items with each row of scores over the sizes, smallest first, such as
+  0|1|1: the map of items by sizes (named in `sizes`), and in `size` where they emerge. Which items
+  they are is said by `items`.
+
+Only items scored at every size of a ladder count. Shares with 95 % cluster-bootstrap intervals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analyses.contrasts import COLUMNS, Contrast
+from analyses.emergence import guessing
+from analyses.kept import kept_table
+from analyses.resampling import Floats
+from analyses.scores import Group, Scores, scores_of
+from analyses.size_ladders import LABELS, LADDER, Sizes, derived_table, ladders
+
+NEVER = "never"
+BESIDE = ("chance", "unrelated", "nested", "index")
+ITEMS = (*LADDER, "task", "category", "item_id", "image_id", "emerges", "params", "pattern")
+
+
+def quanta(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Rows per ladder, quantity, task and category; see the module."""
+    scores = scores_of(frame)
+    tables = [
+        table
+        for sizes in ladders(scores, frame)
+        for table in (
+            _emerges(scores, sizes, draws, seed),
+            kept_table(scores, sizes, draws, seed),
+            _patterns(scores, sizes),
+        )
+    ]
+    columns = [*LABELS, *COLUMNS, *BESIDE]
+    rows = [row for table in tables for row in table.to_dict("records")]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def items(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per ladder and item: the size at which it emerges (`never`), and its scores."""
+    scores = scores_of(frame)
+    parts = [pd.DataFrame(columns=list(ITEMS))]
+    for sizes in ladders(scores, frame):
+        names = np.array([*(rung.size for rung in sizes.rungs), NEVER, None], dtype=object)
+        params = np.array([*(rung.params for rung in sizes.rungs), np.nan, np.nan])
+        part = scores.items.rename(columns={"cluster": "image_id"})
+        for name, label in sizes.labels.items():
+            part[name] = pd.Series([label] * len(part), dtype=object)
+        part["emerges"], part["params"] = names[sizes.step], params[sizes.step]
+        part["pattern"] = sizes.patterns
+        parts.append(part.loc[sizes.step >= 0, list(ITEMS)])
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+
+
+def _emerges(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFrame:
+    """Share of the items that emerge at each size, and that guessing alone would give."""
+    names = [*(rung.size for rung in sizes.rungs), NEVER]
+    steps = np.arange(len(names))
+    known = sizes.step >= 0
+    hit = (sizes.step[:, None] == steps).astype(np.float64)
+    hit[~known] = np.nan
+    columns = {str(k): hit[:, k] for k in steps}
+    contrasts = []
+    for k, name in enumerate(names):
+        own: dict[str, object] = {"size": None, "params": np.nan}
+        if name != NEVER:
+            own = {"size": name, "params": sizes.rungs[k].params}
+        quantity = NEVER if k == len(names) - 1 else "emerges"
+        contrasts.append(Contrast(quantity, {str(k): 1.0}, labels=sizes.labels | own))
+    table = derived_table(scores, sizes, columns, contrasts, draws, seed)
+    chance = np.full(hit.shape, np.nan)
+    of_item = scores.items["chance"].to_numpy(dtype=np.float64)
+    if known.any():
+        chance[known] = guessing(sizes.samples[known], of_item[known], seed)
+    groups = scores.groups()
+    means = _means(groups, chance)
+    at = {(group.task, group.group): g for g, group in enumerate(groups)}
+    column = {rung.size: k for k, rung in enumerate(sizes.rungs)}
+    rows = zip(table["task"], table["group"], table["size"])
+    return table.assign(
+        chance=[means[at[task, group], column.get(size, -1)] for task, group, size in rows]
+    )
+
+
+def _means(groups: list[Group], values: Floats) -> Floats:
+    """Mean of item-level columns in every group, averaged as the estimates are."""
+    means = np.full((len(groups), values.shape[1]), np.nan)
+    for g, group in enumerate(groups):
+        part = means[list(group.members)] if group.members else values[group.rows]
+        part = part[~np.isnan(part).any(axis=1)]
+        if len(part):
+            means[g] = part.mean(axis=0)
+    return means
+
+
+def _patterns(scores: Scores, sizes: Sizes) -> pd.DataFrame:
+    """Share of the items of each task and category with each row of scores."""
+    patterns = np.array(sizes.patterns, dtype=object)
+    sizes_text = "|".join(rung.size for rung in sizes.rungs)
+    rows = []
+    for group in scores.groups():
+        of = group.rows[sizes.step[group.rows] >= 0]
+        if group.average == "tasks" or not len(of):
+            continue
+        images = scores.items["cluster"].to_numpy(dtype=str)[of]
+        about = {name: getattr(group, name) for name in ("task", "group", "domain", "average")}
+        about |= {"quantity": "pattern", "n": len(of), "clusters": len(np.unique(images))}
+        for pattern, count in pd.Series(patterns[of]).value_counts().sort_index().items():
+            own = {"pattern": pattern, "estimate": count / len(of), "sizes": sizes_text}
+            step = sizes.step[of][patterns[of] == pattern]
+            name = [*(rung.size for rung in sizes.rungs), NEVER][int(step[0])]
+            rows.append(sizes.labels | about | own | {"size": name})
+    return pd.DataFrame(rows)
