@@ -1,7 +1,7 @@
 """How often the tests of an inverted U find one, on simulated studies with known truth.
 
 Run: python -m tests.benchmarks.inverted_u [--studies 2000] [--draws 200] [--workers 1]
-In: nothing. Out: results/benchmarks/inverted_u.csv, .svg and .png: per truth, sizes and images, the
+In: nothing. Out: results/benchmarks/inverted_u.csv and .png: per truth, sizes and images, the
 share of studies in which each test finds an inverted U at 5 %.
 
 A study asks every item with and without thinking at every size. Images have a difficulty that
@@ -169,9 +169,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(OUT, index=False, float_format="%.4f")
-    figure = draw(table)
-    for kind in ("svg", "png"):
-        figure.savefig(OUT.with_suffix(f".{kind}"))
+    draw(table).savefig(OUT.with_suffix(".png"))
     wide = table.pivot_table("found", ["truth", "sizes", "images"], "test", sort=False)
     print(wide.to_string(float_format="%.3f"))
 
