@@ -2,7 +2,7 @@
 
 In: what each cluster adds to a difference. Out: centre and half width; discordance and design
 effect. Resampling is blind to changes that did not happen to occur: with one loss among 200 items
-the percentile bootstrap calls a true loss of 2 points «not worse» in 9 % of studies. Made-up
+the bootstrap calls a true loss of 2 points «not worse» in 9 % of studies. Made-up
 changes, one of each sign, keep the interval from closing around what was seen.
 """
 

@@ -5,11 +5,12 @@ accuracy candidate - baseline, its interval, p, smallest detectable difference, 
 
 Difference: mean over items of (candidate - baseline), over the pairs that both sides answered; a
 task out of domain with categories is the mean of its categories, `overall` the mean of the tasks,
-`all_items` the mean of all items. Interval: 95 % percentile cluster bootstrap over images, both
-sides on the same draw, never narrower than the adjusted Wald interval (`analyses.adjusted`): where
-a handful of images differ, resampling cannot see the changes that did not happen to occur. p: exact
-McNemar where every image is one item and scores are 0/1, else a cluster sign flip
-(`analyses.signflip`); Holm over tasks, and over the categories of a task. Shares.
+`all_items` the mean of all items. Interval: 95 % cluster bootstrap over images, both sides on the
+same draw (expanded percentile, `analyses.resampled`), never narrower than the adjusted Wald
+interval (`analyses.adjusted`): where a handful of images differ, resampling cannot see the changes
+that did not happen to occur. p: exact McNemar where every image is one item and scores are 0/1,
+else a cluster sign flip (`analyses.signflip`); Holm over tasks, and over the categories of a task.
+Shares.
 """
 
 from __future__ import annotations

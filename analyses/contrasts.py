@@ -59,18 +59,25 @@ class Estimates:
 
 
 def estimate(
-    scores: Scores, weights: Floats, cells_of: npt.NDArray[np.bool_], *, draws: int, seed: int
+    scores: Scores,
+    weights: Floats,
+    cells_of: npt.NDArray[np.bool_],
+    *,
+    draws: int,
+    seed: int,
+    groups: Sequence[Group] | None = None,
 ) -> Estimates:
     """Estimates of the columns `scores.values @ weights`; weights and cells_of (cells, columns).
 
-    `cells_of` marks the cells whose score an item must have; a weight may be 0 there.
+    `cells_of` marks the cells whose score an item must have; a weight may be 0 there. `groups`:
+    those of the scores where None; members stand before the groups that need them.
     """
     needed = cells_of.astype(np.float64)
     unplanned = (~scores.planned).astype(np.float64) @ needed > 0
     bad = np.isnan(scores.values).astype(np.float64) @ needed > 0
     seeds = scores.matrices()
     columns = np.hstack([_columns(values, weights, needed) for values in seeds])
-    groups = scores.groups()
+    groups = scores.groups() if groups is None else groups
     leaves = [k for k, group in enumerate(groups) if not group.members]
     result = resample(
         columns,

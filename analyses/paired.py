@@ -2,6 +2,11 @@
 
 In: `Pairs` (analyses.pairing). Out: `Paired`, with the interval, the test and the smallest
 detectable difference of any group of items: a task, a category, a mean of tasks, all items.
+
+Several samples or seeds of a side are averaged item by item, and intervals and tests are over the
+images alone: they speak of the answers of the seeds that were run. The sides are two runs, whose
+seeds are no pairs, and a sign flip of images knows no seeds; what other seeds would change is the
+`seed_error` of `analyses.seeds`.
 """
 
 from __future__ import annotations
@@ -14,16 +19,19 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from analyses.adjusted import adjusted_ends, spread_of
+from analyses.contrasts import estimate
 from analyses.detectable import LEVEL, POWER, detectable_difference
-from analyses.intervals import Resampled, resample
+from analyses.intervals import Resampled
 from analyses.pairing import Pairs
 from analyses.resampling import Floats, Ints, codes_of
-from analyses.scores import CELL_COLUMNS, SHARED, Group, Scores, scores_of
+from analyses.scores import CELL_COLUMNS, SHARED, Group, scores_of
 from analyses.signflip import Test, mcnemar, sign_flip
 
 OVERALL, ALL_ITEMS = "overall", "all_items"
 DIFFERENCE = 2
 """Column of the difference; 0 and 1 are baseline and candidate."""
+SIDES = np.array([[1.0, 0.0, -1.0], [0.0, 1.0, 1.0]])
+"""Weights of baseline and candidate in the three columns."""
 FEWEST = 6
 """Clusters below which no sign flip reaches p < .05."""
 
@@ -51,16 +59,17 @@ class Paired:
         table = pairs.table
         complete = table["baseline"].notna() & table["candidate"].notna()
         found = scores_of(_long(table, complete))
-        both = found.values  # noqa: PD011 (not a frame)
-        scores = np.column_stack([both, both[:, 1] - both[:, 0]])
+        scores = found.values @ SIDES  # noqa: PD011 (not a frame)
         groups = [group for group in found.groups() if group.task != SHARED]
         groups += _means(groups, len(scores))
         codes = codes_of(found.items["cluster"].to_numpy(dtype=str))
         known = table.loc[complete, ["baseline", "candidate"]].to_numpy(dtype=np.float64)
         alone = codes.max() + 1 == len(codes) == len(table)
         independent = bool(alone and np.isin(known, (0.0, 1.0)).all())
-        result = _resample(found, scores, groups, draws, seed)
-        return cls(scores, found.items, tuple(groups), result, codes, independent, seed)
+        every = np.ones(SIDES.shape, dtype=bool)
+        result = estimate(found, SIDES, every, draws=draws, seed=seed, groups=groups)
+        drawn = result.resampled
+        return cls(scores, found.items, tuple(groups), drawn, codes, independent, seed)
 
     def changes(self, g: int) -> Floats:
         """Differences of a group's items that both sides answered."""
@@ -158,25 +167,3 @@ def _means(groups: Sequence[Group], items: int) -> list[Group]:
         Group(OVERALL, None, OVERALL, "tasks", rows, tuple(whole)),
         Group(ALL_ITEMS, None, OVERALL, "items", rows),
     ]
-
-
-def _resample(
-    found: Scores, scores: Floats, groups: Sequence[Group], draws: int, seed: int
-) -> Resampled:
-    leaves = [k for k, group in enumerate(groups) if not group.members]
-    result = resample(
-        scores,
-        found.items["cluster"].to_numpy(dtype=str),
-        {str(k): groups[k].rows for k in leaves},
-        found.items["stratum"].to_numpy(dtype=str),
-        draws=draws,
-        seed=seed,
-    )
-    position = {k: at for at, k in enumerate(leaves)}
-    for k, group in enumerate(groups):
-        if group.members:
-            members = np.zeros((len(position), scores.shape[1]), dtype=bool)
-            members[[position[member] for member in group.members]] = True
-            result = result.with_means_of_groups(members)
-            position[k] = len(position)
-    return result.take([position[k] for k in range(len(groups))])

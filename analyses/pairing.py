@@ -2,7 +2,7 @@
 
 In: two tidy tables (`analyses.columns`) and which cell of the one is held against which of the
 other. Out: `Pairs`, a row per pair of cells and item with the score of either side (mean over
-samples). Items that differ between the sides are refused in one sentence that says how: a
+samples and seeds). Items that differ between the sides are refused in one sentence that says how: a
 difference of scores over different items is not a difference of systems.
 """
 
@@ -39,7 +39,7 @@ class Pairs:
     failed: tuple[int, int]
     """Rows without a score on either side: baseline, candidate."""
     samples: tuple[int, int]
-    """Most samples an item has on either side."""
+    """Most answers an item has on either side, over samples and seeds."""
 
     def of_cell(self, cell: str) -> Pairs:
         """The pairs of one cell of the baseline."""
@@ -68,13 +68,14 @@ def pair(
         parts.append(joined.reset_index().assign(cell=ours, candidate_cell=theirs))
         for k, rows in enumerate(sides):
             failed[k] += int(rows["score"].isna().sum())
-            samples[k] = max(samples[k], int(rows["sample"].nunique()))
+            answers = rows.groupby(KEY).size()
+            samples[k] = max(samples[k], int(answers.max()) if len(answers) else 0)
     table = pd.concat(parts, ignore_index=True)
     return Pairs(table, (failed[0], failed[1]), (samples[0], samples[1]))
 
 
 def _scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per item, in order of appearance: mean score over samples, and what the item is."""
+    """One row per item, in order of appearance: mean score over answers, and what the item is."""
     grouped = rows.groupby(KEY, sort=False)
     found = grouped[[*ABOUT, "prediction"]].first()
     found["prediction"] = grouped["prediction"].nth(0).to_numpy()

@@ -5,7 +5,7 @@ In: nothing. Out: results/benchmarks/comparison.csv, a row per kind of study, an
 
 Without a true difference: how often the verdict is `better` or `worse` (nominal at most 2.5 %
 each) and p < .05 (at most 5 %). With a true loss of exactly the margin: how often it is `not worse`
-or `better` (nominal 2.5 %, promised at most 5 %), and how often the percentile bootstrap alone,
+or `better` (nominal 2.5 %, promised at most 5 %), and how often the bootstrap alone,
 without the adjusted ends, would have said so. Coverage of the intervals at both truths. The
 standard error of a rate of 2.5 % at 2,000 studies is .0035.
 """
