@@ -27,6 +27,7 @@ ANALYSES: dict[str, str] = {
     "leakage": "What images add, and what was known without them",
     "seeds": "Where the error of an accuracy comes from: items, seeds, single answers",
     "efficiency": "Accuracy against tokens, seconds and parameters",
+    "agreement": "The suite's parser against lmms-eval's own score",
     "power": "Smallest difference of sizes that the items show",
 }
 """Name -> what it computes, in the order of the report. The module has the function's name."""
@@ -65,6 +66,8 @@ FIGURES: dict[str, FigureSpec] = {
     "grid": FigureSpec("The grid of every task and category", "decoupling"),
     "thinking": FigureSpec("Gain of thinking, by reasoning size", "thinking"),
     "quanta": FigureSpec("Every item at every size", "quanta"),
+    "efficiency": FigureSpec("Accuracy against tokens and parameters", "efficiency"),
+    "latency": FigureSpec("Accuracy against model time", "efficiency"),
     "leakage": FigureSpec("Multi-modal gain and leakage, by size", "leakage"),
 }
 """Name -> what it is, in the order of the report. The module has the figure's name."""

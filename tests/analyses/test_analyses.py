@@ -12,7 +12,6 @@ from scipy import stats
 from analyses.decoupling import decoupling
 from analyses.degradation import degradation
 from analyses.dependence import Tasks, dependence, fits
-from analyses.efficiency import efficiency
 from analyses.registry import ANALYSES, FIGURES, load_analysis, load_figure
 from analyses.sizes import Rung, slope_weights
 from analyses.thinking import thinking
@@ -205,17 +204,6 @@ def test_too_few_tasks_have_reasons() -> None:
     same = fits(Tasks(np.full((4, 3), 0.5), np.zeros((4, 3, 3))))
     slope = next(r for r in same if r["estimator"] == "least_squares")
     assert slope["reason"] == "every task has the same dependence"
-
-
-def test_efficiency_costs_and_front() -> None:
-    frame = simulate(World(tasks=("ocr",), items=10, star=False, end_to_end_only=(), failed=0.1))
-    table = efficiency(frame, draws=100)
-    cell = one(table, cell="oracle/R=s/think", task="in_domain")
-    rows = frame[frame["cell"] == "oracle/R=s/think"]
-    assert cell["generated_tokens"] == pytest.approx(rows["generated_tokens"].mean())
-    assert cell["params"] == 6e4
-    best = table.loc[table["pareto"], "accuracy"].max()
-    assert best == table["accuracy"].max()
 
 
 ODD = {

@@ -1,0 +1,206 @@
+"""Two scorers of one text: the suite's parser against lmms-eval's own score.
+
+In: the tidy table with `score` and `lmms_score`. Out: per task and category, over all answers and
+of each parsing rule (`rule`; `unparsed` where none fired)
+
+- `agree`: share of answers that both score alike (within 1e-9);
+- `difference`: mean of score - lmms_score, paired, so above 0 where the suite gives more;
+- `share`: share of all answers that the rule read, for rules that read any;
+- `kappa`, over all answers only: Cohen's kappa (Cohen 1960), (p_o - p_e) / (1 - p_e), p_o = agree
+  and p_e what both would agree by chance at their own rates of right answers. Only where all
+  scores are 0 or 1.
+
+An answer counts where it did not fail and both scores are there; `answers` says how many. An item
+counts once, by the mean over its answers in all cells. 95 % cluster-bootstrap intervals over
+images. `differing` lists the answers that differ, with their texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analyses.contrasts import COLUMNS, ZERO, Contrast, contrast_table, estimate
+from analyses.resampled import quantiles
+from analyses.resampling import Floats
+from analyses.scores import Scores, scores_of
+
+UNPARSED = "unparsed"
+SAME = 1e-9
+WHOLE = ("agree", "own", "lmms")
+NO_SCORES = "lmms-eval gave no score of any of these answers"
+EXAMPLE = (
+    *("task", "category", "item_id", "cell", "sample", "answer", "prediction", "rule"),
+    *("score", "lmms_score", "text"),
+)
+
+
+def agreement(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Rows per rule (None: all), quantity, task and category; see the module."""
+    scores = scores_of(frame)
+    both = _both(frame)
+    rule = _rules(frame)
+    rules = [str(name) for name in pd.unique(rule[both])]
+    columns = _columns(scores, frame, both, rule, rules)
+    derived = _as_cells(scores, columns)
+    labels = ("rule",)
+    table = contrast_table(derived, list(_contrasts(rules)), labels, draws=draws, seed=seed)
+    table = _read(table)
+    rows = table.to_dict("records") + _kappas(derived, table, frame[both], draws, seed)
+    found = pd.DataFrame(rows, columns=[*labels, *COLUMNS])
+    found["answers"] = _answers(derived, scores, both, found)
+    unknown = found["estimate"].isna() & (found["n"] == 0)
+    found["reason"] = found["reason"].astype(object).mask(unknown, NO_SCORES)
+    found["rule"] = found["rule"].astype(object).where(found["rule"].notna(), None)
+    return found
+
+
+def _read(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the rules that read no answer of a task or category."""
+    keys = ["rule", "task", "group"]
+    none = table[(table["quantity"] == "share") & ~(table["estimate"] > 0)]
+    names = {tuple(map(str, row)) for row in none[keys].itertuples(index=False)}
+    keep = [tuple(map(str, row)) not in names for row in table[keys].itertuples(index=False)]
+    return table[np.array(keep, dtype=bool)]
+
+
+def differing(frame: pd.DataFrame, limit: int = 3) -> pd.DataFrame:
+    """The answers that the two score apart: up to `limit` of each task and rule, widest first.
+
+    Texts are as they were; columns EXAMPLE. Greedy answers that several cells share come once.
+    """
+    rows = frame[_both(frame)]
+    gap = (rows["score"].astype(float) - rows["lmms_score"].astype(float)).abs()
+    rows = rows.assign(rule=_rules(rows), gap=gap)[gap > SAME]
+    rows = rows.drop_duplicates(["task", "item_id", "text", "score", "lmms_score"])
+    rows = rows.sort_values("gap", ascending=False, kind="stable")
+    rows = rows.groupby(["task", "rule"], sort=False).head(limit)
+    rows = rows.sort_values(["task", "rule"], kind="stable")
+    return rows[list(EXAMPLE)].reset_index(drop=True)
+
+
+def _both(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether both scores of a row are there."""
+    known = frame["score"].notna() & frame["lmms_score"].notna()
+    return np.asarray(known.to_numpy(dtype=bool) & ~frame["failed"].to_numpy(dtype=bool))
+
+
+def _rules(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
+    rule = frame["rule"].astype(object)
+    return np.asarray(rule.where(frame["parsed"] & rule.notna(), UNPARSED), dtype=object)
+
+
+def _columns(
+    scores: Scores,
+    frame: pd.DataFrame,
+    both: npt.NDArray[np.bool_],
+    rule: npt.NDArray[np.object_],
+    rules: list[str],
+) -> dict[str, Floats]:
+    """Item-level means over answers: agreement and scores of all, and the part of each rule."""
+    own = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
+    lmms = frame["lmms_score"].to_numpy(dtype=np.float64, na_value=np.nan)
+    values = {"agree": (np.abs(own - lmms) <= SAME).astype(np.float64), "own": own, "lmms": lmms}
+    count = scores.total(both).sum(axis=1)
+
+    def mean(value: Floats, among: npt.NDArray[np.bool_]) -> Floats:
+        total = scores.total(np.where(among & both, value, 0.0)).sum(axis=1)
+        return np.asarray(np.where(count > 0, total / np.where(count > 0, count, 1), np.nan))
+
+    columns = {name: mean(value, both) for name, value in values.items()}
+    for name in rules:
+        of = rule == name
+        columns |= {f"{kind} {name}": mean(value, of) for kind, value in values.items()}
+        columns[f"share {name}"] = mean(np.ones(len(frame)), of)
+    return columns
+
+
+def _as_cells(scores: Scores, columns: dict[str, Floats]) -> Scores:
+    """The columns in the place of cells; every item was planned in each."""
+    values = np.column_stack(list(columns.values()))
+    planned = np.ones(values.shape, dtype=bool)
+    cells = pd.DataFrame({"cell": list(columns)})
+    return Scores(values, planned, cells, scores.items, scores.row_of, scores.cell_of)
+
+
+def _contrasts(rules: list[str]) -> Iterator[Contrast]:
+    yield Contrast("agree", {"agree": 1.0}, labels={"rule": None})
+    yield Contrast("difference", {"own": 1.0, "lmms": -1.0}, labels={"rule": None})
+    for name in rules:
+        of, labels = {f"share {name}": 1.0}, {"rule": name}
+        yield Contrast("share", of, labels=labels)
+        yield Contrast("agree", {f"agree {name}": 1.0}, over=of, labels=labels)
+        gap = {f"own {name}": 1.0, f"lmms {name}": -1.0}
+        yield Contrast("difference", gap, over=of, labels=labels)
+
+
+def _kappas(
+    derived: Scores, table: pd.DataFrame, answers: pd.DataFrame, draws: int, seed: int
+) -> list[dict[str, object]]:
+    """Cohen's kappa of every group, from the rates that the group averages."""
+    weights = np.zeros((len(derived.cells), len(WHOLE)))
+    index = pd.Index(derived.cells["cell"])
+    weights[index.get_indexer(WHOLE), range(len(WHOLE))] = 1.0
+    if not len(table):
+        return []
+    result = estimate(derived, weights, weights > 0, draws=draws, seed=seed)
+    data = result.resampled
+    tails = data.tails()
+    whole = table[(table["quantity"] == "agree") & table["rule"].isna()]
+    about = {_group(row["task"], row["group"]): row for row in whole.to_dict("records")}
+    graded = _graded(answers)
+    rows = []
+    for g, group in enumerate(result.groups):
+        numbers: dict[str, object] = dict.fromkeys(
+            ("estimate", "low", "high", "se", "p", "p_holm"), np.nan
+        )
+        value = float(kappa(*data.estimate[g][:, None])[0])
+        drawn = kappa(*data.replicates[:, g].T)
+        if graded & set(derived.items["task"].iloc[group.rows]):
+            reason: str | None = "some score is neither 0 nor 1: kappa is of right and wrong"
+        elif np.isnan(value):
+            reason = "both scorers call every answer the same: agreement by chance is whole"
+        else:
+            reason = None
+            numbers["estimate"] = value
+            if data.clusters[g, 0] < 2:
+                reason = "one image: an interval needs at least two"
+            elif np.isnan(drawn).mean() > 0.025 or np.nanstd(drawn) < ZERO:
+                reason = "resampling sees no spread or no kappa in too many draws: no interval"
+            else:
+                ends = (quantiles(drawn[:, None], float(tail[g, 0]))[0] for tail in tails)
+                numbers |= dict(zip(("low", "high"), map(float, ends)))
+                numbers["se"] = float(np.nanstd(drawn, ddof=1))
+        base = about[_group(group.task, group.group)]
+        named = {str(name): value for name, value in base.items()}
+        rows.append(named | numbers | {"quantity": "kappa", "reason": reason})
+    return rows
+
+
+def kappa(agree: Floats, own: Floats, lmms: Floats) -> Floats:
+    """(p_o - p_e) / (1 - p_e), p_e = own lmms + (1 - own)(1 - lmms); NaN where p_e is 1."""
+    chance = own * lmms + (1 - own) * (1 - lmms)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(1 - chance > ZERO, (agree - chance) / (1 - chance), np.nan))
+
+
+def _graded(answers: pd.DataFrame) -> set[str]:
+    """Tasks with a score that is neither 0 nor 1."""
+    part = ~(answers["score"].isin([0.0, 1.0]) & answers["lmms_score"].isin([0.0, 1.0]))
+    return {str(task) for task in answers.loc[part, "task"].unique()}
+
+
+def _answers(
+    derived: Scores, scores: Scores, both: npt.NDArray[np.bool_], table: pd.DataFrame
+) -> list[int]:
+    """Answers with both scores behind every row."""
+    count = scores.total(both).sum(axis=1)
+    of = {_group(g.task, g.group): int(count[g.rows].sum()) for g in derived.groups()}
+    return [of[_group(task, group)] for task, group in zip(table["task"], table["group"])]
+
+
+def _group(task: object, group: object) -> tuple[str, str | None]:
+    return str(task), group if isinstance(group, str) else None

@@ -1,0 +1,102 @@
+"""Figure: accuracy against model time, and the time of every system.
+
+In: rows of analyses.efficiency. Out: a Figure, per family and task group a panel of accuracy
+against seconds an answer and a list of the systems by time, whose front is marked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.figures import style, systems
+from analyses.figures.efficiency import LEFT_OUT
+
+LISTED = 14
+"""Systems in the list: those likeliest on the front, then the most accurate."""
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Every system, and the blind cells."""
+    return table[~table["method"].isin(LEFT_OUT)].reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """A row per family and group of tasks."""
+    table = table[table["accuracy"].notna() & table["seconds"].notna()]
+    if not len(table):
+        return style.nothing("no cell that sees the image has a recorded time")
+    among = style.families(table)
+    names = style.task_names(table["task"])
+    panels = list(table.groupby(["family", "task"], sort=False))
+    figure = style.new_figure(style.TWO_COLUMNS, 2.75 * len(panels) + 0.6)
+    grid = figure.subplots(len(panels), 2, squeeze=False, width_ratios=[1.15, 1])
+    for row, ((family, task), rows) in zip(grid, panels):
+        systems.panel(row[0], rows, "seconds")
+        row[0].set_ylabel("accuracy")
+        text = f"{names[str(task)]}, {style.n_text(rows['n'])}"
+        row[0].set_title(style.panel_title(str(family), among, text))
+        _list(row[1], rows)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7)
+    style.footnote(
+        figure,
+        "Model time over all stages on the machine that ran the study; right: filled where on the"
+        f" front.\n{style.INTERVAL.capitalize()}.",
+    )
+    return figure
+
+
+def _list(axes: Axes, rows: pd.DataFrame) -> None:
+    """Seconds of the systems nearest to the front, fastest on top."""
+    rows = rows[rows["method"] != "blind"]
+    order = rows.sort_values(["p_front_seconds", "accuracy"], ascending=False, kind="stable")
+    rows = order.head(LISTED).sort_values("seconds", ascending=False)
+    y = np.arange(len(rows))
+    kinds = systems.kind(rows)
+    for key, (_, look) in systems.KINDS.items():
+        for on in (True, False):
+            mask = ((kinds == key) & (rows["front_seconds"].astype(bool) == on)).to_numpy()
+            part = rows[mask]
+            marked: dict[str, Any] = look if on else look | {"markerfacecolor": "white"}
+            low, high = part["seconds_low"], part["seconds_high"]
+            style.with_interval(axes, part["seconds"], y[mask], low, high, upright=False, **marked)
+    for at, share in enumerate(rows["p_front_seconds"]):
+        axes.text(1.01, at, f"{share:.2f}", transform=axes.get_yaxis_transform(), **_SMALL)
+    axes.set_yticks(y, [_name(row) for row in rows.to_dict("records")], fontsize=6)
+    axes.set_ylim(-0.7, max(len(rows), 1) - 0.3)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("seconds an answer")
+    axes.grid(axis="x")
+    axes.set_title("seconds, and share of draws on the front", fontsize=7, fontweight="normal")
+
+
+_SMALL: dict[str, Any] = {"fontsize": 5.8, "va": "center", "color": style.QUIET}
+
+
+def _name(row: dict[object, object]) -> str:
+    """`P=m R=l think`, or the size of an end-to-end model."""
+    parts = [] if row["method"] in ("end_to_end", "decoupled") else [str(row["method"])]
+    for letter, module in (("P", "perception"), ("R", "reasoning")):
+        if isinstance(row[module], str):
+            parts.append(f"{letter}={row[module]}")
+    if row["method"] == "end_to_end":
+        parts = [f"end to end {row['perception']}"]
+    return " ".join(parts) + (" think" if row["thinking"] else "")
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    return (
+        "Accuracy against model time an answer over all stages, on the machine that ran the study"
+        f" ({style.n_text(table['n'])} items a point); the line joins the systems that no other"
+        f" beats in both. Right: time of the {LISTED} systems that are likeliest on the front,"
+        " fastest on top, with the share of bootstrap draws in which each is on it; filled where"
+        " it is on the front of the estimates. Bars are 95 % paired cluster-bootstrap intervals"
+        " over images."
+    )
