@@ -9,8 +9,11 @@ quantity, in shares of accuracy:
 - `seed_error`: s / sqrt(S) over the S seeds' accuracies, were the images fixed: what other seeds
   would change. NaN with one seed.
 - `answer_error`: sqrt(mean over items of (variance of the item's answers / answers) / n), the part
-  that more answers to the same items would remove; the seeds' own means are taken out first. It is
-  within the item error, and within the seed error too. NaN where every item has one answer.
+  that more answers to the same items would remove; the seeds' own means are taken out first, and
+  with them S - 1 of the degrees of freedom of the task's answers. It is within the item error, and
+  within the seed error too. NaN where every item has one answer, or one item one answer a seed.
+
+The errors describe and have no interval.
 
 Other analyses resample the seeds in the same way where a table holds several
 (`analyses.seed_spread`). Source: Miller 2024, arXiv:2411.00640, sections 2 and 3 (variance of items
@@ -29,7 +32,7 @@ from analyses.scores import CELL_COLUMNS, Group, Scores, scores_of
 
 LABELS = (*CELL_COLUMNS, "seeds", "answers")
 ONE_SEED = "one seed: its spread over seeds is not known"
-ONE_ANSWER = "every item has one answer or none"
+ONE_ANSWER = "every item has one answer or none, or one item has one in every seed"
 
 
 def seeds(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
@@ -45,7 +48,7 @@ def seeds(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
     table = contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
     if not len(table):
         return table
-    spread = _within(scores, _without_seed_means(frame), answers)
+    spread = _within(scores, _without_seed_means(frame), answers) * _seeds_taken(scores, answers)
     parts = _errors(scores, spread)
     rows = [table]
     for name, why in (("item_error", None), ("seed_error", ONE_SEED), ("answer_error", ONE_ANSWER)):
@@ -98,6 +101,22 @@ def _within(scores: Scores, score: Floats, answers: Floats) -> Floats:
         squares = scores.total(known**2) - answers * mean**2
         variance = np.maximum(squares, 0.0) / (answers - 1) / answers
     return np.where(answers > 1, variance, np.nan)
+
+
+def _seeds_taken(scores: Scores, answers: Floats) -> Floats:
+    """What the variances lack for the S - 1 seed means taken out of each task, (items, cells).
+
+    d / (d - (S - 1)) with d = sum over the task's items of (answers - 1); NaN where none is left.
+    """
+    factor = np.ones(answers.shape)
+    if scores.by_seed is None:
+        return factor
+    for rows in scores.items.groupby("task", sort=False).indices.values():
+        own = np.maximum(answers[rows] - 1, 0).sum(axis=0)
+        run = (~np.isnan(scores.by_seed[:, rows])).any(axis=1).sum(axis=0)
+        left = own - np.maximum(run - 1, 0)
+        factor[rows] = np.where(left > 0, own / np.where(left > 0, left, 1), np.nan)
+    return factor
 
 
 def _errors(scores: Scores, spread: Floats) -> dict[str, dict[tuple[object, ...], float]]:

@@ -93,6 +93,38 @@ def test_error_of_answers_by_hand() -> None:
     assert np.isnan(one(table, "seed_error")["estimate"])
 
 
+def test_one_item_answered_once_a_seed_leaves_no_spread_of_answers() -> None:
+    # Its two answers are the two seeds' means: nothing is left, which is not an error of 0.
+    frame = of_seeds(2, World(tasks=("ocr",), items=1, star=False, end_to_end_only=()))
+    frame["score"] = frame["seed"].astype(float)
+    found = one(seeds(frame, draws=50), "answer_error")
+    assert np.isnan(found["estimate"])
+    assert found["reason"] == "one image: an interval needs at least two"
+
+
+def test_error_of_answers_allows_for_the_seed_means_taken_out() -> None:
+    # Two items in two seeds, scores (0, 1) and (0, 0) by seed: means of the seeds 0 and .5, of all
+    # .25. Less them: (.25, .75), (.25, -.25); squares about the items' means .125 each, over 1
+    # degree; of the 2 degrees of the task 1 is left: .25 each, over 2 answers, over 2 items.
+    frame = of_seeds(2, World(tasks=("ocr",), items=2, star=False, end_to_end_only=()))
+    frame = frame[frame["cell"] == ONE["cell"]].sort_values(["item_id", "seed"])
+    table = seeds(frame.assign(score=[0.0, 1.0, 0.0, 0.0]), draws=50)
+    assert one(table, "answer_error")["estimate"] == pytest.approx(np.sqrt(0.25 / 2 / 2))
+
+
+def test_error_of_answers_is_unbiased_where_answers_are_all_there_is() -> None:
+    # Every answer is a coin: the error of a mean over 3 items, 2 seeds is sqrt(.25 / 6).
+    base = simulate(World(tasks=("ocr",), items=3, star=False, end_to_end_only=()))
+    base = base[base["cell"] == ONE["cell"]]
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(150):
+        coins = [base.assign(seed=k, score=rng.integers(0, 2, 3).astype(float)) for k in range(2)]
+        found.append(one(seeds(pd.concat(coins), draws=1), "answer_error")["estimate"] ** 2)
+    error = np.std(found) / np.sqrt(len(found))
+    assert np.mean(found) == pytest.approx(0.25 / 6, abs=3 * error)
+
+
 def test_a_seed_that_a_cell_lacks_and_failed_rows_are_left_out() -> None:
     frame = of_seeds(2)
     gone = (frame["cell"] == ONE["cell"]) & (frame["seed"] == 1)
