@@ -29,7 +29,14 @@ Row = dict[str, object]
 FEW = "fewer than three in-domain tasks have both numbers"
 NOISY = "the variance of dependence over tasks is no larger than its noise"
 HANGS = "the line hangs on one task alone, so its error is unknown"
+NO_SPREAD = "no spread around the fit: no interval"
 SAME_X = "every task has the same dependence"
+JACKKNIFE = (
+    "in simulated studies without a relation its jackknife test finds one in up to 6.8 % (above "
+    "6 % in 1 of 18 kinds), and where there is one it finds it less often; the test to read is "
+    "that of «independence» (at most 5.9 %)"
+)
+"""As measured on the 18 cells without a relation of tests/benchmarks/dependence.py."""
 TO_XY = np.array([[1.0, 0.0, -1.0], [1.0, -1.0, 0.0]])
 """Weights of L, S, B in dependence and in sensitivity."""
 LINES = (
@@ -97,7 +104,7 @@ def _fit(
     if np.isnan(value):
         return _row(estimator, quantity, reason=missing)
     if np.isnan(rest["low"]) and note is None:
-        note = HANGS if np.isnan(rest["se"]) else "no spread around the fit"
+        note = HANGS if np.isnan(rest["se"]) else NO_SPREAD
     return _row(estimator, quantity, value, reason=note, **rest)
 
 
@@ -113,6 +120,8 @@ def _measured(xy: Floats, noise: Floats) -> Iterator[Row]:
             f"T = {len(xy)} tasks; least squares as it stands: item noise leaves about "
             f"{100 * share:.0f} % of a true slope and adds {push:+.2f}"
         )
+        if np.isnan(line.slope.low):
+            harm += f"; {NO_SPREAD}"
     yield _fit(name, "slope", line.slope, missing=SAME_X, note=harm)
     yield _fit(name, "intercept", line.intercept, missing=SAME_X)
     r2, square = float(line.r2), float(((xy - xy.mean(axis=0)) ** 2).sum(axis=0)[0])
@@ -123,7 +132,8 @@ def _measured(xy: Floats, noise: Floats) -> Iterator[Row]:
 
 def _corrected(xy: Floats, noise: Floats) -> Iterator[Row]:
     """The estimates that take item noise out."""
-    yield _fit("noise_corrected", "covariance", corrected_covariance(xy, noise), missing=FEW)
+    jackknife = corrected_covariance(xy, noise)
+    yield _fit("noise_corrected", "covariance", jackknife, missing=FEW, note=JACKKNIFE)
     test = independence_test(xy, noise)
     yield _fit("independence", "covariance", test, missing=FEW, note="a test: it has no interval")
     line = bces(xy, noise)
@@ -155,6 +165,7 @@ def _robust(xy: Floats, names: tuple[str, ...]) -> Iterator[Row]:
 
 def _nulls(tasks: Tasks, xy: Floats, noise: Floats) -> Iterator[Row]:
     seen, shared = np.cov(xy.T, ddof=1), float(noise.mean(axis=0)[0, 1])
+    seen = np.where(np.abs(seen) > FLAT, seen, 0.0)
     true = np.var(tasks.means, axis=0, ddof=1)
     true = np.maximum(true - tasks.noise.mean(axis=0).diagonal(), 0.0)
     large, small, blind = (float(part) for part in true)

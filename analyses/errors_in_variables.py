@@ -20,6 +20,8 @@ from scipy.special import ndtr, stdtr, stdtrit
 from analyses.resampling import Floats
 
 LEVEL = 0.95
+ROUNDING = 1e-12
+"""An error below this is none: points on a line leave residuals of rounding."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Estimate:
 
 
 def t_estimate(value: Floats, error: Floats, degrees: int) -> Estimate:
-    """Interval and p of `value` from Student's t; NaN ends and p where the error is 0 or NaN."""
+    """Interval and p of `value` from Student's t; NaN ends and p where the error is 0 (below
+    ROUNDING) or NaN."""
     value, error = np.asarray(value, dtype=np.float64), np.asarray(error, dtype=np.float64)
-    usable = np.where((error > 0) & (degrees > 0), error, np.nan)
+    usable = np.where((error > ROUNDING) & (degrees > 0), error, np.nan)
     reach = (float(stdtrit(degrees, (1 + LEVEL) / 2)) if degrees > 0 else np.nan) * usable
     p = 2 * stdtr(max(degrees, 1), -np.abs(value / usable))
     return Estimate(value, value - reach, value + reach, error, np.asarray(p))
