@@ -30,6 +30,8 @@ from analyses.sizes import ladder
 LABELS = ("family", "size", "params")
 GAIN, DIFFERENCE, LEAKAGE = "multimodal_gain", "leakage_difference", "multimodal_leakage"
 
+BELOW = "the difference is below 0 in its whole interval, so its maximum with 0 is 0 throughout"
+
 
 def leakage(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Rows per quantity, size, task and category; see the module."""
@@ -43,6 +45,8 @@ def leakage(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Data
     leak = table["quantity"] == LEAKAGE
     for name in ("estimate", "low", "high"):
         table[name] = table[name].where(~leak, table[name].clip(lower=0))
+    none = leak & (table["high"] == 0)
+    table["reason"] = table["reason"].where(~none | table["reason"].notna(), BELOW)
     for name in ("se", "p", "p_holm"):
         table[name] = table[name].where(~leak, np.nan)
     return table

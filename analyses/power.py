@@ -26,6 +26,13 @@ from analyses.sizes import ladder
 
 POINTS = 0.02
 """The difference that `items_needed` is for."""
+SAME = 1e-4
+"""Ends that are closer differ by the root finder's tolerance."""
+MEAN = "from the error of a mean of tasks or categories: no interval"
+ONE_WAY = (
+    "fewer items change than this difference takes: its ends are equal, because to show it all "
+    "changes would go one way whatever their share now"
+)
 LABELS = ("family", "method", "module", "thinking", "small", "large")
 COLUMNS = (
     *LABELS,
@@ -90,7 +97,13 @@ def _row(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
         "clusters": paired.clusters(g),
         "reason": why_missing(paired, g, found),
     }
-    return row if group.members or np.isnan(found) else row | _spread(paired, g, found, draws, seed)
+    if np.isnan(found):
+        return row
+    if group.members:
+        return row | {"reason": row["reason"] or MEAN}
+    row |= _spread(paired, g, found, draws, seed)
+    same = float(row["high"]) - float(row["low"]) < SAME  # type: ignore[arg-type]
+    return row | {"reason": row["reason"] or (ONE_WAY if same else None)}
 
 
 def _spread(paired: Paired, g: int, found: float, draws: int, seed: int) -> dict[str, object]:
