@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from analyses.registry import ANALYSES
+from suite.cli.output import (
+    PValue,
+    cell_text,
+    json_option,
+    print_json,
+    print_table,
+    talk,
+    talk_reasons,
+    task_name,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +29,23 @@ LEFT_OUT = (
 )
 """Columns that only --json and the CSV hold: the table is to fit a screen."""
 SAID_BY_CELL = ("method", "perception", "reasoning", "thinking")
+HELP = "\n".join(
+    [
+        "Compute the analysis NAME of the run in DIR. Intervals are 95 %, by paired cluster",
+        "bootstrap over images.",
+        "",
+        "\b",
+        "Analyses:",
+        *(f"  {name:<13} {text}" for name, text in ANALYSES.items()),
+        "",
+        "\b",
+        "Example:",
+        "  downscale analyze degradation runs/micro",
+    ]
+)
 
 
-@click.command()
+@click.command(help=HELP)
 @click.argument("name", metavar="NAME")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option(
@@ -40,30 +64,58 @@ SAID_BY_CELL = ("method", "perception", "reasoning", "thinking")
 )
 @json_option
 def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> None:
-    """Compute the analysis NAME of the run in DIR: cells, degradation, dependence, decoupling,
-    marginal, attribution, thinking, leakage, seeds, efficiency or power. Intervals are 95 %, by
-    paired cluster bootstrap over images.
-    """
+    """One analysis as a table: a row per number."""
     from suite.report.tables import analyse
 
     table = analyse(Path(folder), name, draws=draws, seed=seed)
     if as_json:
         print_json(table.to_dict("records"))
         return
-    columns = _columns(table)
-    rows = table[columns].astype(object).where(table[columns].notna(), None)
-    print_table(columns, rows.to_numpy().tolist())
-    for reason, count in table["reason"].dropna().value_counts().items():
-        talk(f"  {count:,} rows: {reason}.")
     if not len(table):
         talk(f"The study in {folder} has no cells for {name}.")
+        return
+    if {"task", "group"} <= set(table.columns):
+        groups = table["group"].astype(object).where(table["group"].notna(), None)
+        table = table.assign(task=list(map(task_name, table["task"], groups)))
+    columns = _columns(table)
+    fixed = [column for column in columns if _is_said_once(table[column])]
+    columns = [column for column in columns if column not in fixed]
+    title = ", ".join(f"{column} {cell_text(table[column].iloc[0])}" for column in fixed)
+    values = [_values(table[column]) for column in columns]
+    print_table(columns, list(zip(*values)), title=f"In every row: {title}." if fixed else None)
+    talk_reasons(table["reason"].dropna())
 
 
 def _columns(table: pd.DataFrame) -> list[str]:
     """What the screen shows: columns that say something there and are said by no other."""
     known = [name for name in table.columns if table[name].notna().any() and name not in LEFT_OUT]
+    known = [name for name in known if name != "group" or "task" not in known]  # said by `task`
     if "cell" in known:
         known = [name for name in known if name not in SAID_BY_CELL]
-    if "family" in known and len(table["family"].unique()) == 1:
-        known.remove("family")
     return [name for name in known if not name.endswith("_params")]
+
+
+def _is_said_once(column: pd.Series) -> bool:
+    """Whether a column names the same thing in each of several rows."""
+    import pandas as pd
+
+    named = not pd.api.types.is_float_dtype(column) and not pd.api.types.is_integer_dtype(column)
+    return len(column) > 1 and named and len(column.unique()) == 1
+
+
+def _values(column: pd.Series) -> list[Any]:
+    """The column's values for a table: None where missing, counts as whole numbers."""
+    import pandas as pd
+
+    if column.name == "p":
+        return [None if pd.isna(value) else PValue(value) for value in column]
+    known = column.dropna()
+    counted = (
+        pd.api.types.is_float_dtype(column)  # as counts are where one of them is missing
+        and bool((known % 1 == 0).all())
+        and bool((known.abs() > 1).any())
+    )
+    return [
+        None if pd.isna(value) else int(value) if counted else value
+        for value in column.astype(object)
+    ]

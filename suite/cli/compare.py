@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.output import (
+    PValue,
+    json_option,
+    print_json,
+    print_table,
+    talk,
+    talk_reasons,
+    task_name,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from suite.comparison import Comparison
 
 SHOWN = (
-    *("n", "clusters", "baseline", "candidate", "difference", "low", "high", "p", "p_holm"),
-    *("detectable", "gained", "lost", "dropped", "verdict"),
+    *("n", "images", "baseline", "candidate", "difference", "low", "high", "p_holm", "verdict"),
+    *("gained", "lost", "dropped", "detectable", "p"),
 )
-P_VALUES = ("p", "p_holm")
-HEADINGS = {"clusters": "images", "p_holm": "p (Holm)"}
+"""Columns of the table; a narrow terminal shows those that it has room for, from the left."""
+CELL_SHOWN = ("cell", "difference", "low", "high", "p", "p_holm", "verdict")
 
 
 @click.command()
@@ -73,6 +83,10 @@ def command(
     The verdict is of the mean over tasks, in this order: better (its 95 % interval is above 0),
     worse (below 0 and not within the margin), not worse (above minus the margin), undecided.
     Exit code 0 for better and not worse, 1 for worse and undecided.
+
+    \b
+    Example: the largest end-to-end model of a run against the smallest
+      downscale compare runs/micro:end_to_end/P=xs runs/micro:end_to_end/P=l
     """
     from suite.comparison import compare
 
@@ -89,30 +103,30 @@ def command(
 
 def _print(found: Comparison, by: str) -> None:
     table = found.table if by == "category" else found.table[found.table["group"].isna()]
-    clean = table.astype(object).where(table.notna(), None)
-    rows = [
-        [
-            row["task"] if row["group"] is None else f"{row['task']}: {row['group']}",
-            *(p_text(row[name]) if name in P_VALUES else row[name] for name in SHOWN),
-        ]
-        for row in clean.to_dict("records")
-    ]
-    print_table(["task", *(HEADINGS.get(name, name) for name in SHOWN)], rows)
+    rows = _records(table)
+    # Said by `n` where every image shows one item, and by nothing where no pair was dropped.
+    silent = {"images"} if all(row["images"] == row["n"] for row in rows) else set()
+    silent |= set() if any(row["dropped"] for row in rows) else {"dropped"}
+    shown = [name for name in SHOWN if name not in silent]
+    print_table(
+        ["task", *shown],
+        [[task_name(row["task"], row["group"]), *(row[name] for name in shown)] for row in rows],
+    )
     if len(found.cells) > 1:
-        names = ["cell", "difference", "low", "high", "p", "p_holm", "verdict"]
-        told = found.cells[names].astype(object).where(found.cells[names].notna(), None)
-        for name in P_VALUES:
-            told[name] = [p_text(p) for p in told[name]]
-        headings = [HEADINGS.get(name, name) for name in names]
-        print_table(headings, told.to_numpy().tolist(), title="Each cell, mean over tasks")
+        cells = [[row[name] for name in CELL_SHOWN] for row in _records(found.cells)]
+        print_table(CELL_SHOWN, cells, title="Each cell, mean over tasks")
     _talk_about(found)
-    for reason, count in table["reason"].dropna().value_counts().items():
-        talk(f"  {count:,} rows: {reason}.")
+    talk_reasons(table["reason"].dropna())
 
 
-def p_text(p: float | None) -> str | None:
-    """Three decimals, or that it is below them."""
-    return None if p is None else "<0.001" if p < 0.0005 else f"{p:.3f}"
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows under the table's headings, None for what is missing."""
+    clean = frame.astype(object).where(frame.notna(), None)
+    clean = clean.rename(columns={"clusters": "images"})
+    rows = [{str(k): v for k, v in row.items()} for row in clean.to_dict("records")]
+    for row in rows:
+        row |= {name: PValue(row[name]) for name in ("p", "p_holm") if row.get(name) is not None}
+    return rows
 
 
 def _talk_about(found: Comparison) -> None:

@@ -16,6 +16,10 @@ def command(folder: str, as_json: bool) -> None:
     """Draw every figure of the run in DIR as PNG, SVG and PDF, each with the CSV of what it shows.
 
     Nothing is drawn again while records and code are unchanged.
+
+    \b
+    Example:
+      downscale figures runs/micro
     """
     from suite.report import write_figures
 

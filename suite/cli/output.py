@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, TypeVar
 
 import click
 
 from suite.plain import plain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+GAPS = (3, 2, 1)
+"""Spaces between two columns, the widest that the terminal has room for."""
+NARROWEST = 12
+"""Width down to which a column of text is folded."""
 
 
 def json_option(function: Function) -> Function:
@@ -35,6 +41,10 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
 
+class PValue(float):
+    """A p-value: three decimals in a table, or that it is below them."""
+
+
 def cell_text(value: Any) -> str:
     """A table cell: three decimals for fractions, thousands separated, a dash for missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -43,24 +53,90 @@ def cell_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, PValue) and value < 0.0005:
+        return "<0.001"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def talk_reasons(reasons: Iterable[str]) -> None:
+    """Says each reason once, with the number of rows that it holds for, most frequent first."""
+    for reason, count in Counter(reasons).most_common():
+        talk(f"  {count:,} {'row' if count == 1 else 'rows'}: {reason}.")
+
+
+def task_name(task: str, group: str | None) -> str:
+    """A whole task, or one of its categories, as a table names it."""
+    return task if group is None else f"{task}: {group}"
 
 
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """A table on stdout; numbers are aligned right. Not cut off where stdout is no terminal."""
+    """A table on stdout; numbers are aligned right.
+
+    Where stdout is no terminal, every row is one line. In a terminal the table fits the width
+    (`fit`): columns that find no room are named on stderr.
+    """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(columns):
-        values = [row[index] for row in rows if row[index] is not None]
-        numeric = bool(values) and all(isinstance(value, (int, float)) for value in values)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell_text(value)) for value in row))  # Text: brackets are no markup
-    console.print(table)
+    texts = [[cell_text(value) for value in row] for row in rows]
+    numeric = [_numeric([row[index] for row in rows]) for index in range(len(columns))]
+    natural = [
+        max(cell_len(text) for text in (name, *(row[index] for row in texts)))
+        for index, name in enumerate(columns)
+    ]
+    limit = Console(file=sys.stdout).width if sys.stdout.isatty() else None
+    gap, widths = fit(natural, numeric, limit)
+    console = Console(file=sys.stdout, width=sum(widths) + gap * len(widths))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
+    for name, width, number in zip(columns, widths, numeric):
+        justify: Literal["right", "left"] = "right" if number else "left"
+        table.add_column(name, justify=justify, width=width, overflow="fold")
+    for row in texts:
+        table.add_row(*(Text(text) for text in row[: len(widths)]))  # Text: brackets are no markup
+    if title:
+        click.echo(title)
+    with console.capture() as captured:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    if left_out := columns[len(widths) :]:
+        talk(
+            f"  {', '.join(left_out)}: no room in this terminal; --json has "
+            f"{'them' if len(left_out) > 1 else 'it'}, and so has the table in a pipe or file."
+        )
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(value, (int, float)) for value in known)
+
+
+def fit(
+    natural: Sequence[int], numeric: Sequence[bool], limit: int | None
+) -> tuple[int, list[int]]:
+    """Space between columns and the width of each that is shown, for a table of `limit` columns.
+
+    First the space shrinks, then the widest texts are folded, down to NARROWEST; numbers never
+    are. What still finds no room is left out from the right. limit None: as wide as it comes.
+    """
+    widths = list(natural)
+    for gap in GAPS:
+        if limit is None or sum(widths) + gap * (len(widths) - 1) <= limit:
+            return gap, widths
+    assert limit is not None  # the loop above returns without one
+    while len(widths) > 1:
+        folded = list(widths)
+        room = limit - (len(widths) - 1)
+        while sum(folded) > room:
+            texts = [i for i, w in enumerate(folded) if not numeric[i] and w > NARROWEST]
+            if not texts:
+                break
+            folded[max(texts, key=folded.__getitem__)] -= 1
+        if sum(folded) <= room:
+            return 1, folded
+        widths.pop()
+    return 1, [min(widths[0], limit)]

@@ -36,6 +36,10 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
 
     A claim `holds`, `differs`, or is `not determined` by what was published; beside the last kind
     stand the numbers of RUN_DIR, with 95 % intervals, where a run is given.
+
+    \b
+    Example:
+      downscale paper runs/micro
     """
     from suite.published import beside_run, default_tables, draw_methods, paper
 

@@ -12,6 +12,12 @@ from suite.cli.run import data_paths, study_options
 if TYPE_CHECKING:
     from suite.expected import Expected
 
+TABLES = {
+    "cells": ("cell", "samples", "items", "requests"),
+    "tasks": ("task", "domain", "n", "images", "cells", "detectable"),
+}
+"""Part of the plan -> its columns on the screen."""
+
 
 @click.command()
 @click.argument("study")
@@ -35,6 +41,10 @@ def command(
     share. Tokens at most is an upper bound; expected tokens and time are those of the answers that
     the same models gave before, in the run directory or store. Detectable is the paired difference
     found with 80 % power, where two systems differ on half of the items.
+
+    \b
+    Example:
+      downscale plan micro
     """
     from suite.expected import expected
     from suite.plan import plan
@@ -45,8 +55,8 @@ def command(
     if as_json:
         print_json(content)
         return
-    _print(content, "cells", ["cell", "samples", "items", "requests"])
-    _print(content, "tasks", ["task", "domain", "n", "images", "cells", "detectable"])
+    for part, names in TABLES.items():
+        print_table(names, [[row[name] for name in names] for row in content[part]])
     print_table(
         ["stage", "model", "planned", "distinct", "tokens at most"],
         [
@@ -59,7 +69,7 @@ def command(
         ],
     )
     _talk(content)
-    _talk_about_cost(costs)
+    _talk_about_cost(costs, content["study"])
 
 
 def _talk(content: dict[str, Any]) -> None:
@@ -83,7 +93,7 @@ def _talk(content: dict[str, Any]) -> None:
     )
 
 
-def _talk_about_cost(costs: Expected) -> None:
+def _talk_about_cost(costs: Expected, study: str) -> None:
     tokens, seconds = costs.total("tokens"), costs.total("seconds")
     if tokens is not None and seconds is not None:
         from suite.engine.progress import duration
@@ -96,9 +106,5 @@ def _talk_about_cost(costs: Expected) -> None:
     missing = sorted({stage.model for stage in costs.stages if stage.rate is None})
     talk(
         f"Expected tokens and time: unknown, {costs.store} holds no answers of "
-        f"{', '.join(missing)}; `downscale run STUDY --limit 5` measures them."
+        f"{', '.join(missing)}; `downscale run {study} --limit 5` measures them."
     )
-
-
-def _print(content: dict[str, list[dict[str, object]]], part: str, names: list[str]) -> None:
-    print_table(names, [[row[name] for name in names] for row in content[part]])

@@ -13,7 +13,12 @@ from suite.cli.output import json_option, print_json
 @click.argument("folder", metavar="DIR", type=click.Path())
 @json_option
 def command(folder: str, as_json: bool) -> None:
-    """Write report.html of the run in DIR: one page that holds all it shows."""
+    """Write report.html of the run in DIR: one page that holds all it shows.
+
+    \b
+    Example:
+      downscale report runs/micro
+    """
     from suite.report import write_report
 
     path = write_report(Path(folder))

@@ -81,4 +81,4 @@ def test_plan_says_how_to_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {"study", "requests", "cells", "tasks", "stages", "overall", "assumed"} <= set(content)
     told = CliRunner().invoke(cli, ["plan", "study.yaml"]).stderr
     assert "Expected tokens and time: unknown" in told
-    assert "`downscale run STUDY --limit 5` measures them" in told
+    assert "`downscale run cost --limit 5` measures them" in told

@@ -1,0 +1,106 @@
+"""Tables of the command line: what fits a terminal, what a pipe gets, how numbers are written."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import click
+import pandas as pd
+import pytest
+
+from suite.cli.analyze import _values
+from suite.cli.output import NARROWEST, PValue, cell_text, fit, print_table, talk_reasons
+
+
+class Terminal(io.StringIO):
+    """A stdout that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (True, "yes"),
+        (12345, "12,345"),
+        (0.0004, "0.000"),
+        (PValue(0.0004), "<0.001"),
+        (PValue(0.0005), "0.001"),
+        ("[b]", "[b]"),
+    ],
+)
+def test_cells(value: object, text: str) -> None:
+    assert cell_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (None, (3, [20, 5, 5])),
+        (36, (3, [20, 5, 5])),
+        (35, (2, [20, 5, 5])),
+        (33, (1, [20, 5, 5])),
+        (31, (1, [19, 5, 5])),  # the text is folded, the numbers are whole
+        (24, (1, [NARROWEST, 5, 5])),
+        (23, (1, [17, 5])),  # the last column has no room, and the others take it
+        (9, (1, [9])),
+    ],
+)
+def test_fit(limit: int | None, expected: tuple[int, list[int]]) -> None:
+    assert fit([20, 5, 5], [False, True, True], limit) == expected
+
+
+def test_a_pipe_gets_a_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "a task " * 60
+    print_table(["task", "n"], [[long, 7], ["short", 1234]], title="Tasks")
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in shown] == [
+        ["Tasks"],
+        ["task", "n"],
+        ["─" * (len(long) + 3 + 5)],
+        [*long.split(), "7"],
+        ["short", "1,234"],
+        [],
+    ]
+    assert all(line == line.rstrip() for line in shown)
+
+
+def test_a_terminal_gets_what_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    names = ["task", "estimate", "detectable", "n"]
+    print_table(names, [["a_long_name_of_a_task", 0.25, 0.5, 60], ["b", 0.125, None, 9]])
+    lines = click.unstyle(terminal.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line.split() for line in lines if "0." in line] == [
+        ["a_long_name_of_a_", "0.250", "0.500", "60"],
+        ["b", "0.125", "–", "9"],
+    ]
+    monkeypatch.setenv("COLUMNS", "24")
+    print_table(names, [["a_long_name_of_a_task", 0.25, 0.5, 60]])
+    assert capsys.readouterr().err == (
+        "  detectable, n: no room in this terminal; --json has them, and so has the table in a "
+        "pipe or file.\n"
+    )
+
+
+def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    talk_reasons(["once", "twice", "twice"])
+    assert capsys.readouterr().err == "  2 rows: twice.\n  1 row: once.\n"
+
+
+def test_counts_with_a_missing_row_are_whole_numbers() -> None:
+    nan = float("nan")
+    assert _values(pd.Series([60.0, nan])) == [60, None]
+    assert _values(pd.Series([60.0, float("inf")])) == [60.0, float("inf")]
+    assert _values(pd.Series([1.0, 0.0])) == [1.0, 0.0]  # accuracies
+    (p, missing) = _values(pd.Series([0.0, nan], name="p"))
+    assert (cell_text(p), missing) == ("<0.001", None)
