@@ -4,6 +4,9 @@ In: `Scores` and `Contrast`s (a weight per cell: an accuracy is {cell: 1}, a dro
 small: -1}, a slope or an average any other weights). Out: a row per contrast and group with
 estimate, interval, standard error and p.
 
+The ends of an accuracy are never narrower than those of `intervals.share_ends`, because near 0 and
+near 1 resampling sees too little; those of differences are the bootstrap's.
+
 Each contrast is one more column of the score matrix, sum of weight x score item by item, so only
 items scored in every cell compared count, and the bootstrap of intervals.py pairs all of them.
 """
@@ -17,7 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses.intervals import Resampled, degenerate_interval, holm, quantiles, resample
+from analyses.intervals import (
+    Resampled,
+    degenerate_interval,
+    holm,
+    quantiles,
+    resample,
+    share_ends,
+)
 from analyses.resampling import Floats
 from analyses.scores import Group, Scores
 
@@ -29,6 +39,7 @@ COLUMNS = (
 
 ZERO = 1e-12
 """Below this a divisor or an error is rounding."""
+SAME_RATIO = "every draw gives the same ratio: resampling sees no spread"
 EXACT = "every image gives the same value: exact bound in place of resampling"
 
 
@@ -165,10 +176,13 @@ class _Ends:
         low, high = result.resampled.interval()
         least = np.where(weights > 0, weights * span[0], weights * span[1]).sum(axis=0)
         most = np.where(weights > 0, weights * span[1], weights * span[0]).sum(axis=0)
-        # Draws of seeds have no bounds; accuracies have.
-        low, high = np.clip(low, least, most), np.clip(high, least, most)
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         differs = np.asarray((weights < 0).any(axis=0))
+        centre, half = _of_shares(result, se, least, most)
+        low = np.where(differs, low, np.minimum(low, centre - half))
+        high = np.where(differs, high, np.maximum(high, centre + half))
+        # Draws of seeds have no bounds; accuracies have.
+        low, high = np.clip(low, least, most), np.clip(high, least, most)
         return cls(result, low, high, se, p, least, most, differs)
 
     def row(self, g: int, column: int, divisor: int | None) -> dict[str, object]:
@@ -235,10 +249,27 @@ class _Ends:
         if np.isnan(ratios).mean() > 0.025:
             reason = "the divisor is not above 0 in more than 2.5 % of the draws"
             return unknown | {"estimate": value, "reason": reason}
+        if np.nanmax(ratios) - np.nanmin(ratios) < ZERO:  # nothing is left, or nothing is lost
+            return unknown | {"estimate": value, "reason": SAME_RATIO}
         tails = (tail[g, column] for tail in data.tails())
         low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in tails)
         spread = float(np.nanstd(ratios, ddof=1))
         return unknown | {"estimate": value, "low": low, "high": high, "se": spread}
+
+
+def _of_shares(result: Estimates, se: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+    """`share_ends` of every group and column; of a mean, the mean of its members' with independent
+    errors."""
+    data = result.resampled
+    centre, half = share_ends(data.estimate, se, data.clusters, least, most)
+    for g, group in enumerate(result.groups):
+        if group.members:
+            inside = result.planned[list(group.members)]
+            count = np.maximum(inside.sum(axis=0), 1)
+            parts = (np.where(inside, part[list(group.members)], 0.0) for part in (centre, half))
+            middle, reach = parts
+            centre[g], half[g] = middle.sum(axis=0) / count, np.sqrt((reach**2).sum(axis=0)) / count
+    return centre, half
 
 
 def _matrices(

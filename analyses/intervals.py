@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from analyses.resampled import DEFAULT, METHODS, Resampled, quantiles
 from analyses.resampling import (
@@ -38,6 +39,7 @@ __all__ = [
     "mean_interval",
     "quantiles",
     "resample",
+    "share_ends",
 ]
 
 
@@ -79,14 +81,21 @@ def mean_interval(
     *,
     level: float = 0.95,
     method: str = DEFAULT,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[float, float, float]:
     """(estimate, low, high) of a mean score with clustered items; NaN scores are missing.
 
-    The ends are NaN with fewer than two clusters; all three are NaN without any score.
+    `bounds`: what the mean lies within; the ends are then never narrower than those of
+    `share_ends`. The ends are NaN with fewer than two clusters; all three without any score.
     """
     column = np.asarray(scores, dtype=np.float64).reshape(-1, 1)
     result = resample(column, clusters, draws=draws, seed=seed)
     low, high = result.interval(level, method)
+    if bounds is not None:
+        error = result.standard_error()
+        centre, half = share_ends(result.estimate, error, result.clusters, *bounds, level)
+        low = np.minimum(low, np.maximum(centre - half, bounds[0]))
+        high = np.maximum(high, np.minimum(centre + half, bounds[1]))
     return float(result.estimate[0, 0]), float(low[0, 0]), float(high[0, 0])
 
 
@@ -111,6 +120,30 @@ def degenerate_interval(
         return np.nan, np.nan
     q = 1 - ((1 - level) / 2) ** (1 / clusters)
     return value - q * (value - least), value + q * (most - value)
+
+
+def share_ends(
+    mean: Floats,
+    error: Floats,
+    clusters: Ints,
+    least: float | Floats,
+    most: float | Floats,
+    level: float = 0.95,
+) -> tuple[Floats, Floats]:
+    """Centre and half width of the adjusted Wald interval of a mean score within [least, most].
+
+    Near a bound resampling sees too little: with one wrong image of 60 it cannot tell .98 from .93.
+    Two made-up clusters are added to the C, one at either bound, and the t interval of the C + 2 is
+    taken. With mean m and cluster-robust error e of the C, the squares of their values about the
+    new centre c are e^2 C (C - 1) + C (m - c)^2. It is the rule of one more success and one more
+    failure (Agresti and Caffo 2000, Am. Stat. 54, after Agresti and Coull 1998) for clusters.
+    """
+    count = np.asarray(clusters, dtype=np.float64)
+    centre = (count * mean + least + most) / (count + 2)
+    squares = error**2 * count * (count - 1) + count * (mean - centre) ** 2
+    squares = squares + (least - centre) ** 2 + (most - centre) ** 2
+    reach = -stdtrit(count + 1, (1 - level) / 2)
+    return centre, np.asarray(reach * np.sqrt(squares / ((count + 1) * (count + 2))))
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:

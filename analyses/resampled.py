@@ -21,8 +21,9 @@ from analyses.resampling import Floats, Influence, Ints
 
 METHODS = ("percentile", "bca", "expanded")
 DEFAULT = "expanded"
-"""Covers 93 % or more from 20 images on, away from the ceiling, where percentile and BCa do not;
-from 250 on the three agree (tests/benchmarks/coverage.py, results/benchmarks/coverage.csv)."""
+"""Covers 93 % or more from 20 images on, away from the ceiling, where percentile and BCa do not
+(near it `intervals.share_ends` widens an accuracy's); from 250 on the three agree
+(tests/benchmarks/coverage.py, results/benchmarks/coverage.csv)."""
 
 
 @dataclass(frozen=True)

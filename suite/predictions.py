@@ -248,5 +248,5 @@ def _interval(
     if len(values) == 1:  # resampling would give an interval of no width
         return degenerate_interval(values.pop(), len(set(clusters)))
     scores = [row.score * weight for row, weight in zip(rows, weights, strict=True)]
-    _, low, high = mean_interval(scores, clusters, draws, seed)
+    _, low, high = mean_interval(scores, clusters, draws, seed, bounds=(0.0, 1.0))
     return low, high

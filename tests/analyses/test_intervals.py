@@ -17,6 +17,7 @@ from analyses.intervals import (
     mean_interval,
     quantiles,
     resample,
+    share_ends,
 )
 
 
@@ -237,3 +238,39 @@ def test_any_scores_give_ordered_ends_inside_the_range(
     assert np.isnan(low) == np.isnan(high) == (len(known) < 2)
     if len(known) >= 2:
         assert 0 <= low <= high <= 1
+
+
+def test_share_ends_by_hand() -> None:
+    # 3 right and 1 wrong of 4 images: with one right and one wrong more 4 of 6, centre 2/3;
+    # variance 6/5 * 2/9, error sqrt(.2667 / 6)
+    centre, half = share_ends(
+        np.array([0.75]), np.array([np.sqrt(0.1875 / 3)]), np.array([4]), 0.0, 1.0
+    )
+    assert centre == pytest.approx(2 / 3)
+    assert half == pytest.approx(stats.t.ppf(0.975, 5) * np.sqrt(4 / 15 / 6))
+
+
+def test_share_ends_are_t_with_two_made_up_clusters(
+    clustered: tuple[np.ndarray, np.ndarray],
+) -> None:
+    scores, clusters = clustered
+    result = resample(scores[:, None], clusters, draws=1)
+    labels, size = np.unique(clusters), len(scores)
+    # residual form: a cluster's value is the mean plus what it adds times the clusters
+    mean = scores.mean()
+    values = [mean + (scores[clusters == c] - mean).sum() * len(labels) / size for c in labels]
+    more = [*values, -0.25, 1.0]
+    centre, half = share_ends(result.estimate, result.standard_error(), result.clusters, -0.25, 1.0)
+    assert centre[0, 0] == pytest.approx(np.mean(more))
+    reach = stats.t.ppf(0.975, len(more) - 1) * stats.sem(more)
+    assert half[0, 0] == pytest.approx(reach)
+
+
+def test_a_bounded_mean_near_its_bound_is_never_narrower_than_share_ends() -> None:
+    scores, images = np.array([0.0] + [1.0] * 59), np.arange(60)
+    _, low, high = mean_interval(scores, images)
+    _, wider, top = mean_interval(scores, images, bounds=(0.0, 1.0))
+    more = [*scores, 0.0, 1.0]
+    assert wider == pytest.approx(np.mean(more) - stats.t.ppf(0.975, 61) * stats.sem(more))
+    assert wider < low
+    assert (top, high) == (1.0, 1.0)
