@@ -11,6 +11,7 @@ from scipy import stats
 
 from analyses.adjusted import adjusted_ends, spread_of
 from analyses.comparison import COLUMNS, comparison, verdict
+from analyses.degradation import degradation
 from analyses.detectable import detectable_difference
 from analyses.figures import comparison as forest
 from analyses.pairing import ItemsDiffer, Pairs, check_items, flips, pair
@@ -266,3 +267,26 @@ def test_the_order_of_rows_changes_nothing() -> None:
     columns = ["difference", "low", "high", "p", "detectable"]
     left, right = (t[columns].sort_index() for t in tables)
     pd.testing.assert_frame_equal(left, right)
+
+
+def test_seeds_of_a_side_are_averaged_as_samples_are() -> None:
+    frame = simulate(ONE)
+    first = frame[frame["cell"] == SMALL].assign(score=0.0)
+    second = frame[frame["cell"] == LARGE]
+    twice = pd.concat([second.assign(seed=k, score=float(k)) for k in range(2)])
+    pairs = pair(first, twice, [(SMALL, LARGE)])
+    assert pairs.samples == (1, 2)
+    assert row(comparison(pairs, draws=100), "ocr")["difference"] == pytest.approx(0.5)
+
+
+def test_ends_are_those_of_every_other_analysis() -> None:
+    # The same difference as a drop: same clusters, strata and draws, but for the wider ends.
+    frame = simulate(World(methods=ENDS, tasks=("ocr", "counting"), items=40, per_image=2))
+    ends = frame[frame["cell"].isin([SMALL, LARGE])]
+    ours = comparison(pair(frame, frame, [(SMALL, LARGE)]), draws=300)
+    drops = degradation(ends, draws=300).query("quantity == 'drop'")
+    for task in ("ocr", "counting", "star", "in_domain"):
+        found, peer = row(ours, task), row(drops, task)
+        assert (found["difference"], found["se"]) == pytest.approx((peer["estimate"], peer["se"]))
+        assert found["low"] <= peer["low"] + 1e-12
+        assert found["high"] >= peer["high"] - 1e-12

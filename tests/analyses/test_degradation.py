@@ -153,3 +153,16 @@ def test_missing_scores_one_size_and_one_image() -> None:
     row = one(single, "adjusted_drop", "shapes")
     assert (row["estimate"], row["clusters"]) == (pytest.approx(1 / 3), 1)
     assert row["reason"] == "one image: an interval needs at least two"
+
+
+def test_a_ratio_that_no_draw_changes_has_no_interval_of_no_width() -> None:
+    # The small model loses everything: the relative drop is 1 in every draw.
+    lost = {"shapes": {"s": [0.0, 0.0, 0.0, 0.0], "l": [1.0, 1.0, 1.0, 0.0]}}
+    found = one(degradation(study(lost), draws=100), "relative_drop", "shapes")
+    assert found["estimate"] == 1
+    assert np.isnan(found[["low", "high", "se"]].astype(float)).all()
+    # with four images some draws hold nothing to lose
+    kept = {"shapes": {"s": [0.0] * 40, "l": [1.0] * 30 + [0.0] * 10}}
+    found = one(degradation(study(kept), draws=100), "relative_drop", "shapes")
+    assert np.isnan(found["low"])
+    assert found["reason"] == "every draw gives the same ratio: resampling sees no spread"

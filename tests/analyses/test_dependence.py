@@ -291,3 +291,34 @@ def test_more_items_bring_least_squares_and_bces_together() -> None:
         plain = row(found, "least_squares", "slope")["estimate"]
         gaps.append(abs(plain - row(found, "bces", "slope")["estimate"]))
     assert all(later < earlier / 5 for earlier, later in pairwise(gaps))
+
+
+def test_the_jackknife_test_says_how_often_it_errs(tasks: Tasks) -> None:
+    reason = str(row(fits(tasks), "noise_corrected", "covariance")["reason"])
+    assert "up to 6.8 %" in reason
+    assert "«independence»" in reason
+
+
+def test_the_rates_it_says_are_those_of_the_benchmark() -> None:
+    table = pd.read_csv("results/benchmarks/dependence.csv")
+    rates = table[table["slope"] == 0].groupby("estimator")["rejected"].max()
+    assert rates["noise_corrected"] == pytest.approx(0.068, abs=5e-4)
+    assert rates["independence"] == pytest.approx(0.059, abs=5e-4)
+    assert (
+        table[(table["estimator"] == "noise_corrected") & (table["slope"] == 0)]["rejected"] > 0.06
+    ).sum() == 1
+
+
+def test_rounding_is_no_spread() -> None:
+    # The sensitivities are one third each but for rounding: no correlation, no interval.
+    means = np.array([[k / 30 + 1 / 3, k / 30, 0.1] for k in (1, 4, 8, 13)])
+    found = fits(Tasks(means, np.tile(np.eye(3) * 0.01, (4, 1, 1))))
+    r = row(found, "null_noise", "r")
+    assert np.isnan(r["estimate"])
+    assert r["reason"] == "no variance over tasks beyond noise"
+    line = row(found, "least_squares", "intercept")
+    assert np.isnan(line["low"])
+    assert np.isnan(line["p"])
+    assert line["reason"] == "no spread around the fit: no interval"
+    slope = str(row(found, "least_squares", "slope")["reason"])
+    assert slope.endswith("no spread around the fit: no interval")

@@ -101,3 +101,15 @@ def test_missing_runs_and_scores() -> None:
     found = row(leakage(one, draws=50), "multimodal_gain")
     assert np.isnan(found["low"])
     assert found["reason"] == "one image: an interval needs at least two"
+
+
+def test_an_interval_of_no_width_says_why() -> None:
+    frame = put(simulate(WORLD), blind=right(4), text_only=right(36))
+    table = leakage(frame, draws=300)
+    leak = row(table, "multimodal_leakage")
+    assert row(table, "leakage_difference")["high"] < 0
+    assert (leak["estimate"], leak["low"], leak["high"]) == (0, 0, 0)
+    assert leak["reason"] == (
+        "the difference is below 0 in its whole interval, so its maximum with 0 is 0 throughout"
+    )
+    assert row(table, "leakage_difference")["reason"] is None

@@ -103,3 +103,13 @@ def test_odd_studies_say_why() -> None:
     assert found["discordance"] == 0.0
     assert found["high"] >= found["estimate"] - 1e-5 > 0
     assert np.isnan(row(power(simulate(wrong), draws=100), task="overall")["low"])
+
+
+def test_what_has_no_interval_or_no_width_says_why(table: pd.DataFrame) -> None:
+    mean = row(table, method="end_to_end", task="in_domain")
+    assert np.isnan(mean["low"])
+    assert mean["reason"] == "from the error of a mean of tasks or categories: no interval"
+    same = power(simulate(World(**{**vars(WORLD), "always": 1.0})), draws=100)
+    found = row(same, method="end_to_end", task="ocr")
+    assert found["low"] == pytest.approx(found["high"], abs=1e-4)
+    assert found["reason"].startswith("fewer items change than this difference takes")
