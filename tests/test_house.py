@@ -108,11 +108,30 @@ LAYERS = (
     "prompts parse score leaks stages study cells plan",
     "generators decoding",
     "engine",
-    "provenance records asked run_items lmms_samples results comparison expected status predictions report published training",
+    "provenance records asked run_items lmms_samples results comparison expected status "
+    "predictions report published training",
     "api",
     "cli",
 )
 """Modules and folders of suite/, lowest first: CONTRIBUTING.md, what may import what."""
+
+
+def rows_after(heading: str, text: str) -> list[set[str]]:
+    """Names in backticks of each row of the Markdown table under a heading row."""
+    body = text.split(heading, 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [set(re.findall(r"`(\w+)`", row.split("|")[2])) for row in body]
+
+
+def test_contributing_names_every_module_in_its_layer() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert rows_after("| layer | modules |", text) == [set(row.split()) for row in LAYERS]
+
+
+def test_contributing_names_every_module_of_the_analyses() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set().union(*rows_after("| group | modules of `analyses/` |", text))
+    there = {path.stem for path in tracked() if path.parent == ROOT / "analyses"}
+    assert named == there - {"__init__", "paper"}
 
 
 def suite_imports(path: Path) -> set[str]:
