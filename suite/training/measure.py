@@ -18,7 +18,8 @@ from tasks.micro.scene import Scene
 
 @torch.no_grad()
 def turn_accuracy(model: Any, rows: Sequence[Row], pad: int, batch: int = 64) -> dict[str, float]:
-    """Accuracy by kind (`digit`, `digit/think`, ...), and the macro means `direct` and `think`."""
+    """Accuracy by kind (`digit`, `digit/think`, `digit/open` where options are not shown, ...),
+    and the macro means `direct` and `think` over the kinds with options."""
     hits: dict[str, list[float]] = defaultdict(list)
     collate = TokenCollator(pad)
     training = model.training
@@ -32,14 +33,15 @@ def turn_accuracy(model: Any, rows: Sequence[Row], pad: int, batch: int = 64) ->
         wanted = (labels[:, 1:] != -100).cpu()
         for i, row in enumerate(chunk):
             for kind, thinking, first, last in row.spans:
-                name = kind + "/think" if thinking else kind
+                name = f"{kind}/think" if thinking else kind
                 if kind == "recall":  # token by token: the gate is a share of answers
                     hits[name].extend(right[i, : last - 1][wanted[i, : last - 1]].float().tolist())
                 else:
                     hits[name].append(float(right[i, first - 1 : last - 1].all()))
     model.train(training)
     result = {k: sum(v) / len(v) for k, v in sorted(hits.items())}
-    scored = {k: v for k, v in result.items() if k not in ("guess", "missing", "missing/think")}
+    unscored = ("guess", "missing", "missing/think")
+    scored = {k: v for k, v in result.items() if k not in unscored and "/open" not in k}
     for name, kinds in (
         ("think", [v for k, v in scored.items() if k.endswith("/think")]),
         ("direct", [v for k, v in scored.items() if not k.endswith("/think")]),

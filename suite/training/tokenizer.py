@@ -58,7 +58,9 @@ def build_tokenizer(vocabulary: list[str]) -> Any:
             pre_tokenizers.Split(Regex(r"[\w-]+|[^\w\s]"), behavior="isolated"),
         ]
     )
-    backend.decoder = decoders.WordPiece(prefix="##", cleanup=True)
+    backend.decoder = decoders.Sequence(
+        [decoders.WordPiece(prefix="##", cleanup=True), decoders.Replace(" :", ":")]
+    )
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
     make: Any = PreTrainedTokenizerFast
     tokenizer = make(

@@ -34,6 +34,10 @@ WEIGHTS = {
 DESCRIBE = "Describe the picture."
 OBSERVE = "What to look at?"
 NOTE = "Note {contents}."
+NEEDS_OPTIONS = ("knowledge", "answerable")
+"""Kinds whose options are part of the question."""
+OPEN_SHARE = 0.35
+"""Share of the questions that are asked without their options."""
 TEXT_WORDS, VISION_WORDS = 175, 100
 """A row takes turns until it has this many words: rows of like length waste little padding."""
 
@@ -143,23 +147,19 @@ def vision_lesson(
     draw = rng.random()
     if draw < 0.04:
         return _fill(lambda: _guess(rng, domain), VISION_WORDS)
-    if draw < 0.24:
-        kind = "similarity" if draw < 0.14 else "difference"
+    if draw < 0.28:
+        kind = "similarity" if draw < 0.16 else "difference"
         scenes, question = several(rng, kind, domain)
         if rng.random() < describing:
             return Lesson((_describe_turn(rng, scenes, question),), scenes)
-        return Lesson((_direct(question),), scenes)
+        return Lesson((_asked(rng, question),), scenes)
     scene = sample_scene(rng, domain)
     if rng.random() < describing:
         about = _question(rng, [*q.TRAINED], scene, domain)
         return Lesson((_describe_turn(rng, (scene,), about),), (scene,))
     kinds = [*q.TRAINED, *q.OPEN]
-    lesson = _fill(lambda: _direct(_question(rng, kinds, scene, domain)), VISION_WORDS)
+    lesson = _fill(lambda: _asked(rng, _question(rng, kinds, scene, domain)), VISION_WORDS)
     return Lesson(lesson.turns, (scene,))
-
-
-def _direct(question: q.Question) -> Turn:
-    return Turn(prompt(question), question.answer, question.kind)
 
 
 def several(rng: random.Random, kind: str, domain: Domain) -> tuple[tuple[Scene, ...], q.Question]:
@@ -211,9 +211,15 @@ def _turn(rng: random.Random, scene: Scene, domain: Domain, thinking: bool) -> T
     if rng.random() < 0.03:
         return _missing(rng, scene, thinking)
     question = _question(rng, [*q.TRAINED], scene, domain)
-    return Turn(
-        prompt(question), question.answer, question.kind, question.steps if thinking else None
-    )
+    return _asked(rng, question, question.steps if thinking else None)
+
+
+def _asked(rng: random.Random, question: q.Question, steps: str | None = None) -> Turn:
+    """A question, in OPEN_SHARE of the cases without its options: only then must the answer be
+    found, where one of the options that the scene holds is right in one case of three."""
+    if question.options and question.kind not in NEEDS_OPTIONS and rng.random() < OPEN_SHARE:
+        return Turn(question.text, question.answer, f"{question.kind}/open", steps)
+    return Turn(prompt(question), question.answer, question.kind, steps)
 
 
 def _missing(rng: random.Random, scene: Scene, thinking: bool) -> Turn:
@@ -265,7 +271,7 @@ def _several_pictures(rng: random.Random, kind: str, domain: Domain, thinking: f
     steps = question.steps if rng.random() < thinking else None
     text = f"{describe(scenes)} {prompt(question)}"
     first = Turn(text, question.answer, kind, steps)
-    again = Turn(prompt(question), question.answer, kind, None if steps else question.steps)
+    again = _asked(rng, question, None if steps else question.steps)
     return Lesson((first, again) if steps is None else (first,))
 
 

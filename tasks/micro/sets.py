@@ -82,11 +82,15 @@ def _counting(rng: random.Random, index: int) -> tuple[tuple[Scene, ...], q.Ques
     return (scene,), question if question and question.answer == wanted else None
 
 
-def _several(kind: str) -> Maker:
-    def make(rng: random.Random, index: int) -> tuple[tuple[Scene, ...], q.Question | None]:
-        return several(rng, kind, HELD_OUT)
+def _similarity(rng: random.Random, index: int) -> tuple[tuple[Scene, ...], q.Question | None]:
+    """Three pictures; of the two answers each is right every other time."""
+    scenes, question = several(rng, "similarity", HELD_OUT)
+    return scenes, question if question.answer == ("second", "third")[index % 2] else None
 
-    return make
+
+def _difference(rng: random.Random, index: int) -> tuple[tuple[Scene, ...], q.Question | None]:
+    """Two pictures that differ in the colour of one thing."""
+    return several(rng, "difference", HELD_OUT)
 
 
 def _star(*kinds: q.Kind) -> Maker:
@@ -100,8 +104,8 @@ SETS: dict[str, dict[str, Maker]] = {
     "knowledge": {"": _one(q.knowledge)},
     "quality": {"": _quality},
     "counting": {"": _counting},
-    "similarity": {"": _several("similarity")},
-    "difference": {"": _several("difference")},
+    "similarity": {"": _similarity},
+    "difference": {"": _difference},
     "classification": {"": _one(q.background)},
     "grounding": {"": _one(q.grounding)},
     "star": {

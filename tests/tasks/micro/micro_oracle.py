@@ -93,6 +93,13 @@ def cell(name: str) -> tuple[int, int]:
     return ["top", "middle", "bottom"].index(row), ["left", "middle", "right"].index(column)
 
 
+CELL_NAMES = [
+    "center" if (row, column) == ("middle", "middle") else f"{row}-{column}"
+    for row in ("top", "middle", "bottom")
+    for column in ("left", "middle", "right")
+]
+
+
 def moved(place: tuple[int, int], side: str) -> tuple[int, int]:
     """The adjacent place on that side; it may lie outside of the picture."""
     down, right = {"left of": (0, -1), "right of": (0, 1), "above": (-1, 0), "below": (1, 0)}[side]
@@ -209,17 +216,20 @@ def _relations(picture: Picture, question: str, options: list[str]) -> str | Non
 
 
 def _alike(picture: Picture, question: str, options: list[str]) -> str | None:
+    if match := re.fullmatch(r"What has the color of the (\w+)\?", question):  # foods
+        here = picture.the(match[1])
+        assert here
+        fitting = [o for o in options if KNOWN[o] == here.color]
+        assert len(fitting) == 1
+        return fitting[0]
     if match := re.fullmatch(
         r"(?:What has|Which shape is) the same color as the (\w+)\?", question
     ):
         here = picture.the(match[1])
         assert here
-        if options[0] in KNOWN:  # foods
-            fitting = [o for o in options if KNOWN[o] == here.color]
-        else:
-            fitting = [t.shape for t in picture.things if t.color == here.color and t != here]
-            assert [o for o in options if o in fitting] == fitting
+        fitting = [t.shape for t in picture.things if t.color == here.color and t != here]
         assert len(fitting) == 1
+        assert not options or fitting[0] in options
         return fitting[0]
     if "largest" in question:
         ranked = sorted(picture.things, key=lambda t: SIZE_ORDER.index(t.size))
@@ -242,7 +252,7 @@ def _attributes(picture: Picture, question: str, options: list[str]) -> str | No
     if "big" in question or "size" in question:
         return thing.size
     if question.startswith("Where") or "place" in question:
-        return next(n for n in options if cell(n) == (thing.row, thing.column))
+        return next(n for n in CELL_NAMES if cell(n) == (thing.row, thing.column))
     return None
 
 
@@ -252,30 +262,38 @@ def untrue(pictures: list[Picture], question: str, steps: str) -> list[str]:
         return _untrue_pictures(pictures, steps)
     if len(pictures) == 2:
         pairs = [
-            f"{a.shape} {a.color} {b.color}"
+            f"{a.shape} {a.color} {b.color} {'same' if a == b else 'changed'}"
             for a, b in zip(pictures[0].things, pictures[1].things, strict=True)
         ]
-        return [s for s in steps.rstrip(".").split(", ") if s not in pairs]
+        return [] if steps == ", ".join(pairs) + "." else [steps]
     picture = pictures[0] if pictures else Picture("", "", ())
+    if match := re.fullmatch(r"(The (\w+) is \w+): (.+)\.", steps):
+        others = [f"{t.shape} {t.color}" for t in picture.things if t.shape != match[2]]
+        told = match[3] == ", ".join(others)
+        return [] if told and _true(picture, match[1] + ".") else [steps]
     if match := re.fullmatch(r"([\w ]+): (.+)\.", steps):
         return _untrue_count(picture, match[1], match[2])
     return [s for s in re.findall(r"[^.]+\.", steps) if not _true(picture, s.strip())]
 
 
 def _untrue_pictures(pictures: list[Picture], steps: str) -> list[str]:
-    told = re.findall(r"Picture (\d): ([\w, ]+)\.", steps)
-    return [
-        f"picture {n}: {listed}"
-        for n, listed in told
-        if listed.split(", ") != [t.shape for t in pictures[int(n) - 1].things]
-    ] + [steps] * (len(told) != len(pictures))
+    names = [[t.shape for t in p.things] for p in pictures]
+    right = f"first: {', '.join(names[0])}."
+    for order, shapes in (("second", names[1]), ("third", names[2])):
+        marks = [f"{shape} {'in' if names[0].count(shape) else 'no'}" for shape in shapes]
+        right += f" {order}: {', '.join(marks)}."
+    return [] if steps == right else [steps]
 
 
 def _untrue_count(picture: Picture, value: str, listed: str) -> list[str]:
+    """Each thing with the attributes asked about, and the count so far."""
     wanted = [] if value == "all" else value.split()
-    fitting = [t.shape for t in picture.things if all(w in (t.color, t.size) for w in wanted)]
-    right = ", ".join(f"{s} {i}" for i, s in enumerate(fitting, 1)) or "none 0"
-    return [] if listed == right else [listed]
+    right, n = [], 0
+    for t in picture.things:
+        n += all(w in (t.color, t.size) for w in wanted)
+        told = [t.size if w in SIZE_ORDER else t.color for w in wanted]
+        right.append(" ".join([t.shape, *told, str(n)]))
+    return [] if listed == ", ".join(right) else [listed]
 
 
 def _true(picture: Picture, statement: str) -> bool:
