@@ -130,13 +130,13 @@ def contrast_table(
     *,
     draws: int = 2000,
     seed: int = 0,
-    span: tuple[float, float] = (0.0, 1.0),
+    span: tuple[float | Floats, float] = (0.0, 1.0),
 ) -> pd.DataFrame:
     """One row per contrast and group in which all its cells were run.
 
-    Columns: `labels` (those of the contrasts), then COLUMNS. `span`: the least and most that a
-    score can be. p tests a difference against 0 (t with the cluster-robust error; none for
-    accuracies); p_holm corrects it over tasks, or over the categories of a task.
+    Columns: `labels` (those of the contrasts), then COLUMNS. `span`: the least that a score can be,
+    of each item or of all, and the most. p tests a difference against 0 (t with the cluster-robust
+    error; none for accuracies); p_holm corrects it over tasks, or over the categories of a task.
     """
     if not contrasts or not len(scores.items):
         return pd.DataFrame(columns=[*labels, *COLUMNS])
@@ -168,14 +168,16 @@ class _Ends:
     se: Floats
     p: Floats
     least: Floats
+    """(groups, columns): the least that the contrast can be."""
     most: Floats
     is_difference: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, result: Estimates, weights: Floats, span: tuple[float, float]) -> _Ends:
+    def of(cls, result: Estimates, weights: Floats, span: tuple[float | Floats, float]) -> _Ends:
         low, high = result.resampled.interval()
-        least = np.where(weights > 0, weights * span[0], weights * span[1]).sum(axis=0)
-        most = np.where(weights > 0, weights * span[1], weights * span[0]).sum(axis=0)
+        up, down = np.maximum(weights, 0).sum(axis=0), np.minimum(weights, 0).sum(axis=0)
+        bottom = _least_scores(result.groups, span[0])[:, None]
+        least, most = up * bottom + down * span[1], up * span[1] + down * bottom
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         differs = np.asarray((weights < 0).any(axis=0))
         centre, half = _of_shares(result, se, least, most)
@@ -216,7 +218,7 @@ class _Ends:
             ends = np.array([self._exact(m, column) for m in members])
             return float(ends[:, 0].mean()), float(ends[:, 1].mean())
         data = self.result.resampled
-        bounds = float(self.least[column]), float(self.most[column])
+        bounds = float(self.least[g, column]), float(self.most[g, column])
         return degenerate_interval(
             float(data.estimate[g, column]), int(data.clusters[g, column]), *bounds
         )
@@ -255,6 +257,17 @@ class _Ends:
         low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in tails)
         spread = float(np.nanstd(ratios, ddof=1))
         return unknown | {"estimate": value, "low": low, "high": high, "se": spread}
+
+
+def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:
+    """The least that the mean score of each group can be, (groups,)."""
+    found = np.zeros(len(groups))
+    for g, group in enumerate(groups):
+        parts = found[list(group.members)] if group.members else np.asarray(least)
+        if not group.members and parts.ndim:
+            parts = parts[group.rows].min()
+        found[g] = parts.mean()
+    return found
 
 
 def _of_shares(result: Estimates, se: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:

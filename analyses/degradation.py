@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from analyses.contrasts import Contrast, contrast_table
@@ -36,8 +37,8 @@ def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.
     raw = contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
     if not len(raw):
         return raw
-    chance = scores.items["chance"].max()
-    span = (-chance / (1 - chance) if chance < 1 else 0.0, 1.0)
+    chance = scores.items["chance"].to_numpy(dtype=np.float64)
+    span = (-chance / np.where(chance < 1, 1 - chance, np.inf), 1.0)
     contrasts = [replace(each, quantity=f"adjusted_{each.quantity}") for each in contrasts]
     adjusted = contrast_table(
         scores.adjusted(), contrasts, LABELS, draws=draws, seed=seed, span=span

@@ -166,3 +166,20 @@ def test_a_ratio_that_no_draw_changes_has_no_interval_of_no_width() -> None:
     found = one(degradation(study(kept), draws=100), "relative_drop", "shapes")
     assert np.isnan(found["low"])
     assert found["reason"] == "every draw gives the same ratio: resampling sees no spread"
+
+
+def test_bounds_of_adjusted_scores_are_those_of_the_task_itself() -> None:
+    # Open answers beside two options: guessing cannot take an open task below 0.
+    scores = {"open": {"s": [1.0] * 8, "l": [1.0] * 8}, "two": {"s": [1.0] * 8, "l": [1.0] * 8}}
+    frame = study(scores)
+    frame["chance"] = np.where(frame["task"] == "open", 0.0, 0.5)
+    table = degradation(frame, draws=50)
+    rows = table[(table["quantity"] == "adjusted_accuracy") & (table["size"] == "l")]
+    low = rows.set_index("task")["low"]
+    q = 1 - 0.025 ** (1 / 8)
+    assert low["open"] == pytest.approx(1 - q)
+    assert low["two"] == pytest.approx(1 - 2 * q)
+    assert low["in_domain"] == pytest.approx(1 - 1.5 * q)
+    drops = table[(table["quantity"] == "adjusted_drop")].set_index("task")
+    assert drops.loc["open", ["low", "high"]].tolist() == pytest.approx([-q, q])
+    assert drops.loc["two", ["low", "high"]].tolist() == pytest.approx([-2 * q, 2 * q])
