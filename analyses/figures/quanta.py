@@ -86,8 +86,7 @@ def draw(table: pd.DataFrame) -> Figure:
         _nested(right, kept[family])
     style.footnote(
         figure,
-        f"{_n(table)} items a map, sorted by the size from which on they are solved;"
-        f" {style.INTERVAL}.",
+        f"{_n(table)} items a map, sorted by the size that solves them; {style.INTERVAL}.",
     )
     return figure
 
