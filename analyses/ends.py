@@ -1,0 +1,155 @@
+"""Ends of estimates: intervals of accuracies, of differences, of ratios, and why one is missing.
+
+In: `Estimates` (analyses.estimates) with their weights. Out: `Ends`, which gives the numbers of a
+row of a contrast table: estimate, interval, error, p, counts, reason.
+
+The ends of a difference are the bootstrap's (expanded percentile, `analyses.resampled`), those of a
+ratio the quantiles of its draws at the same tails. Those of an accuracy are never narrower than
+`intervals.share_ends`, because near 0 and near 1 resampling sees too little. Where every image
+gives the same value the exact bound stands in (`intervals.degenerate_interval`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyses.estimates import Estimates
+from analyses.intervals import degenerate_interval, quantiles, share_ends
+from analyses.resampling import Floats
+from analyses.scores import Group
+
+ZERO = 1e-12
+"""Below this a divisor or an error is rounding."""
+SAME_RATIO = "every draw gives the same ratio: resampling sees no spread"
+EXACT = "every image gives the same value: exact bound in place of resampling"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Estimates with their interval ends."""
+
+    result: Estimates
+    low: Floats
+    high: Floats
+    se: Floats
+    p: Floats
+    least: Floats
+    """(groups, columns): the least that the contrast can be."""
+    most: Floats
+    is_difference: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, result: Estimates, weights: Floats, span: tuple[float | Floats, float]) -> Ends:
+        low, high = result.resampled.interval()
+        up, down = np.maximum(weights, 0).sum(axis=0), np.minimum(weights, 0).sum(axis=0)
+        bottom = _least_scores(result.groups, span[0])[:, None]
+        least, most = up * bottom + down * span[1], up * span[1] + down * bottom
+        se, p = result.resampled.standard_error(), result.resampled.p_value()
+        differs = np.asarray((weights < 0).any(axis=0))
+        centre, half = _of_shares(result, se, least, most)
+        low = np.where(differs, low, np.minimum(low, centre - half))
+        high = np.where(differs, high, np.maximum(high, centre + half))
+        # Draws of seeds have no bounds; accuracies have.
+        low, high = np.clip(low, least, most), np.clip(high, least, most)
+        return cls(result, low, high, se, p, least, most, differs)
+
+    def row(self, g: int, column: int, divisor: int | None) -> dict[str, object]:
+        """One contrast in one group; `divisor` is the column of a ratio's divisor."""
+        data = self.result.resampled
+        numbers: dict[str, object] = {
+            "estimate": data.estimate[g, column],
+            "low": self.low[g, column],
+            "high": self.high[g, column],
+            "se": self.se[g, column],
+            "n": int(data.n[g, column]),
+            "clusters": int(data.clusters[g, column]),
+            "missing": int(self.result.missing[g, column]),
+            "p": self.p[g, column] if self.is_difference[column] else np.nan,
+            "p_holm": np.nan,
+            "reason": self._reason(g, column),
+        }
+        if divisor is not None:
+            return numbers | self._ratio(g, column, divisor)
+        if self._flat(g, column):
+            low, high = self._exact(g, column)
+            numbers |= {"low": low, "high": high, "reason": EXACT}
+        return numbers
+
+    def _flat(self, g: int, column: int) -> bool:
+        return bool(self.result.resampled.clusters[g, column] >= 2 and self.se[g, column] < ZERO)
+
+    def _exact(self, g: int, column: int) -> tuple[float, float]:
+        members = [m for m in self.result.groups[g].members if self.result.planned[m, column]]
+        if members:  # conservative: every member at its end at once
+            ends = np.array([self._exact(m, column) for m in members])
+            return float(ends[:, 0].mean()), float(ends[:, 1].mean())
+        data = self.result.resampled
+        bounds = float(self.least[g, column]), float(self.most[g, column])
+        return degenerate_interval(
+            float(data.estimate[g, column]), int(data.clusters[g, column]), *bounds
+        )
+
+    def _reason(self, g: int, column: int) -> str | None:
+        data, missing = self.result.resampled, int(self.result.missing[g, column])
+        if not data.n[g, column]:
+            return f"no item has a score in every cell compared ({missing} missing)"
+        if np.isnan(data.estimate[g, column]):
+            return "a task or category of this mean has no item with a score in every cell"
+        if data.clusters[g, column] < 2:
+            return "one image: an interval needs at least two"
+        return None
+
+    def _ratio(self, g: int, column: int, divisor: int) -> dict[str, object]:
+        data = self.result.resampled
+        below = data.estimate[g, divisor]
+        unknown: dict[str, object] = dict.fromkeys(("estimate", "low", "high", "se", "p"), np.nan)
+        if not below > ZERO:
+            return unknown | {"reason": self._reason(g, column) or "the divisor is not above 0"}
+        value = float(data.estimate[g, column] / below)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = data.replicates[:, g, column] / data.replicates[:, g, divisor]
+        ratios[~(data.replicates[:, g, divisor] > ZERO)] = np.nan
+        if data.clusters[g, column] < 2:
+            return unknown | {"estimate": value}
+        if self._flat(g, column) and self._flat(g, divisor):
+            reason = "every image gives the same value: resampling sees no spread"
+            return unknown | {"estimate": value, "reason": reason}
+        if np.isnan(ratios).mean() > 0.025:
+            reason = "the divisor is not above 0 in more than 2.5 % of the draws"
+            return unknown | {"estimate": value, "reason": reason}
+        if np.nanmax(ratios) - np.nanmin(ratios) < ZERO:  # nothing is left, or nothing is lost
+            return unknown | {"estimate": value, "reason": SAME_RATIO}
+        tails = (tail[g, column] for tail in data.tails())
+        low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in tails)
+        spread = float(np.nanstd(ratios, ddof=1))
+        return unknown | {"estimate": value, "low": low, "high": high, "se": spread}
+
+
+def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:
+    """The least that the mean score of each group can be, (groups,)."""
+    found = np.zeros(len(groups))
+    for g, group in enumerate(groups):
+        parts = found[list(group.members)] if group.members else np.asarray(least)
+        if not group.members and parts.ndim:
+            parts = parts[group.rows].min()
+        found[g] = parts.mean()
+    return found
+
+
+def _of_shares(result: Estimates, se: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+    """`share_ends` of every group and column; of a mean, the mean of its members' with independent
+    errors."""
+    data = result.resampled
+    centre, half = share_ends(data.estimate, se, data.clusters, least, most)
+    for g, group in enumerate(result.groups):
+        if group.members:
+            inside = result.planned[list(group.members)]
+            count = np.maximum(inside.sum(axis=0), 1)
+            parts = (np.where(inside, part[list(group.members)], 0.0) for part in (centre, half))
+            middle, reach = parts
+            centre[g], half[g] = middle.sum(axis=0) / count, np.sqrt((reach**2).sum(axis=0)) / count
+    return centre, half
