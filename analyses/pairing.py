@@ -92,10 +92,10 @@ def check_items(baseline: pd.DataFrame, candidate: pd.DataFrame) -> None:
         counted = " and ".join(
             f"{len(keys):,} only the {side} has{_examples(keys)}"
             for side, keys in zip(("baseline", "candidate"), only)
+            if len(keys)
         )
         raise ItemsDiffer(
-            f"The items differ: {counted}; run both on the same items, or keep the tasks that both "
-            f"have with --task ({_shared(ours, theirs)})."
+            f"The items differ: {counted}; run both on the same items{_shared(ours, theirs)}."
         )
     theirs = theirs.loc[ours.index]
     for column, name in FACTS.items():
@@ -133,9 +133,14 @@ def _value(value: object) -> str:
 
 
 def _shared(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
-    tasks = [set(side.index.get_level_values("task")) for side in (ours, theirs)]
-    both = [str(task) for task in ours.index.get_level_values("task").unique() if task in tasks[1]]
-    return f"both have {', '.join(both)}" if both else "they have none in common"
+    """The way out where some tasks have the same items on both sides; else nothing."""
+    tasks = [side.index.get_level_values("task") for side in (ours, theirs)]
+    items = [
+        {task: set(side.index[of == task]) for task in of.unique()}
+        for side, of in zip((ours, theirs), tasks)
+    ]
+    same = [str(task) for task, own in items[0].items() if own == items[1].get(task)]
+    return f", or compare only {', '.join(same)} with --task" if same else ""
 
 
 def flips(pairs: Pairs) -> pd.DataFrame:

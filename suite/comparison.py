@@ -1,6 +1,6 @@
-"""Two runs against each other: which cells are compared, on which items, and what comes out.
+"""Two runs against each other, item by item: `downscale compare` and `suite.compare`.
 
-In: two run directories (or records), each with or without the name of a cell. Out: a `Comparison`
+In: two sides (suite.comparison_sides), each a run directory with or without a cell, or records. Out: a `Comparison`
 with its verdict, table, changed answers and figure. The statistics are analyses.comparison.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +20,13 @@ from analyses.intervals import holm
 from analyses.paired import ALL_ITEMS, OVERALL
 from analyses.pairing import ItemsDiffer, Pairs, flips, pair
 from suite import provenance
-from suite.errors import SuiteError, nearest
+from suite.comparison_sides import Side, Source, match_cells
+from suite.errors import SuiteError
 from suite.plain import plain
-from suite.results import load_results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Source = str | Path | pd.DataFrame
 PASSED = ("better", "not worse")
 NUMBERS = (
     *("difference", "low", "high", "p", "detectable", "se", "test", "baseline", "candidate", "n"),
@@ -161,8 +159,7 @@ def compare(
     if not 0 <= margin < 1:
         raise SuiteError(f"--margin {margin}: give a share of items from 0 up to 1, such as 0.02.")
     sides = [
-        _Side.of(source, name)
-        for source, name in ((baseline, "baseline"), (candidate, "candidate"))
+        Side.of(source, name) for source, name in ((baseline, "baseline"), (candidate, "candidate"))
     ]
     sides = [side.keep(tasks) for side in sides]
     try:
@@ -174,87 +171,7 @@ def compare(
     return Comparison(sides[0].name, sides[1].name, margin, pairs, table, draws, seed)
 
 
-@dataclass(frozen=True)
-class _Side:
-    """One side as it was named, and its records."""
-
-    name: str
-    frame: pd.DataFrame
-    pattern: str | None
-    """The cell that was named, or a glob."""
-    folder: Path | None
-    """The run directory, where it is one."""
-
-    @classmethod
-    def of(cls, source: Source, name: str) -> _Side:
-        """A directory, `DIR:CELL` or a frame. A path that exists is never cut at a colon."""
-        if isinstance(source, pd.DataFrame):
-            return cls(name, source, None, None)
-        text, pattern = str(source), None
-        if not Path(text).exists() and ":" in text:
-            text, _, pattern = text.rpartition(":")
-        folder = Path(text)
-        return cls(str(source), load_results(folder), pattern, folder if folder.is_dir() else None)
-
-    def keep(self, tasks: Sequence[str]) -> _Side:
-        """The same with these tasks only; all where none is named."""
-        known = [str(task) for task in self.frame["task"].unique()]
-        for task in tasks:
-            if task not in known:
-                raise SuiteError(f"{self.name} has no task {task!r}{nearest(task, known)}.")
-        rows = self.frame[self.frame["task"].isin(list(tasks))] if tasks else self.frame
-        return _Side(self.name, rows, self.pattern, self.folder)
-
-    @property
-    def cells(self) -> list[str]:
-        """Every cell, in order of appearance."""
-        return [str(cell) for cell in self.frame["cell"].unique()]
-
-    @property
-    def wanted(self) -> list[str]:
-        """The cells that its name asks for."""
-        if self.pattern is None:
-            return self.cells
-        if self.pattern in self.cells:
-            return [self.pattern]
-        found = [cell for cell in self.cells if fnmatchcase(cell, self.pattern)]
-        if not found:
-            hint = nearest(self.pattern, self.cells)
-            raise SuiteError(f"{self.name}: the run has no cell {self.pattern!r}{hint}.")
-        return found
-
-
-def match_cells(baseline: _Side, candidate: _Side) -> list[tuple[str, str]]:
-    """Which cell is held against which.
-
-    One cell on each side; or the same cells on both; or, where only one side names cells, those of
-    the other with the same ids. SuiteError otherwise, with the cells that there are.
-    """
-    ours, theirs = baseline.wanted, candidate.wanted
-    if len(ours) == len(theirs) == 1:
-        return [(ours[0], theirs[0])]
-    if set(ours) == set(theirs):
-        return [(cell, cell) for cell in ours]
-    if candidate.pattern is None and (baseline.pattern or len(ours) == 1) and {*ours} <= {*theirs}:
-        return [(cell, cell) for cell in ours]
-    if (
-        baseline.pattern is None
-        and (candidate.pattern or len(theirs) == 1)
-        and {*theirs} <= {*ours}
-    ):
-        return [(cell, cell) for cell in theirs]
-    raise SuiteError(
-        f"It is not clear which cells to compare: {baseline.name} has {_listed(ours)}; "
-        f"{candidate.name} has {_listed(theirs)}; name one on each side as DIR:CELL."
-    )
-
-
-def _listed(cells: Sequence[str], most: int = 60) -> str:
-    more = f" and {len(cells) - most} more" if len(cells) > most else ""
-    return ", ".join(cells[:most]) + more
-
-
-def _check_digests(sides: Sequence[_Side], tasks: Sequence[str]) -> None:
+def _check_digests(sides: Sequence[Side], tasks: Sequence[str]) -> None:
     """Questions and options are not in the records; each run wrote down a hash of its items."""
     known = [provenance.read(side.folder).get("items", {}) if side.folder else {} for side in sides]
     other = [

@@ -108,8 +108,8 @@ LAYERS = (
     "prompts parse score leaks stages study cells plan",
     "generators decoding",
     "engine",
-    "provenance records asked run_items lmms_samples results comparison expected status "
-    "predictions report published training",
+    "provenance records asked run_items lmms_samples results comparison comparison_sides "
+    "expected status predictions report published training",
     "api",
     "cli",
 )
