@@ -24,6 +24,7 @@ from analyses.scores import Group
 
 ZERO = 1e-12
 """Below this a divisor or an error is rounding."""
+ALONE = "a task or category of this mean has one image: an interval needs at least two of each"
 SAME_RATIO = "every draw gives the same ratio: resampling sees no spread"
 EXACT = "every image gives the same value: exact bound in place of resampling"
 
@@ -72,18 +73,37 @@ class Ends:
             "p_holm": np.nan,
             "reason": self._reason(g, column),
         }
+        flat = self._flat(g, column)
+        if self._has_one_image(g, column) and not (flat and divisor is None):
+            numbers |= dict.fromkeys(("low", "high", "se", "p"), np.nan)
+            numbers["reason"] = numbers["reason"] or ALONE
+            below = 1.0 if divisor is None else float(data.estimate[g, divisor])
+            if below > ZERO:
+                return numbers | {"estimate": float(data.estimate[g, column]) / below}
         if divisor is not None:
             return numbers | self._ratio(g, column, divisor)
-        if self._flat(g, column):
+        if flat:
             low, high = self._exact(g, column)
             numbers |= {"low": low, "high": high, "reason": EXACT}
         return numbers
+
+    def _members(self, g: int, column: int) -> list[int]:
+        members = self.result.groups[g].members
+        return [m for m in members if self.result.planned[m, column]]
+
+    def _has_one_image(self, g: int, column: int) -> bool:
+        """Whether a mean has a member of one image, whose part of the spread nobody can know."""
+        clusters = self.result.resampled.clusters
+        return any(
+            clusters[m, column] < 2 or self._has_one_image(m, column)
+            for m in self._members(g, column)
+        )
 
     def _flat(self, g: int, column: int) -> bool:
         return bool(self.result.resampled.clusters[g, column] >= 2 and self.se[g, column] < ZERO)
 
     def _exact(self, g: int, column: int) -> tuple[float, float]:
-        members = [m for m in self.result.groups[g].members if self.result.planned[m, column]]
+        members = self._members(g, column)
         if members:  # conservative: every member at its end at once
             ends = np.array([self._exact(m, column) for m in members])
             return float(ends[:, 0].mean()), float(ends[:, 1].mean())

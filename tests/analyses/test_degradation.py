@@ -183,3 +183,25 @@ def test_bounds_of_adjusted_scores_are_those_of_the_task_itself() -> None:
     drops = table[(table["quantity"] == "adjusted_drop")].set_index("task")
     assert drops.loc["open", ["low", "high"]].tolist() == pytest.approx([-q, q])
     assert drops.loc["two", ["low", "high"]].tolist() == pytest.approx([-2 * q, 2 * q])
+
+
+def test_a_mean_with_a_task_of_one_image_has_no_interval() -> None:
+    # Resampling the other task alone would leave out what the one image is uncertain by.
+    frame = study(
+        {
+            "many": {"s": [1.0, 0.0] * 4, "l": [1.0] * 8},
+            "one": {"s": [1.0] * 4 + [0.0] * 4, "l": [1.0] * 6 + [0.0] * 2},
+        }
+    )
+    frame.loc[frame["task"] == "one", "image_id"] = "the same"
+    table = degradation(frame, draws=50)
+    for quantity in ("drop", "relative_drop", "slope"):
+        found = one(table, quantity, "in_domain")
+        assert not np.isnan(found["estimate"])
+        assert np.isnan(found[["low", "high", "se", "p"]].astype(float)).all()
+        assert found["reason"] == (
+            "a task or category of this mean has one image: an interval needs at least two of each"
+        )
+    assert one(table, "drop", "in_domain")["estimate"] == pytest.approx((0.5 + 0.25) / 2)
+    assert one(table, "relative_drop", "in_domain")["estimate"] == pytest.approx(0.375 / 0.875)
+    assert not np.isnan(one(table, "drop", "many")["low"])
