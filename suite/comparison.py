@@ -1,7 +1,8 @@
 """Two runs against each other, item by item: `downscale compare` and `suite.compare`.
 
-In: two sides (suite.comparison_sides), each a run directory with or without a cell, or records. Out: a `Comparison`
-with its verdict, table, changed answers and figure. The statistics are analyses.comparison.
+In: two sides (suite.comparison_sides), each a run directory with or without a cell, or records.
+Out: a `Comparison` with its verdict, table, changed answers and figure. The statistics are
+analyses.comparison.
 """
 
 from __future__ import annotations

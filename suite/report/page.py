@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
 from suite import provenance
-from suite.report import figures, lost, samples, stamp, summary, tables
+from suite.report import figures, lost, others, samples, stamp, summary, tables
 
 
 def write(folder: Path) -> Path:
@@ -40,7 +40,7 @@ def render(folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": share, "count": count, "plain": plain}
+    environment.filters |= {"share": share, "count": count, "plain": plain, "p_value": p_value}
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
@@ -55,6 +55,7 @@ def render(folder: Path) -> str:
         by_task=summary.by_task(cells),
         failures=summary.failures(frame),
         baselines=_baselines(folder),
+        others=others.sections(folder),
         lost=lost.examples(frame, folder),
         lost_mode=lost.mode(frame),
         samples=chosen,
@@ -108,3 +109,9 @@ def plain(value: object) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
     return f"{value:.3f}" if isinstance(value, float) and value != int(value) else str(value)
+
+
+def p_value(value: object) -> str:
+    """0.0312 -> `0.031`, below .0005 that it is small; missing -> a dash."""
+    small = isinstance(value, float) and value < 0.0005
+    return "<0.001" if small else share(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
@@ -24,6 +25,7 @@ from suite.items import Item, ItemSet
 from suite.report import (
     figures,
     lost,
+    others,
     pictures,
     samples,
     tables,
@@ -195,6 +197,26 @@ def test_the_page_says_what_it_must(run: Path) -> None:
         assert "95 %" in caption
     for cell in frame["cell"].unique():
         assert f'<td class="code">{cell}</td>' in text
+
+
+def test_every_analysis_is_on_the_page(run: Path) -> None:
+    """By a figure of its own, or as a table; the numbers of the table are those of its CSV."""
+    text = html.unescape((run / "report.html").read_text(encoding="utf-8"))
+    told = {part["name"]: part for part in others.sections(run)}
+    drawn = {spec.analysis for spec in FIGURES.values()}
+    silent = {name for name in ANALYSES if not len(tables.read(run, name))}
+    assert set(told) == set(ANALYSES) - drawn - {"cells"} - silent
+    assert "power" in told
+    for name, part in told.items():
+        assert f"<summary>{part['title']} <small>({name})</small></summary>" in text
+        wanted = tables.read(run, name)
+        wanted = wanted[wanted["group"].isna()]
+        means = wanted["task"].isin(("in_domain", "in_domain_shared"))
+        wanted = wanted[means | (wanted["domain"] != "in_domain")]
+        at = part["columns"].index("estimate")
+        assert [row[at] for row in part["rows"]] == [
+            None if pd.isna(value) else value for value in wanted["estimate"]
+        ]
 
 
 def test_samples_show_what_was_asked(run: Path) -> None:
