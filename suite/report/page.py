@@ -105,9 +105,11 @@ def count(value: object) -> str:
 
 
 def plain(value: object) -> str:
-    """A cell of an unknown table: short numbers, text as it is, a dash for missing."""
+    """A cell of an unknown table: short numbers, yes or no, text as it is, a dash for missing."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.3f}" if isinstance(value, float) and value != int(value) else str(value)
 
 

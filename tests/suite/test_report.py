@@ -26,6 +26,7 @@ from suite.report import (
     figures,
     lost,
     others,
+    page,
     pictures,
     samples,
     tables,
@@ -217,6 +218,21 @@ def test_every_analysis_is_on_the_page(run: Path) -> None:
         assert [row[at] for row in part["rows"]] == [
             None if pd.isna(value) else value for value in wanted["estimate"]
         ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (float("nan"), "–"), (True, "yes"), (False, "no"), (7, "7"), (0.25, "0.250")],
+)
+def test_values_of_unknown_tables(value: object, text: str) -> None:
+    assert page.plain(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.25, "0.250")]
+)
+def test_p_values_of_the_page(value: object, text: str) -> None:
+    assert page.p_value(value) == text
 
 
 def test_samples_show_what_was_asked(run: Path) -> None:
