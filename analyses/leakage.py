@@ -23,7 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts import Contrast, contrast_table
+from analyses.contrasts import ZERO, Contrast, contrast_table
 from analyses.scores import scores_of
 from analyses.sizes import ladder
 
@@ -45,7 +45,7 @@ def leakage(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Data
     leak = table["quantity"] == LEAKAGE
     for name in ("estimate", "low", "high"):
         table[name] = table[name].where(~leak, table[name].clip(lower=0))
-    none = leak & (table["high"] == 0)
+    none = leak & (table["high"] < ZERO)
     table["reason"] = table["reason"].where(~none | table["reason"].notna(), BELOW)
     for name in ("se", "p", "p_holm"):
         table[name] = table[name].where(~leak, np.nan)

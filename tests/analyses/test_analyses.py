@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -219,6 +221,8 @@ ODD = {
     "all failed": World(tasks=("ocr",), items=4, failed=1.0),
     "only star": World(tasks=(), end_to_end_only=(), items=4),
     "clusters": World(tasks=("ocr", "knowledge"), items=9, per_image=3),
+    "samples": World(tasks=("ocr", "knowledge"), items=6, samples=3, failed=0.1, per_image=2),
+    "one image": World(tasks=("ocr", "knowledge", "counting"), items=4, per_image=4),
 }
 
 
@@ -243,6 +247,22 @@ def test_studies_of_one_method(method: str) -> None:
     _check_every_analysis(frame[frame["method"] == method])
 
 
+def test_studies_with_gaps() -> None:
+    frame = simulate(World(SIZES[:3], tasks=("ocr", "knowledge"), items=4, star=False))
+    gone = ["decoupled/P=m/R=xs/think", "decoupled/P=s/R=m", "end_to_end/P=m", "text_only/R=s"]
+    _check_every_analysis(frame[~frame["cell"].isin(gone)], draw=False)
+    unknown = frame.assign(perception_params=np.nan, reasoning_params=np.nan)
+    _check_every_analysis(unknown, draw=False)
+    _check_every_analysis(frame[frame["method"] != "blind"], draw=False)
+    _check_every_analysis(frame[frame["cell"] == "end_to_end/P=m"], draw=False)
+
+
+def test_studies_of_several_seeds() -> None:
+    world = World(SIZES[:3], tasks=("ocr", "knowledge"), items=5, star=False)
+    frame, other = simulate(world), simulate(replace(world, seed=1))
+    _check_every_analysis(pd.concat([frame, other], ignore_index=True), draw=False)
+
+
 def test_an_empty_table_gives_empty_tables_and_figures_that_say_so() -> None:
     _check_every_analysis(simulate(World(tasks=("ocr",), items=1)).iloc[:0])
 
@@ -256,6 +276,10 @@ def _check_every_analysis(frame: pd.DataFrame, *, draw: bool = True) -> None:
         known = table[table["low"].notna()]
         assert (known["low"] <= known["high"] + 1e-12).all()
         assert not np.isinf(table[value].astype(float)).any()
+        flat = known[known["high"].astype(float) - known["low"].astype(float) < 1e-12]
+        # An intersection-union row repeats the interval of one of its contrasts, which says why.
+        flat = flat[flat["quantity"] != "inverted_u"] if "quantity" in flat else flat
+        assert flat["reason"].notna().all(), f"{name}: an interval of no width has no reason"
     for spec_name, spec in FIGURES.items() if draw else ():
         module = load_figure(spec_name)
         rows = module.select(tables[spec.analysis])
