@@ -19,8 +19,9 @@ rows of numbers, one per quantity:
   and minus the slope at the largest; p is the larger one-sided p. **Known weakness**: it is right
   only where the truth is a quadratic. A rise that saturates is no inverted U, but the quadratic
   nearest to it falls at its end, and with enough items the test finds it (Simonsohn 2018). Measured
-  in tests/benchmarks/inverted_u.py: 11 to 67 % of truths that saturate (99 % of
-  a rise in one step), against at most 5 % for the primary test. It stands beside the primary test, never in its place.
+  in tests/benchmarks/inverted_u.py: 11 to 67 % of truths that saturate (99 % of a rise in one
+  step), against at most 5 % for the primary test. It stands beside the primary test, never in its
+  place.
 - `best_inside`: share of bootstrap draws whose best size is inside, ties shared. Not a p value:
   sizes that gain alike give about (sizes - 2) / sizes; sampling error can carry it further.
 
