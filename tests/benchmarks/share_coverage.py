@@ -1,15 +1,17 @@
 """Coverage of the attribution's intervals where the truth is known: knowing, else guessing.
 
-    python -m tests.benchmarks.share_coverage [ITEMS [ITEMS_PER_IMAGE [STUDIES]]]
+Run: python -m tests.benchmarks.share_coverage [--studies 400]
+In: nothing. Out: results/benchmarks/share_coverage.csv, a row per world and share: truth, share of
+the studies whose 95 % interval holds it (standard error .011 at 400), share without an interval.
 
 Items have a difficulty, in part their image's; a cell knows those below its level and guesses the
-rest among four options. The truth is the same statistic on 400,000 items. Prints a line per share:
-truth, share of the studies whose 95 % interval holds it, and share without an interval.
+rest among four options. The truth is the same statistic on 400,000 items.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,10 @@ from scipy.stats import norm
 
 from analyses.attribution import BOTTLENECK_LARGEST, attribution
 
+OUT = Path("results/benchmarks/share_coverage.csv")
+WORLDS = ((60, 1), (500, 1), (500, 2))
+"""Items, and items an image."""
+DRAWS = 500
 KNOWN = {"ss": 0.1, "ls": 0.3, "sl": 0.4, "ll": 0.7, "end": 0.8}
 """Share of the items that each pairing (perception first) and the end-to-end model knows."""
 PARAMS = {"s": 1e6, "l": 1e7}
@@ -63,20 +69,41 @@ def numbers(frame: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     return pd.concat([table[["estimate", "low", "high"]], adjusted])
 
 
-def main(items: int = 60, per_image: int = 1, studies: int = 400) -> None:
-    """Prints the table."""
+def coverage(items: int, per_image: int, studies: int) -> list[dict[str, object]]:
+    """A row per share: its truth, and how often its interval holds it and is missing."""
     truth = numbers(study(400_000, per_image, np.random.default_rng(0)), 2, 0)["estimate"]
     hits = []
     for k in range(studies):
-        found = numbers(study(items, per_image, np.random.default_rng([1, k])), 500, k)
+        found = numbers(study(items, per_image, np.random.default_rng([1, k])), DRAWS, k)
         inside = (found["low"] <= truth) & (truth <= found["high"])
         hits.append(inside.astype(float).where(found["low"].notna()))
     table = pd.DataFrame(hits)
-    print(f"{items} items, {per_image} an image, {studies} studies")
-    for name in truth.index:
-        own = table[name]
-        print(f"{name:32} {truth[name]:.3f} {own.mean():.3f} {own.isna().mean():.3f}")
+    setting = {"items": items, "per_image": per_image, "studies": studies, "draws": DRAWS}
+    return [
+        setting
+        | {
+            "share": name,
+            "truth": truth[name],
+            "coverage": table[name].mean(),
+            "without_interval": table[name].isna().mean(),
+        }
+        for name in truth.index
+    ]
+
+
+def main() -> None:
+    """Writes the table, one world after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=400)
+    studies = parser.parse_args().studies
+    rows: list[dict[str, object]] = []
+    for items, per_image in WORLDS:
+        rows += coverage(items, per_image, studies)
+        OUT.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(OUT, index=False, float_format="%.4g")
+        print(f"{items} items, {per_image} an image: done", flush=True)
+    print(pd.DataFrame(rows).to_string(index=False))
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    main()
