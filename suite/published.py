@@ -84,22 +84,29 @@ def beside_run(run: Path, tables: Path) -> pd.DataFrame:
     return beside(unpublished(read_tables(tables)), numbers)
 
 
-def draw_methods(tables: Path, folder: Path) -> list[Path]:
-    """Draws the table of methods into `folder`: methods.png, .svg, .pdf and .csv."""
-    from analyses.figures import methods
+def draw_figures(tables: Path, folder: Path) -> list[Path]:
+    """Draws the table of methods and the gain of visual extraction into `folder`.
+
+    Writes methods.* and extraction.*, each as png, svg and pdf, with the csv that it is drawn from.
+    """
+    from analyses.figures import extraction, methods
     from analyses.published import checked
     from suite.report.figures import FORMATS, save
 
-    try:
-        rows = methods.select(checked(read_tables(tables), methods.TABLE))
-    except ValueError as error:
-        raise SuiteError(f"{tables}: {error}") from error
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SuiteError(
-            f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
-        ) from error
-    rows.to_csv(folder / "methods.csv", index=False)
-    save(methods.draw(rows), folder / "methods")
-    return [folder / f"methods.{kind}" for kind in (*FORMATS, "csv")]
+    published = read_tables(tables)
+    written = []
+    for name, module in (("methods", methods), ("extraction", extraction)):
+        try:
+            rows = module.select(checked(published, module.TABLE))
+        except ValueError as error:
+            raise SuiteError(f"{tables}: {error}") from error
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SuiteError(
+                f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
+            ) from error
+        rows.to_csv(folder / f"{name}.csv", index=False)
+        save(module.draw(rows), folder / name)
+        written += [folder / f"{name}.{kind}" for kind in (*FORMATS, "csv")]
+    return written

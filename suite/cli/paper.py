@@ -28,7 +28,7 @@ RUN_FIELDS = ("what", "estimate", "low", "high", "n", "reason")
     "--figure",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Draw the table of methods there: methods.png, .svg, .pdf and .csv.",
+    help="Draw methods and extraction there (.png, .svg, .pdf and .csv).",
 )
 @json_option
 def command(run: Path | None, tables: Path | None, figure: Path | None, as_json: bool) -> None:
@@ -41,7 +41,7 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
     Example:
       downscale paper runs/micro
     """
-    from suite.published import beside_run, default_tables, draw_methods, paper
+    from suite.published import beside_run, default_tables, draw_figures, paper
 
     folder = tables if tables is not None else default_tables()
     claims = paper(folder)
@@ -51,7 +51,7 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
     else:
         _print(claims, numbers)
     if figure is not None:
-        for path in draw_methods(folder, figure):
+        for path in draw_figures(folder, figure):
             talk(str(path))
 
 

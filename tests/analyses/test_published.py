@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analyses import published as recompute
-from analyses.figures import methods
+from analyses.figures import extraction, methods
 from analyses.paper_claims import AVERAGES, EXTRACTION, FAMILIES, METHODS, TABLES
 from analyses.published import DIFFERS, HOLDS, NOT_DETERMINED, published
 from analyses.registry import load_analysis
@@ -300,3 +300,27 @@ def test_the_figure_marks_end_to_end_and_decoupled_apart(
 def test_a_table_without_systems_draws_the_reason(tables: dict[str, pd.DataFrame]) -> None:
     figure = methods.draw(methods.select(tables[METHODS].iloc[:0]))
     assert "Nothing to draw" in figure.texts[0].get_text()
+
+
+def test_the_extraction_figure_writes_the_published_gains(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    rows = extraction.select(tables[EXTRACTION])
+    assert len(rows) == 2 * len(tables[EXTRACTION])
+    star = rows[(rows["average"] == "mmstar") & (rows["accuracy"] == 44.0)].iloc[0]
+    assert star["high"] - star["accuracy"] == pytest.approx(196 * math.sqrt(0.44 * 0.56 / 1500))
+    assert rows.loc[rows["average"] == "in_domain", ["low", "high"]].isna().all(axis=None)
+    figure = extraction.draw(rows)
+    gains = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert gains == [["+5.2", "+4.1"], ["+3.6", "+4.6"]]
+    assert "n = 1,500" in extraction.caption(rows)
+
+
+def test_the_extraction_figure_of_one_training_has_no_gain(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    table = tables[EXTRACTION]
+    alone = extraction.select(table[table["perception_training"] == "captioning"])
+    assert [len(axes.texts) for axes in extraction.draw(alone).axes] == [0, 0]
+    nothing = extraction.draw(extraction.select(table.iloc[:0]))
+    assert "Nothing to draw" in nothing.texts[0].get_text()

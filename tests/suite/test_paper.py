@@ -18,6 +18,7 @@ from suite.errors import SuiteError
 from tests.analyses.simulate import World, simulate
 
 FOLDER = Path(__file__).parents[2] / "results" / "paper"
+DRAWN = ("extraction", "methods")
 
 
 def downscale(*arguments: object) -> tuple[int, str, str]:
@@ -98,16 +99,17 @@ def test_a_run_is_read_from_its_tables_where_they_are_current(run: Path, tmp_pat
     assert frame.loc[frame["claim"].str.startswith("Grounding"), "estimate"].tolist() == [12.5]
 
 
-def test_the_figure_is_written_with_its_rows(tmp_path: Path) -> None:
+def test_the_figures_are_written_with_their_rows(tmp_path: Path) -> None:
     code, out, err = downscale("--json", "--figure", tmp_path / "new")
     assert code == 0
     assert json.loads(out)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
-        *("methods.csv", "methods.pdf", "methods.png", "methods.svg"),
+        f"{name}.{kind}" for name in DRAWN for kind in ("csv", "pdf", "png", "svg")
     ]
-    assert "methods.png" in err
-    kept = pd.read_csv(FOLDER / "methods.csv")
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "new" / "methods.csv"), kept)
+    for name in DRAWN:
+        assert f"{name}.png" in err
+        kept = pd.read_csv(FOLDER / f"{name}.csv")
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "new" / f"{name}.csv"), kept)
 
 
 def test_a_missing_table_or_column_is_a_sentence(tmp_path: Path) -> None:
