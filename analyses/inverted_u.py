@@ -149,7 +149,11 @@ def _intersection(pair: Sequence[Combination]) -> Combination:
 
 
 def _untested(part: Combination) -> str | None:
-    return "every image gives the same difference: no test" if np.isnan(part.p) else None
+    if np.isnan(part.p):
+        return "every image gives the same difference: no test"
+    if part.high - part.low < 1e-12:
+        return "every draw gives the same smaller end: the interval has no width"
+    return None
 
 
 @dataclass(frozen=True)

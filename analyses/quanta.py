@@ -16,7 +16,8 @@ and decoupled with the other module at its largest. Out: per ladder of sizes, ta
   0|1|1: the map of items by sizes (named in `sizes`), and in `size` where they emerge. Which items
   they are is said by `items`.
 
-Only items scored at every size of a ladder count. Shares with 95 % cluster-bootstrap intervals.
+Only items scored at every size of a ladder count. Shares with 95 % cluster-bootstrap intervals; a
+`pattern` is a description of these items and has none.
 """
 
 from __future__ import annotations
