@@ -55,7 +55,9 @@ def draw(table: pd.DataFrame) -> Figure:
     figure.legend(handles, labels, loc="outside upper right", ncols=2, handlelength=3)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left")
     tasks = drops[drops["average"] != "tasks"]
-    style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
+    style.footnote(
+        figure, f"{style.n_text(tasks['n'])} items a task; diamonds: means; {style.INTERVAL}."
+    )
     return figure
 
 

@@ -86,7 +86,15 @@ def _points(axes: Axes, rows: pd.DataFrame) -> None:
     axes.grid()
 
 
-PLACES = [(dx, dy) for far in (5, 14, 24, 36) for dx in (far, -far) for dy in (4, -10, far, -far)]
+PLACES = sorted(
+    [
+        (side * right, up)
+        for side in (1, -1)
+        for right in (5, 14, 24, 36)
+        for up in (4, -10, 14, -20, 24, -30, 36, -42)
+    ],
+    key=lambda place: max(abs(place[0]), abs(place[1] + 3)),
+)
 """Offsets of a name from its point, in points, nearest first."""
 
 
@@ -98,12 +106,22 @@ def _name_points(axes: Axes, wide: pd.DataFrame) -> None:
     dots = axes.transData.transform(xy) if len(xy) else xy
     taken = [(x - 4 * unit, y - 4 * unit, x + 4 * unit, y + 4 * unit) for x, y in dots]
     frame = axes.get_window_extent()
-    for (task, _), dot, point in zip(wide.index.to_list(), dots, xy):
-        text = names[str(task)]
+    first: dict[int, list[str]] = {}  # points that coincide share one name
+    for (task, _), dot in zip(wide.index.to_list(), dots):
+        near = np.hypot(*(dots - dot).T) < 4 * unit
+        first.setdefault(int(near.argmax()), []).append(names[str(task)])
+    for k, shared in first.items():
+        dot, point, text = dots[k], xy[k], ", ".join(shared)
         boxes = {place: _box(dot, place, text, unit) for place in PLACES}
-        inside = [p for p, box in boxes.items() if box[0] > frame.x0 and box[2] < frame.x1]
+        inside = [
+            place
+            for place, (left, bottom, right, top) in boxes.items()
+            if frame.x0 < left and right < frame.x1 and frame.y0 < bottom and top < frame.y1
+        ]
         free = [p for p in inside if not any(_overlap(boxes[p], other) for other in taken)]
-        dx, dy = (free or inside or PLACES)[0]
+        # A name belongs to the point that it is nearest to.
+        own = [p for p in free if _gap(boxes[p], dot) <= min(_gap(boxes[p], d) for d in dots)]
+        dx, dy = (own or free or inside or PLACES)[0]
         taken.append(boxes[dx, dy])
         far = max(abs(dx), abs(dy)) > 10
         axes.annotate(
@@ -126,6 +144,13 @@ def _box(dot: Floats, place: tuple[int, int], text: str, unit: float) -> Box:
     left = dot[0] + place[0] * unit - (width if place[0] < 0 else 0)
     bottom = dot[1] + place[1] * unit
     return left, bottom, left + width, bottom + 8 * unit
+
+
+def _gap(box: Box, dot: Floats) -> float:
+    """Distance of a point from a name, in pixels; 0 inside."""
+    left, bottom, right, top = box
+    beside, above = max(left - dot[0], dot[0] - right, 0), max(bottom - dot[1], dot[1] - top, 0)
+    return float(np.hypot(beside, above))
 
 
 def _overlap(a: Box, b: Box) -> bool:
@@ -180,7 +205,7 @@ def _number(row: pd.Series) -> str:
     text = style.signed(row["estimate"], digits)
     if not np.isnan(row["low"]):
         text += f"  [{style.signed(row['low'], digits)}, {style.signed(row['high'], digits)}]"
-    elif row["reason"]:
+    elif isinstance(row["reason"], str):
         text += f"\n    {_wrapped(row['reason'])}"
     return text if np.isnan(row["p"]) else f"{text}  {_p(row['p'])}"
 
