@@ -38,6 +38,7 @@ import numpy as np
 from scipy import stats
 
 from analyses.intervals import holm, quantiles
+from analyses.resampled import expanded_tail
 from analyses.resampling import Floats
 
 OVERALL = ("inverted_u", "curvature", "lind_mehlum", "best_inside")
@@ -82,8 +83,8 @@ def combination(gains: Gains, weights: Sequence[float] | Floats) -> Combination:
     w = np.asarray(weights, dtype=np.float64)
     estimate = float(w @ gains.gain)
     se = math.sqrt(max(float(w @ gains.covariance @ w), 0.0))
-    widen = math.sqrt(gains.clusters / max(gains.clusters - 1, 1))
-    tail = float(stats.norm.cdf(stats.t.ppf(0.025, gains.degrees) * widen))
+    narrow = math.sqrt(1 - 1 / max(gains.clusters, 2))
+    tail = float(expanded_tail(0.025, gains.degrees, narrow))
     draws = (gains.replicates @ w)[:, None]
     low, high = (float(quantiles(draws, end)[0]) for end in (tail, 1 - tail))
     p = float(stats.t.sf(estimate / se, gains.degrees)) if se > 1e-12 else np.nan

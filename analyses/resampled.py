@@ -26,6 +26,15 @@ DEFAULT = "expanded"
 (tests/benchmarks/coverage.py, results/benchmarks/coverage.csv)."""
 
 
+def expanded_tail(half: float, degrees: float | Floats | Ints, narrow: float | Floats) -> Floats:
+    """Tail probability whose quantile ends an expanded percentile interval, Hesterberg 2014.
+
+    Phi(t_half / narrow), t with `degrees`; `narrow` is the ratio of the bootstrap's error to the
+    unbiased one, sqrt(1 - 1 / C) over C clusters.
+    """
+    return np.asarray(ndtr(stdtrit(degrees, half) / narrow), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Resampled:
     """Means of every column in every group, with paired bootstrap replicates."""
@@ -111,7 +120,7 @@ class Resampled:
                 whole = np.hypot(items, seeds)
                 with np.errstate(divide="ignore", invalid="ignore"):
                     narrow = np.where(whole > 0, np.hypot(items * narrow, seeds) / whole, narrow)
-            tail = ndtr(stdtrit(self.degrees(), half) / narrow)
+            tail = expanded_tail(half, self.degrees(), narrow)
             return tail, 1 - tail
         if method == "bca":
             below = (self.replicates < self.estimate).mean(axis=0)

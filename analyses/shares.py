@@ -12,10 +12,10 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, stdtrit
 
 from analyses.contrasts import EXACT, Estimates, estimate
 from analyses.intervals import degenerate_interval, quantiles
+from analyses.resampled import expanded_tail
 from analyses.resampling import Floats
 from analyses.scores import Group, Scores
 
@@ -194,7 +194,7 @@ class _Row:
         if np.isnan(value) or np.isnan(drawn).mean() > 0.025:
             return value, np.nan, np.nan
         count = max(self._images, 2)
-        tail = float(ndtr(stdtrit(count - 1, 0.025) * np.sqrt(count / (count - 1))))
+        tail = float(expanded_tail(0.025, count - 1, np.sqrt(1 - 1 / count)))
         low, high = (float(quantiles(drawn[:, None], end)[0]) for end in (tail, 1 - tail))
         return value, low, high
 
