@@ -94,19 +94,20 @@ def draw_figures(tables: Path, folder: Path) -> list[Path]:
     from suite.report.figures import FORMATS, save
 
     published = read_tables(tables)
+    modules = {"methods": methods, "extraction": extraction}
+    try:
+        rows = {k: m.select(checked(published, m.TABLE)) for k, m in modules.items()}
+    except ValueError as error:
+        raise SuiteError(f"{tables}: {error}") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(
+            f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
+        ) from error
     written = []
-    for name, module in (("methods", methods), ("extraction", extraction)):
-        try:
-            rows = module.select(checked(published, module.TABLE))
-        except ValueError as error:
-            raise SuiteError(f"{tables}: {error}") from error
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SuiteError(
-                f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
-            ) from error
-        rows.to_csv(folder / f"{name}.csv", index=False)
-        save(module.draw(rows), folder / name)
+    for name, module in modules.items():
+        rows[name].to_csv(folder / f"{name}.csv", index=False)
+        save(module.draw(rows[name]), folder / name)
         written += [folder / f"{name}.{kind}" for kind in (*FORMATS, "csv")]
     return written

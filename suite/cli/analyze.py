@@ -10,6 +10,7 @@ import click
 from analyses.registry import ANALYSES
 from suite.cli.output import (
     PValue,
+    bootstrap_options,
     cell_text,
     json_option,
     print_json,
@@ -48,20 +49,7 @@ HELP = "\n".join(
 @click.command(help=HELP)
 @click.argument("name", metavar="NAME")
 @click.argument("folder", metavar="DIR", type=click.Path())
-@click.option(
-    "--draws",
-    default=2000,
-    show_default=True,
-    type=click.IntRange(min=100),
-    help="Bootstrap draws for the intervals.",
-)
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Seed of the bootstrap.",
-)
+@bootstrap_options
 @json_option
 def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> None:
     """One analysis as a table: a row per number."""

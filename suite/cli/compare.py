@@ -8,6 +8,7 @@ import click
 
 from suite.cli.output import (
     PValue,
+    bootstrap_options,
     json_option,
     print_json,
     print_table,
@@ -50,20 +51,7 @@ CELL_SHOWN = ("cell", "difference", "low", "high", "p", "p_holm", "verdict")
 @click.option(
     "--out", type=click.Path(), help="Folder for tables, changed answers and the forest plot."
 )
-@click.option(
-    "--draws",
-    default=2000,
-    show_default=True,
-    type=click.IntRange(min=100),
-    help="Bootstrap draws for the intervals.",
-)
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Seed of the bootstrap.",
-)
+@bootstrap_options
 @json_option
 @click.pass_context
 def command(

@@ -31,6 +31,25 @@ def json_option(function: Function) -> Function:
     )(function)
 
 
+def bootstrap_options(function: Function) -> Function:
+    """Adds `--draws` and `--seed` of the bootstrap."""
+    draws = click.option(
+        "--draws",
+        default=2000,
+        show_default=True,
+        type=click.IntRange(min=100),
+        help="Bootstrap draws for the intervals.",
+    )
+    seed = click.option(
+        "--seed",
+        default=0,
+        show_default=True,
+        type=click.IntRange(min=0),
+        help="Seed of the bootstrap.",
+    )
+    return draws(seed(function))
+
+
 def talk(message: str) -> None:
     """Says something to the person, on stderr."""
     click.echo(message, err=True)
