@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.training.family import Family
-from suite.training.recipe import Stage
+from suite.training.recipe import DONE, SHARED, Stage
 from suite.training.tokenizer import IMAGE
 
 PARTS = ("text_config", "vision_config")
@@ -25,7 +25,7 @@ def export(family: Family, sizes: Sequence[str], target: Path) -> list[Path]:
     for stage in family.recipe.stages:
         for size in sizes if stage.export else ():
             source = family.folder(stage.name, size)
-            if (source / "done.json").exists():
+            if (source / DONE).exists():
                 written.append(_folder(family, stage, size, source, target))
     return written
 
@@ -89,12 +89,12 @@ def history(family: Family, stage: Stage, size: str) -> list[tuple[Stage, dict[s
     chain: list[tuple[Stage, dict[str, Any]]] = []
     current: Stage | None = stage
     while current is not None:
-        done = json.loads((family.folder(current.name, size) / "done.json").read_text())
+        done = json.loads((family.folder(current.name, size) / DONE).read_text())
         chain.insert(0, (current, done))
         current = family.recipe.stage(current.init) if current.init else None
     if stage.kind == "vision":
         encoder = next(s for s in family.recipe.stages if s.kind == "encoder")
-        done = json.loads((family.folder(encoder.name, "shared") / "done.json").read_text())
+        done = json.loads((family.folder(encoder.name, SHARED) / DONE).read_text())
         chain.insert(0, (encoder, done))
     return chain
 

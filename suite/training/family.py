@@ -17,7 +17,7 @@ import torch
 
 from suite.errors import SuiteError
 from suite.training import data, loop, measure, models
-from suite.training.recipe import Recipe, Stage
+from suite.training.recipe import DONE, SHARED, Recipe, Stage
 from suite.training.tokenizer import END, IMAGE, PAD, Encoder, build_tokenizer
 from tasks.micro import lessons
 from tasks.micro.scene import HELD_OUT
@@ -43,8 +43,8 @@ class Family:
         for stage in self.recipe.stages:
             if stage.name not in stages:
                 continue
-            for size in ["shared"] if stage.shared else sizes:
-                if not (self.folder(stage.name, size) / "done.json").exists():
+            for size in [SHARED] if stage.shared else sizes:
+                if not (self.folder(stage.name, size) / DONE).exists():
                     self._stage(stage, size)
 
     def folder(self, stage: str, size: str) -> Path:
@@ -66,7 +66,7 @@ class Family:
         if stage.kind == "encoder":
             model = model.tower
         model.cpu().save_pretrained(folder / "model", safe_serialization=True)
-        (folder / "done.json").write_text(json.dumps({"attempts": tried}, indent=1) + "\n")
+        (folder / DONE).write_text(json.dumps({"attempts": tried}, indent=1) + "\n")
 
     def _attempt(
         self, stage: Stage, size: str, seed: int, scale: float, work: Path
@@ -130,7 +130,7 @@ class Family:
     def _vision_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
         from transformers import SiglipVisionModel
 
-        tower = SiglipVisionModel.from_pretrained(self.folder("encoder", "shared") / "model")
+        tower = SiglipVisionModel.from_pretrained(self.folder("encoder", SHARED) / "model")
         text = self._load_text(stage.init, size)
         statistics = self._feature_statistics(tower)
         model = models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)

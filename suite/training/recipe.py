@@ -82,6 +82,12 @@ class Stage(_Strict):
         return self.rate[size] if isinstance(self.rate, dict) else self.rate
 
 
+SHARED = "shared"
+"""In place of a size, for a stage that runs once for all of them."""
+DONE = "done.json"
+"""What a finished stage leaves in its folder: its attempts and how they ended."""
+
+
 class Recipe(_Strict):
     """A family's training from nothing."""
 

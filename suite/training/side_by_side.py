@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from suite.errors import SuiteError
-from suite.training.recipe import Recipe
+from suite.training.recipe import DONE, SHARED, Recipe
 
-SHARED = "shared"
 PAUSE = 0.2
 """Seconds between two looks at the processes."""
 
@@ -112,7 +111,7 @@ def _complain(
 
 
 def _finished(out: Path, task: Task) -> bool:
-    return (out / task.folder / "done.json").exists()
+    return (out / task.folder / DONE).exists()
 
 
 def command_of(recipe: str, task: Task, out: Path, threads: int, workers: int) -> list[str]:
