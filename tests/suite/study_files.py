@@ -43,6 +43,15 @@ decoding:
   reason: {temperature: 0.7, top_p: 0.8, max_new_tokens: 6}
   think: {temperature: 0.6, top_p: 0.95, thinking_budget: 8, max_new_tokens: 6}
 """
+SHORT_DECODING = """
+decoding:
+  answer: {max_new_tokens: 4}
+  instruct: {max_new_tokens: 4}
+  perceive: {max_new_tokens: 8}
+  reason: {temperature: 0.7, max_new_tokens: 4}
+  think: {temperature: 0.6, thinking_budget: 4, max_new_tokens: 4}
+"""
+"""Answers of a few tokens, for studies that a test writes itself."""
 
 
 def write_family(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from study_files import environment, write_family
+from study_files import SHORT_DECODING, environment, write_family
 
 import suite
 from analyses.columns import NAMES, validate
@@ -24,7 +24,8 @@ from suite.cli import cli
 from suite.folder import Folder, FolderFull
 from suite.study import load_study
 
-STUDY = """
+STUDY = (
+    """
 study: tiny
 family: tiny.yaml
 limit: 2
@@ -32,13 +33,9 @@ tasks: [{task: micro_ocr}]
 cells:
   - {method: end_to_end, perception: s}
   - {method: decoupled, perception: s, reasoning: l, thinking: [false, true]}
-decoding:
-  answer: {max_new_tokens: 4}
-  instruct: {max_new_tokens: 4}
-  perceive: {max_new_tokens: 8}
-  reason: {temperature: 0.7, max_new_tokens: 4}
-  think: {temperature: 0.6, thinking_budget: 4, max_new_tokens: 4}
 """
+    + SHORT_DECODING
+)
 
 
 @pytest.fixture(scope="module")

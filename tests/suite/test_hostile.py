@@ -17,11 +17,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from study_files import environment, write_family
+from study_files import SHORT_DECODING, environment, write_family
 
 pytestmark = pytest.mark.slow
 
-STUDY = """
+STUDY = (
+    """
 study: tiny
 family: tiny.yaml
 limit: 2
@@ -29,13 +30,9 @@ tasks: [{task: micro_ocr}]
 cells:
   - {method: end_to_end, perception: all}
   - {method: decoupled, perception: all, reasoning: all, thinking: [false, true]}
-decoding:
-  answer: {max_new_tokens: 4}
-  instruct: {max_new_tokens: 4}
-  perceive: {max_new_tokens: 8}
-  reason: {temperature: 0.7, max_new_tokens: 4}
-  think: {temperature: 0.6, thinking_budget: 4, max_new_tokens: 4}
 """
+    + SHORT_DECODING
+)
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
 
 
