@@ -1,6 +1,6 @@
 """Figure: the decoupled grid of every task and category, direct and thinking, as small heat maps.
 
-In: `accuracy` rows of analyses.decoupling. Out: a Figure; the intervals are in its CSV.
+In: `accuracy` rows of analyses.decoupling. Out: a Figure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from analyses.figures import heatmap, style
 from analyses.figures.decoupling import TITLES
 from analyses.scores import IN_DOMAIN
 
-ACROSS = 7
+ACROSS = 5
 """Panels beside each other with up to MOST sizes; fewer with more, so that the numbers fit."""
 MOST = 4
 
@@ -44,7 +44,7 @@ def draw(table: pd.DataFrame) -> Figure:
     across = _across(table)
     rows_of = [math.ceil(len(p) / across) for p in panels]
     figure = style.new_figure(
-        style.TWO_COLUMNS, sum(1.2 * ACROSS / across * n + 0.35 for n in rows_of) + 0.3
+        style.TWO_COLUMNS, sum(1.45 * ACROSS / across * n + 0.35 for n in rows_of) + 0.3
     )
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows_of)
     colours = heatmap.scale(table)
@@ -55,7 +55,7 @@ def draw(table: pd.DataFrame) -> Figure:
         part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
         grid = part.subplots(count, across, squeeze=False)
         for k, (axes, rows) in enumerate(zip(grid.flat, own)):
-            heatmap.panel(axes, rows, colours, intervals=False, size=5.5)
+            heatmap.panel(axes, rows, colours, parameters=False, size=6.5)
             task, group = rows["task"].iloc[0], rows["group"].iloc[0]
             name = textwrap.fill(names[str(task)] if pd.isna(group) else str(group), 16)
             axes.set_title(f"{name}\n{style.n_text(rows['n'])}", fontsize=6.5, fontweight="normal")
@@ -66,7 +66,8 @@ def draw(table: pd.DataFrame) -> Figure:
     style.footnote(
         figure,
         "Right: size of the reasoning module. Up: size of the perception module. "
-        "One colour scale, darker is more accurate; intervals in the CSV.",
+        f"Small: {style.INTERVAL.removeprefix('bars are ')}.\n"
+        "One colour scale, darker is more accurate.",
     )
     return figure
 
@@ -81,7 +82,7 @@ def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and where the intervals are."""
     return (
         "Accuracy of every pairing of perception module (upward) and reasoning module (to the"
-        f" right) on every task and category ({style.n_text(table['n'])} items a panel). One"
-        " colour scale, darker is more accurate. The 95 % paired cluster-bootstrap interval of"
-        " every square is in the figure's CSV."
+        f" right) on every task and category ({style.n_text(table['n'])} items a panel). Small:"
+        " 95 % paired cluster-bootstrap intervals over images. One colour scale, darker is more"
+        " accurate."
     )

@@ -27,9 +27,12 @@ def scale(rows: pd.DataFrame) -> ScalarMappable:
 
 
 def panel(
-    axes: Axes, rows: pd.DataFrame, colours: ScalarMappable, *, intervals: bool, size: float = 7.5
+    axes: Axes, rows: pd.DataFrame, colours: ScalarMappable, *, parameters: bool, size: float = 7.5
 ) -> None:
-    """Accuracy (and its interval) of each pairing, perception upward, reasoning to the right."""
+    """Accuracy and its interval of each pairing, perception upward, reasoning to the right.
+
+    `parameters`: sizes are named with their parameters. `size`: of the accuracies, in points.
+    """
     seeing = style.sizes_in_order(rows, "perception", "perception_params")
     thinking = style.sizes_in_order(rows, "reasoning", "reasoning_params")
     values = np.full((len(seeing), len(thinking)), np.nan)
@@ -40,7 +43,7 @@ def panel(
             axes.text(r, p, "–", ha="center", va="center", color=style.QUIET)
             continue
         ink = _ink(np.asarray(colours.to_rgba(row["estimate"]))[:3])
-        lift = 0.12 if intervals and not np.isnan(row["low"]) else 0.0
+        lift = 0.0 if np.isnan(row["low"]) else 0.12
         _write(axes, r, p + lift, _two(row["estimate"]), ink, size)
         if lift:
             _write(axes, r, p - 0.24, f"{_two(row['low'])}–{_two(row['high'])}", ink, 0.68 * size)
@@ -49,7 +52,7 @@ def panel(
         edges[1], edges[0], values, cmap=colours.cmap, clim=colours.get_clim(), edgecolors="white"
     )
     names = [seeing, thinking]
-    if intervals:
+    if parameters:
         names = [style.size_labels(rows, m, f"{m}_params") for m in ("perception", "reasoning")]
     axes.set_xticks(range(len(thinking)), names[1])
     axes.set_yticks(range(len(seeing)), names[0])

@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame) -> Figure:
         name = style.panel_title(str(row.family), among, names[str(row.task)])
         for axes, mode in zip(line, modes):
             part = own[(own["thinking"] == mode) & (own["quantity"] == "accuracy")]
-            heatmap.panel(axes, part, colours, intervals=True)
+            heatmap.panel(axes, part, colours, parameters=True)
             axes.set_title(f"{name}, {MODES[mode]}\n{style.n_text(part['n'])}")
             axes.set_xlabel("reasoning size")
             axes.set_ylabel("perception size")
