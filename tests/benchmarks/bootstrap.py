@@ -1,9 +1,9 @@
 """Time and memory of the bootstrap on a large study, and against scipy's on a part of it.
 
-Run: OMP_NUM_THREADS=2 python -m tests.benchmarks.bootstrap
+Run: OMP_NUM_THREADS=2 python -m tests.benchmarks.bootstrap [--draw-only]
 In: nothing. Out: results/benchmarks/bootstrap.csv, a row per case: seconds (wall and processor),
-peak memory of a fresh process, and scipy's seconds for the same numbers. The target is 10,000 draws
-x 10,000 items x 100 cells (a million rows) in under 10 s and 2 GB on 2 cores.
+peak memory of a fresh process, and scipy's seconds for the same numbers; bootstrap.png. The target
+is 10,000 draws x 10,000 items x 100 cells (a million rows) in under 10 s and 2 GB on 2 cores.
 
 scipy.stats.bootstrap is timed on a part, PART_DRAWS draws of PART_CELLS cells, and scaled by draws
 x cells: it resamples every cell as its own column, so its work is proportional. Compared are
@@ -25,8 +25,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy.stats import bootstrap
 
+from analyses.figures import style
 from analyses.intervals import resample
 
 OUT = Path("results/benchmarks/bootstrap.csv")
@@ -67,10 +69,18 @@ def main() -> None:
     """Every case in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", choices=CASES)
+    parser.add_argument("--draw-only", action="store_true")
     options = parser.parse_args()
     if options.case:
         print(json.dumps(measure(options.case)))
         return
+    if not options.draw_only:
+        write()
+    draw(pd.read_csv(OUT)).savefig(OUT.with_suffix(".png"))
+
+
+def write() -> None:
+    """Measures every case, and writes the table."""
     rows = []
     for case in CASES:
         command = [sys.executable, "-m", "tests.benchmarks.bootstrap", "--case", case]
@@ -91,6 +101,44 @@ def main() -> None:
     OUT.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(OUT, index=False, float_format="%.4g")
     print(table.to_string(index=False))
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Processor seconds beside scipy's, wall seconds and memory beside their targets."""
+    ours = table[table["times_faster"].notna()]
+    figure = style.new_figure(style.TWO_COLUMNS, 0.32 * len(ours) + 1.2)
+    left, right, memory = figure.subplots(1, 3, sharey=True)
+    y = np.arange(len(ours))[::-1].astype(float)
+    peer, own, line = style.SERIES[1], style.SERIES[0], {"color": style.QUIET, "linewidth": 0.8}
+    left.plot(ours["scipy_processor_seconds"], y, **{**peer, "linestyle": "none", "label": "scipy"})
+    left.plot(ours["processor_seconds"], y, **{**own, "linestyle": "none", "label": "the suite"})
+    left.set_xscale("log")
+    left.set_title("Processor time")
+    left.set_xlabel("seconds")
+    left.legend(loc="upper center", bbox_to_anchor=(0.55, 1.0), ncols=1)
+    for axes, column, most, title, unit in (
+        (right, "seconds", 10, "Wall time", "seconds"),
+        (memory, "peak_gb", 2, "Peak memory", "GB"),
+    ):
+        axes.plot(ours[column], y, **{**own, "linestyle": "none"})
+        axes.axvline(most, **line)
+        axes.annotate("target", (most, y[0] + 0.45), ha="right", fontsize=7, color=style.QUIET)
+        axes.set_xlim(0, 1.08 * most)
+        axes.set_title(title)
+        axes.set_xlabel(unit)
+    for axes in (left, right, memory):
+        axes.grid(axis="x")
+        axes.set_ylim(-0.6, len(ours) - 0.2)
+    left.set_yticks(y, ours["case"])
+    first = ours.iloc[0]
+    style.footnote(
+        figure,
+        f"n = {first['draws']:,} draws x {first['items']:,} items x {first['cells']} cells, one"
+        f" measurement a point, {first['threads']} threads on {first['machine']}.\nscipy: measured"
+        " on a part and scaled by draws x cells.",
+    )
+    return figure
 
 
 if __name__ == "__main__":

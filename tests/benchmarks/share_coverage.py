@@ -1,8 +1,9 @@
 """Coverage of the attribution's intervals where the truth is known: knowing, else guessing.
 
-Run: python -m tests.benchmarks.share_coverage [--studies 400]
+Run: python -m tests.benchmarks.share_coverage [--studies 400] [--draw-only]
 In: nothing. Out: results/benchmarks/share_coverage.csv, a row per world and share: truth, share of
-the studies whose 95 % interval holds it (standard error .011 at 400), share without an interval.
+the studies whose 95 % interval holds it (standard error .011 at 400), share without an interval;
+and share_coverage.png.
 
 Items have a difficulty, in part their image's; a cell knows those below its level and guesses the
 rest among four options. The truth is the same statistic on 400,000 items.
@@ -15,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from analyses.attribution import BOTTLENECK_LARGEST, attribution
+from analyses.figures import style
 
 OUT = Path("results/benchmarks/share_coverage.csv")
 WORLDS = ((60, 1), (500, 1), (500, 2))
@@ -95,14 +98,47 @@ def main() -> None:
     """Writes the table, one world after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=400)
-    studies = parser.parse_args().studies
+    parser.add_argument("--draw-only", action="store_true")
+    options = parser.parse_args()
     rows: list[dict[str, object]] = []
-    for items, per_image in WORLDS:
-        rows += coverage(items, per_image, studies)
+    for items, per_image in () if options.draw_only else WORLDS:
+        rows += coverage(items, per_image, options.studies)
         OUT.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(OUT, index=False, float_format="%.4g")
         print(f"{items} items, {per_image} an image: done", flush=True)
-    print(pd.DataFrame(rows).to_string(index=False))
+    table = pd.read_csv(OUT)
+    print(table.to_string(index=False))
+    draw(table).savefig(OUT.with_suffix(".png"))
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Coverage of each share, a marker a world, with what the simulation leaves open."""
+    shares = list(dict.fromkeys(table["share"]))
+    figure = style.new_figure(style.TWO_COLUMNS, 0.3 * len(shares) + 1.1)
+    axes = figure.subplots()
+    axes.axvspan(0.93, 0.97, color="#ececec", zorder=0, linewidth=0)
+    axes.axvline(0.95, color=style.QUIET, linewidth=0.8)
+    y = np.arange(len(shares))[::-1].astype(float)
+    for k, ((items, per_image), rows) in enumerate(table.groupby(["items", "per_image"])):
+        x = rows.set_index("share")["coverage"].reindex(shares).to_numpy(dtype=float)
+        error = 1.96 * np.sqrt(x * (1 - x) / rows["studies"].to_numpy(dtype=float))
+        label = f"{items} items, {per_image} an image"
+        look = {**style.SERIES[k], "linestyle": "none", "label": label, "markersize": 4}
+        at = y + 0.22 * (1 - k)
+        style.with_interval(axes, x, at, x - error, x + error, upright=False, **look)
+    axes.set_yticks(y, [share.replace("_", " ") for share in shares])
+    axes.grid(axis="x")
+    axes.set_title("Coverage of 95 % intervals of the attribution's shares")
+    axes.set_xlabel("share of studies whose interval holds the truth")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    studies = int(table["studies"].iloc[0])
+    style.footnote(
+        figure,
+        f"n = {studies:,} simulated studies a point; bars are 95 % simulation error; band: 93 to"
+        " 97 %.",
+    )
+    return figure
 
 
 if __name__ == "__main__":
