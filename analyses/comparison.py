@@ -20,8 +20,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analyses.detectable import FEWEST
 from analyses.intervals import holm
-from analyses.paired import ALL_ITEMS, DIFFERENCE, FEWEST, OVERALL, Paired
+from analyses.paired import ALL_ITEMS, DIFFERENCE, OVERALL, Paired
 from analyses.pairing import Pairs
 from analyses.resampling import Floats
 

@@ -1,8 +1,9 @@
 """How large a paired difference must be to be found, and how many items find a given one.
 
-In: items, the share on which two systems differ, the design effect of their clusters. Out: power,
-the smallest difference found with that power, or the items that find it. Differences are shares of
-items (accuracy), two-sided at the 5 % level unless told otherwise.
+In: items, the share on which two systems differ, the design effect of their clusters, of one task
+or of each of those whose mean is taken. Out: power, the smallest difference found with that power,
+or the items that find it. Differences are shares of items (accuracy), two-sided at the 5 % level
+unless told otherwise, of the test that `analyses.paired` runs: the sign flip of whole clusters.
 
 `discordance` is the mean of the squared item difference, E[d^2]: for 0/1 scores the share of items
 that exactly one of the two gets right. A true difference cannot exceed it, so where it is smaller
@@ -11,55 +12,78 @@ than the difference in question it is taken to be as large (all changes in one d
 1965, Survey Sampling, 1 + (sum m^2 / sum m - 1) rho for clusters of m items correlated by rho.
 
 Sources: Connor 1987, Biometrics 43 (normal approximation for paired shares); Duffy 1984, Biometrics
-40 (exact power of McNemar's test); Miller 2024, arXiv:2411.00640 (for evaluations).
+40 (exact power of McNemar's test); Miller 2024, arXiv:2411.00640 (for evaluations). What `power_of`
+adds to Connor's formula is derived there and measured in results/benchmarks/power.csv.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from math import lcm
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from analyses.resampling import Ints
 
 LEVEL, POWER = 0.05, 0.8
+FEWEST = 6
+"""Clusters below which no sign flip reaches p < .05: C of them give p >= 2^(1 - C)."""
 MOST_ITEMS = 10_000_000
 """Where the search for items needed gives up."""
 
 
-def power_of(
-    n: float,
-    difference: float,
-    discordance: float,
-    *,
-    design_effect: float = 1.0,
-    clusters: float | None = None,
-    binary: bool = True,
-    level: float = LEVEL,
-) -> float:
-    """Power of a two-sided test of the mean difference of n items.
+@dataclass(frozen=True)
+class Part:
+    """One task of a mean: how many items, and how much two systems differ on them."""
 
-    With psi = max(discordance, difference) and v = design_effect / n,
-    P(t > (t_(1 - level/2) sqrt(psi v) - difference) / sqrt((psi - difference^2) v)): Connor's
-    formula with t quantiles of `clusters` - 1 degrees, normal ones where it is None. Items that
-    change by less than 1 (means of samples: not `binary`) can have psi down to difference^2.
+    n: int
+    discordance: float
+    design_effect: float = 1.0
+
+
+def power_of(
+    parts: Sequence[Part], difference: float, *, binary: bool = True, level: float = LEVEL
+) -> float:
+    """Power of the two-sided sign flip on the mean of the parts' mean differences.
+
+    The test compares the mean D with z_(1 - level/2) sqrt(Q): Q = sum_t v_t q_t / T^2 is its
+    variance under flipped signs, with v_t = design_effect / n and q_t the mean squared difference
+    of part t, psi_t = max(discordance, difference) expected. Power is P(D - z sqrt(Q) > u) for a
+    normal left side with mean difference - z sqrt(E Q) and variance
+
+        sum_t v_t / T^2 [psi_t - difference^2                          of D
+                         + g_t^2 psi_t (1 - psi_t)                     of z sqrt(Q)
+                         - 2 g_t difference (1 - psi_t)],              of both together
+
+    g_t = z v_t / (2 T sqrt(E Q)). Connor's formula is its first line; the others say that where
+    nearly all changes go one way, Q rises with D, so that the test passes more steadily (delta
+    method; E[d^3] = E[d] for changes of -1, 0, 1; one design effect for d and d^2). u is half the
+    distance of two values that D can take, 1 / (T lcm of the n): a test on a lattice rejects less
+    often than its level.
+
+    Items that change by less than 1 (means of samples: not `binary`) can have psi down to
+    difference^2; of them only the first line is known, and they have no lattice.
     """
-    size = abs(difference)
-    psi = max(discordance, size if binary else size**2)
-    null = np.sqrt(psi * design_effect / n)
-    spread = np.sqrt(max(psi - size**2, 0.0) * design_effect / n)
-    if clusters is not None and clusters < 2:
+    size, count = abs(difference), len(parts)
+    n = np.array([part.n for part in parts], dtype=np.float64)
+    psi = np.array([max(p.discordance, size if binary else size**2) for p in parts])
+    v = np.array([part.design_effect for part in parts]) / n / count**2
+    z, null = -float(ndtri(level / 2)), float(v @ psi)
+    if null == 0:
         return 0.0
-    df = None if clusters is None else clusters - 1
-    reach = -ndtri(level / 2) if df is None else -stdtrit(df, level / 2)
-    if spread < 1e-12:
-        return float(size > reach * null)
-    z = (size - reach * null) / spread
-    return float(ndtr(z) if df is None else stdtr(df, z))
+    spread, lattice = psi - size**2, 0.0
+    if binary:
+        slope = z * v * count / (2 * np.sqrt(null))
+        spread = spread + slope**2 * psi * (1 - psi) - 2 * slope * size * (1 - psi)
+        lattice = 1 / (count * lcm(*(part.n for part in parts)))
+    variance = float(v @ np.maximum(spread, 0.0))
+    above = size - z * np.sqrt(null) - lattice
+    return float(above > 0) if variance < 1e-24 else float(ndtr(above / np.sqrt(variance)))
 
 
 def mcnemar_power(n: int, difference: float, discordance: float, *, level: float = LEVEL) -> float:
@@ -88,36 +112,32 @@ def _critical(m: Ints, level: float) -> Ints:
 
 @lru_cache(maxsize=4096)
 def detectable_difference(
-    n: int,
-    discordance: float,
+    parts: tuple[Part, ...],
     *,
-    design_effect: float = 1.0,
-    clusters: float | None = None,
+    clusters: int | None = None,
     binary: bool = True,
     exact: bool = False,
     power: float = POWER,
     level: float = LEVEL,
 ) -> float:
-    """Smallest true difference that n items show with this power; NaN where not even 1 is shown.
+    """Smallest true difference of the parts' mean shown with this power; NaN where not even 1 is.
 
-    `exact`: of McNemar's exact test (independent 0/1 pairs), else of `power_of`.
+    `exact`: independent 0/1 pairs. McNemar's exact test then answers for one part, and for several
+    of one size, whose mean is that of all their items; else `power_of`. `clusters`: how many can
+    flip (`FEWEST`).
     """
-    if n < 1 or not discordance >= 0:
+    psi = float(np.mean([part.discordance for part in parts])) if parts else np.nan
+    if not psi >= 0 or min(part.n for part in parts) < 1:
         return np.nan
+    if clusters is not None and 2.0 ** (1 - clusters) > level:
+        return np.nan
+    pooled = exact and len({part.n for part in parts}) == 1
 
     def short(difference: float) -> float:
-        if exact:
-            return mcnemar_power(n, difference, discordance, level=level) - power
-        found = power_of(
-            n,
-            difference,
-            discordance,
-            design_effect=design_effect,
-            clusters=clusters,
-            binary=binary,
-            level=level,
-        )
-        return found - power
+        if pooled:
+            items = sum(part.n for part in parts)
+            return mcnemar_power(items, difference, psi, level=level) - power
+        return power_of(parts, difference, binary=binary, level=level) - power
 
     if short(1.0) < 0:
         return np.nan
@@ -140,8 +160,7 @@ def items_needed(
     def enough(n: int) -> bool:
         if exact:
             return mcnemar_power(n, difference, discordance, level=level) >= power
-        found = power_of(n, difference, discordance, design_effect=design_effect, level=level)
-        return found >= power
+        return power_of([Part(n, discordance, design_effect)], difference, level=level) >= power
 
     most = 1
     while not enough(most):

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from analyses.adjusted import adjusted_ends, spread_of
 from analyses.contrasts import estimate
-from analyses.detectable import LEVEL, POWER, detectable_difference
+from analyses.detectable import Part, detectable_difference
 from analyses.intervals import Resampled
 from analyses.pairing import Pairs
 from analyses.resampling import Floats, Ints, codes_of
@@ -32,8 +31,6 @@ DIFFERENCE = 2
 """Column of the difference; 0 and 1 are baseline and candidate."""
 SIDES = np.array([[1.0, 0.0, -1.0], [0.0, 1.0, 1.0]])
 """Weights of baseline and candidate in the three columns."""
-FEWEST = 6
-"""Clusters below which no sign flip reaches p < .05."""
 
 
 @dataclass(frozen=True)
@@ -124,26 +121,23 @@ class Paired:
     def detectable(self, g: int) -> float:
         """Smallest true difference that these items show with 80 % power; NaN where none is.
 
-        Of a task: `detectable_difference` with its discordance and design effect. Of a mean:
-        (t_.975 + t_.8) times its cluster-robust error.
+        `detectable_difference` with the discordance and design effect of the task, or of each task
+        of a mean; images that tasks share multiply the design effects by what they make of the
+        error of the mean.
         """
-        group, clusters = self.groups[g], self.clusters(g)
-        error = float(self.resampled.standard_error()[g, DIFFERENCE])
-        if clusters < FEWEST:
+        members = self.groups[g].members or (g,)
+        found = [self.changes(member) for member in members]
+        if not all(len(changes) for changes in found):
             return np.nan
-        if group.members:
-            if error > 1e-12:
-                reach = stdtrit(clusters - 1, POWER) - stdtrit(clusters - 1, LEVEL / 2)
-                return float(reach * error)
-            members = np.array([self.detectable(member) for member in group.members])
-            return float(np.sqrt((members**2).sum()) / len(members))
-        changes = self.changes(g)
-        psi, effect = spread_of(changes, error)
-        if self.independent:
-            return detectable_difference(len(changes), psi, exact=True)
-        binary = bool(np.isin(changes, (-1.0, 0.0, 1.0)).all())
+        errors = self.resampled.standard_error()[:, DIFFERENCE]
+        alone = float(np.sqrt((errors[list(members)] ** 2).sum()) / len(members))
+        shared = (float(errors[g]) / alone) ** 2 if alone > 1e-12 else 1.0
+        spreads = [spread_of(changes, float(errors[m])) for m, changes in zip(members, found)]
         return detectable_difference(
-            len(changes), psi, design_effect=effect, clusters=clusters, binary=binary
+            tuple(Part(len(d), psi, effect * shared) for d, (psi, effect) in zip(found, spreads)),
+            clusters=self.clusters(g),
+            binary=all(bool(np.isin(changes, (-1.0, 0.0, 1.0)).all()) for changes in found),
+            exact=self.independent,
         )
 
 

@@ -4,8 +4,7 @@ In: the tidy table. Out: for the largest against the smallest size of every ladd
 thinking), per task, category and mean: `estimate`, the smallest true difference found with 80 %
 power at the 5 % level (shares), with the interval that the measured discordance gives it; the
 observed `difference`, `discordance` E[d^2], `design_effect` of the images, and `items_needed` to
-find a difference of 2 points. Formulas and sources: analyses.detectable; of a mean over tasks
-(t_.975 + t_.8) times its cluster-robust error.
+find a difference of 2 points. Formulas and sources: analyses.detectable.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pandas as pd
 
 from analyses.adjusted import spread_of
 from analyses.comparison import why_missing
-from analyses.detectable import detectable_difference, items_needed
+from analyses.detectable import Part, detectable_difference, items_needed
 from analyses.intervals import degenerate_interval, mean_interval
 from analyses.paired import DIFFERENCE, Paired
 from analyses.pairing import KEY, pair
@@ -28,7 +27,7 @@ POINTS = 0.02
 """The difference that `items_needed` is for."""
 SAME = 1e-4
 """Ends that are closer differ by the root finder's tolerance."""
-MEAN = "from the error of a mean of tasks or categories: no interval"
+MEAN = "from the discordance of several tasks or categories: no interval"
 ONE_WAY = (
     "fewer items change than this difference takes: its ends are equal, because to show it all "
     "changes would go one way whatever their share now"
@@ -119,9 +118,7 @@ def _spread(paired: Paired, g: int, found: float, draws: int, seed: int) -> dict
     binary = bool(np.isin(changes, (-1.0, 0.0, 1.0)).all())
     ends = [
         detectable_difference(
-            len(changes),
-            max(end, 0.0),
-            design_effect=effect,
+            (Part(len(changes), max(end, 0.0), effect),),
             clusters=clusters,
             binary=binary,
             exact=exact,

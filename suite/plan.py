@@ -63,16 +63,7 @@ class PlannedTask:
     @property
     def detectable(self) -> float | None:
         """Smallest paired difference found with 80 % power, as ASSUMED; None where none is."""
-        from analyses.detectable import detectable_difference
-
-        effect, psi = self.design_effect, ASSUMED["discordance"]
-        clusters = len(self.images) if self.images is not None else self.n
-        if not self.n or not clusters:
-            return None
-        exact = effect == 1.0
-        how = {"exact": True} if exact else {"design_effect": effect, "clusters": clusters}
-        found = detectable_difference(self.n, psi, **how)
-        return None if math.isnan(found) else found
+        return _detectable([self])
 
 
 @dataclass(frozen=True)
@@ -128,14 +119,9 @@ class Plan:
     def detectable(self) -> float | None:
         """Smallest difference of the mean over tasks found with 80 % power, as ASSUMED.
 
-        (z_.975 + z_.8) sqrt(sum over tasks of discordance x design effect / n) / tasks; None while
-        the size of a task is unknown.
+        None where none is, and while the size of a task is unknown.
         """
-        if not all(task.n for task in self.tasks):
-            return None
-        variance = sum(task.design_effect / (task.n or 1) for task in self.tasks)
-        error = math.sqrt(ASSUMED["discordance"] * variance) / len(self.tasks)
-        return min(1.0, (1.959964 + 0.841621) * error)
+        return _detectable(self.tasks)
 
     def requests_of(self, cell: Cell) -> int:
         """What one cell would ask alone."""
@@ -272,6 +258,20 @@ def count_items(
         return info.declared(limit), None
     images = Counter(item.image_id or item.item_id for item in cached.items)
     return len(cached.items), tuple(images.values())
+
+
+def _detectable(tasks: Sequence[PlannedTask]) -> float | None:
+    """Smallest difference of the tasks' mean found with 80 % power, as ASSUMED; None unknown."""
+    from analyses.detectable import Part, detectable_difference
+
+    if not all(task.n for task in tasks):
+        return None
+    found = detectable_difference(
+        tuple(Part(t.n or 0, ASSUMED["discordance"], t.design_effect) for t in tasks),
+        clusters=sum((t.n or 0) if t.images is None else len(t.images) for t in tasks),
+        exact=all(task.design_effect == 1.0 for task in tasks),
+    )
+    return None if math.isnan(found) else found
 
 
 def _unique(steps: Any) -> tuple[Step, ...]:

@@ -12,7 +12,7 @@ from scipy import stats
 from analyses.adjusted import adjusted_ends, spread_of
 from analyses.comparison import COLUMNS, comparison, verdict
 from analyses.degradation import degradation
-from analyses.detectable import detectable_difference
+from analyses.detectable import Part, detectable_difference
 from analyses.figures import comparison as forest
 from analyses.pairing import ItemsDiffer, Pairs, check_items, flips, pair
 from analyses.signflip import mcnemar
@@ -68,7 +68,7 @@ def test_one_task_by_hand() -> None:
     assert (found["baseline"], found["candidate"]) == pytest.approx((5 / 20, 13 / 20))
     assert (found["gained"], found["lost"], found["dropped"], found["pairs"]) == (9, 1, 0, 20)
     assert (found["p"], found["test"]) == (pytest.approx(22 / 1024), "exact McNemar")
-    assert found["detectable"] == detectable_difference(20, 0.5, exact=True)
+    assert found["detectable"] == detectable_difference((Part(20, 0.5),), exact=True)
     assert found["verdict"] == "better"
     assert found["low"] > 0
     # the mean over one task is that task

@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.special import stdtrit
 
 from analyses.comparison import BETTER, verdict
-from analyses.detectable import LEVEL, POWER, detectable_difference
+from analyses.detectable import LEVEL, Part, detectable_difference
 from analyses.figures import style
 from analyses.paired import DIFFERENCE
 from tests.benchmarks.paired_world import Condition, study
@@ -48,26 +47,16 @@ CONDITIONS = (
 
 def announced(condition: Condition) -> float:
     """The detectable difference by the known truth, as `Paired.detectable` computes it."""
-    n, effect, samples = condition.items, condition.effect, condition.samples
-    psi, found = list(condition.discordance), 0.0
-    if len(psi) == 1:
-        for _ in range(20 if samples > 1 else 1):
-            # a mean of k answers: a k-th of their variance around the item's difference
-            second = (psi[0] - found**2) / samples + found**2
-            found = detectable_difference(
-                n,
-                second,
-                design_effect=effect,
-                clusters=float(condition.images),
-                binary=samples == 1,
-                exact=condition.independent,
-            )
-        return found
-    clusters = len(psi) * condition.images
-    reach = stdtrit(clusters - 1, POWER) - stdtrit(clusters - 1, LEVEL / 2)
-    for _ in range(20):  # the variance of a task is psi - difference^2
-        variance = sum((p - found**2) * effect / n for p in psi)
-        found = float(reach * np.sqrt(variance) / len(psi))
+    k, found = condition.samples, 0.0
+    for _ in range(20 if k > 1 else 1):
+        # a mean of k answers: a k-th of their variance around the item's difference
+        second = [(psi - found**2) / k + found**2 for psi in condition.discordance]
+        found = detectable_difference(
+            tuple(Part(condition.items, psi, condition.effect) for psi in second),
+            clusters=len(second) * condition.images,
+            binary=k == 1,
+            exact=condition.independent,
+        )
     return found
 
 
