@@ -17,7 +17,7 @@ class Cleaned:
 
     text: str
     unread: str | None = None
-    """`empty` or `unfinished_thinking` when there is nothing to read."""
+    """`empty`, `unfinished_thinking` or `control_characters` when there is nothing to read."""
 
 
 _THINK = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
@@ -50,6 +50,9 @@ _CJK = str.maketrans(
         "”": '"',
     }
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""No model that answers writes these: what holds one is noise, and a word in it is an accident.
+Space, tab and the ends of lines are no noise."""
 _NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:(?:question|q|user|human)\s*\d*\s*:|user\s*\n)", re.I)
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*\{([^{}]*)\}")
 _DOLLAR = re.compile(
@@ -90,6 +93,8 @@ def clean(text: str) -> Cleaned:
                 return Cleaned("", "unfinished_thinking")
             text = _THINK_OPEN.sub(" ", text[place:])
         text = _TAGS.sub("", _SPECIAL.sub(" ", text))
+    if _CONTROL.search(text := text.replace("\boxed{", "\\boxed{")):  # JSON's \b was a LaTeX \b
+        return Cleaned("", "control_characters")
     text = unicodedata.normalize("NFKC", text)
     text = _ROLE.sub("", text.translate(_CJK), count=1)
     text = without_markup(text).strip()
