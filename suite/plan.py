@@ -21,6 +21,8 @@ from typing import Any
 from suite.cells import Cell, Step, expand
 from suite.errors import SuiteError, nearest
 from suite.families import Family, load_family, with_weights
+from suite.prompts import Prompts, load_prompts
+from suite.registry import get_task
 from suite.study import Study, TaskRow, load_study
 
 ASSUMED = {"discordance": 0.5, "correlation": 0.5, "power": 0.8, "level": 0.05}
@@ -90,6 +92,7 @@ class Plan:
     family: Family
     cells: tuple[Cell, ...]
     tasks: tuple[PlannedTask, ...]
+    prompts: Prompts
 
     @property
     def steps(self) -> tuple[StepCount, ...]:
@@ -192,7 +195,8 @@ def plan(
     only: cell ids or globs to keep. limit: items of each task or category, in place of the study's.
     data: local copies of tasks' data, task -> path. weights: see suite.families.with_weights.
     counts: items by task; by default from the cached items, else from the task's declared number.
-    Raises SuiteError for anything that the study, its family or these arguments get wrong.
+    Raises SuiteError for anything that the study, its family, its prompts or these arguments get
+    wrong; a template that the prompt set lacks is wrong where a step asks through it.
     """
     study = load_study(study) if isinstance(study, (str, Path)) else study
     study = with_options(study, limit=limit, data=data)
@@ -207,7 +211,11 @@ def plan(
             f"In study {study.study!r}: no task runs any of the cells; check the tasks' `methods`."
         )
     used = tuple(cell for cell in cells if any(cell in task.cells for task in kept))
-    return Plan(study, family, used, kept)
+    prompts = load_prompts(study.prompts or family.prompts)
+    for cell in used:
+        for step in cell.step.chain:
+            prompts.require(step.template, cell.id)
+    return Plan(study, family, used, kept, prompts)
 
 
 def with_options(study: Study, *, limit: int | None, data: Mapping[str, str] | None) -> Study:
@@ -236,10 +244,21 @@ def _task(
     limit = row.limit or study.limit
     path = study.data.get(row.task)
     mine = tuple(cell for cell in cells if row.methods is None or cell.method in row.methods)
+    domain = row.domain or _declared_domain(row.task, counts)
     if counts is not None:
-        return PlannedTask(row.task, row.domain, counts.get(row.task), mine, limit, path)
+        return PlannedTask(row.task, domain, counts.get(row.task), mine, limit, path)
     n, images = count_items(row.task, path, limit)
-    return PlannedTask(row.task, row.domain, n, mine, limit, path, images)
+    return PlannedTask(row.task, domain, n, mine, limit, path, images)
+
+
+def _declared_domain(task: str, counts: Mapping[str, int] | None) -> str:
+    """What the task's YAML says; a task of which only the number of items is given has none."""
+    try:
+        return get_task(task).domain
+    except SuiteError:
+        if counts is None:
+            raise
+        return "in_domain"
 
 
 def count_items(
@@ -249,7 +268,6 @@ def count_items(
     where neither knows."""
     from suite.item_cache import ItemCache, source_key
     from suite.items import local_copy
-    from suite.registry import get_task
 
     info = get_task(task)
     location = local_copy(info, data)

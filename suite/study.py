@@ -17,6 +17,7 @@ from suite import yaml_files
 from suite.cells import METHODS
 from suite.errors import SuiteError, nearest
 from suite.requests import Decoding
+from suite.stages import list_stages, load_stage
 
 FOLDER = Path(__file__).parent / "studies"
 
@@ -35,7 +36,8 @@ class TaskRow(Strict):
     """A task of the study."""
 
     task: str
-    domain: Literal["in_domain", "out_of_domain"] = "in_domain"
+    domain: Literal["in_domain", "out_of_domain"] | None = None
+    """What it counts as in the means over tasks; None is what the task's own YAML declares."""
     methods: list[str] | None = None
     """Methods that run on it; None is all of the study's."""
     limit: Count | None = None
@@ -72,16 +74,32 @@ class DecodingRow(Strict):
 
 
 class DecodingTable(Strict):
-    """Decoding by stage. The defaults are PAPER.md's: greedy, and sampled reasoning."""
+    """Decoding by stage: a row of each stage's name, by default what the stage declares.
 
-    answer: DecodingRow = DecodingRow()
-    """End to end and blind."""
-    instruct: DecodingRow = DecodingRow()
-    perceive: DecodingRow = DecodingRow()
-    reason: DecodingRow = DecodingRow(temperature=0.7, top_p=0.8)
-    """Reasoning without thinking; text_only too."""
+    `reason` is reasoning without thinking, text_only too; `answer` is end to end and blind.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, DecodingRow] = Field(init=False)
+
     think: DecodingRow = DecodingRow(temperature=0.6, top_p=0.95, thinking_budget=4096)
     """Any answer with thinking."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_stages(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        rows = {name: _row(load_stage(name).decoding) for name in list_stages()}
+        for name in given:
+            if name not in rows and name not in cls.model_fields:
+                known = [*rows, *cls.model_fields]
+                raise ValueError(f"unknown key {name!r} in `decoding`{nearest(str(name), known)}")
+        return {**rows, **given}
+
+
+def _row(decoding: Decoding) -> DecodingRow:
+    return DecodingRow(**{name: getattr(decoding, name) for name in DecodingRow.model_fields})
 
 
 class RecordedFile(Strict):
@@ -114,7 +132,7 @@ class Study(Strict):
     """Answers per item where decoding is sampled."""
     tasks: Annotated[list[TaskRow], Field(min_length=1)]
     cells: Annotated[list[CellRow], Field(min_length=1)]
-    decoding: DecodingTable = DecodingTable()
+    decoding: DecodingTable = Field(default_factory=DecodingTable)
     instruct: InstructSize | RecordedFile | None = None
     """Who writes the contents to observe; None is the family's instruct size."""
     perceive: dict[str, RecordedFile] = {}
@@ -226,7 +244,6 @@ _VARIANTS = {"InstructSize", "RecordedFile", "literal['all']", "str", "list[str]
 _PARTS: dict[str, type[BaseModel]] = {
     "tasks": TaskRow,
     "cells": CellRow,
-    "decoding": DecodingTable,
     "perceive": RecordedFile,
     "instruct": RecordedFile,
     "InstructSize": InstructSize,

@@ -11,12 +11,12 @@ import pytest
 
 import suite
 from analyses.detectable import mcnemar_power
-from suite.cells import METHODS, expand
+from suite.cells import expand
 from suite.errors import SuiteError
 from suite.families import load_family
 from suite.plan import PlannedTask, plan
-from suite.stages import list_stages, load_stage
-from suite.study import Study, parse_study
+from suite.registry import get_task
+from suite.study import Study, list_studies, parse_study
 
 FAMILY = """
 family: pair
@@ -293,14 +293,6 @@ def test_the_module_is_the_verb(family_file: Path) -> None:
     )
 
 
-def test_every_stage_of_a_method_is_a_file() -> None:
-    stages = {link.stage for method in METHODS.values() for link in method.links}
-    assert stages <= set(list_stages())
-    assert all(callable(load_stage(name)) for name in list_stages())
-    with pytest.raises(SuiteError, match="No stage is called 'guess'"):
-        load_stage("guess")
-
-
 @pytest.mark.parametrize(
     "module", ["suite", "suite.api", "suite.plan", "suite.study", "suite.store", "suite.cli.run"]
 )
@@ -309,3 +301,31 @@ def test_nothing_heavy_is_imported(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_task_keeps_the_domain_that_its_yaml_declares(family_file: Path) -> None:
+    tasks = [
+        {"task": "micro_star"},
+        {"task": "micro_ocr"},
+        {"task": "mmstar", "domain": "in_domain"},
+        {"task": "nights", "domain": "out_of_domain"},
+    ]
+    found = plan(study_of(family_file, tasks=tasks))
+    assert {task.task: task.domain for task in found.tasks} == {
+        "micro_star": "out_of_domain",
+        "micro_ocr": "in_domain",
+        "mmstar": "in_domain",  # the study overrules what it names
+        "nights": "out_of_domain",
+    }
+
+
+def test_a_task_that_is_not_there_is_named_whatever_its_domain(family_file: Path) -> None:
+    for domain in ({}, {"domain": "in_domain"}):
+        with pytest.raises(SuiteError, match="no task 'micro_stra': did you mean micro_star"):
+            plan(study_of(family_file, tasks=[{"task": "micro_stra", **domain}]))
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_no_shipped_study_overrules_a_task(name: str) -> None:
+    for task in plan(name).tasks:
+        assert task.domain == get_task(task.task).domain
