@@ -24,7 +24,7 @@ from suite.engine.walk import Model, Walk
 from suite.errors import SuiteError
 from suite.items import ItemSet
 from suite.plan import Plan, plan
-from suite.prompts import Prompts, load_prompts
+from suite.prompts import Prompts
 from suite.requests import Generator
 from suite.results import load_results
 from suite.store import Store
@@ -88,7 +88,7 @@ def run(
     identities = fingerprints(planned, device)  # a missing checkpoint is told before data are read
     items = load_all_items(planned, progress)
     planned = with_counts(planned, items)
-    prompts = load_prompts(planned.study.prompts or planned.family.prompts)
+    prompts = planned.prompts
     shared = store or planned.study.store
     opened = Store(shared or folder / "store", run=uuid.uuid4().hex, say=progress.say)
     if opened.address.startswith("memory://"):

@@ -1,7 +1,8 @@
 """Prompt templates: item and upstream text -> messages.
 
 In: the name of a prompt set in suite/prompts.yaml, or a YAML file of the same shape, so that a
-study can run with any other wording. Out: a frozen Prompts whose `render` fills a template.
+study can run with any other wording. Out: a frozen Prompts whose `render` fills a template. Which
+templates there are, and what each may show, the stages declare; a set need not hold them all.
 """
 
 from __future__ import annotations
@@ -17,23 +18,9 @@ from suite import yaml_files
 from suite.errors import SuiteError, nearest
 from suite.items import Item
 from suite.requests import Message, canonical_json
+from suite.stages import Form, form_of, templates
 
 FILE = Path(__file__).parent / "prompts.yaml"
-
-FIELDS: dict[str, tuple[str, ...]] = {
-    "answer": ("question", "options", "letters"),
-    "blind": ("question", "options", "letters"),
-    "text_only": ("question", "options", "letters"),
-    "instruct": ("question",),
-    "perceive": ("contents",),
-    "describe": (),
-    "reason": ("description", "question", "options", "letters"),
-}
-"""Template -> the fields it may use. What a field list leaves out is a leak: `instruct` and
-`perceive` never see the options, and a perceiver never sees the question."""
-
-NEEDED: dict[str, str] = {"instruct": "question", "perceive": "contents", "reason": "description"}
-"""Fields without which a template would silently ask something else."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +46,25 @@ class Prompts:
     separator: str
     """What stands between two options."""
     templates: tuple[tuple[str, Template], ...]
-    """Name -> template, in the order of FIELDS."""
+    """Name -> template, in the order of the stages. What the set lacks is not there."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the set's whole content, for provenance."""
         return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
+
+    def require(self, template: str, who: str) -> None:
+        """Raises SuiteError where the set lacks a template, or the one that takes its place.
+
+        who: what asks through it, for the message.
+        """
+        there = dict(self.templates)
+        for name in (template, form_of(template).empty):
+            if name is not None and name not in there:
+                raise SuiteError(
+                    f"Prompt set {self.name!r} has no template {name!r}, which {who} needs; add it "
+                    "to the set, or give the set a `base` that has it."
+                )
 
     def options(self, item: Item) -> str:
         """The item's options as the prompt shows them; empty for an open item."""
@@ -78,31 +78,29 @@ class Prompts:
         template: str,
         item: Item,
         *,
-        description: str | None = None,
-        contents: str | None = None,
         with_images: bool,
+        **texts: str | None,
     ) -> tuple[Message, ...]:
         """The messages that ask `item` through `template`.
 
-        `perceive` without contents falls back to `describe`. Raises SuiteError for an unknown
-        template and for a missing upstream text.
+        texts: what the template shows besides the item, by field: `description`, `contents`.
+        Raises SuiteError for a template that the set lacks and for a text that is missing.
         """
-        if template == "perceive" and not (contents or "").strip():
-            template = "describe"
-        chosen = dict(self.templates).get(template)
-        if chosen is None:
+        form = form_of(template)
+        if form.empty and form.needs and not (texts.get(form.needs) or "").strip():
+            return self.render(form.empty, item, with_images=with_images, **texts)
+        self.require(template, f"{item.task}/{item.item_id}")
+        chosen = dict(self.templates)[template]
+        values = {name: text.strip() for name, text in texts.items() if text is not None}
+        values["question"] = item.question.strip()
+        values["options"] = self.options(item)
+        values["letters"] = ", ".join(_letters(item))
+        try:
+            text = (chosen.choice if item.options else chosen.open).format(**values)
+        except KeyError as missing:
             raise SuiteError(
-                f"No prompt template is called {template!r}{nearest(template, FIELDS)}."
-            )
-        if template == "reason" and description is None:
-            raise SuiteError(f"Template 'reason' of {item.task}/{item.item_id} has no description.")
-        text = (chosen.choice if item.options else chosen.open).format(
-            question=item.question.strip(),
-            options=self.options(item),
-            letters=", ".join(_letters(item)),
-            description=(description or "").strip(),
-            contents=(contents or "").strip(),
-        )
+                f"Template {template!r} of {item.task}/{item.item_id} has no {missing.args[0]}."
+            ) from missing
         user = Message("user", text, item.images if with_images else ())
         return (user,) if chosen.system is None else (Message("system", chosen.system), user)
 
@@ -165,24 +163,23 @@ def _templates(
     data: Mapping[str, Any], base: Prompts | None, where: str
 ) -> tuple[tuple[str, Template], ...]:
     found = dict(base.templates) if base else {}
-    own = _mapping(data.get("templates", {}), f"`templates` of {where}", FIELDS)
+    known = templates()
+    own = _mapping(data.get("templates", {}), f"`templates` of {where}", known)
     for name, value in own.items():
-        found[name] = _template(value, name, f"template {name!r} of {where}")
-    if "answer" in found and "blind" not in own:
-        found["blind"] = found["answer"]
-    missing = [name for name in FIELDS if name not in found]
-    if missing:
-        raise SuiteError(f"In {where}: no template for {', '.join(missing)}; add it or a `base`.")
-    return tuple((name, found[name]) for name in FIELDS)
+        found[name] = _template(value, known[name], f"template {name!r} of {where}")
+    for name, form in known.items():
+        if form.like in found and name not in own:
+            found[name] = found[form.like]
+    return tuple((name, found[name]) for name in known if name in found)
 
 
-def _template(value: object, name: str, where: str) -> Template:
+def _template(value: object, form: Form, where: str) -> Template:
     if isinstance(value, str):
         value = {"choice": value, "open": value}
     data = _mapping(value, where, ("choice", "open", "system"))
-    needed = (NEEDED[name],) if name in NEEDED else ()
+    needed = (form.needs,) if form.needs else ()
     for variant in ("choice", "open"):
-        allowed = FIELDS[name]
+        allowed = form.fields
         if variant == "open":
             allowed = tuple(field for field in allowed if field not in ("options", "letters"))
         _fields(data.get(variant), allowed, needed, f"`{variant}` of {where}")

@@ -7,24 +7,19 @@ score but a reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suite.cells import Cell, Step
-from suite.engine.fingerprints import fingerprints
 from suite.engine.walk import Place, Walk, position
-from suite.items import Item, ItemSet
+from suite.items import Item
 from suite.leaks import contents_leak, letter_leak
-from suite.prompts import load_prompts
 from suite.requests import Generation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from suite.plan import Plan, PlannedTask
-    from suite.store import Store
-    from suite.study import Study
+    from suite.plan import PlannedTask
 
 
 @dataclass(frozen=True)
@@ -62,15 +57,6 @@ class Reader:
             )
             self._read[key] = found
         return found
-
-
-def records(study: Study, plan: Plan, store: Store, items: Mapping[str, ItemSet]) -> pd.DataFrame:
-    """The records of a plan from what its store holds, whatever is missing named as failed."""
-    prompts = load_prompts(study.prompts or plan.family.prompts)
-    walk = Walk(plan, items, prompts, fingerprints(plan), store)
-    for group in walk.groups:
-        walk.requests(group)
-    return frame_of(walk)
 
 
 def frame_of(walk: Walk) -> pd.DataFrame:

@@ -152,7 +152,7 @@ class Walk:
 
     def _ask(self, step: Step, task: str, keyer: Keyer, found: dict[str, Request]) -> list[Place]:
         """The place of every answer of a step; adds what is to be asked to `found`."""
-        render = load_stage(step.stage)
+        render = load_stage(step.stage).messages
         seed = self.plan.study.seed
         places: list[Place] = []
         before = self._before(step, task)

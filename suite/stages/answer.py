@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from suite.items import Item
 from suite.prompts import Prompts
-from suite.requests import Message
+from suite.requests import Decoding, Message
+from suite.stages import Form
 
+_FIELDS = ("question", "options", "letters")
+TEMPLATES = {
+    "answer": Form(_FIELDS),
+    "blind": Form(_FIELDS, like="answer"),
+    "text_only": Form(_FIELDS),
+}
+DECODING = Decoding()
 SEES = frozenset({"answer"})
 """Templates that show the images."""
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from suite.items import Item
 from suite.prompts import Prompts
-from suite.requests import Message
+from suite.requests import Decoding, Message
+from suite.stages import Form
+
+TEMPLATES = {"instruct": Form(("question",), needs="question")}
+DECODING = Decoding()
 
 
 def messages(

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from suite.items import Item
 from suite.prompts import Prompts
-from suite.requests import Message
+from suite.requests import Decoding, Message
+from suite.stages import Form
+
+TEMPLATES = {
+    "perceive": Form(("contents",), needs="contents", empty="describe"),
+    "describe": Form(),
+}
+DECODING = Decoding()
 
 
 def messages(

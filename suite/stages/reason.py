@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from suite.items import Item
 from suite.prompts import Prompts
-from suite.requests import Message
+from suite.requests import Decoding, Message
+from suite.stages import Form
+
+TEMPLATES = {"reason": Form(("description", "question", "options", "letters"), needs="description")}
+DECODING = Decoding(temperature=0.7, top_p=0.8)
 
 
 def messages(

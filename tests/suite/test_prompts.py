@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from suite.errors import SuiteError
 from suite.items import Item
-from suite.prompts import FIELDS, Prompts, list_prompts, load_prompts
+from suite.prompts import Prompts, list_prompts, load_prompts
 from suite.requests import Message
+from suite.stages import templates
 
 ITEM = Item(
     task="t",
@@ -45,7 +46,7 @@ def test_default_answer_is_exactly_this() -> None:
 
 def test_micro_options_put_the_word_before_the_letter_on_one_line() -> None:
     assert load_prompts("micro").options(ITEM) == "red A, blue B, gr{e}en C"
-    for template in FIELDS:
+    for template in templates():
         for item in (ITEM, OPEN):
             (message,) = load_prompts("micro").render(
                 template, item, description="d", contents="c", with_images=False
@@ -92,6 +93,14 @@ def test_perceive_without_contents_describes() -> None:
         )
 
 
+def test_a_set_need_not_hold_every_template(tmp_path: Path) -> None:
+    path = write(tmp_path, "sets: {own: {version: 1, templates: {answer: '{question}'}}}")
+    prompts = load_prompts(path)
+    assert [name for name, _ in prompts.templates] == ["answer", "blind"]
+    with pytest.raises(SuiteError, match="'own' has no template 'reason', which t/1 needs"):
+        prompts.render("reason", ITEM, description="d", with_images=False)
+
+
 def test_reason_without_description_is_refused() -> None:
     with pytest.raises(SuiteError, match="'reason' of t/1 has no description"):
         load_prompts("default").render("reason", ITEM, with_images=False)
@@ -116,7 +125,6 @@ def test_a_user_file_may_build_on_a_built_in_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("version: 1", "no template for answer, blind, text_only"),
         ("version: one\n    base: default", "`version` must be a whole number"),
         (
             "version: 1\n    base: default\n    templates: {anser: x}",

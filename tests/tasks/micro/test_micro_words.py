@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from suite.items import Item
-from suite.prompts import FIELDS, load_prompts
+from suite.prompts import load_prompts
+from suite.stages import templates
 from suite.training.tokenizer import ROLES, SPECIAL, TOKEN, words
 from tasks.micro import language, lessons, scene
 from tasks.micro.scene import HELD_OUT, TRAIN
@@ -62,7 +63,7 @@ def test_no_prompt_of_the_micro_set_holds_an_unknown_word(items: list[Example]) 
         item = Item("micro", "0", q.text, q.options, "A", "", (), "x")
         document = {"question": q.text, "options": list(q.options)}
         assert unknown(doc_to_text(document)) == []
-        for template in FIELDS:
+        for template in templates():
             messages = prompts.render(
                 template, item, description=e.gold_description, contents=q.contents,
                 with_images=False,
