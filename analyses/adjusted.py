@@ -2,16 +2,15 @@
 
 In: what each cluster adds to a difference. Out: centre and half width; discordance and design
 effect. Resampling is blind to changes that did not happen to occur: with one loss among 200 items
-the bootstrap calls a true loss of 2 points «not worse» in 9 % of studies. Made-up
-changes, one of each sign, keep the interval from closing around what was seen.
+the bootstrap calls a true loss of 2 points «not worse» in 9 % of studies. Pseudo-observations,
+one change of each sign, keep the interval from closing around what was seen.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtrit
 
-from analyses.intervals import degenerate_interval
+from analyses.intervals import degenerate_interval, share_ends
 from analyses.resampling import Floats
 
 
@@ -19,20 +18,19 @@ def adjusted_ends(sums: Floats, level: float = 0.95) -> tuple[float, float]:
     """Centre and half width of the adjusted Wald interval of a paired mean difference.
 
     `sums`: per cluster the sum of its items' differences, times clusters over items, so that their
-    mean is the difference. Two made-up clusters are added, one that gains and one that loses as
-    much as the largest change of any cluster (all its items where none changes), and the t interval
-    of the C + 2 is taken. For 0/1 scores with one item each it is Bonett and Price's (2012, J.
-    Educ. Behav. Stat. 37) with t in place of z. Where no cluster differs the half width is at least
-    the exact bound (`degenerate_interval`).
+    mean is the difference. `share_ends` with pseudo-observations at plus and minus the largest
+    change of any cluster (all its items where none changes). For 0/1 scores with one item each it
+    is Bonett and Price's (2012, J. Educ. Behav. Stat. 37) with t in place of z. Where no cluster
+    differs the half width is at least the exact bound (`degenerate_interval`).
     """
-    most = float(np.abs(sums).max(initial=0.0)) or 1.0
-    more = np.append(sums, [most, -most])
-    count = len(more)
-    reach = -float(stdtrit(count - 1, (1 - level) / 2))
-    half = reach * float(np.std(more, ddof=1)) / np.sqrt(count)
-    if len(sums) and not np.any(sums):
-        half = max(half, degenerate_interval(0.0, len(sums), -1.0, 1.0, level)[1])
-    return float(more.mean()), half
+    most, count = float(np.abs(sums).max(initial=0.0)) or 1.0, len(sums)
+    if not count:
+        return 0.0, np.inf
+    error = np.array(np.std(sums, ddof=1) / np.sqrt(count) if count > 1 else 0.0)
+    centre, half = share_ends(np.array(sums.mean()), error, np.array(count), -most, most, level)
+    if not np.any(sums):
+        half = np.maximum(half, degenerate_interval(0.0, count, -1.0, 1.0, level)[1])
+    return float(centre), float(half)
 
 
 def spread_of(changes: Floats, error: float) -> tuple[float, float]:

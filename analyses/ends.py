@@ -3,10 +3,13 @@
 In: `Estimates` (analyses.estimates) with their weights. Out: `Ends`, which gives the numbers of a
 row of a contrast table: estimate, interval, error, p, counts, reason.
 
-The ends of a difference are the bootstrap's (expanded percentile, `analyses.resampled`), those of a
-ratio the quantiles of its draws at the same tails. Those of an accuracy are never narrower than
-`intervals.share_ends`, because near 0 and near 1 resampling sees too little. Where every image
-gives the same value the exact bound stands in (`intervals.degenerate_interval`).
+The ends are the bootstrap's (expanded percentile, `analyses.resampled`), those of a ratio the
+quantiles of its draws at the same tails. Those of an accuracy or a difference are never narrower
+than the adjusted Wald interval (`intervals.share_ends`), because resampling sees too little near 0
+and 1 and where few images change: with one loss in 60 it cannot tell a true loss of 0 from one of
+.05. Its pseudo-observations stand at the bounds of an accuracy, and for a difference at plus and
+minus the largest change of any image (Bonett and Price 2012, J. Educ. Behav. Stat. 37). Where every
+image gives the same value the exact bound stands in (`intervals.degenerate_interval`).
 """
 
 from __future__ import annotations
@@ -51,9 +54,11 @@ class Ends:
         least, most = up * bottom + down * span[1], up * span[1] + down * bottom
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         differs = np.asarray((weights < 0).any(axis=0))
-        centre, half = _of_shares(result, se, least, most)
-        low = np.where(differs, low, np.minimum(low, centre - half))
-        high = np.where(differs, high, np.maximum(high, centre + half))
+        change = np.minimum(result.resampled.largest, most)
+        change = np.where(change > ZERO, change, most)
+        bounds = np.where(differs, -change, least), np.where(differs, change, most)
+        centre, half = _adjusted(result, se, *bounds)
+        low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
         # Draws of seeds have no bounds; accuracies have.
         low, high = np.clip(low, least, most), np.clip(high, least, most)
         return cls(result, low, high, se, p, least, most, differs)
@@ -160,7 +165,7 @@ def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:
     return found
 
 
-def _of_shares(result: Estimates, se: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+def _adjusted(result: Estimates, se: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:
     """`share_ends` of every group and column; of a mean, the mean of its members' with independent
     errors."""
     data = result.resampled

@@ -68,9 +68,9 @@ def resample(
     labels = np.zeros(n_clusters, dtype="<U1") if strata is None else strata_of(codes, strata)
     parts = [np.arange(len(scores))] if groups is None else [np.asarray(g) for g in groups.values()]
     sums = [cluster_sums(scores[rows], codes[rows]) for rows in parts]
-    estimate, n, count, influence = points(sums, scores.shape[1])
+    estimate, n, count, influence, largest = points(sums, scores.shape[1])
     replicates = replicates_of(sums, labels, draws, seed, scores.shape[1])
-    return Resampled(estimate, replicates, n, count, influence)
+    return Resampled(estimate, replicates, n, count, influence, largest)
 
 
 def mean_interval(
@@ -133,10 +133,11 @@ def share_ends(
     """Centre and half width of the adjusted Wald interval of a mean score within [least, most].
 
     Near a bound resampling sees too little: with one wrong image of 60 it cannot tell .98 from .93.
-    Two made-up clusters are added to the C, one at either bound, and the t interval of the C + 2 is
-    taken. With mean m and cluster-robust error e of the C, the squares of their values about the
-    new centre c are e^2 C (C - 1) + C (m - c)^2. It is the rule of one more success and one more
-    failure (Agresti and Caffo 2000, Am. Stat. 54, after Agresti and Coull 1998) for clusters.
+    Two pseudo-observations are added to the C clusters, one at either bound, and the t interval of
+    the C + 2 is taken. With mean m and cluster-robust error e of the C, the squares of their values
+    about the new centre c are e^2 C (C - 1) + C (m - c)^2. It is the rule of one more success and
+    one more failure (Agresti and Caffo 2000, Am. Stat. 54, after Agresti and Coull 1998) for
+    clusters.
     """
     count = np.asarray(clusters, dtype=np.float64)
     centre = (count * mean + least + most) / (count + 2)

@@ -49,6 +49,9 @@ class Resampled:
     """Clusters with such an item, (groups, columns)."""
     influence: tuple[Influence, ...]
     """One per group."""
+    largest: Floats
+    """Largest absolute C x (sum over a cluster) / n, whose mean over the C clusters is the
+    estimate, (groups, columns); NaN of a mean of groups."""
     seed_means: Floats | None = None
     """The mean in every seed, (seeds, groups, columns), NaN where not run; None for one seed."""
 
@@ -173,6 +176,7 @@ class Resampled:
             np.concatenate([self.n, np.where(members, self.n, 0).sum(axis=0)[None]]),
             np.concatenate([self.clusters, touched.sum(axis=0)[None]]),
             (*self.influence, Influence(codes, values)),
+            np.concatenate([self.largest, np.full((1, members.shape[1]), np.nan)]),
             self._seed_means_with(members, share),
         )
 
@@ -206,6 +210,7 @@ class Resampled:
             self.n.reshape(shape).max(axis=1),
             self.clusters.reshape(shape).max(axis=1),
             tuple(influence),
+            self.largest.reshape(shape).max(axis=1),
             means,
         )
 
@@ -218,6 +223,7 @@ class Resampled:
             self.n[at],
             self.clusters[at],
             tuple(self.influence[k] for k in groups),
+            self.largest[at],
             None if self.seed_means is None else self.seed_means[:, at],
         )
 

@@ -99,8 +99,10 @@ def _add_up(values: Floats, local: Ints, size: int) -> Floats:
 
 def points(
     sums: Sequence[ClusterSums], columns: int
-) -> tuple[Floats, Ints, Ints, tuple[Influence, ...]]:
-    """Estimate, items, clusters (groups, columns each) and influence of the means."""
+) -> tuple[Floats, Ints, Ints, tuple[Influence, ...], Floats]:
+    """Estimate, items, clusters (groups, columns each), influence of the means, and the largest
+    part that a cluster has in a mean, (groups, columns)."""
+    largest = np.zeros((len(sums), columns))
     estimate = np.full((len(sums), columns), np.nan)
     n = np.zeros((len(sums), columns), dtype=np.int64)
     clusters = np.zeros((len(sums), columns), dtype=np.int64)
@@ -112,8 +114,10 @@ def points(
             values = (part.total - estimate[g] * part.count) / count
         n[g] = count
         clusters[g] = (part.count > 0).sum(axis=0)
+        if len(part.total):
+            largest[g] = np.abs(part.total).max(axis=0) * clusters[g] / np.maximum(count, 1)
         influence.append(Influence(part.clusters, np.nan_to_num(values)))
-    return estimate, n, clusters, tuple(influence)
+    return estimate, n, clusters, tuple(influence), largest
 
 
 def replicates_of(

@@ -7,9 +7,7 @@ Files are written to a temporary name and renamed, so that a reader never sees h
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from suite.items import Item, ItemSet, first_of_each_category
 from suite.registry import TaskInfo
 from suite.requests import canonical_json
 from suite.task_yaml import FunctionReference
+from suite.user_cache import cache_folder
 
 FORMAT = 3
 """Version of the cache's content. Raise it when an Item's meaning changes."""
@@ -49,19 +48,6 @@ _ITEM_SCHEMA = pa.schema(
     ]
 )
 _IMAGE_SCHEMA = pa.schema([("hash", pa.string()), ("bytes", pa.binary())])
-
-
-def default_cache_dir() -> Path:
-    """DOWNSCALE_CACHE, else downscaling-suite under XDG_CACHE_HOME or the system's cache folder."""
-    if explicit := os.environ.get("DOWNSCALE_CACHE"):
-        return Path(explicit).expanduser()
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "downscaling-suite"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "downscaling-suite"
-    if sys.platform == "win32" and (base := os.environ.get("LOCALAPPDATA")):
-        return Path(base) / "downscaling-suite"
-    return Path.home() / ".cache" / "downscaling-suite"
 
 
 def source_key(info: TaskInfo, location: Path | None) -> str:
@@ -129,7 +115,7 @@ class ItemCache:
     """Item sets under one folder."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = (Path(folder) if folder is not None else default_cache_dir()) / "items"
+        self.folder = (Path(folder) if folder is not None else cache_folder()) / "items"
 
     def read(self, task: str, key: str, limit: int | None) -> ItemSet | None:
         """The cached items, cut to `limit` when a larger set is there; None when there are none."""

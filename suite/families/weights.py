@@ -14,15 +14,7 @@ from pathlib import Path
 
 from suite.errors import SuiteError
 from suite.families import ModelSpec
-
-
-def cache_folder() -> Path:
-    """The suite's folder in the user's cache: $DOWNSCALE_CACHE, else under $XDG_CACHE_HOME or
-    ~/.cache."""
-    if folder := os.environ.get("DOWNSCALE_CACHE"):
-        return Path(folder)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "downscaling-suite"
+from suite.user_cache import cache_folder
 
 
 def locate(spec: ModelSpec, weights: Path) -> ModelSpec:
