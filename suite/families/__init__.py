@@ -41,7 +41,8 @@ class ModelSpec:
     """Name of a GGUF file inside the folder or repository, in place of safetensors."""
     generator: Backend = "transformers"
     processor: tuple[tuple[str, Any], ...] = ()
-    """Extra settings of the processor, such as an image's largest number of pixels."""
+    """Settings of the processor in place of its own, by its own names, such as the pixels that
+    Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`."""
 
     @property
     def source(self) -> str:
@@ -57,7 +58,7 @@ class Size:
     params: float
     """Parameters of the language model (not of the vision encoder)."""
     text: ModelSpec | None = None
-    """Reasoning module: a text model."""
+    """Reasoning module: a text model, or a vision-language model, which is then shown no image."""
     vlm: ModelSpec | None = None
     """Perception and end-to-end module: a vision-language model."""
 

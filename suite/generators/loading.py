@@ -6,6 +6,7 @@ the spec says so. Whatever goes wrong is one sentence that names the checkpoint 
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import warnings
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, nearest
 from suite.families import ModelSpec
 
 
@@ -70,12 +71,7 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
 
 def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[Any, Any, Any]:
     """(model, tokenizer, processor or None), from safetensors or GGUF only."""
-    from transformers import (
-        AutoModelForCausalLM,
-        AutoModelForImageTextToText,
-        AutoProcessor,
-        AutoTokenizer,
-    )
+    from transformers import AutoProcessor, AutoTokenizer
 
     source = str(spec.path) if spec.path is not None else str(spec.repo)
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
@@ -84,17 +80,17 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     weights: dict[str, Any] = {"use_safetensors": True}
     if spec.gguf_file is not None:
         common["gguf_file"], weights = spec.gguf_file, {}
+    kind, sees = _kind(source, role, common)
     processor: Any = None
-    kind: Any = AutoModelForCausalLM
-    reader: Any = None
-    if role == "vlm":
-        kind, reader = AutoModelForImageTextToText, AutoProcessor
+    if sees:
+        reader: Any = AutoProcessor
         processor = reader.from_pretrained(source, **common, **dict(spec.processor))
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no image processor, so it is a text model")
         tokenizer = processor.tokenizer
     else:
         tokenizer = AutoTokenizer.from_pretrained(source, **common)
+    _check_settings(spec, processor)
     model, report = kind.from_pretrained(
         source, dtype=getattr(torch, dtype), output_loading_info=True, **common, **weights
     )
@@ -105,6 +101,61 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
             f"its file lacks {len(absent)} weights of {type(model).__name__}, such as {absent[0]}"
         )
     return model, tokenizer, processor
+
+
+def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool]:
+    """The auto class of a checkpoint, and whether it is one that sees.
+
+    A vision-language checkpoint as a reasoner is asked through its own processor, whose chat
+    template may know no other form of a message, and is shown no image.
+    """
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+    )
+
+    config = AutoConfig.from_pretrained(source, **common)
+    own_code = bool(getattr(config, "auto_map", None))  # it names its classes itself
+    sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    speaks = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    if not (sees or own_code or (speaks and role == "text")):
+        what = "text model" if role == "text" else "vision-language model"
+        raise SuiteError(
+            f"The {role} model {source} is of the kind {config.model_type!r}, which is no {what}; "
+            "name another checkpoint in the family file."
+        )
+    if role == "vlm" or (sees and not speaks):
+        return AutoModelForImageTextToText, True
+    return AutoModelForCausalLM, False
+
+
+def _check_settings(spec: ModelSpec, processor: Any) -> None:
+    """A setting that no part of the processor has would be dropped without a word."""
+    name = type(processor).__name__ if processor is not None else "a text model"
+    known = _settings(processor)
+    for key, _ in spec.processor:
+        if key not in known:
+            raise SuiteError(
+                f"The family gives {spec.source} the setting `processor: {{{key}: ...}}`, which "
+                f"{name} does not have{nearest(key, sorted(known))}."
+            )
+
+
+def _settings(processor: Any) -> set[str]:
+    """Names that a processor and its image processor take."""
+    if processor is None:
+        return set()
+    images = processor.image_processor
+    names = {"chat_template", *vars(images), *vars(processor)}
+    for owner in (type(images), type(processor)):
+        names |= set(inspect.signature(owner.__init__).parameters)
+    for kind in getattr(type(images), "valid_kwargs", object).__mro__:
+        names |= set(getattr(kind, "__annotations__", {}))
+    parts = {"self", "args", "kwargs", "tokenizer", "image_processor", "video_processor"}
+    return {name for name in names - parts if not name.startswith("_")}
 
 
 def _check_device(device: str) -> None:

@@ -280,7 +280,10 @@ def test_missing_and_foreign_checkpoints_are_one_sentence(tmp_path: Path) -> Non
     assert "cannot be loaded" in message(ModelSpec(path=folder))
     shutil.rmtree(folder)
     text_folder(folder)
-    assert "cannot be loaded" in message(ModelSpec(path=folder), "vlm")
+    assert message(ModelSpec(path=folder), "vlm") == (
+        f"The vlm model {folder} is of the kind 'qwen3', which is no vision-language model; name "
+        "another checkpoint in the family file."
+    )
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -289,6 +292,52 @@ def test_missing_and_foreign_checkpoints_are_one_sentence(tmp_path: Path) -> Non
     )
     with pytest.raises(SuiteError, match="Device cuda:77 cannot be used"):
         build_generator(ModelSpec(path=folder), "text", device="cuda:77")
+
+
+def test_a_misspelt_setting_of_the_processor_is_named(tmp_path: Path) -> None:
+    def message(role: Any, folder: Path, **settings: Any) -> str:
+        with pytest.raises(SuiteError) as caught:
+            build_generator(
+                ModelSpec(path=folder, processor=tuple(settings.items())), role, device="cpu"
+            )
+        return str(caught.value)
+
+    seeing, reading = tiny_vlms.internvl(tmp_path / "vlm"), text_folder(tmp_path / "text")
+    assert message("vlm", seeing, max_patchs=4) == (
+        f"The family gives {seeing} the setting `processor: {{max_patchs: ...}}`, which "
+        "InternVLProcessor does not have (did you mean 'max_patches'?)."
+    )
+    assert message("text", reading, max_patches=4) == (
+        f"The family gives {reading} the setting `processor: {{max_patches: ...}}`, which a text "
+        "model does not have (known: none)."
+    )
+
+
+def test_settings_of_the_processor_reach_the_images(tmp_path: Path) -> None:
+    size = {"shortest_edge": 256, "longest_edge": 1024}
+    folder = tiny_vlms.qwen3_vl(tmp_path / "vlm")
+    tokens = []
+    for settings in ((), (("size", size),)):
+        spec = ModelSpec(path=folder, processor=settings)
+        generator = build_generator(spec, "vlm", device="cpu")
+        tokens.append(ask(generator, [request(0, images=("two",))])[0].prompt_tokens)
+    # 60 x 60 pixels are rounded to 64 x 64, a token for 16 x 16; the setting halves each side
+    assert tokens[0] - tokens[1] == 16 - 4
+
+
+@pytest.mark.parametrize("name", ["qwen3_vl", "llava", "gemma3"])
+def test_a_vision_language_model_reasons_without_images(name: str, tmp_path: Path) -> None:
+    folder = VLMS[name](tmp_path / "vlm")
+    reasoner: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    seer = build_generator(ModelSpec(path=folder), "vlm", device="cpu")
+    requests = [request(n, (GREEDY, THINKING)[n % 2]) for n in range(4)]
+    answers = said(ask(reasoner, requests))
+    assert all(answer.error is None and answer.generated_tokens for answer in answers)
+    assert [one.prompt_tokens for one in answers] == [
+        one.prompt_tokens for one in ask(seer, requests)
+    ]
+    assert answers[::2] == said(ask(seer, requests))[::2]  # greedy: the same model, asked the same
+    assert reasoner.fingerprint["role"] == "text"
 
 
 def test_code_in_a_repository_does_not_run(tmp_path: Path) -> None:
