@@ -16,8 +16,8 @@ from typing import Any
 
 from suite.errors import SuiteError
 from suite.families import ModelSpec
-from suite.families.weights import cache_folder
 from suite.generators.device import resolve_dtype
+from suite.user_cache import cache_folder
 
 FILES = (
     "*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
