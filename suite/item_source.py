@@ -19,9 +19,8 @@ from suite.image_bytes import encoded, without_media
 from suite.item_rows import overrides_for, rows_read
 from suite.items import Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.lmms_task import build_task, data_error, quiet
+from suite.parsing.options import LETTERS
 from suite.registry import TaskInfo
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from suite.cells import matching
 from suite.errors import SuiteError
 from suite.folder import Folder
 from suite.items import Item, ItemSet
+from suite.parsing.options import LETTERS
 from suite.plain import plain
 from suite.registry import get_task
 from suite.results import load_results
@@ -172,7 +172,7 @@ def _mean(rows: list[dict[str, Any]], name: str) -> float | None:
 
 def _input(item: Item) -> str:
     """The question with its options; the prompts of a cell's stages are in its study."""
-    options = zip(string.ascii_uppercase, item.options)
+    options = zip(LETTERS, item.options)
     return "\n".join([item.question, *(f"{letter}. {text}" for letter, text in options)])
 
 

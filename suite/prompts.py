@@ -17,6 +17,7 @@ from typing import Any
 from suite import yaml_files
 from suite.errors import SuiteError, nearest
 from suite.items import Item
+from suite.parsing.options import LETTERS
 from suite.requests import Message, canonical_json
 from suite.stages import Form, form_of, templates
 
@@ -126,11 +127,11 @@ def load_prompts(name_or_path: str | Path) -> Prompts:
 
 
 def _letters(item: Item) -> list[str]:
-    if len(item.options) > len(string.ascii_uppercase):
+    if len(item.options) > len(LETTERS):
         raise SuiteError(
-            f"{item.task}/{item.item_id} has {len(item.options)} options; letters go up to 26."
+            f"{item.task}/{item.item_id} has {len(item.options)} options; letters go up to {len(LETTERS)}."
         )
-    return list(string.ascii_uppercase[: len(item.options)])
+    return list(LETTERS[: len(item.options)])
 
 
 def _sets(path: Path) -> dict[str, Any]:

@@ -7,11 +7,13 @@ own words, or as a letter with its words.
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 
 from suite.parsing.text import normalised, without_markup
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = string.ascii_uppercase
+"""What options are called, in order."""
 
 
 @dataclass(frozen=True)

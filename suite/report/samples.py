@@ -7,7 +7,6 @@ choice depends on the records alone; question, options and images come from the 
 from __future__ import annotations
 
 import hashlib
-import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 
 from suite import run_items
 from suite.items import Item, ItemSet
+from suite.parsing.options import LETTERS
 from suite.report.pictures import Album
 
 RIGHT, WRONG = 2, 3
@@ -68,7 +68,7 @@ def _asked(item: Item, items: ItemSet, album: Album) -> dict[str, Any]:
         "question": cut(item.question),
         "options": [
             {"letter": letter, "text": cut(text), "gold": letter == item.answer}
-            for letter, text in zip(string.ascii_uppercase, item.options)
+            for letter, text in zip(LETTERS, item.options)
         ],
         "images": images,
         "more": max(0, len(item.images) - IMAGES),
