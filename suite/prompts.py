@@ -135,8 +135,8 @@ def _letters(item: Item) -> list[str]:
 
 
 def _sets(path: Path) -> dict[str, Any]:
-    data = _mapping(yaml_files.read(path, "prompt"), f"prompt file {path}", ("sets",))
-    return dict(_mapping(data.get("sets"), f"`sets` of prompt file {path}", None))
+    data = yaml_files.mapping(yaml_files.read(path, "prompt"), f"prompt file {path}", ("sets",))
+    return dict(yaml_files.mapping(data.get("sets"), f"`sets` of prompt file {path}", None))
 
 
 def _load(path: Path, name: str, seen: tuple[str, ...]) -> Prompts:
@@ -148,12 +148,14 @@ def _load(path: Path, name: str, seen: tuple[str, ...]) -> Prompts:
     if name in seen:
         raise SuiteError(f"Prompt set {name!r} in {path} is its own base; name another.")
     where = f"prompt set {name!r} of {path}"
-    data = _mapping(sets[name], where, ("version", "base", "options", "templates"))
+    data = yaml_files.mapping(sets[name], where, ("version", "base", "options", "templates"))
     version = data.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         raise SuiteError(f"In {where}: `version` must be a whole number.")
     base = _load(path, str(data["base"]), (*seen, name)) if "base" in data else None
-    options = _mapping(data.get("options", {}), f"`options` of {where}", ("each", "separator"))
+    options = yaml_files.mapping(
+        data.get("options", {}), f"`options` of {where}", ("each", "separator")
+    )
     option = options.get("each", base.option if base else "{letter}. {text}")
     _fields(option, ("letter", "text"), ("letter", "text"), f"`options.each` of {where}")
     separator = str(options.get("separator", base.separator if base else "\n"))
@@ -165,7 +167,7 @@ def _templates(
 ) -> tuple[tuple[str, Template], ...]:
     found = dict(base.templates) if base else {}
     known = templates()
-    own = _mapping(data.get("templates", {}), f"`templates` of {where}", known)
+    own = yaml_files.mapping(data.get("templates", {}), f"`templates` of {where}", known)
     for name, value in own.items():
         found[name] = _template(value, known[name], f"template {name!r} of {where}")
     for name, form in known.items():
@@ -177,7 +179,7 @@ def _templates(
 def _template(value: object, form: Form, where: str) -> Template:
     if isinstance(value, str):
         value = {"choice": value, "open": value}
-    data = _mapping(value, where, ("choice", "open", "system"))
+    data = yaml_files.mapping(value, where, ("choice", "open", "system"))
     needed = (form.needs,) if form.needs else ()
     for variant in ("choice", "open"):
         allowed = form.fields
@@ -204,12 +206,3 @@ def _fields(text: object, allowed: Iterable[str], needed: Iterable[str], where: 
     for field in needed:
         if field not in used:
             raise SuiteError(f"In {where}: field {{{field}}} is missing.")
-
-
-def _mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
-    for key in value:
-        if allowed is not None and key not in allowed:
-            raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
-    return value

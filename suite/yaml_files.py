@@ -6,6 +6,7 @@ are found and read here, so that they fail in the same words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,16 @@ def read(path: Path, kind: str) -> Any:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SuiteError(f"{kind.capitalize()} file {path} cannot be read: {reason}.") from error
+
+
+def mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping[str, Any]:
+    """A part of a file that must hold keys and values; SuiteError where it does not.
+
+    where: the part, for the message. allowed: the keys it may have; None is any.
+    """
+    if not isinstance(value, Mapping):
+        raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
+    for key in value:
+        if allowed is not None and key not in allowed:
+            raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
+    return value

@@ -7,7 +7,7 @@ named here, never opened: no torch, no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -141,7 +141,7 @@ def _subfolder(root: Path, size: str, role: str, spec: ModelSpec | None) -> Path
 
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
-    data = _mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
+    data = yaml_files.mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
     name = _required(data, "family", str, where)
     rows = _required(data, "sizes", list, where)
     sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
@@ -161,7 +161,7 @@ def _family(data: object, path: Path) -> Family:
 
 
 def _size(row: object, path: Path, where: str) -> Size:
-    row = _mapping(row, where, ("name", "params", "text", "vlm"))
+    row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm"))
     name = str(_required(row, "name", (str, int, float), where))
     params = _required(row, "params", (int, float, str), where)
     where = f"{where}, size {name!r}"
@@ -186,7 +186,7 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
             value = {"path": value}
         else:
             value = {"repo": value}
-    data = dict(_mapping(value, where, tuple(ModelSpec.__dataclass_fields__)))
+    data = dict(yaml_files.mapping(value, where, tuple(ModelSpec.__dataclass_fields__)))
     if ("repo" in data) == ("path" in data):
         raise SuiteError(f"In {where}: give either `repo` (on the Hub) or `path` (a folder).")
     if "path" in data:
@@ -220,15 +220,6 @@ def _check(data: Mapping[str, Any], where: str) -> None:
         if key in data and data[key] not in allowed:
             hint = nearest(str(data[key]), allowed)
             raise SuiteError(f"In {where}: `{key}` is {data[key]!r}{hint}.")
-
-
-def _mapping(value: object, where: str, allowed: Iterable[str]) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
-    for key in value:
-        if key not in allowed:
-            raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
-    return value
 
 
 def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:

@@ -50,3 +50,15 @@ def test_what_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     text = str(caught.value)
     assert text.startswith(f"Shelf file {path} cannot be read: ")
     assert "\n" not in text
+
+
+def test_a_part_of_a_file_has_known_keys() -> None:
+    assert yaml_files.mapping({"size": 1}, "family f", ("size",)) == {"size": 1}
+    assert yaml_files.mapping({"any": 1}, "family f", None) == {"any": 1}
+    for value, words in (
+        ([1], "In family f: expected keys and values, found [1]."),
+        ({"sise": 1}, "In family f: unknown key 'sise' (did you mean 'size'?)."),
+    ):
+        with pytest.raises(SuiteError) as caught:
+            yaml_files.mapping(value, "family f", ("size",))
+        assert str(caught.value) == words
