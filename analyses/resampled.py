@@ -167,7 +167,7 @@ class Resampled:
             if inside.any():
                 at = np.searchsorted(codes, part.clusters)
                 values[at] += np.where(inside, part.scores, 0.0) * weight
-                touched[at] |= inside
+                touched[at] |= inside & part.present
         # Clusters of a mean of tasks: with independent tasks the error needs each task's own
         # C / (C - 1); the total count gives the same to first order and is never below two tasks'.
         return Resampled(
@@ -175,7 +175,7 @@ class Resampled:
             np.concatenate([self.replicates, np.where(void, np.nan, replicates)[:, None]], axis=1),
             np.concatenate([self.n, np.where(members, self.n, 0).sum(axis=0)[None]]),
             np.concatenate([self.clusters, touched.sum(axis=0)[None]]),
-            (*self.influence, Influence(codes, values)),
+            (*self.influence, Influence(codes, values, touched)),
             np.concatenate([self.largest, np.full((1, members.shape[1]), np.nan)]),
             self._seed_means_with(members, share),
         )
@@ -199,7 +199,11 @@ class Resampled:
         number = np.maximum(seed_spread.count(means), 1)
         parts = np.nan_to_num(self.replicates).reshape(draws, *shape).sum(axis=2) / number
         influence = [
-            Influence(part.clusters, part.scores.reshape(-1, *shape[1:]).sum(axis=1) / number[g])
+            Influence(
+                part.clusters,
+                part.scores.reshape(-1, *shape[1:]).sum(axis=1) / number[g],
+                part.present.reshape(-1, *shape[1:]).any(axis=1),
+            )
             for g, part in enumerate(self.influence)
         ]
         estimate = seed_spread.mean(means)

@@ -32,6 +32,8 @@ class Influence:
     """Codes of the clusters with an item in the group, shape (C,)."""
     scores: Floats
     """Sum over the cluster's items of (score - mean) / n, (C, columns); 0 where all missing."""
+    present: npt.NDArray[np.bool_]
+    """Whether the cluster has an item with a score, (C, columns)."""
 
 
 def codes_of(labels: Sequence[object] | npt.NDArray[np.generic]) -> Ints:
@@ -116,7 +118,8 @@ def points(
         clusters[g] = (part.count > 0).sum(axis=0)
         if len(part.total):
             largest[g] = np.abs(part.total).max(axis=0) * clusters[g] / np.maximum(count, 1)
-        influence.append(Influence(part.clusters, np.nan_to_num(values)))
+        present = np.broadcast_to(part.count > 0, part.total.shape)
+        influence.append(Influence(part.clusters, np.nan_to_num(values), present))
     return estimate, n, clusters, tuple(influence), largest
 
 

@@ -274,3 +274,14 @@ def test_a_bounded_mean_near_its_bound_is_never_narrower_than_share_ends() -> No
     assert wider == pytest.approx(np.mean(more) - stats.t.ppf(0.975, 61) * stats.sem(more))
     assert wider < low
     assert (top, high) == (1.0, 1.0)
+
+
+def test_a_mean_of_groups_counts_only_clusters_with_a_score() -> None:
+    # task 0: images 0-2, of which image 2 has no score; task 1: images 3-5, all missing in column 1
+    nan = float("nan")
+    scores = np.array([[1, 1], [0, 0], [nan, nan], [1, nan], [0, nan], [1, nan]], dtype=float)
+    groups = {"a": np.arange(3), "b": np.arange(3, 6)}
+    result = resample(scores, np.arange(6), groups, draws=10)
+    mean = result.with_means_of_groups(np.ones((2, 2), dtype=bool))
+    assert mean.clusters.tolist() == [[2, 2], [3, 0], [5, 2]]
+    assert mean.n.tolist() == [[2, 2], [3, 0], [5, 2]]
