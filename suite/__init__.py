@@ -7,9 +7,10 @@ used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, which takes long enough to load that Ctrl-C could hit it
 if TYPE_CHECKING:
+    from typing import Any
+
     from suite.api import Result, load_results, run
     from suite.comparison import Comparison, compare
     from suite.published import paper

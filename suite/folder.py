@@ -14,15 +14,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from suite.errors import SuiteError
+from suite.errors import NO_ROOM, SuiteError, no_room
 
 TEMPORARY = ".writing-"
 ABANDONED_SECONDS = 3600.0
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class FolderFull(SuiteError):
-    """The disk behind a folder is full. What was written before is whole."""
 
 
 class Folder:
@@ -75,7 +70,7 @@ class Folder:
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes a file whole, or not at all. FolderFull when the disk is full."""
+        """Writes a file whole, or not at all. Unfinished when the disk has no room."""
         try:
             if self._local is not None:
                 self._write_local(self._local / name, content)
@@ -134,11 +129,8 @@ def _remote(address: str) -> tuple[Any, str]:
 
 
 def _explained(error: OSError, where: str) -> Exception:
-    if error.errno in FULL:
-        return FolderFull(
-            f"The disk of {where} is full: free some space and run the same command again; all "
-            "that was finished is kept."
-        )
+    if error.errno in NO_ROOM:
+        return no_room(error, where)
     if isinstance(error, (PermissionError, NotADirectoryError)) or error.errno == errno.EROFS:
         return SuiteError(
             f"Cannot write to {where} ({error.strerror}): change its rights or choose another "

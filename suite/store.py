@@ -119,7 +119,7 @@ class Shelf:
     def commit(self, rows: Sequence[Row], **about: str) -> None:
         """Writes a batch as one part, whole or not at all, and adds it to what `get` finds.
 
-        about: facts for people who open the part (stage, model). FolderFull on a full disk.
+        about: facts for people who open the part (stage, model). Unfinished on a full disk.
         """
         table = _table(rows).replace_schema_metadata(
             {"run": self._run, "generator": canonical_json(self._fingerprint), **about}

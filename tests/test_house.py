@@ -111,7 +111,7 @@ LAYERS = (
     "provenance records asked run_items lmms_samples results comparison comparison_sides "
     "expected status predictions report published training",
     "api",
-    "cli",
+    "cli __main__",
 )
 """Modules and folders of suite/, lowest first: CONTRIBUTING.md, what may import what."""
 

@@ -1,7 +1,7 @@
 """The command line `downscale`: one file a command, found in this folder and imported when used.
 
 In: the words a person typed. Out: data on stdout, talk on stderr, and an exit code: 0 done, 1 done
-with failures or a failed verdict, 2 bad input, 130 interrupted.
+with failures, a failed verdict or stopped by a full disk, 2 bad input, 130 interrupted.
 
 To add a command, add suite/cli/<name>.py with a module docstring, whose first line is what
 `downscale --help` shows, and a `command: click.Command`. Heavy imports (torch, pandas) belong
@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import click
 
-from suite.errors import SuiteError
+from suite.errors import NO_ROOM, SuiteError, Unfinished, no_room
 
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "__main__", "output"})
@@ -48,15 +48,19 @@ def sentence_of(error: BaseException) -> str:
     """What a person reads of an error: one line that says what, where and what to do."""
     if isinstance(error, SuiteError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        where = f" at {error.filename}" if error.filename else ""
-        return f"The disk is full{where}: free some space and run the same command; it resumes."
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return str(no_room(error, str(error.filename or "the run")))
     if isinstance(error, PermissionError):
         return f"No permission to use {error.filename}: choose another folder or change its rights."
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return f"{error.filename} is on a read-only disk: choose another folder."
     kind = type(error).__name__
     return f"Unexpected {kind}: {error}. Run again with --debug to see where, and please report it."
+
+
+def _unfinished(error: BaseException) -> bool:
+    """Whether the input is right and only a disk or limit stood in the way."""
+    return isinstance(error, Unfinished) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
 class LazyGroup(click.Group):
@@ -116,7 +120,7 @@ def exit_code_of(run: Callable[[], Any]) -> int:
         if _debug:
             traceback.print_exc()
         click.echo(f"Error: {sentence_of(error)}", err=True)
-        return 2
+        return 1 if _unfinished(error) else 2
     return code if isinstance(code, int) else 0
 
 

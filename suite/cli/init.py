@@ -6,25 +6,46 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import talk
-from suite.errors import SuiteError
+from suite.cli.output import json_option, print_json, talk
+from suite.errors import NO_ROOM, SuiteError
+
+STDOUT = "-"
 
 
 @click.command()
-@click.argument("path", default="study.yaml", type=click.Path(dir_okay=False))
+@click.argument("path", default="study.yaml", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--force", is_flag=True, help="Replace the file when it is there.")
-def command(path: str, force: bool) -> None:
-    """Write a study file to PATH (study.yaml), with every key explained."""
+@json_option
+def command(path: str, force: bool, as_json: bool) -> None:
+    """Write a study file to PATH (study.yaml), with every key explained.
+
+    PATH `-` prints it on stdout. --json prints where it is and the name of its study; for `-` its
+    text too.
+    """
     from suite.study import FOLDER
 
-    target = Path(path)
+    target = Path("study.yaml" if path == STDOUT else path)
+    template = (FOLDER / "_template.yaml").read_text(encoding="utf-8")
+    text = template.replace("NAME", target.stem, 1)
+    if path == STDOUT:
+        if as_json:
+            print_json({"path": None, "study": target.stem, "text": text})
+        else:
+            click.echo(text, nl=False)
+        return
+    _write(target, text, force)
+    if as_json:
+        print_json({"path": str(target), "study": target.stem})
+    talk(f"Wrote {target}: edit it, then `downscale plan {target}` and `downscale run {target}`.")
+
+
+def _write(target: Path, text: str, force: bool) -> None:
     if target.exists() and not force:
         raise SuiteError(f"{target} is there already; choose another name or add --force.")
-    template = (FOLDER / "_template.yaml").read_text(encoding="utf-8")
-    name = target.stem
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(template.replace("NAME", name, 1), encoding="utf-8")
+        target.write_text(text, encoding="utf-8")
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise SuiteError(f"{target} cannot be written ({error.strerror}).") from error
-    talk(f"Wrote {target}: edit it, then `downscale plan {target}` and `downscale run {target}`.")

@@ -5,12 +5,14 @@ Real processes where the process matters (imports, Ctrl-C), click's runner elsew
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from study_files import SHORT_DECODING, environment, write_family
 import suite
 from analyses.columns import NAMES, validate
 from suite.cli import cli
-from suite.folder import Folder, FolderFull
+from suite.errors import Unfinished
+from suite.folder import Folder
 from suite.study import load_study
 
 STUDY = (
@@ -248,6 +251,22 @@ def test_init_writes_a_study_that_is_valid(tmp_path: Path) -> None:
     assert load_study(path).decoding.think.thinking_budget == 4096
 
 
+def test_init_prints_where_it_is_asked_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = call("init", "-")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+    assert json.loads(call("init", "-", "--json").stdout) == {
+        "path": None,
+        "study": "study",
+        "text": printed.stdout,
+    }
+    written = call("init", "sub/mine.yaml", "--json")
+    assert json.loads(written.stdout) == {"path": "sub/mine.yaml", "study": "mine"}
+    own = Path("sub/mine.yaml").read_text()
+    assert own == printed.stdout.replace("study: study", "study: mine", 1) != printed.stdout
+
+
 def test_studies() -> None:
     rows = json.loads(call("studies", "--json").stdout)
     assert "micro" in {row["study"] for row in rows}
@@ -318,25 +337,49 @@ def test_full_disk(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     def full(self: Folder, name: str, content: bytes) -> None:
         if name.startswith("parts/"):
-            raise FolderFull("The disk of here is full: free some space.")
+            raise Unfinished("The disk of here is full: free some space.")
         written(self, name, content)
 
     with monkeypatch.context() as patched:
         patched.setattr(Folder, "write", full)
-        message = error("run", home / "study.yaml", "--out", tmp_path / "out")
-    assert message == "The disk of here is full: free some space."
+        result = call("run", home / "study.yaml", "--out", tmp_path / "out")
+    assert result.exit_code == 1, "the input is right; the same command goes on"
+    assert result.stderr.splitlines()[-1] == "Error: The disk of here is full: free some space."
     assert call("run", home / "study.yaml", "--out", tmp_path / "out").exit_code == 0
 
 
-def test_full_disk_outside_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (errno.ENOSPC, "The disk of runs/x/records.parquet is full: free some space"),
+        (errno.EDQUOT, "The disk quota at runs/x/records.parquet is used up: free some space"),
+        (
+            errno.EFBIG,
+            "A file at runs/x/records.parquet would grow beyond the size that this process may "
+            "write (ulimit -f): raise the limit",
+        ),
+    ],
+)
+def test_no_room_outside_of_the_store(
+    number: int, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*arguments: object, **options: object) -> None:
-        raise OSError(28, "No space left on device", "runs/x/records.parquet")
+        raise OSError(number, os.strerror(number), "runs/x/records.parquet")
 
     monkeypatch.setattr("suite.api.run", full)
-    assert error("run", "micro") == (
-        "The disk is full at runs/x/records.parquet: free some space and run the same command; "
-        "it resumes."
+    result = call("run", "micro")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {what} and run the same command again; all that was finished is kept.\n"
     )
+
+
+def test_other_failures_of_the_disk_are_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "runs/x")
+
+    monkeypatch.setattr("suite.api.run", refused)
+    assert error("run", "micro") == "runs/x is on a read-only disk: choose another folder."
 
 
 def test_a_run_directory_that_cannot_be_written(
@@ -438,6 +481,36 @@ def test_ctrl_c(home: Path, tmp_path: Path) -> None:
     )
     assert "Traceback" not in err
     assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("click", "Interrupted before anything began."),
+        ("rich", "Interrupted: what was finished is stored, and the same command resumes there."),
+    ],
+)
+def test_ctrl_c_while_it_is_loading(tmp_path: Path, module: str, said: str) -> None:
+    """In the first import and in those of a command, whoever is first to import `module`."""
+    (tmp_path / f"{module}.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "suite", "studies"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=Path(suite.__file__).parent.parent,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", said)
+
+
+def test_the_console_script_starts_where_ctrl_c_is_caught() -> None:
+    pyproject = Path(suite.__file__).parent.parent / "pyproject.toml"
+    scripts = tomllib.loads(pyproject.read_text())["project"]["scripts"]
+    assert scripts == {"downscale": "suite.__main__:main"}
 
 
 def test_help_lists_every_command_without_importing_anything_heavy() -> None:

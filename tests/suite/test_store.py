@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from suite.claims import STALE_SECONDS, Claims, is_alive, live_claims
-from suite.folder import Folder, FolderFull
+from suite.errors import Unfinished
+from suite.folder import Folder
 from suite.requests import Decoding, Generation, Message, Request
 from suite.store import Row, Store
 
@@ -136,7 +137,7 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", no_space)
-        with pytest.raises(FolderFull) as caught:
+        with pytest.raises(Unfinished) as caught:
             shelf.commit([row("k2")])
     assert str(caught.value) == (
         f"The disk of {tmp_path} is full: free some space and run the same command again; all that "
