@@ -7,6 +7,7 @@ from itertools import permutations, product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analyses import blame
 from analyses.answers import Answers
@@ -170,6 +171,34 @@ def test_largest_bottleneck_is_what_the_largest_pairing_does_not_know() -> None:
     assert found["adjusted_low"] <= 0.4 <= found["adjusted_high"]
 
 
+def test_misses_beyond_guessing_stay_above_1_and_are_named() -> None:
+    # The end-to-end model knows all 12, (L, L) misses 11: guessing with four options misses 9.
+    frame = study(12)
+    put(frame, "end", [1.0] * 12)
+    put(frame, "ll", [1.0] + [0.0] * 11)
+    found = row(attribution(frame, draws=400), "bottleneck_largest")
+    assert found["estimate"] == pytest.approx(11 / 12)
+    assert found["adjusted"] == pytest.approx(11 / 9)
+    assert found["adjusted_low"] < found["adjusted"] <= found["adjusted_high"]
+    assert found["reason"] == "adjusted above 1: missed more often than guessing alone would"
+    put(frame, "ll", [1.0] * 3 + [0.0] * 9)
+    found = row(attribution(frame, draws=400), "bottleneck_largest")
+    assert found["adjusted"] == pytest.approx(1.0)
+    assert found["reason"] is None
+
+
+def test_the_axis_of_the_figure_holds_ratios_above_1() -> None:
+    frame = study(12)
+    put(frame, "end", [1.0] * 12)
+    put(frame, "ll", [1.0] + [0.0] * 11)
+    module = load_figure("attribution")
+    rows = module.select(attribution(frame, draws=400))
+    figure = module.draw(rows)
+    last = next(axes for axes in figure.axes if "over guessing" in axes.get_title(loc="left"))
+    assert rows["adjusted_high"].max() > 1.2
+    assert last.get_xlim()[1] > rows["adjusted_high"].max()
+
+
 def test_all_miss_counts_different_options_and_falls_back_on_chance() -> None:
     frame = study(3)
     for pair, letters in zip(PAIRS, ("ABA", "ABB", "ACC", "AC")):
@@ -226,6 +255,23 @@ def test_shares_of_the_mean_come_from_the_means_and_sum_to_one() -> None:
         for number in ("estimate", "reference"):
             total = sum(row(table, name, task)[number] for name in blame.CLASSES)
             assert total == pytest.approx(1)
+
+
+def test_intervals_are_expanded_by_the_images_that_a_share_is_of() -> None:
+    # 40 of 80 items are lost, each mended by perception alone or by reasoning alone, half and half:
+    # a share of 40 independent items, .5 with error sqrt(.25 / 40), t with 39 degrees.
+    frame = study(80)
+    lost = np.arange(80) < 40
+    alone = np.arange(80) % 2 == 0
+    put(frame, "ss", list(np.where(lost, 0.0, 1.0)))
+    put(frame, "ls", list(np.where(lost & ~alone, 0.0, 1.0)))
+    put(frame, "sl", list(np.where(lost & alone, 0.0, 1.0)))
+    put(frame, "ll", [1.0] * 80)
+    found = row(attribution(frame, draws=20_000), "perception_alone")
+    assert found["estimate"] == 0.5
+    half = stats.t.ppf(0.975, 39) * np.sqrt(0.25 / 39)
+    # plain percentiles of the draws would give 1.96 sqrt(.25 / 40), 5 % less
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.025)
 
 
 def test_examples_are_of_their_class_and_do_not_depend_on_the_order() -> None:

@@ -44,6 +44,8 @@ def test_intersection_union_by_hand() -> None:
     found = row(rows, "inverted_u", "s")
     assert (found["estimate"], found["se"], found["p"]) == pytest.approx((0.02, error, p_s))
     assert found["low"] == row(rows, "over_largest", "s")["low"]
+    highs = [row(rows, name, "s")["high"] for name in ("over_smallest", "over_largest")]
+    assert found["high"] == min(highs) < max(highs)
     assert row(rows, "inverted_u", "m")["p"] == pytest.approx(p_m)
     assert row(rows, "inverted_u", "m")["p_holm"] == pytest.approx(2 * p_m)
     assert found["p_holm"] == pytest.approx(max(p_s, 2 * p_m))

@@ -182,6 +182,12 @@ def test_table_against_pandas(frame: pd.DataFrame, table: pd.DataFrame) -> None:
     steps = (fits <= 0.625 + 1e-9).sum(axis=1)
     shares = own[own["quantity"].isin(["emerges", "never"])]["estimate"]
     assert shares.tolist() == pytest.approx((np.bincount(steps, minlength=5) / 20).tolist())
+    # every size guesses one of four options, one answer each: all 16 rows of scores by hand
+    guessed = np.zeros(5)
+    for answer in product([0.0, 1.0], repeat=4):
+        guessed[step_of(list(answer), 0.25)] += np.prod([0.25 if r else 0.75 for r in answer])
+    chance = own[own["quantity"].isin(["emerges", "never"])]["chance"]
+    assert chance.tolist() == pytest.approx(guessed.tolist(), abs=0.012)
     patterns = own[own["quantity"] == "pattern"].set_index("pattern")["estimate"]
     assert patterns.sum() == pytest.approx(1)
     text = wide.astype(int).astype(str).agg("|".join, axis=1)
@@ -210,6 +216,17 @@ def test_all_kept_has_the_exact_bound() -> None:
     assert (rows["estimate"] == 1).all()
     assert rows["low"].to_numpy() == pytest.approx(0.025 ** (1 / 12))
     assert rows["index"].isna().all()
+
+
+def test_the_exact_bound_is_of_the_images_solved() -> None:
+    frame = simulate(World(tasks=("ocr",), items=12, always=1.0, methods=("end_to_end",)))
+    lost = frame["item_id"].isin(frame["item_id"].unique()[:5])
+    frame.loc[lost, "score"] = 0.0
+    rows = quanta(frame, draws=50)
+    rows = rows[(rows["quantity"] == "kept") & (rows["task"] == "ocr")]
+    assert (rows["estimate"] == 1).all()
+    # 7 of the 12 images are solved, and all of them are kept
+    assert rows["low"].to_numpy() == pytest.approx(0.025 ** (1 / 7))
 
 
 def test_one_size_has_no_ladder_and_no_scores_have_reasons() -> None:
