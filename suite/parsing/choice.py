@@ -13,9 +13,12 @@ import json
 import re
 from collections.abc import Callable
 
+from suite.parsing.conclusions import concluded, marked, not_true, worked_out
+from suite.parsing.denials import contradicted
 from suite.parsing.mentions import named_option, other_letters, refusal, sole_letter
 from suite.parsing.options import LETTER_LIST, LETTER_THEN, OptionReader, Reading
 from suite.parsing.statements import (
+    GAVE_UP,
     NOT_BUT,
     OTHER_LETTER_NEXT,
     REASON_WORD,
@@ -30,6 +33,8 @@ def whole(text: str, reader: OptionReader) -> Reading | None:
     if len(text) > 400:
         return None
     if len(text) > 2 and LETTER_LIST.match(text):
+        if (labelled := reader.letter_and_letter(text)) is not None:
+            return labelled
         letters = set(re.findall(r"\b[A-Z]\b", text))
         return (
             reader.given(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")
@@ -134,6 +139,8 @@ def leading_letter(text: str, reader: OptionReader) -> Reading | None:
         return Reading(None, "several_answers")
     if other_letters(text, letter, reader):
         return Reading(None, "several_answers")
+    if contradicted(letter, rest, reader):
+        return Reading(None, "letter_and_text_disagree")
     return Reading(letter)
 
 
@@ -145,6 +152,8 @@ def _leading_line(text: str, reader: OptionReader) -> Reading | None:
         return None
     if other_letters(rest, reading.prediction, reader):
         return Reading(None, "several_answers")
+    if not reader.mentions(first) and contradicted(reading.prediction, rest, reader):
+        return Reading(None, "letter_and_text_disagree")
     return reading
 
 
@@ -157,16 +166,21 @@ _SHORT_LEAD = re.compile(
 )
 
 
+_AGREES = re.compile(r"\b(?:that|this|it|sure|ok|okay|so|clearly|obviously)\b", re.I)
+
+
 def short_sentence(text: str, reader: OptionReader) -> Reading | None:
     """«It's B», «Probably C», «not A but B»: a few words around one letter."""
     if len(text) > 80 or "\n" in text:
         return None
-    if contrast := NOT_BUT.match(text):
+    if contrast := NOT_BUT.match(text) or GAVE_UP.match(text):
         return reader.segment(text[contrast.end() :])
     lead = _SHORT_LEAD.match(text)
     if lead is None:
         return None
     rest = text[lead.end() :]
+    if _AGREES.search(lead[0]) and re.fullmatch(r"right\W*", rest, re.I):
+        return None  # «that's right» agrees, and points to no side
     reading = reader.segment(rest)
     if reading is not None and len(rest) <= 2 and rest[:1].islower():
         return None  # «it's a»: an article whose noun is missing
@@ -185,7 +199,12 @@ def last_sentence(text: str, reader: OptionReader) -> Reading | None:
     final = _CONCLUSION.sub("", pieces[-1])
     if final == pieces[-1] and other_letters(text, "", reader):
         return None
-    return reader.segment(final)
+    earlier = [reader.segment(piece) for piece in pieces[:-1]]
+    reading = reader.segment(final)
+    given = {entry.prediction for entry in earlier if entry is not None}
+    if reading is not None and given - {reading.prediction}:
+        return Reading(None, "several_answers")  # «1. 3» numbers its answer, or gives two
+    return reading
 
 
 def _first_of(
@@ -213,14 +232,18 @@ CHOICE_RULES: tuple[Callable[[str, OptionReader], Reading | None], ...] = (
     boxed,
     answer_tag,
     json_answer,
+    marked,
     stated,
     called_correct,
     last_line,
     leading_letter,
     short_sentence,
+    concluded,
+    worked_out,
     refusal,
     last_sentence,
     sole_letter,
+    not_true,
     named_option,
 )
 """Every rule, in order."""

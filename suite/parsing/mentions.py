@@ -9,33 +9,25 @@ from __future__ import annotations
 
 import re
 
+from suite.parsing.denials import DISMISSED, SENTENCES, asked, doubted, negated
 from suite.parsing.options import OptionReader, Reading
-from suite.parsing.statements import NEGATION
 from suite.parsing.text import normalised
 
 _LETTER_FORM = re.compile(
     r"(?<![\w'])(?:[(\[]([A-Z])[)\]]|(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)\s+[(\[\"']*)([A-Za-z])\b(?!'))"
 )
 _LINE_LETTER = re.compile(r"^[\s(\[]*([A-Z])[)\].:](?=\s)", re.M)
-_DISMISSED = re.compile(
-    r"\b(?:incorrect|wrong|not|false|unlikely|inaccurate|irrelevant|less|no|nor|eliminat\w*|rul\w+\s+out|"
-    r"rather\s+than|instead\s+of)\b|n't\b",
-    re.I,
-)
-_SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[^a-z])|\n+")
-
-
 _INLINE_LETTER = re.compile(r"(?<=[\s,;])([A-Z])[.):]\s*(?=(\S[^\n]{0,120}))")
 
 
 def other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
     """Letters of other options that a text holds, but for sentences that dismiss them."""
-    first, *later = _SENTENCES.split(text)
-    text = "\n".join([first, *(piece for piece in later if not _DISMISSED.search(piece))])
+    first, *later = SENTENCES.split(text)
+    text = "\n".join([first, *(piece for piece in later if not DISMISSED.search(piece))])
     forms = [
         match[1] or match[2]
         for match in _LETTER_FORM.finditer(text)
-        if not _negated(text, match.start(), match.end())
+        if not negated(text, match.start(), match.end())
     ]
     forms += _LINE_LETTER.findall(text)
     forms += re.findall(r"(?:\bor|\band|/|,)\s+[(\[]?([B-HJ-Z])\b(?!')", text[:60])
@@ -54,14 +46,17 @@ _REFUSAL = re.compile(
     r"can't\s+(?:be\s+)?(?:determin|answer|see|tell|view|identif)\w*|"
     r"(?:unable|impossible|not\s+possible)\s+to\s+(?:determin|answer|see|say|tell|view|identif|provid|process|"
     r"assist|help|know)\w*|not\s+(?:enough|sufficient)|insufficient|none\s+of\s+(?:the|these)|no\s+image|"
-    r"as\s+an\s+ai|not\s+clear\s+(?:if|whether|what|which|from)|no\s+(?:correct|answer|option))",
+    r"no\s+(?:idea|clue|information)|no\s+way\s+(?:of|to)\s+(?:know|tell|see|say)\w*|"
+    r"(?:answer|option|choice|it|this)\s+(?:is\s+|remains\s+)?(?:unknown|unclear|uncertain)|"
+    r"(?:^|[.?!;,]\s*)(?:unknown|unclear|uncertain)\b|as\s+an\s+ai|not\s+clear\s+(?:if|whether|what|which|from)|no\s+(?:correct|answer|option))",
     re.I,
 )
 
 
 _REFUSAL_WORDS = (
     "not", "n't", "sorry", "apolog", "unable", "impossible", "insufficient", "none of", "no image",
-    "as an ai", "no correct", "no answer", "no option",
+    "as an ai", "no correct", "no answer", "no option", "no idea", "no clue", "no information",
+    "no way", "unknown", "unclear", "uncertain",
 )  # fmt: skip
 
 
@@ -77,47 +72,65 @@ def refusal(text: str, reader: OptionReader) -> Reading | None:
     return Reading(None, "refusal")
 
 
-def sole_letter(text: str, reader: OptionReader) -> Reading | None:
-    """One option's letter in an explicit form, «(C)» or «option C», that is not negated."""
-    letters = set()
-    named = {end: letter for _, end, letter in reader.mentions(text)} if len(text) <= 400 else {}
-    for match in _LETTER_FORM.finditer(text):
-        known = reader.letter(match[1] or match[2])
-        if known and not _negated(text, match.start(), match.end()):
-            letters.add(known)
-            before = len(text[: match.start()].rstrip(" (["))
-            if named.get(before, known) != known:
-                return Reading(None, "letter_and_text_disagree")
-    if not letters:
-        return None
-    return Reading(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")
-
-
-_NEGATED_AFTER = re.compile(
-    r"^[)\].\"']*\s+(?:is|are|was|does|can|could|would)(?:\s+(?:not|never|wrong|incorrect)|n't)\b|"
-    r"^[)\].\"']*\s+(?:is|are)\s+(?:wrong|incorrect|false|not)\b",
+_GIVEN = re.compile(
+    r"(?:^|[.,:;!?\n]|\b(?:is|be|choose|pick|select|so|thus|hence|therefore))\s*$", re.I
+)
+_ENDS = re.compile(r"[)\]\"']*\s*(?:$|[.,;!\n])|\s+(?:because|since|as)\b")
+_NAME_OF = re.compile(
+    r"\b(?:figure|fig\.?|point|panel|graph|plan|group|part|diagram|case|line|angle|vertex|sign|type|class|"
+    r"section|circuit|box|cell|region|area|position|object|sample|curve|tube|container|team|block|step|"
+    r"image|picture|node|label|labell?ed|marked|written|reads|says)s?\s*[\"']*$",
     re.I,
 )
 
 
-def _negated(text: str, start: int, end: int) -> bool:
-    return bool(NEGATION.search(text[max(0, start - 40) : start])) or bool(
-        _NEGATED_AFTER.match(text[end : end + 40])
-    )
+def sole_letter(text: str, reader: OptionReader) -> Reading | None:
+    """One option's letter in an explicit form, «(C)» or «option C», that is not negated.
+
+    «The letter C» may as well stand on a sign: it counts only as the whole of a statement.
+    """
+    letters, on_show = set(), False
+    mentions = reader.mentions(text) if len(text) <= 400 else []
+    named = {end: letter for _, end, letter in mentions}
+    for match in _LETTER_FORM.finditer(text):
+        known = reader.letter(match[1] or match[2])
+        inside = any(start <= match.start() < end for start, end, _ in mentions)
+        if not known or inside or negated(text, match.start(), match.end()):
+            continue
+        if not _as_answer(text, match):
+            on_show = True
+            continue
+        letters.add(known)
+        before = len(text[: match.start()].rstrip(" (["))
+        if named.get(before, known) != known:
+            return Reading(None, "letter_and_text_disagree")
+    if not letters:
+        return Reading(None, "letter_on_show") if on_show else None
+    return Reading(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")
+
+
+def _as_answer(text: str, match: re.Match[str]) -> bool:
+    """Whether a letter is given as the answer, and is no name of a point or letter on a sign."""
+    before = re.sub(r"\b(?:the|a)\s*$", "", text[: match.start()].rstrip(), flags=re.I)
+    if match[0][:6].lower() == "letter":
+        return bool(_GIVEN.search(before) and _ENDS.match(text, match.end()))
+    return not (_NAME_OF.search(before) or doubted(before))
 
 
 def named_option(text: str, reader: OptionReader) -> Reading | None:
-    """The text of exactly one option stands in a short answer, as whole words, not negated."""
+    """The text of exactly one option stands in a short answer, as whole words, not negated.
+
+    An option that is named again and again, «cross cross cross», is still that option; a scorer
+    that compares the whole answer with the option's text, as lmms-eval's, gives it nothing.
+    """
     found = reader.mentions(text) if len(text) <= 400 else []
-    named = [entry for entry in found if not _negated(text, entry[0], entry[1])]
+    if any(asked(text[end:]) or doubted(text[:start]) for start, end, _ in found):
+        return Reading(None, "question_or_doubt")
+    named = [entry for entry in found if not negated(text, entry[0], entry[1])]
     letters = {letter for _, _, letter in named}
     if not letters:
         return None
     if len(letters) > 1:
-        first = named[0]
-        opens = not text[: first[0]].strip("\"' ") and re.match(r"[,.;:!]", text[first[1] :])
-        if opens and normalised(text[first[0] : first[1]]) in {"yes", "no", "true", "false"}:
-            return Reading(first[2])
         return Reading(None, "several_answers")
     letter = letters.pop()
     return Reading(letter) if letter else Reading(None, "several_answers")

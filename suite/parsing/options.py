@@ -10,7 +10,9 @@ import re
 import string
 from dataclasses import dataclass
 
+from suite.parsing.senses import meant
 from suite.parsing.text import normalised, without_markup
+from suite.parsing.variants import COUNTS, PLACES, canonical, variants
 
 LETTERS = string.ascii_uppercase
 """What options are called, in order."""
@@ -38,6 +40,14 @@ LETTER_THEN = re.compile(
     r"\s*(?=\S)(.*)$",
     re.S,
 )
+_BY_PLACE = re.compile(
+    rf"(?:^|(?<=\s))(?:the\s+)?(?:(?P<place>{'|'.join([*PLACES, 'last'])})\s+"
+    r"(?:option|choice|answer|alternative)|"
+    r"(?:option|choice)\s*(?:number\s+|no\.\s*|#\s*)?"
+    r"(?P<number>[1-9]|one|two|three|four|five|six|seven|eight))[.!]?$",
+    re.I,
+)
+_COUNTS = re.compile(rf"\d|\b(?:{'|'.join([*PLACES, *COUNTS, 'last'])})\b")
 _LETTER_SPACE = re.compile(r"^[\"']*([A-Z])\s+(\S.*)$", re.S)
 LETTER_LIST = re.compile(
     r"^[\s(\[]*[A-Z][)\].]?(?:\s*(?:,|/|&|\+|;|\||\n|\bor\b|\band\b)\s*|\s+)"
@@ -57,6 +67,7 @@ class OptionReader:
             # A text that two options share names neither of them.
             self.by_text[key] = "" if key in self.by_text else letter
         self.by_text.pop("", None)
+        self._variants: dict[str, str] | None = None
         words = [entry for entry in self.by_text.items() if not re.fullmatch(r"[a-z]", entry[0])]
         self._by_length = sorted(words, key=lambda entry: -len(entry[0]))
 
@@ -66,14 +77,20 @@ class OptionReader:
         return upper if upper in self.letters else None
 
     def by_words(self, text: str) -> str | None:
-        """Letter of the option whose text this is, exactly, but for case and edge punctuation."""
-        return self.by_text.get(normalised(text)) or None
+        """Letter of the option whose text this is, but for case, edge punctuation and variants."""
+        exact = self.by_text.get(normalised(text))
+        if exact is not None or len(text) > 400:
+            return exact or None
+        if self._variants is None:
+            self._variants = variants(self.options, self.letters)
+        return self._variants.get(canonical(text)) or None
 
     def mentions(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, letter) of every option's text that stands in `text` as whole words.
 
         Of two that overlap the longer counts; the letter is "" for a text that options share. An
-        option that is a single letter is no word to look for.
+        option that is a single letter is no word to look for, and words with another sense than the
+        option's are none of it.
         """
         lowered = text.casefold()
         found: list[tuple[int, int, str]] = []
@@ -85,11 +102,16 @@ class OptionReader:
                 if free and _whole_word(lowered, start, end):
                     found.append((start, end, letter))
                 start = lowered.find(words, end)
-        return sorted(found)
+        return sorted(place for place in found if meant(lowered, *place[:2], self.by_text))
 
     def segment(self, text: str) -> Reading | None:
         """Reads a piece of text that is an answer and nothing else; None when it is not."""
-        text = _PREFIX.sub("", text.strip(), count=1) if len(text) > 2 else text.strip()
+        text = text.strip()
+        if (place := _BY_PLACE.search(text)) is not None:
+            lead = text[: place.start()]
+            if not lead or _PREFIX.fullmatch(lead):
+                return self._by_place(place["place"], place["number"])
+        text = _PREFIX.sub("", text, count=1) if len(text) > 2 else text
         if single := _LETTER.match(text):
             return self.given(single[1])
         if (letter := self.by_words(text)) is not None:
@@ -104,6 +126,29 @@ class OptionReader:
                 return Reading(None, "letter_and_text_disagree")
         return None
 
+    def _by_place(self, ordinal: str | None, number: str | None) -> Reading | None:
+        """«The second option», «option 3»; where options count themselves, only if both agree."""
+        count = len(self.options)
+        if ordinal is None:
+            place = int(canonical(number or "")) - 1
+        else:
+            place = count - 1 if ordinal.lower() == "last" else PLACES[ordinal.lower()]
+        letter = self.letters[place] if place < count else None
+        if any(_COUNTS.search(words) for words in self.by_text):
+            named = self.by_words(number or ordinal or "")
+            agreed = named is not None and named == letter
+            return Reading(letter) if agreed else Reading(None, "several_answers")
+        return Reading(letter) if letter else Reading(None, "no_such_option")
+
+    def letter_and_letter(self, text: str) -> Reading | None:
+        """«B. C», where the text of option B is the letter C."""
+        parts = LETTER_THEN.match(text)
+        letter = self.letter(parts[1] or parts[2] or parts[3]) if parts else None
+        named = self.by_text.get(normalised(parts[4])) if parts else None
+        if not letter or not named:
+            return None
+        return Reading(letter) if named == letter else Reading(None, "letter_and_text_disagree")
+
     def given(self, letter: str) -> Reading:
         known = self.letter(letter)
         return Reading(known) if known else Reading(None, "no_such_option")
@@ -117,9 +162,6 @@ class OptionReader:
             return Reading(known) if named == known else Reading(None, "letter_and_text_disagree")
         own = normalised(self.options[LETTERS.index(known)])
         return Reading(known) if own and normalised(rest) == own else None
-
-
-# --- the rules, in order --------------------------------------------------------------------
 
 
 def _whole_word(text: str, start: int, end: int) -> bool:

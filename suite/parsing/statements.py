@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from suite.parsing.denials import NEGATION, asked, contradicted, doubted
 from suite.parsing.options import LETTER_THEN, LETTERS, OptionReader, Reading
 from suite.parsing.text import normalised
 
@@ -31,8 +32,11 @@ _STATEMENT = re.compile(
     r"appears\s+to\s+be)\b\s*:?|:|=|->|=>|→)"
     r"|\bi(?:'d|\s+would|\s+will|'ll|'m|\s+am)?\s+"
     r"(?:choose|pick|select|say|go(?:ing)?\s+(?:with|for)|opt\s+for|answer)\b"
+    r"(?:\s+to\s+(?:choose|pick|select|say|answer|go\s+with)\b)?"
     r"|\b(?:respuesta|réponse|antwort|resposta|risposta|ответ|jawaban|cevap|đáp\s+án)"
     r"(?:\s+(?:correcta|correcte|richtige|correta|corretta))?\s*(?:(?:es|est|ist|é|è|adalah|là)\b\s*:?|:|-|—)"
+    r"(?:\s*\b(?:la|el|le|die|der|il|a|o)\b(?=\s+(?-i:[A-Z]\b)|\s+(?:opci|opç|opz|option|letr|lettr)))?"
+    r"(?:\s*\b(?:opci[oó]n|opção|opzione|option|letra|lettre|lettera)\b(?=\s+(?-i:[A-Z]\b)))?"
     r"|(?:正确)?(?:答案|选项|答)\s*(?:应该|应当)?\s*(?:是|为|選|选|:|(?=[A-Z]|\s+[A-Z]))|(?:选择|選擇)|选|"
     r"(?:正解|答え|回答)\s*(?:は|:)|(?:정답|답)\s*(?:은|:)"
     r")\s*",
@@ -50,13 +54,15 @@ _HEDGE = re.compile(
     r"letter|answer|number|indeed|obviously|that)\b[\s:,]*(?=\S))+",
     re.I,
 )
-NEGATION = re.compile(
-    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\bwithout|\brather\s+than|\binstead\s+of|\bexcept|\bexcluding|\bno\s+longer)"
-    r"\s+(?:be\s+|the\s+|an?\s+|option\s+|choice\s+|really\s+|simply\s+|just\s+)*[(\[\"']*$",
+NOT_BUT = re.compile(
+    r"^(?:not|isn't)\s+(?:option\s+)?[^\n]{1,60}?(?:,?\s+but\s+(?:rather\s+)?(?:it(?:'s|\s+is)\s+)?|"
+    r"(?<!sure)(?<!certain)(?<!clear)\s*[,;]\s*(?:rather\s+)?(?:it(?:'s|\s+is)|they(?:'re|\s+are))\s+)(?=\S)",
     re.I,
 )
-NOT_BUT = re.compile(
-    r"^(?:not|isn't)\s+(?:option\s+)?[^\n]{1,60}?,?\s+but\s+(?:rather\s+)?(?=\S)", re.I
+GAVE_UP = re.compile(
+    r"^(?:at\s+first\s+)?i\s+(?:was\s+going\s+to\s+say|(?:first\s+|initially\s+)?thought(?:\s+it\s+was)?)\s+"
+    r"[^\n]{1,40}?,?\s+but\s+(?:it(?:'s|\s+is)|now\s+i\s+(?:say|think))\s+(?=\S)",
+    re.I,
 )
 _SENTENCE_END = re.compile(r"\n|[.!?](?=\s+[A-Z(\"'])")
 
@@ -74,7 +80,8 @@ def stated(text: str, reader: OptionReader) -> Reading | None:
     end = 0
     for match in _statements(text):
         reading = _statement(text[match.end() :], reader)
-        if reading is not None and not NEGATION.search(text[: match.start()]):
+        before = text[: match.start()]
+        if reading is not None and not (NEGATION.search(before) or doubted(before)):
             found.append((reading, match["cue"] is not None))
             end = match.end()
     if not found:
@@ -85,6 +92,8 @@ def stated(text: str, reader: OptionReader) -> Reading | None:
         return found[-1][0] if found[-1][0].prediction is None else Reading(None, "several_answers")
     if len({reading.prediction for reading, _ in found}) > 1 and not found[-1][1]:
         return Reading(None, "several_answers")
+    if contradicted(found[-1][0].prediction or "", text[end:], reader):
+        return Reading(None, "letter_and_text_disagree")
     return found[-1][0]
 
 
@@ -184,6 +193,20 @@ _REVERSE = re.compile(
 )
 
 
+_BEFORE_LETTER = re.compile(
+    r"(?:^|[^\w\s\"'(\[*]|\n|\b(?:and|so|that|think|believe|say|said|but|while|since|because|thus|hence|"
+    r"therefore|clearly|only|then|guess|suggests|means|conclude|know|feel|the|option|choice|answer))[\s\"'(\[*]*$|[^\x00-\x7f]\s*$",
+    re.I,
+)
+
+
+def _unnamed(text: str, match: re.Match[str]) -> bool:
+    """Whether the letter stands for an option: «Plan A is best» names a plan."""
+    before = text[: match.start()]
+    named = re.match(r"[\"'(\[]*[A-Z]\b", match[0]) and not _BEFORE_LETTER.search(before)
+    return not (named or doubted(before) or asked(text[match.end() :]))
+
+
 _PRAISE = ("correct", "right", "best", "accurate", "appropriate", "true", "likely", "answer")
 
 
@@ -191,7 +214,11 @@ def called_correct(text: str, reader: OptionReader) -> Reading | None:
     """«Option B is correct», «(C) is the right answer»."""
     if not any(word in text for word in _PRAISE):
         return None
-    letters = {match[1] for match in _REVERSE.finditer(text) if reader.letter(match[1])}
+    letters = {
+        match[1]
+        for match in _REVERSE.finditer(text)
+        if reader.letter(match[1]) and _unnamed(text, match)
+    }
     if not letters:
         return None
     return Reading(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")

@@ -1,0 +1,128 @@
+"""Whether the words of an option, found in a text, are meant as that option.
+
+In: a text in lower case, the place of an option's words in it, and the words of all options. Out:
+yes or no. Short words have other uses: «no idea» is no «no», «that's right» is no place, «the true
+answer» is no «true», «greenish-blue» is no «blue», «page 12» is no «12». What is not meant is not
+read; no such word is ever taken for the opposite of what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_PUNCTUATED = r"\s*(?:$|[.,;:!()\]\"'\n]|[–—]|-\s)"
+_GOES_ON = r"\s+(?:it|there|he|she|they|this|that|we|you|i|because|since|as)\b"
+_OPENS = re.compile(
+    r"(?:^|[.,;:!?\n>=(\[\"']|\s[-–—]|\b(?:so|thus|therefore|hence|then|is|be|was|but|answer|think|"
+    r"believe|guess|definitely|clearly|probably))\s*[\"'(\[]*$"
+)
+_ANSWERED = re.compile(rf"(?:{_PUNCTUATED}|{_GOES_ON})")
+_YES_ANSWERED = re.compile(r"(?!\s*/|\s+(?:or|and)\b|[-–]\w)")
+_PREDICATE = re.compile(
+    r"(?:\b(?:is|are|was|were|be|seems|sounds)|\w's)\s+"
+    r"(?:(?:indeed|clearly|definitely|certainly|therefore|thus|probably|likely|also|actually|simply)\s+)*$"
+)
+_PREDICATED = re.compile(rf"(?:{_PUNCTUATED}|\s+(?:that|because|since|as|according|here)\b)")
+DENIAL = re.compile(
+    r"\b(?:not|never|no|cannot|neither|nor|nothing|hardly|unless|if|whether|unsure|doubt\w*)\b|n't\b"
+)
+_CLAUSE = re.compile(r"[.,;:!?\n]|\bbut\b|\bso\b|\btherefore\b")
+
+_SIDE_BEFORE = re.compile(
+    r"\b(?:on|to|at|in|towards?|from)\s+(?:the|its|his|her|their|my|your|our)\s+"
+    r"(?:(?:far|upper|lower|immediate|top|bottom)\s+)?$|\b(?:facing|pointing|points|turns|turned|"
+    r"turning|moves|moving)\s+(?:to\s+the\s+)?$"
+)
+_NO_SIDE_AFTER = re.compile(
+    r"\s+(?:answer|option|choice|place|direction|order|way|track|time|size|spot|moment)\b"
+)
+_OF_WHAT = re.compile(r"[\s-]+(?:hand[\s-]+)?(?:of|side)\b")
+_REMAINS = re.compile(r"\b(?:what(?:'s|\s+is)|all|nothing|anything|(?:that|there)\s+is)\s*$")
+
+_POINTS_AT_TEXT = re.compile(
+    r"\b(?:the|see|as|shown|mentioned|described|listed|given|stated|seen|noted|image|picture|figure|"
+    r"diagram|options?|text|from)\s*$"
+)
+
+_COLOURS = (
+    "red|orange|yellow|green|blue|purple|violet|pink|brown|black|white|gr[ae]y|cyan|magenta|teal|"
+    "turquoise|gold|golden|silver|beige|indigo|maroon"
+)
+_COLOUR = re.compile(rf"(?:{_COLOURS})")
+_JOINED = r"(?:\s*/\s*|-|–|\s+(?:(?:and|or)\s+)?)"
+_WORD_BEFORE = re.compile(rf"(\w+){_JOINED}$")
+_COLOUR_AFTER = re.compile(rf"{_JOINED}({_COLOURS})\b")
+_ADMIXTURE = re.compile(rf"(?:{_COLOURS}|redd|yellow|green|blu|brown|purpl|pink|blackish|whit)ish")
+
+_NUMBERED = re.compile(
+    r"\b(?:pages?|pictures?|images?|figures?|fig\.?|photos?|questions?|steps?|tables?|chapters?|"
+    r"sections?|panels?|examples?|problems?|frames?|lines?|options?|choices?)\s*#?\s*$"
+)
+_TERM_BEFORE = re.compile(r"\d\s*[+*×÷/^−-]\s*$")
+_TERM_AFTER = re.compile(r"\s*[+*×÷/^−-]\s*\d")
+_COMPOUND_AFTER = re.compile(r"[-–](?!(?:colou?red|painted|hand|handed|side|most)\b)\w")
+_COMPOUND_BEFORE = re.compile(r"\w[-–]$")
+
+
+def meant(text: str, start: int, end: int, options: Collection[str]) -> bool:
+    """Whether the option's words at text[start:end] are meant as the option."""
+    words, before, after = text[start:end], text[:start][-80:], text[end:][:80]
+    if _COMPOUND_AFTER.match(after) or _COMPOUND_BEFORE.search(before):
+        return False
+    if words[0].isdigit():
+        term = _TERM_BEFORE.search(before) or _TERM_AFTER.match(after)
+        return not (_NUMBERED.search(before) or term)
+    if words in {"yes", "no"}:
+        return _polar(words, before, after)
+    if words in {"right", "left"} and {"right", "left"} <= set(options):
+        return _sided(words, before, after)
+    if words in {"true", "false", "right", "wrong", "correct", "incorrect"}:
+        return _true(before, after)
+    if words in {"above", "below"}:
+        opens_aside = not before.strip() and after.startswith(",")
+        return not (_POINTS_AT_TEXT.search(before) or opens_aside)
+    if _COLOUR.fullmatch(words):
+        return not _mixed(words, before, after)
+    return True
+
+
+def denied(before: str) -> bool:
+    """Whether the clause that ends here holds a denial, a doubt or a condition."""
+    return bool(DENIAL.search(clause_before(before)))
+
+
+def clause_before(before: str) -> str:
+    """The clause that ends here, from its beginning."""
+    return _CLAUSE.split(before)[-1]
+
+
+def _polar(words: str, before: str, after: str) -> bool:
+    """«Yes» and «no» as answers; never the determiner of «no image»."""
+    goes_on = _YES_ANSWERED if words == "yes" else _ANSWERED
+    return bool(_OPENS.search(before) and goes_on.match(after)) and not denied(before)
+
+
+def _true(before: str, after: str) -> bool:
+    """«True» as the first word or as the predicate; never the adjective of «the true answer»."""
+    opens = re.search(r"(?:^|[.:\n])\s*[\"'(]*$", before) and _ANSWERED.match(after)
+    predicate = _PREDICATE.search(before) and _PREDICATED.match(after)
+    return bool(opens or predicate) and not denied(before)
+
+
+def _sided(words: str, before: str, after: str) -> bool:
+    """«Left» and «right» as places; never what is left over, nor what is right."""
+    if not before.strip("\"'( "):
+        aside = words == "right" and re.match(r"\s*,", after)
+        return not aside and bool(_ANSWERED.match(after) or _OF_WHAT.match(after))
+    if _REMAINS.search(before):
+        return False
+    beside = _SIDE_BEFORE.search(before) and not _NO_SIDE_AFTER.match(after)
+    return bool(_OF_WHAT.match(after) or beside)
+
+
+def _mixed(words: str, before: str, after: str) -> bool:
+    """Whether a neighbour makes another colour of a colour: «yellowish green», «red-orange»."""
+    first, then = _WORD_BEFORE.search(before), _COLOUR_AFTER.match(after)
+    admixed = first is not None and (_COLOUR.fullmatch(first[1]) or _ADMIXTURE.fullmatch(first[1]))
+    return bool((admixed and first and first[1] != words) or (then and then[1] != words))
