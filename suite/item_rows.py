@@ -37,8 +37,23 @@ def overrides_for(
 
 
 def _beside(info: TaskInfo) -> dict[str, str]:
+    """Split -> the file that the YAML names, which is relative to it."""
     files = (info.config.get("dataset_kwargs") or {}).get("data_files", {})
+    if not isinstance(files, dict):
+        files = {info.split: files}
+    if not all(isinstance(name, str) for name in files.values()):
+        raise DataError(
+            f"In the task file {info.path}: `dataset_kwargs.data_files` must name a file per split."
+        )
     return {split: str(info.path.parent / name) for split, name in files.items()}
+
+
+def rows_folder(info: TaskInfo, location: Path | None) -> Path:
+    """The folder that paths of images in a task's rows are relative to: that of the rows."""
+    if location is not None:
+        return location.parent if location.is_file() else location
+    own = None if on_hub(info) else _beside(info).get(info.split)
+    return Path(own).parent if own is not None else info.path.parent
 
 
 def rows_read(info: TaskInfo, location: Path | None, limit: int | None) -> list[int] | None:

@@ -1,9 +1,10 @@
 """Reads a task's items through lmms-eval's own YAML task machinery.
 
 In: a TaskInfo and optionally a local copy of its data. Out: an ItemSet. lmms-eval builds the task
-(loader, split, process_docs) from its YAML; each doc becomes an Item by the function that the YAML
-names under `metadata.doc_to_item`, or by `generic_item` where it names none. suite/items.py comes
-here only when its cache has nothing, because lmms-eval is slow to import.
+(loader, split, process_docs) from its YAML; each doc becomes an Item by the columns that the YAML
+maps under `metadata.item`, by the function that it names under `metadata.doc_to_item`, or by
+`generic_item` where it has neither. suite/items.py comes here only when its cache has nothing,
+because lmms-eval is slow to import.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from suite.errors import DataError
+from suite.errors import DataError, nearest
 from suite.image_bytes import encoded, without_media
-from suite.item_rows import overrides_for, rows_read
+from suite.item_rows import overrides_for, rows_folder, rows_read
 from suite.items import Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.lmms_task import build_task, data_error, quiet
 from suite.parsing.options import LETTERS
-from suite.registry import TaskInfo
+from suite.registry import LMMS_EVAL, TaskInfo
+from suite.task_yaml import ITEM_KEYS, references
 
 
 def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:
@@ -28,6 +30,9 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
 
     Raises DataError when the data are missing, unreadable, or lack a column that the task needs.
     """
+    if not info.name.startswith(LMMS_EVAL):
+        for reference in references(dict(info.config)):
+            reference.resolve(info.path.parent)  # lmms-eval's own words for a wrong name say less
     with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
         overrides = overrides_for(info, location, limit, Path(scratch))
         task = build_task(info, overrides, location)
@@ -39,15 +44,20 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     docs = task.eval_docs
     undecoded = _undecoded(docs)
     to_item = info.function("doc_to_item")
+    columns: Mapping[str, Any] | None = info.metadata.get("item")
     places = rows_read(info, location, limit) or range(len(docs))
-    folder = location.parent if location is not None and location.is_file() else location
+    folder = rows_folder(info, location)
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
     counts: dict[str, int] = {}
     for index in range(len(docs)):
         try:
             doc = undecoded[index]
-            row = dict(to_item(doc)) if to_item else generic_item(task, docs[index], index)
+            if columns is not None:
+                row = mapped_item(info, columns, doc)
+            else:
+                row = to_item(doc) if to_item else generic_item(task, docs[index], index)
+            _check_row(info, row)
             category = str(row.get("category") or "")
             counts[category] = counts.get(category, 0) + 1
             if limit is not None and counts[category] > limit:
@@ -62,6 +72,56 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     _check_unique(info, made)
     kept = first_of_each_category(tuple(made), limit)
     return ItemSet(info.name, kept, image_bytes)
+
+
+def mapped_item(
+    info: TaskInfo, columns: Mapping[str, Any], doc: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An item's row from the columns that `metadata.item` names; several may make up one key.
+
+    Images and options are a list in one column, one value, or one column each. Raises DataError
+    for a column that is not there.
+    """
+    row: dict[str, Any] = {"images": []}
+    for key, named in columns.items():
+        for name in named if isinstance(named, list) else [named]:
+            if name not in doc:
+                raise DataError(
+                    f"`metadata.item.{key}` in {info.path} names the column {name!r}, which the "
+                    f"data do not have{nearest(name, map(str, doc))}."
+                )
+        if key in ("images", "options"):
+            values = [doc[name] for name in (named if isinstance(named, list) else [named])]
+            parts = [part for v in values for part in (v if isinstance(v, list) else [v])]
+            row[key] = [part for part in parts if part is not None]
+        elif doc[named] is not None:
+            row[key] = doc[named]
+    return row
+
+
+def _check_row(info: TaskInfo, row: Any) -> None:
+    """What a task's own function or columns give must be what an item has."""
+    if not isinstance(row, Mapping):
+        raise DataError(f"doc_to_item of {info.path} gives {row!r}, and not an item's keys.")
+    for key in row:
+        if key not in ITEM_KEYS:
+            raise DataError(
+                f"doc_to_item of {info.path} gives the unknown key {key!r}"
+                f"{nearest(str(key), ITEM_KEYS)}."
+            )
+    for key in ("question", "answer"):
+        if row.get(key) is None:
+            raise DataError(f"the item that {info.path} makes has no {key!r}.")
+    category = str(row.get("category") or "")
+    if info.categories and category not in info.categories:
+        raise DataError(
+            f"the category {category!r} is none of those that {info.path} declares"
+            f"{nearest(category, info.categories)}."
+        )
+    if str(row.get("metric", info.metric)) == "choice" and not row.get("options"):
+        raise DataError(
+            f"the metric of {info.path} is `choice`, and the item has no options to choose from."
+        )
 
 
 def _named(error: Exception, index: int) -> Exception:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import SuiteError
-from suite.task_yaml import FunctionReference, load_yaml
+from suite.task_yaml import FunctionReference, check, load_yaml
 
 PREFIX = "downscaling_"
 """Before every name in lmms-eval, where a built-in task wins a clash; people type it without."""
@@ -27,7 +27,6 @@ LMMS_EVAL = "lmms_eval/"
 """Before the name of a task that lmms-eval brings, in place of the suite's own."""
 
 TASKS_VARIABLE = "DOWNSCALE_TASKS"
-METRICS = ("choice", "exact", "synonyms", "iou", "lmms")
 
 
 @dataclass(frozen=True)
@@ -176,6 +175,11 @@ def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo]:
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise SuiteError(
+            f"{TASKS_VARIABLE} names {folder}, which is no folder; correct the variable or unset "
+            "it."
+        )
     return iter(sorted(folder.rglob("*.yaml")))
 
 
@@ -183,15 +187,9 @@ def _read(path: Path) -> TaskInfo | None:
     config = load_yaml(path)
     if not isinstance(config.get("task"), str):
         return None  # a group, or a shared part
-    raw = config.get("metadata")
-    metadata: dict[str, Any] = raw if isinstance(raw, dict) else {}
+    check(config, path)
+    metadata: dict[str, Any] = config.get("metadata", {})
     name = config["task"].removeprefix(PREFIX)
-    metric = str(metadata.get("metric", "choice"))
-    if metric not in METRICS:
-        raise SuiteError(
-            f"Task {name!r} in {path} has metadata.metric {metric!r}; "
-            f"use one of {', '.join(METRICS)}."
-        )
     categories = metadata.get("categories") or {}
     sizes: tuple[int | None, ...] = (
         tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)
@@ -211,7 +209,7 @@ def _read(path: Path) -> TaskInfo | None:
         categories=tuple(str(category) for category in categories),
         category_sizes=sizes,
         abbreviations=dict(metadata.get("abbreviations") or {}),
-        metric=metric,
+        metric=str(metadata.get("metric", "choice")),
         n_options=metadata.get("n_options"),
         source=str(metadata.get("source", config.get("dataset_path", ""))),
         split=str(config.get("test_split") or config.get("validation_split") or "test"),

@@ -1,0 +1,50 @@
+"""lmms-eval's functions for a task that is a file of rows and one YAML, with no Python of its own.
+
+In: a row {question, answer, options?, image? or images?}; images are decoded ones or paths from the
+working directory. Out: what lmms-eval asks, shows and scores. A YAML names them as
+`!function tasks.rows.doc_to_text`. lmms-eval hands them no settings, so the columns must have these
+names; the suite itself reads the columns that `metadata.item` maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.choice import choice_prompt, lmms_letter
+
+
+def _options(doc: Mapping[str, Any]) -> list[str]:
+    return [str(option) for option in doc.get("options") or ()]
+
+
+def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
+    """The images of `images`, or the one of `image`, RGB."""
+    from PIL import Image
+
+    found = doc.get("images") or [doc.get("image")]
+    opened = [Image.open(image) if isinstance(image, str) else image for image in found]
+    return [image.convert("RGB") for image in opened if image is not None]
+
+
+def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:
+    """The question, with its options and how to answer where it has some."""
+    options = _options(doc)
+    question = str(doc["question"])
+    return choice_prompt(question, options) if options else question
+
+
+def doc_to_target(doc: Mapping[str, Any]) -> str:
+    """The gold answer: the option's letter, or a text."""
+    return str(doc["answer"])
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """1 when lmms-eval's shared extractor reads the right letter; for an open answer, when the text
+    is the answer but for case and a full stop."""
+    options = _options(doc)
+    answer = str(doc["answer"]).strip()
+    if options:
+        return {"accuracy": float(lmms_letter(results[0], len(options)) == answer)}
+    said = results[0].strip().rstrip(".").casefold()
+    return {"accuracy": float(said == answer.rstrip(".").casefold())}
