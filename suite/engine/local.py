@@ -98,6 +98,7 @@ def _run_group(
     progress.begin(group.title, len(requests), settled)
     others = len(shelf) - settled  # rows of this generator that other groups asked for
     generator = loaded.get((group.role, group.spec))
+    progress.ready()
     about = {"stage": group.stage, "model": group.model}
     queue = deque(partition(requests, int(getattr(generator, "batches_of", DEFAULT_BATCH))))
     waiting: list[list[str]] = []

@@ -22,6 +22,9 @@ class Progress(Protocol):
     def begin(self, title: str, total: int, done: int) -> None:
         """A group of `total` requests starts, `done` of them stored before."""
 
+    def ready(self) -> None:
+        """The group's model is loaded: from here on its time counts."""
+
     def advance(self, done: int) -> None:
         """`done` requests of the group are stored now."""
 
@@ -36,6 +39,9 @@ class Silent:
         """Nothing."""
 
     def begin(self, title: str, total: int, done: int) -> None:
+        """Nothing."""
+
+    def ready(self) -> None:
         """Nothing."""
 
     def advance(self, done: int) -> None:
@@ -65,6 +71,10 @@ class Lines:
         stored = f", {done:,} of them stored" if done else ""
         self.say(f"{title}: {total:,} requests{stored}")
 
+    def ready(self) -> None:
+        """Starts the clock: loading a model says nothing about its rate."""
+        self._started = self._spoken = time.monotonic()
+
     def advance(self, done: int) -> None:
         """Prints rate and time left, every ten seconds."""
         self._done = done
@@ -72,7 +82,7 @@ class Lines:
         if now - self._spoken < LINE_SECONDS:
             return
         self._spoken = now
-        rate = (done - self._before) / (now - self._started)
+        rate = (done - self._before) / max(now - self._started, 1e-9)
         left = f", {duration((self._total - done) / rate)} left" if rate > 0 else ""
         self.say(f"{self._title}: {done:,} of {self._total:,}, {rate:.1f}/s{left}")
 
@@ -121,6 +131,11 @@ class Bars:
         self._bars.start()
         self._before, self._started = done, time.monotonic()
         self._bar = self._bars.add_task(f"{title:<28}", total=total, completed=done, rate="")
+
+    def ready(self) -> None:
+        """Starts the bar's clock: loading a model says nothing about its rate."""
+        self._started = time.monotonic()
+        self._bars.reset(self._bar, completed=self._before)
 
     def advance(self, done: int) -> None:
         """Moves the bar."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from suite.errors import SuiteError, nearest
 from suite.families import ModelSpec
@@ -49,6 +50,11 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
     try:
         with _quiet():
             model, tokenizer, processor = _read(spec, role, dtype, commit)
+    except SafetensorError as error:
+        raise SuiteError(
+            f"The {role} model {spec.source} cannot be loaded: its file {_damaged(spec)} is cut or "
+            f"damaged ({error}); copy or fetch it again, and run the same command."
+        ) from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:400].rstrip(".")
         raise SuiteError(
@@ -156,6 +162,17 @@ def _settings(processor: Any) -> set[str]:
         names |= set(getattr(kind, "__annotations__", {}))
     parts = {"self", "args", "kwargs", "tokenizer", "image_processor", "video_processor"}
     return {name for name in names - parts if not name.startswith("_")}
+
+
+def _damaged(spec: ModelSpec) -> str:
+    """The first safetensors file of a local folder that cannot be opened, for a sentence."""
+    for path in sorted(spec.path.glob("*.safetensors")) if spec.path is not None else ():
+        try:
+            with safe_open(path, framework="pt"):
+                pass
+        except (SafetensorError, OSError):
+            return str(path)
+    return "of weights"
 
 
 def _check_device(device: str) -> None:

@@ -15,7 +15,7 @@ from world import Speaker, Speakers, walk_in
 
 from suite.engine.batches import NO_MEMORY, generate
 from suite.engine.local import Loaded, run_walk
-from suite.engine.progress import Lines, Silent, duration
+from suite.engine.progress import Bars, Lines, Silent, duration
 from suite.engine.walk import Walk, groups_of, partition
 from suite.errors import SuiteError
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
@@ -285,6 +285,53 @@ def test_plain_lines_say_stage_number_rate_and_time(monkeypatch: pytest.MonkeyPa
         "reason text-l: 1,000 of 1,000, 20.0/s, 0.0 s left",
         "reason text-l: done in 40.0 s, 20.0/s",
     ]
+
+
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that progress reads."""
+    now = [100.0]
+    monkeypatch.setattr("suite.engine.progress.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_loading_a_model_is_not_in_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that takes 40 s to load and 6 s for a batch of 4: 0.7/s from the first line on."""
+    now = clock(monkeypatch)
+    walk = walk_in(tmp_path, cells=[{"method": "end_to_end", "perception": "s"}])
+    stream = io.StringIO()
+
+    def work(requests: Sequence[Request]) -> None:
+        now[0] += 6.0
+
+    def build(model: Any) -> Any:
+        now[0] += 40.0
+        return Speakers(walk, work)(model)
+
+    claims = walk.store.claims()
+    run_walk(walk, Loaded(build), claims, Lines(stream))
+    claims.close()
+    assert stream.getvalue().splitlines() == [
+        "answer vlm-s: 12 requests",
+        "answer vlm-s: 8 of 12, 0.7/s, 6.0 s left",
+        "answer vlm-s: done in 18.0 s, 0.7/s",
+    ]
+
+
+def test_the_bar_starts_when_the_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock(monkeypatch)
+    bars = Bars()
+    bars._bars.get_time = lambda: now[0]  # type: ignore[method-assign]
+    bars.begin("answer s", 10, 2)
+    now[0] += 40.0
+    bars.ready()
+    now[0] += 2.0
+    bars.advance(6)
+    (task,) = bars._bars.tasks
+    assert (task.completed, task.total, task.fields["rate"]) == (6, 10, "2.0/s")
+    assert task.elapsed == 2.0, "its own clock began again"
+    bars.end()
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,19 @@ def test_missing_and_foreign_checkpoints_are_one_sentence(tmp_path: Path) -> Non
         build_generator(ModelSpec(path=folder), "text", device="cuda:77")
 
 
+def test_a_cut_file_of_weights_is_named(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "text")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(SuiteError) as caught:
+        build_generator(ModelSpec(path=folder), "text", device="cpu")
+    said = str(caught.value)
+    assert said.startswith(
+        f"The text model {folder} cannot be loaded: its file {weights} is cut or damaged ("
+    )
+    assert said.endswith("); copy or fetch it again, and run the same command.")
+
+
 def test_a_misspelt_setting_of_the_processor_is_named(tmp_path: Path) -> None:
     def message(role: Any, folder: Path, **settings: Any) -> str:
         with pytest.raises(SuiteError) as caught:
