@@ -7,10 +7,8 @@ missing, duplicated or unknown. A missing answer is named and left out, never co
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -19,10 +17,8 @@ from typing import Any
 from suite.errors import SuiteError
 from suite.items import Item, ItemSet
 from suite.parse import parse
+from suite.prediction_files import KEYS, key_text, keys_of, read_rows, triples
 from suite.score import lmms_score, score
-
-KEYS = ("item_id", "index")
-TEXT = "prediction"
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,9 @@ class ScoredFile:
 
 def score_file(items: ItemSet, path: Path) -> ScoredFile:
     """Scores the predictions in a file; SuiteError when it cannot be read or fits no item."""
-    return score_predictions(items, read_predictions(path), path)
+    rows = read_rows(path)
+    _check_keys(items, rows, path)
+    return score_predictions(items, triples(rows), path)
 
 
 def score_predictions(
@@ -97,6 +95,22 @@ def score_predictions(
     return ScoredFile(items.task, rows, missing, duplicates, tuple(dict.fromkeys(unknown)))
 
 
+def _check_keys(items: ItemSet, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """SuiteError where a file has both keys and they name different items."""
+    if len(keys_of(rows)) < len(KEYS):
+        return
+    by_key = {name: _items_by_key(items.items, name) for name in KEYS}
+    for number, row in enumerate(rows, 1):
+        keys = {name: key_text(row.get(name)) for name in KEYS}
+        item, other = (by_key[name].get(keys[name]) for name in KEYS)
+        if item is not other:
+            raise SuiteError(
+                f"{path} has both `item_id` and `index`, and in row {number} they name different "
+                f"items of {items.task} ({keys['item_id']} and {keys['index']}): leave out the "
+                "column that is wrong."
+            )
+
+
 def _scored(item: Item, text: str) -> ScoredRow:
     parsed = parse(text, item)
     return ScoredRow(
@@ -119,70 +133,6 @@ def _items_by_key(items: Sequence[Item], column: str) -> dict[str, Item]:
     if column == "index" and not all(item.item_id.lstrip("-").isdigit() for item in items):
         return {str(number): item for number, item in enumerate(items)}
     return {item.item_id: item for item in items}
-
-
-# --- reading --------------------------------------------------------------------------------
-
-
-def read_predictions(path: Path) -> list[tuple[str, str, str]]:
-    """(key column, key, text) per row of a CSV, TSV, JSONL, JSON or Parquet file."""
-    if not path.is_file():
-        raise SuiteError(f"There is no file {path}: give a CSV, JSONL or Parquet of predictions.")
-    try:
-        rows = list(_rows(path))
-    except (ValueError, OSError, csv.Error) as error:
-        raise SuiteError(f"The predictions in {path} cannot be read: {error}") from error
-    if not rows:
-        raise SuiteError(f"{path} holds no predictions: it needs a row per item.")
-    columns = list(rows[0])
-    key = next((name for name in KEYS if name in columns), None)
-    if key is None or TEXT not in columns:
-        raise SuiteError(
-            f"{path} has the columns {', '.join(map(str, columns))}: it needs `index` or "
-            f"`item_id`, and `{TEXT}`."
-        )
-    return [(key, _key(row.get(key)), _text(row.get(TEXT))) for row in rows]
-
-
-def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-        return rows
-    text = path.read_text(encoding="utf-8-sig")
-    if suffix in {".csv", ".tsv"}:
-        csv.field_size_limit(1 << 30)  # a model's reasoning may be longer than csv's default
-        return csv.DictReader(
-            text.splitlines(keepends=True), delimiter="\t" if suffix == ".tsv" else ","
-        )
-    if suffix == ".jsonl":
-        return [_object(json.loads(line)) for line in text.splitlines() if line.strip()]
-    if suffix == ".json":
-        content = json.loads(text)
-        if isinstance(content, dict):
-            return [{"index": key, TEXT: value} for key, value in content.items()]
-        return [_object(row) for row in content]
-    raise ValueError(f"files that end in {suffix or 'nothing'} are not known; use .csv or .jsonl")
-
-
-def _object(row: Any) -> Mapping[str, Any]:
-    if not isinstance(row, dict):
-        raise ValueError(f"a row is {row!r} and not an object with `index` and `{TEXT}`")
-    return row
-
-
-def _key(value: Any) -> str:
-    """A key as text; 3.0, which a table with a hole makes of 3, is 3."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    text = str(value).strip()
-    return text.removesuffix(".0") if text.removesuffix(".0").isdigit() else text
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)  # NaN is unequal to itself
 
 
 # --- the summary ----------------------------------------------------------------------------

@@ -109,7 +109,7 @@ LAYERS = (
     "generators decoding",
     "engine",
     "provenance records asked run_items lmms_samples results comparison comparison_sides "
-    "expected status predictions report published training",
+    "expected status predictions prediction_files report published training",
     "api",
     "cli __main__",
 )

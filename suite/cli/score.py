@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.output import bootstrap_options, json_option, print_json, print_table, talk
 
 if TYPE_CHECKING:
     from suite.predictions import ScoredFile
@@ -31,8 +31,7 @@ NAMED = 10
     metavar="CSV",
     help="Write every row with what was read and the rule that read it.",
 )
-@click.option("--draws", default=2000, show_default=True, help="Bootstrap draws for the intervals.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
+@bootstrap_options
 @json_option
 @click.pass_context
 def command(

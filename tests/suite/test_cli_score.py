@@ -15,7 +15,7 @@ from suite.cli.score import command as score_command
 from suite.cli.tasks import command as tasks_command
 from suite.errors import SuiteError
 from suite.items import load_items
-from suite.predictions import read_predictions
+from suite.prediction_files import read_predictions
 from tests.tasks.files import SHARED, jpeg, mmstar_row, write_parquet
 
 MATH = [mmstar_row(number, "math", "B") for number in range(4)]
@@ -170,6 +170,59 @@ def test_errors_of_the_file(tmp_path: Path) -> None:
     other = tmp_path / "answers.docx"
     other.write_text("A")
     assert "files that end in .docx are not known" in error(other)
+
+
+def test_a_broken_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    good = '{"index": 1, "prediction": "one\u2028two"}'
+    broken.write_text(good + "\n\n{not json}\n", encoding="utf-8")
+    assert error(broken) == (
+        f"The predictions in {broken} cannot be read: line 3, column 2: Expecting property name "
+        "enclosed in double quotes"
+    )
+    broken.write_text(f"{good}\n[1]\n", encoding="utf-8")
+    assert error(broken) == (
+        f"The predictions in {broken} cannot be read: line 2: a row is [1] and not an object with "
+        "`index` and `prediction`"
+    )
+    broken.write_text(good + "\r\n" + good, encoding="utf-8")
+    assert [text for *_, text in read_predictions(broken)] == ["one\u2028two"] * 2
+
+
+def test_another_separator_is_hinted_at(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("index;prediction\n0;A\n")
+    assert error(path) == (
+        f"{path} has the columns index;prediction: it needs `index` or `item_id`, and `prediction`;"
+        " they seem to be separated with semicolons: separate the columns with commas."
+    )
+    path.write_text("index\tprediction\n0\tA\n")
+    assert error(path).endswith("; they seem to be separated with tabs: name it .tsv.")
+    path.write_text("index;answer\n0;A\n")
+    assert "separated" not in error(path)
+
+
+def test_two_keys_that_disagree_are_refused(data: str, tmp_path: Path) -> None:
+    file = tmp_path / "both.csv"
+    file.write_text("index,item_id,prediction\n0,0,B\n1,2,B\n")
+    with pytest.raises(SuiteError) as caught:
+        run("mmstar", str(file), "--data", data)
+    assert str(caught.value) == (
+        f"{file} has both `item_id` and `index`, and in row 2 they name different items of mmstar "
+        "(2 and 1): leave out the column that is wrong."
+    )
+    file.write_text("index,item_id,prediction\n0,0,B\n1,1,B\n")
+    assert json.loads(run("mmstar", str(file), "--data", data, "--json").stdout)["n"] == 2
+
+
+@pytest.mark.parametrize(("option", "value"), [("--draws", "99"), ("--seed", "-1")])
+def test_the_bootstrap_has_the_limits_of_the_other_commands(
+    data: str, tmp_path: Path, option: str, value: str
+) -> None:
+    file = write_csv(tmp_path / "answers.csv", ANSWERS)
+    result = CliRunner().invoke(score_command, ["mmstar", str(file), "--data", data, option, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.stderr
 
 
 def test_texts_that_look_like_missing_values_stay_texts(tmp_path: Path) -> None:
