@@ -50,9 +50,12 @@ class Unpublished:
     unit: str
     note: str
     source: Source
+    tested_by: Source | None = None
+    """A row of a test of the claim, where an analysis has one."""
 
 
 ITEMS = "the answers per task and size are not published"
+INVERTED_U = "inverted_u"
 FALLS = "falls end to end, 8B to 0.6B, relative"
 SHRINKS = {"perception_drop": "only perception shrinks", "reasoning_drop": "only reasoning shrinks"}
 GROUNDING, NIGHTS = ("grounding", "refcoco"), ("nights", "similarity")
@@ -90,6 +93,7 @@ STATED: tuple[Unpublished, ...] = (
     Unpublished(
         "In-domain gain of thinking is an inverted U over size",
         *(np.nan, "share", ITEMS, Source("thinking", "gain", (IN_DOMAIN,))),
+        tested_by=Source("thinking", INVERTED_U, (IN_DOMAIN,)),
     ),
     Unpublished(
         "On MMStar thinking gains at every reasoning size",
@@ -128,7 +132,8 @@ def beside(claims: list[Unpublished], run: Mapping[str, pd.DataFrame]) -> pd.Dat
 
 def _beside(claim: Unpublished, run: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, object]]:
     source = claim.source
-    found = _select(run[source.analysis], source)
+    parts = [source, *([claim.tested_by] if claim.tested_by else [])]
+    found = pd.concat([_select(run[part.analysis], part) for part in parts])
     blank: dict[str, object] = {"claim": claim.claim, "unit": claim.unit}
     if not len(found):
         wanted = " or ".join(source.tasks) or "tasks"
@@ -157,6 +162,8 @@ def _select(table: pd.DataFrame, source: Source) -> pd.DataFrame:
         rows = rows[rows["method"] == "end_to_end"]
     if source.analysis == "thinking":
         rows = rows[rows["method"] == "decoupled"]
+        if source.quantity == INVERTED_U:  # of the sizes together, not of each inside
+            rows = rows[rows["reasoning"].isna()]
     if source.analysis == "decoupling":
         rows = rows[rows["at_largest"].astype(bool)]
         direct = rows[~rows["thinking"].astype(bool)]
@@ -184,6 +191,9 @@ def _what(row: Mapping[str, Any]) -> str:
     named = {name for name, value in row.items() if not pd.isna(value)}
     if "estimator" in named:
         return f"{quantity}, {str(row['estimator']).replace('_', ' ')} ({row['family']})"
+    if quantity == INVERTED_U.replace("_", " "):
+        p = "" if pd.isna(row["p"]) else f", p = {row['p']:.2g} (intersection-union, Holm)"
+        return f"most that a size inside gains over both ends, {row['task']} ({row['family']}){p}"
     place = f"{row['task']}/{row['group']}" if "group" in named else str(row["task"])
     parts = [quantity, "of", place]
     if "large" in named:

@@ -218,7 +218,17 @@ def test_a_run_stands_beside_what_was_not_published(
     row = numbers(found, "In-domain drop", "reasoning").iloc[0]
     assert row["estimate"] == pytest.approx(grid["estimate"].iloc[0])
     assert row["what"] == "reasoning drop of in_domain beside l (micro)"
-    assert len(numbers(found, "inverted U")) == 4
+    curve = numbers(found, "inverted U")
+    test = run["thinking"].query(
+        "quantity == 'inverted_u' and task == 'in_domain' and method == 'decoupled'"
+    )
+    test = test[test["reasoning"].isna()].iloc[0]
+    assert len(curve) == 5  # four gains and the test of their shape
+    assert curve["estimate"].iloc[-1] == pytest.approx(test["estimate"])
+    assert curve["what"].iloc[-1] == (
+        "most that a size inside gains over both ends, in_domain (micro), "
+        f"p = {test['p']:.2g} (intersection-union, Holm)"
+    )
     assert set(numbers(found, "Math")["what"]) == {"perception drop of star/math beside l (micro)"}
     assert numbers(found, "linearly")["what"].str.startswith("slope, least squares").any()
 
