@@ -1,8 +1,8 @@
 """The runner of the Downscaling Suite.
 
 In: studies (YAML), families of models, tasks. Out: scored records, tables, figures, a report.
-From Python: `suite.load_study`, `plan`, `run`, `load_results`, `compare`, `paper`, imported when
-used.
+From Python: `suite.load_study`, `plan`, `run`, `load_results`, `load_run_items`, `compare` and
+`paper`, imported when used.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from suite.api import Result, load_results, run
     from suite.comparison import Comparison, compare
     from suite.published import paper
+    from suite.run_items import load_run_items
     from suite.study import Study, load_study
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Study",
     "compare",
     "load_results",
+    "load_run_items",
     "load_study",
     "paper",
     "plan",
@@ -34,6 +36,7 @@ _HOMES = {
     "Study": "suite.study",
     "compare": "suite.comparison",
     "load_results": "suite.api",
+    "load_run_items": "suite.run_items",
     "load_study": "suite.study",
     "paper": "suite.published",
     "run": "suite.api",

@@ -24,7 +24,7 @@ from suite.parsing.options import LETTERS
 from suite.plain import plain
 from suite.registry import get_task
 from suite.results import load_results
-from suite.run_items import loaded
+from suite.run_items import load_run_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def export(
     frame = load_results(place)
     if cells:
         frame = frame[frame["cell"].isin(matching(frame["cell"].unique(), cells, "--cell"))]
-    items = {str(task): loaded(place, str(task)) for task in frame["task"].unique()}
+    items = {str(task): load_run_items(place, str(task)) for task in frame["task"].unique()}
     date = provenance.finished(place).strftime("%Y%m%d_%H%M%S")
     return write(frame, items, Path(out) if out is not None else place / "lmms_eval", date)
 

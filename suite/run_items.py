@@ -28,9 +28,13 @@ def cached(folder: Path, tasks: Iterable[str]) -> tuple[dict[str, ItemSet], dict
     return found, reasons
 
 
-def loaded(folder: Path, task: str) -> ItemSet:
-    """The items of a task, read from the source where the cache lacks them. Raises SuiteError."""
-    return _items(folder, task, load_items)
+def load_run_items(folder: str | Path, task: str) -> ItemSet:
+    """The items of a task as the run in `folder` asked them, images included.
+
+    They are read from the source where the cache lacks them. Raises SuiteError where they have
+    changed since, or the run does not say which they were.
+    """
+    return _items(Path(folder), task, load_items)
 
 
 def _items(folder: Path, task: str, load: Load) -> ItemSet:

@@ -26,6 +26,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PLOTS = {"01": 2, "02": 4, "03": 3, "04": 1}
 """Notebook -> figures it shows; the third shows images of items as well."""
 IMPORTS = ("pathlib", "IPython.display", "pandas", "suite", "analyses")
+"""Modules that notebooks import from; of `suite` only the package, its public API."""
 
 
 def cells(path: Path, kind: str) -> list[nbformat.NotebookNode]:
@@ -45,6 +46,7 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
         assert len(cell.source.splitlines()) <= 16, cell.source
         for module in re.findall(r"^(?:from|import) ([\w.]+)", cell.source, re.MULTILINE):
             assert module.startswith(IMPORTS), module
+            assert not module.startswith("suite."), f"{module} is not of the public API"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
