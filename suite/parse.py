@@ -4,7 +4,9 @@ In: the text of an answer and its Item. Out: Parsed. The rules are an ordered li
 functions; the first that has something to say decides. A rule may also say that the text cannot be
 read (two answers, a refusal): that too is final, and never becomes a guess or a random letter.
 To add a rule, put a function text, reader -> Reading | None into a list; to add a form that models
-write, add a row to tests/suite/parse_corpus.csv first.
+write, add a row to tests/suite/parse_corpus.yaml first. Where a rule of one name reads options in
+suite/parsing/choice.py and open answers here, both look for the same marks, by the functions of
+suite/parsing/text.py.
 """
 
 from __future__ import annotations

@@ -129,7 +129,8 @@ def load_prompts(name_or_path: str | Path) -> Prompts:
 def _letters(item: Item) -> list[str]:
     if len(item.options) > len(LETTERS):
         raise SuiteError(
-            f"{item.task}/{item.item_id} has {len(item.options)} options; letters go up to {len(LETTERS)}."
+            f"{item.task}/{item.item_id} has {len(item.options)} options; letters go up to "
+            f"{len(LETTERS)}."
         )
     return list(LETTERS[: len(item.options)])
 

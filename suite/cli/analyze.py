@@ -48,13 +48,15 @@ HELP = "\n".join(
 
 @click.command(help=HELP)
 @click.argument("name", metavar="NAME")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=click.Path(), required=False)
 @bootstrap_options
 @json_option
-def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> None:
+def command(name: str, folder: str | None, draws: int, seed: int, as_json: bool) -> None:
     """One analysis as a table: a row per number."""
     from suite.report.tables import analyse
 
+    if folder is None:
+        raise click.UsageError(_missing(name))
     table = analyse(Path(folder), name, draws=draws, seed=seed)
     if as_json:
         print_json(table.to_dict("records"))
@@ -72,6 +74,13 @@ def command(name: str, folder: str, draws: int, seed: int, as_json: bool) -> Non
     values = [_values(table[column]) for column in columns]
     print_table(columns, list(zip(*values)), title=f"In every row: {title}." if fixed else None)
     talk_reasons(table["reason"].dropna())
+
+
+def _missing(word: str) -> str:
+    """Which of the two arguments is missing where one was given: a folder is no NAME."""
+    if word not in ANALYSES and Path(word).exists():
+        return f"Missing argument 'NAME' before {word}: one of {', '.join(ANALYSES)}."
+    return f"Missing argument 'DIR': the directory of a run, after {word}."
 
 
 def _columns(table: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from suite.cli.output import (
     PValue,
     bootstrap_options,
+    counted,
     json_option,
     print_json,
     print_table,
@@ -100,11 +102,20 @@ def _print(found: Comparison, by: str) -> None:
         ["task", *shown],
         [[task_name(row["task"], row["group"]), *(row[name] for name in shown)] for row in rows],
     )
+    talk(_about_means({row["task"] for row in rows}))
     if len(found.cells) > 1:
         cells = [[row[name] for name in CELL_SHOWN] for row in _records(found.cells)]
         print_table(CELL_SHOWN, cells, title="Each cell, mean over tasks")
     _talk_about(found)
     talk_reasons(table["reason"].dropna())
+
+
+def _about_means(names: set[str]) -> str:
+    """What the rows are that are no task, in a line."""
+    domains = [name for name in ("in_domain", "out_of_domain") if name in names]
+    inside = [f"{', '.join(domains)}: the mean over its tasks alone"] if domains else []
+    said = ["overall: the mean over tasks, each counting the same", *inside]
+    return f"  {'; '.join([*said, 'all_items: the mean over items, whatever their task'])}."
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -117,14 +128,25 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
+def _numbers(row: dict[str, Any]) -> str:
+    """The difference, its interval and its test; what is missing is said in words."""
+    if math.isnan(row["difference"]):
+        return f"is unknown: {row['reason']}"
+    said = f"= {row['difference']:+.3f} "
+    if math.isnan(row["low"]):
+        said += f"without an interval: {row['reason']}"
+    else:
+        said += f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+    return said if math.isnan(row["p"]) else f"{said}, p = {row['p']:.2g} ({row['test']})"
+
+
 def _talk_about(found: Comparison) -> None:
     row = found.row("overall")
     cells = len(found.cells)
     talk(
-        f"{found.verdict}: {found.candidate} - {found.baseline} = {row['difference']:+.3f} "
-        f"[{row['low']:+.3f}, {row['high']:+.3f}], p = {row['p']:.2g} ({row['test'] or 'none'}), "
-        f"margin {found.margin:g}; {row['gained']:,} answers gained, {row['lost']:,} lost of "
-        f"{row['pairs']:,}{f' in {cells} cells' if cells > 1 else ''}."
+        f"{found.verdict}: {found.candidate} - {found.baseline} {_numbers(row)}, "
+        f"margin {found.margin:g}; {counted(row['gained'], 'answer')} gained, {row['lost']:,} lost "
+        f"of {row['pairs']:,}{f' in {cells} cells' if cells > 1 else ''}."
     )
     if row["dropped"]:
         failed = found.pairs.failed

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import json_option, print_json, talk
+from suite.cli.output import counted, json_option, print_json, talk
 
 
 @click.command()
@@ -39,6 +39,7 @@ def command(folder: str, cells: tuple[str, ...], out: str | None, as_json: bool)
         click.echo(file.file)
     failed = sum(file.failed for file in files)
     talk(
-        f"{len({file.cell for file in files})} cells, {len(files)} files, "
-        f"{sum(file.samples for file in files):,} samples, {failed:,} of them without a score."
+        f"{counted(len({file.cell for file in files}), 'cell')}, {counted(len(files), 'file')}, "
+        f"{counted(sum(file.samples for file in files), 'sample')}, "
+        f"{failed:,} of them without a score."
     )

@@ -6,27 +6,39 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import json_option, print_json, talk
+from analyses.registry import FIGURES
+from suite.cli.output import counted, json_option, print_json, talk
+
+HELP = "\n".join(
+    [
+        "Draw the figures of the run in DIR as PNG, SVG and PDF, each with the CSV of what it",
+        "shows: every one, or those of each NAME. Nothing is drawn again while records and code",
+        "are unchanged.",
+        "",
+        "\b",
+        "Figures:",
+        *(f"  {name:<13} {spec.title}" for name, spec in FIGURES.items()),
+        "",
+        "\b",
+        "Example:",
+        "  downscale figures runs/micro",
+        "  downscale figures runs/micro overview thinking",
+    ]
+)
 
 
-@click.command()
+@click.command(help=HELP)
 @click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @json_option
-def command(folder: str, as_json: bool) -> None:
-    """Draw every figure of the run in DIR as PNG, SVG and PDF, each with the CSV of what it shows.
-
-    Nothing is drawn again while records and code are unchanged.
-
-    \b
-    Example:
-      downscale figures runs/micro
-    """
+def command(folder: str, names: tuple[str, ...], as_json: bool) -> None:
+    """Figures of a run, all or those named."""
     from suite.report import write_figures
 
-    paths = write_figures(Path(folder))
+    paths = write_figures(Path(folder), names)
     if as_json:
         print_json([str(path) for path in paths])
         return
     for path in paths:
         click.echo(str(path))
-    talk(f"{len(paths)} files in {Path(folder) / 'figures'}.")
+    talk(f"{counted(len(paths), 'file')} in {Path(folder) / 'figures'}.")

@@ -55,6 +55,11 @@ def talk(message: str) -> None:
     click.echo(message, err=True)
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 task`, `2 tasks`: a number and what it counts."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
@@ -80,7 +85,7 @@ def cell_text(value: Any) -> str:
 def talk_reasons(reasons: Iterable[str]) -> None:
     """Says each reason once, with the number of rows that it holds for, most frequent first."""
     for reason, count in Counter(reasons).most_common():
-        talk(f"  {count:,} {'row' if count == 1 else 'rows'}: {reason}.")
+        talk(f"  {counted(count, 'row')}: {reason}.")
 
 
 def task_name(task: str, group: str | None) -> str:

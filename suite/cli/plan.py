@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.output import counted, json_option, print_json, print_table, talk
 from suite.cli.run import data_paths, study_options
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def command(
         ],
     )
     _talk(content)
-    _talk_about_cost(costs, content["study"])
+    _talk_about_cost(costs, study, out, store)
 
 
 def _talk(content: dict[str, Any]) -> None:
@@ -80,20 +81,23 @@ def _talk(content: dict[str, Any]) -> None:
     found, assumed = content["overall"]["detectable"], content["assumed"]
     if found is not None:
         talk(
-            f"Detectable in the mean over {content['overall']['tasks']} tasks: {found:.3f}, with "
+            f"Detectable in the mean over {counted(content['overall']['tasks'], 'task')}: "
+            f"{found:.3f}, with "
             f"{assumed['power']:.0%} power, where two systems differ on {assumed['discordance']:g} "
             f"of the items and items of one image correlate by {assumed['correlation']:g}."
         )
     planned_count, distinct = content["requests"]["planned"], content["requests"]["distinct"]
     saved = 1 - distinct / planned_count if planned_count else 0.0
     talk(
-        f"{content['study']}: {len(content['cells'])} cells, {planned_count:,} requests planned, "
+        f"{content['study']}: {counted(len(content['cells']), 'cell')}, "
+        f"{counted(planned_count, 'request')} planned, "
         f"{distinct:,} distinct ({saved:.0%} saved), "
         f"at most {sum(step['most_tokens'] for step in content['stages']):,} tokens."
     )
 
 
-def _talk_about_cost(costs: Expected, study: str) -> None:
+def _talk_about_cost(costs: Expected, study: str, out: str | None, store: str | None) -> None:
+    """What was measured of the cost; else the command that measures it, as this one was typed."""
     tokens, seconds = costs.total("tokens"), costs.total("seconds")
     if tokens is not None and seconds is not None:
         from suite.engine.progress import duration
@@ -103,8 +107,11 @@ def _talk_about_cost(costs: Expected, study: str) -> None:
             f"stored, by the answers in {costs.store}."
         )
         return
+    words = ["downscale", "run", study]
+    words += ["--out", out] if out is not None else []
+    words += ["--store", store] if store is not None else []
     missing = sorted({stage.model for stage in costs.stages if stage.rate is None})
     talk(
         f"Expected tokens and time: unknown, {costs.store} holds no answers of "
-        f"{', '.join(missing)}; `downscale run {study} --limit 5` measures them."
+        f"{', '.join(missing)}; `{shlex.join([*words, '--limit', '5'])}` measures them."
     )

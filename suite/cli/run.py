@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.output import counted, json_option, print_json, print_table, talk
 from suite.errors import SuiteError
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
@@ -95,7 +95,7 @@ def command(
         _print_summary(result.summary)
     _talk_about(result.summary, result.dir)
     for reason, count in list(result.failures.items())[:5]:
-        talk(f"  {count:,} rows: {reason}")
+        talk(f"  {counted(count, 'row')}: {reason}")
     if result.summary["requests"]["failed"] or result.failures:
         ctx.exit(1)
 

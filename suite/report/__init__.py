@@ -7,6 +7,7 @@ not changed since it last ran does nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["write_figures", "write_report", "write_tables"]
@@ -19,11 +20,12 @@ def write_tables(folder: Path) -> list[Path]:
     return write(Path(folder))
 
 
-def write_figures(folder: Path) -> list[Path]:
-    """Every figure as figures/<name>.png, .svg, .pdf and .csv; tables first where they are old."""
+def write_figures(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Every figure, or those named, as figures/<name>.png, .svg, .pdf and .csv; tables first where
+    they are old."""
     from suite.report.figures import write
 
-    return write(Path(folder))
+    return write(Path(folder), names)
 
 
 def write_report(folder: Path) -> Path:

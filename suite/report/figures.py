@@ -6,6 +6,7 @@ In: tables/<analysis>.csv. Out: figures/<name>.png, .svg, .pdf and .csv.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from analyses.registry import FIGURES, load_figure
+from suite.errors import SuiteError, nearest
 from suite.folder import Folder
 from suite.report import stamp, tables
 
@@ -21,23 +23,32 @@ UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Metadata left out, so that the same records give the same files."""
 
 
-def write(folder: Path) -> list[Path]:
-    """Draws every figure; nothing where they are of these records already."""
+def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Draws the figures, all or those named; nothing where they are of these records already.
+
+    Raises SuiteError for a name that no figure has.
+    """
+    for name in names:
+        if name not in FIGURES:
+            raise SuiteError(f"There is no figure called {name!r}{nearest(name, FIGURES)}.")
+    wanted = [name for name in FIGURES if name in names or not names]
     outputs, digest = folder / "figures", stamp.digest_of(folder)
-    paths = [outputs / f"{name}.{kind}" for name in FIGURES for kind in (*FORMATS, "csv")]
+    paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
     if stamp.is_current(outputs, digest, [path.name for path in paths]):
         return paths
     tables.write(folder)
     outputs.mkdir(exist_ok=True)
     known: dict[str, pd.DataFrame] = {}
-    for name, spec in FIGURES.items():
+    for name in wanted:
+        spec = FIGURES[name]
         if spec.analysis not in known:
             known[spec.analysis] = tables.read(folder, spec.analysis)
         module = load_figure(name)
         rows = module.select(known[spec.analysis])
         rows.to_csv(outputs / f"{name}.csv", index=False)
         save(module.draw(rows), outputs / name)
-    stamp.put(outputs, digest)
+    if len(wanted) == len(FIGURES):
+        stamp.put(outputs, digest)  # it speaks of the whole folder
     return paths
 
 

@@ -76,7 +76,7 @@ def test_table_and_talk(run: Path) -> None:
         "ocr",
         "counting",
     ]
-    assert done.stderr.startswith("better: ")
+    assert done.stderr.splitlines()[1].startswith("better: ")
     assert "(exact sign flip), margin 0.02" in done.stderr
 
 
@@ -176,3 +176,31 @@ def test_a_path_with_a_colon_is_a_path(frame: pd.DataFrame, tmp_path: Path) -> N
     assert suite.compare(odd, odd, draws=100).row("overall")["difference"] == 0.0
     with pytest.raises(SuiteError, match="There are no records at"):
         suite.compare(tmp_path / "nothing", odd)
+
+
+def test_means_are_explained_below_the_table(run: Path) -> None:
+    told = call(f"{run}:{SMALL}", f"{run}:{LARGE}").stderr
+    assert told.splitlines()[0] == (
+        "  overall: the mean over tasks, each counting the same; in_domain: the mean over its "
+        "tasks alone; all_items: the mean over items, whatever their task."
+    )
+
+
+def test_what_cannot_be_compared_is_said_in_words(
+    run: Path, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    failed = frame[frame["cell"] == LARGE].assign(score=np.nan)
+    none = save(tmp_path / "none", failed)
+    done = call(f"{run}:{LARGE}", none)
+    assert done.exit_code == 1
+    assert "nan" not in done.stdout + done.stderr
+    assert (
+        f"undecided: {none} - {run}:{LARGE} is unknown: no item was answered on both sides "
+        "(80 missing), margin 0.02; 0 answers gained, 0 lost of 80." in done.stderr
+    )
+    first = frame["image_id"].iloc[0]
+    few = frame[(frame["cell"] == LARGE)].copy()
+    few.loc[(few["image_id"] != first) | (few["task"] != "ocr"), "score"] = np.nan
+    told = call(f"{run}:{LARGE}", save(tmp_path / "few", few), "--task", "ocr").stderr
+    assert "= +0.000 without an interval: one image: an interval needs at least two" in told
+    assert "nan" not in told

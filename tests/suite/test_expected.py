@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -81,4 +82,10 @@ def test_plan_says_how_to_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {"study", "requests", "cells", "tasks", "stages", "overall", "assumed"} <= set(content)
     told = CliRunner().invoke(cli, ["plan", "study.yaml"]).stderr
     assert "Expected tokens and time: unknown" in told
-    assert "`downscale run cost --limit 5` measures them" in told
+    assert "`downscale run study.yaml --limit 5` measures them" in told
+    options = ["--out", "my runs/a", "--store", "shared"]
+    told = CliRunner().invoke(cli, ["plan", "study.yaml", *options]).stderr
+    measure = "downscale run study.yaml --out 'my runs/a' --store shared --limit 5"
+    assert f"`{measure}` measures them" in told
+    parsed = shlex.split(measure)
+    assert CliRunner().invoke(cli, ["plan", *parsed[2:]]).exit_code == 0

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -335,6 +336,37 @@ def test_analyze_prints_a_table_and_names_what_there_is(run: Path) -> None:
     code, _, told = invoke("analyze", "degredation", str(run))
     assert code == 2
     assert "There is no analysis called degredation; there are cells, degradation," in told
+
+
+def test_analyze_says_which_argument_is_missing(run: Path) -> None:
+    code, _, told = invoke("analyze", str(run))
+    assert code == 2
+    assert f"Missing argument 'NAME' before {run}: one of cells, degradation," in told
+    code, _, told = invoke("analyze", "cells")
+    assert code == 2
+    assert "Missing argument 'DIR': the directory of a run, after cells." in told
+
+
+def test_some_figures_are_drawn_alone_and_leave_the_others_due(run: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(run / "records.parquet", own)
+    code, out, told = invoke("figures", str(own), "thinking")
+    assert code == 0
+    names = [f"thinking.{kind}" for kind in (*figures.FORMATS, "csv")]
+    assert out.split() == [str(own / "figures" / name) for name in names]
+    assert "4 files in" in told
+    assert sorted(path.name for path in (own / "figures").iterdir()) == sorted(names)
+    code, _, told = invoke("figures", str(own), "thinkin")
+    assert code == 2
+    assert "There is no figure called 'thinkin' (did you mean 'thinking'?)." in told
+
+
+def test_help_lists_the_analyses_and_the_figures() -> None:
+    for command, names in (("analyze", ANALYSES), ("figures", FIGURES)):
+        code, out, _ = invoke(command, "--help")
+        assert code == 0
+        assert [name for name in names if f"\n    {name} " not in out] == []
 
 
 def test_figures_and_report_print_their_files(run: Path) -> None:
