@@ -86,7 +86,8 @@ METHODS: dict[str, Method] = {
         Method("oracle", "the text model answers from the gold description", (_REASON,), gold=True),
     )
 }
-"""Every method. To add one, add a row; a stage it needs is a file in suite/stages."""
+"""Every method. To add one, add a row; a stage it needs is a file in suite/stages that declares its
+template and its decoding."""
 
 
 @dataclass(frozen=True)

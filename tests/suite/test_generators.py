@@ -1,4 +1,4 @@
-"""Recorded texts, gold descriptions, and fingerprints that know a model without loading it."""
+"""Recorded texts, and fingerprints that know a model without loading it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from suite.families import ModelSpec
 from suite.generators import build_generator, fingerprint
 from suite.generators.device import resolve_device, resolve_dtype, torch_build
 from suite.generators.identity import commit
-from suite.generators.oracle import OracleGenerator
 from suite.generators.recorded import RecordedGenerator
-from suite.items import Item
 from suite.requests import Decoding, Generator, Message, Request
 
 ROWS = [
@@ -99,19 +97,6 @@ def test_recorded_is_built_from_a_spec_and_known_by_its_content(tmp_path: Path) 
     assert fingerprint(spec, "text") != first
     with pytest.raises(SuiteError, match=r"recorded texts .*absent\.json does not exist"):
         fingerprint(replace(spec, path=tmp_path / "absent.json"), "text")
-
-
-def test_oracle_says_what_the_benchmark_knows() -> None:
-    item = Item("a", "0", "?", (), "red", "", (), "h", gold_description="a red circle")
-    generator = OracleGenerator([item, replace(item, item_id="1", gold_description=None)])
-    assert texts(generator, request("0"), request("1")) == [
-        "a red circle",
-        "a/1 has no gold description.",
-    ]
-    other = OracleGenerator([replace(item, gold_description="a blue circle")])
-    assert other.fingerprint != generator.fingerprint
-    assert OracleGenerator([item]).fingerprint == generator.fingerprint
-    assert isinstance(generator, Generator)
 
 
 def test_fingerprint_changes_with_all_that_changes_the_output(tmp_path: Path) -> None:
