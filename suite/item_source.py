@@ -112,6 +112,12 @@ def _check_row(info: TaskInfo, row: Any) -> None:
     for key in ("question", "answer"):
         if row.get(key) is None:
             raise DataError(f"the item that {info.path} makes has no {key!r}.")
+    shown = "images" in row or info.config.get("doc_to_visual") is not None
+    if not shown and not info.name.startswith(LMMS_EVAL):
+        raise DataError(
+            f"the item that {info.path} makes has no 'images': give them, [] for a task without, "
+            "or `doc_to_visual`."
+        )
     category = str(row.get("category") or "")
     if info.categories and category not in info.categories:
         raise DataError(

@@ -314,6 +314,23 @@ def test_a_mistake_in_an_item_is_one_sentence(
     assert message() == f"Row 1: {words.format(path=path)}"
 
 
+def test_images_that_nobody_gives_are_missed(folder: Path) -> None:
+    content = write(folder, item=None, doc_to_item="own.doc_to_item")
+    load_functions(folder, content)
+    own = folder / "shapes" / "own.py"
+    own.write_text(own.read_text().replace("'images': [], ", ""))
+    rows = [{**row, "item_id": str(index)} for index, row in enumerate(ROWS)]
+    for row in rows:
+        del row["image"]
+    (folder / "shapes" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    content["doc_to_visual"] = None
+    save(folder, content)
+    assert message() == (
+        f"Row 0: the item that {folder / 'shapes' / 'shapes.yaml'} makes has no 'images': give "
+        "them, [] for a task without, or `doc_to_visual`."
+    )
+
+
 def test_a_function_that_gives_no_item_is_named(folder: Path) -> None:
     content = write(folder, item=None, doc_to_item="own.nothing")
     load_functions(folder, content)
