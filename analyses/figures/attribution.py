@@ -2,7 +2,7 @@
 
 In: rows of analyses.attribution. Out: a Figure: a band of panels per family and reasoning mode, a
 row per task and category: stacked shares of the lost items, each share with its interval and what
-guessing gives, and the share of solved items that the largest pairing does not know.
+guessing gives, and the solved items that the largest pairing misses over those that guessing would.
 """
 
 from __future__ import annotations
@@ -52,17 +52,15 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.5)
     parts = figure.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, rows, own in zip(parts, bands, entries):
-        title = TITLES[bool(rows["thinking"].iloc[0])]
+        title = f"Lost items by what mends them, {TITLES[bool(rows['thinking'].iloc[0])]}"
         title = style.panel_title(str(rows["family"].iloc[0]), among, title)
         part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
         grid = part.subplots(1, 2 + len(LOOK), sharey=True, width_ratios=[1.9, *[1] * len(LOOK), 1])
         _band(list(grid), rows, own)
-    tasks = table[(table["average"] != "tasks") & (table["quantity"] == LOST)]
     style.footnote(
         figure,
-        f"{style.n_text(tasks['n'])} items a row, the number lost stands at its bar; lines"
-        " are 95 % paired cluster-bootstrap intervals over images.\n"
-        "Upright marks: what guessing or trying again alone would give.",
+        f"{style.n_text(table['n'])} items a row, the number lost stands at its bar;"
+        f" {style.BOOTSTRAP}.\nUpright marks: what guessing or trying again alone would give.",
     )
     return figure
 
@@ -83,7 +81,7 @@ def _band(grid: Sequence[Axes], rows: pd.DataFrame, entries: Entries) -> None:
     _points(last, rows[own], y[own], "adjusted", {"color": style.INK, "marker": "v"})
     guessed = (rows["quantity"] == GUESSED).to_numpy()
     _marks(last, rows[guessed]["estimate"], y[guessed])
-    last.set_title("of the solved,\nnot known to\nthe largest pair", **_small())
+    last.set_title("missed by the\nlargest pair,\nover guessing", **_small())
     for axes in grid[1:]:
         axes.set_xlim(-0.05, max(1.05, axes.get_xlim()[1]))
         axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
@@ -126,8 +124,7 @@ def _stack(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
 def _points(axes: Axes, rows: pd.DataFrame, y: np.ndarray, form: str, look: dict[str, Any]) -> None:
     low, high = ("low", "high") if form == "estimate" else (f"{form}_low", f"{form}_high")
     ends = rows[form], y, rows[low], rows[high]
-    more = look | {"markersize": 3.6, "elinewidth": 0.9}
-    style.with_interval(axes, *ends, upright=False, **more)
+    style.with_interval(axes, *ends, upright=False, **{"markersize": 2.6} | look)
 
 
 def _marks(axes: Axes, x: pd.Series, y: np.ndarray) -> None:
@@ -137,14 +134,13 @@ def _marks(axes: Axes, x: pd.Series, y: np.ndarray) -> None:
 
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
-    lost = table[(table["quantity"] == LOST) & (table["average"] != "tasks")]
     return (
         "Of the items that the smallest pairing gets wrong and the largest right, the shares that"
         " larger perception alone mends, larger reasoning alone, either of them, or only both"
-        f" together ({style.n_text(lost['n'])} items a row; the number lost stands beside the bar)."
+        f" together ({style.n_text(table['n'])} items a row; the number lost stands at its bar)."
         " Upright marks: the shares that guessing or trying again would give by itself. Last"
-        " column: of the items that the largest model solves end to end, the share that the"
-        " largest pairing does not know, its lucky hits undone; mark: the share that the"
-        " end-to-end model itself guessed. Lines are 95 % paired cluster-bootstrap intervals over"
-        " images."
+        " column: of the items that the largest model solves end to end, those that the largest"
+        " pairing misses over those that guessing would miss (1: it knows none; above 1: it misses"
+        " more than guessing); mark: the share that the end-to-end model itself guessed;"
+        f" {style.BOOTSTRAP}."
     )

@@ -17,6 +17,7 @@ from analyses.figures import style
 
 MINUS = "\N{MINUS SIGN}"
 MEANS = {"overall": "mean over tasks", "all_items": "all items"}
+_BARS = f"{style.INTERVAL}, nor, where no image changes, than the exact bound"
 MARKS: dict[str, dict[str, Any]] = {
     "mean": {"color": "#0b3c5d", "marker": "D", "markersize": 5.5},
     "task": {"color": style.BLUE, "marker": "o"},
@@ -74,8 +75,8 @@ def draw(table: pd.DataFrame) -> Figure:
     axes.set_title("Difference of accuracy")
     style.footnote(
         figure,
-        "Bars are 95 % paired cluster-bootstrap intervals over images; n = items;\n"
-        f"grey band: margin of ±{margin:g}; grey ticks: smallest difference found with 80 % power.",
+        f"n = items; {_BARS}.\nGrey band: margin of ±{margin:g}; grey ticks: smallest difference"
+        " found with 80 % power.",
     )
     return figure
 
@@ -112,8 +113,7 @@ def caption(table: pd.DataFrame) -> str:
     margin = f"{float(table['margin'].iloc[0]):g}" if len(table) else "none"
     return (
         "Accuracy of the candidate minus accuracy of the baseline, paired by item"
-        f" ({style.n_text(tasks['n'])} items a task), with the answers gained and lost. Bars are"
-        " 95 % paired cluster-bootstrap intervals over images; the grey band is the margin"
-        f" ({margin}) and the grey ticks the smallest difference that these items show with 80 %"
-        " power."
+        f" ({style.n_text(tasks['n'])} items a task), with the answers gained and lost;"
+        f" {_BARS}. The grey band is the margin ({margin}) and the grey ticks are the smallest"
+        " difference that these items show with 80 % power."
     )

@@ -7,12 +7,15 @@ each task; Cook's distance of each task.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures import style
+from analyses.resampling import Floats
 
 ESTIMATORS = {
     "least_squares": "least squares",
@@ -70,16 +73,7 @@ def _slopes(rows: pd.DataFrame) -> pd.Series:
 def _estimators(axes: Axes, rows: pd.DataFrame) -> None:
     slopes = rows[(rows["quantity"] == "slope") & rows["estimator"].isin(ESTIMATORS)]
     at = np.array([list(ESTIMATORS).index(str(name)) for name in slopes["estimator"]], dtype=float)
-    style.with_interval(
-        axes,
-        slopes["estimate"],
-        at,
-        slopes["low"],
-        slopes["high"],
-        upright=False,
-        color=style.BLUE,
-        marker="o",
-    )
+    _slopes_at(axes, slopes, at, list(ESTIMATORS.values()), {"color": style.BLUE, "marker": "o"})
     for y, undefined in zip(at, slopes["estimate"].isna()):
         if undefined:
             axes.text(0.03, y, "not defined", transform=axes.get_yaxis_transform(), va="center")
@@ -88,32 +82,29 @@ def _estimators(axes: Axes, rows: pd.DataFrame) -> None:
         if not np.isnan(value):
             axes.axvline(value, color=style.INK, linewidth=1, linestyle=line, label=label)
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
-    axes.set_yticks(range(len(ESTIMATORS)), list(ESTIMATORS.values()))
-    axes.set_ylim(len(ESTIMATORS) - 0.5, -0.5)
-    axes.grid(axis="x")
     axes.set_xlabel("sensitivity per dependence")
+
+
+def _slopes_at(
+    axes: Axes, rows: pd.DataFrame, at: Floats, names: list[str], look: dict[str, Any]
+) -> None:
+    """Slopes with their intervals at the heights `at`, a named line each, the first on top."""
+    ends = rows["estimate"], at, rows["low"], rows["high"]
+    style.with_interval(axes, *ends, upright=False, **look)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="x")
 
 
 def _without(axes: Axes, left: pd.DataFrame, rows: pd.DataFrame) -> None:
     names = style.task_names(left["task"])
-    at = np.arange(len(left))
-    style.with_interval(
-        axes,
-        left["estimate"],
-        at,
-        left["low"],
-        left["high"],
-        upright=False,
-        color=style.ORANGE,
-        marker="s",
-    )
+    look = {"color": style.ORANGE, "marker": "s"}
+    lines = [names[str(task)] for task in left["task"]]
+    _slopes_at(axes, left, np.arange(len(left), dtype=np.float64), lines, look)
     whole = _slopes(rows).get("least_squares", np.nan)
     if not np.isnan(whole):
         axes.axvline(whole, color=style.QUIET, linewidth=0.9)
-    axes.set_yticks(at, [names[str(task)] for task in left["task"]])
-    axes.set_ylim(len(left) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.set_title("Without one task")
+    axes.set_title("Slope without one task")
     axes.set_xlabel("least-squares slope")
 
 
@@ -127,8 +118,8 @@ def _cook(axes: Axes, cook: pd.DataFrame) -> None:
     axes.set_ylim(len(cook) - 0.5, -0.5)
     axes.set_xlim(0, max([1.15 * value for value in cook["estimate"].dropna()] + [5 / count]))
     axes.grid(axis="x")
-    axes.set_title("Influence")
-    axes.set_xlabel("Cook's distance")
+    axes.set_title("Cook's distance")
+    axes.set_xlabel("influence of a task")
 
 
 def _foot(table: pd.DataFrame, among: list[str]) -> str:

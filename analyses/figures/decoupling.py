@@ -22,7 +22,7 @@ MODULES = {
     "reasoning_drop": ("only reasoning shrinks", style.REASONING),
 }
 PARTS = ("perception_part", "reasoning_part")
-OPEN = {"markersize": 3.2, "elinewidth": 0.7, "markerfacecolor": "white"}
+OPEN = {"elinewidth": 0.7, "capsize": 1.4, "markerfacecolor": "white"}
 SERIES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
     ("perception_drop", "only perception shrinks", style.PERCEPTION, 0.27),
     ("perception_part", "part of perception in the whole drop", style.PERCEPTION | OPEN, 0.11),
@@ -31,7 +31,7 @@ SERIES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
 )
 """Quantity, its name, its look and where it stands in its row."""
 MODES = {False: "direct", True: "thinking"}
-TITLES = {False: "Direct answers", True: "Answers after thinking"}
+TITLES = {False: "direct answers", True: "answers after thinking"}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame) -> Figure:
     among = style.families(table)
     modes = [mode for mode in MODES if (table["thinking"] == mode).any()]
     counts = [entries_of(table[table["family"] == family]) for family in among]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(0.29 * len(c) + 0.75 for c in counts) + 0.5)
+    figure = style.new_figure(style.TWO_COLUMNS, sum(0.33 * len(c) + 0.75 for c in counts) + 0.5)
     grid = figure.subplots(
         len(among),
         len(modes),
@@ -62,11 +62,10 @@ def draw(table: pd.DataFrame) -> Figure:
         for axes, mode in zip(row, modes):
             own = table[(table["family"] == family) & (table["thinking"] == mode)]
             _panel(axes, own, entries)
-            axes.set_title(style.panel_title(family, among, TITLES[mode]))
+            axes.set_title(style.panel_title(family, among, f"Accuracy lost, {TITLES[mode]}"))
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=7.5)
-    tasks = table[table["average"] != "tasks"]
-    style.footnote(figure, f"{style.n_text(tasks['n'])} items a row; {style.INTERVAL}.")
+    style.footnote(figure, f"{style.n_text(table['n'])} items a row; {style.INTERVAL}.")
     return figure
 
 
@@ -123,11 +122,10 @@ def name_rows(axes: Axes, names: dict[str, str], entries: Sequence[tuple[str, st
 
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
-    tasks = table[table["average"] != "tasks"]
     return (
         "Accuracy lost when only the perception module shrinks from the largest to the smallest"
         " size, and when only the reasoning module does, for every task and category"
-        f" ({style.n_text(tasks['n'])} items a row). Filled: the other module at its largest size,"
+        f" ({style.n_text(table['n'])} items a row). Filled: the other module at its largest size,"
         " as in the paper. Open: the module's Shapley part of the drop when both shrink; the two"
-        " parts sum to that drop. Bars are 95 % paired cluster-bootstrap intervals over images."
+        f" parts sum to that drop; {style.INTERVAL}."
     )

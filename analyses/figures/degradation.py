@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures import style
+from analyses.resampling import Floats
 from analyses.scores import IN_DOMAIN
 
 DROPS: dict[str, dict[str, Any]] = {
@@ -41,6 +42,7 @@ def _is_headline(table: pd.DataFrame) -> pd.Series:
 def draw(table: pd.DataFrame) -> Figure:
     """Left: drop of each task with its interval, sorted. Right: accuracy against size."""
     drops = table[table["quantity"] == "drop"]
+    every = table[table["quantity"].isin(DROPS)]
     if not len(drops):
         return style.nothing("the study has no end-to-end cells at two sizes")
     among = style.families(drops)
@@ -54,11 +56,25 @@ def draw(table: pd.DataFrame) -> Figure:
     handles, labels = grid[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, handlelength=3)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left")
-    tasks = drops[drops["average"] != "tasks"]
-    style.footnote(
-        figure, f"{style.n_text(tasks['n'])} items a task; diamonds: means; {style.INTERVAL}."
-    )
+    text = f"{style.n_text(drops['n'])} items a point; diamonds: {_DIAMONDS};\n{style.INTERVAL}"
+    text += " (not of relative drops)."
+    style.footnote(figure, "\n".join([text, *_unbarred(every)]))
     return figure
+
+
+_DIAMONDS = "means of tasks and tasks outside the training domain"
+
+
+def _unbarred(drops: pd.DataFrame) -> list[str]:
+    """What open markers and rows without a marker mean, a sentence each that applies."""
+    missing = drops["estimate"].isna()
+    bare = drops["low"].isna() & ~missing
+    found = []
+    for rows, what in ((drops[bare], "Open markers have no bar"), (drops[missing], "Not defined")):
+        reasons = list(dict.fromkeys(rows["reason"].dropna()))
+        if len(rows):
+            found.append(f"{what}: {'; '.join(reasons) or 'no reason is recorded'}.")
+    return found
 
 
 def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
@@ -80,8 +96,7 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
             if mask is headline:
                 own.pop("label")
             y = np.array([place[task] for task in part["task"]], dtype=float) + shift
-            ends = part["low"], part["high"]
-            style.with_interval(axes, part["estimate"], y, *ends, upright=False, **own)
+            _series(axes, part, y, own)
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
     for k in np.flatnonzero(mean[1:] != mean[:-1]):
         axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
@@ -91,6 +106,19 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
     first = rows.iloc[0]
     axes.set_xlabel(f"lost from {first['large']} to {first['small']}")
     axes.set_title(f"{prefix}Drop end to end, by task")
+
+
+def _series(axes: Axes, rows: pd.DataFrame, y: Floats, look: dict[str, Any]) -> None:
+    """Drops with their intervals, open where there is none, in words where there is no drop."""
+    known, bare = rows["estimate"].notna().to_numpy(), rows["low"].isna().to_numpy()
+    unnamed = {name: value for name, value in look.items() if name != "label"}
+    for mask, own in ((~bare, look), (known & bare, unnamed | {"markerfacecolor": "white"})):
+        part = rows[mask]
+        ends = part["low"], part["high"]
+        style.with_interval(axes, part["estimate"], y[mask], *ends, upright=False, **own)
+    small: dict[str, Any] = {"fontsize": 6, "color": look["color"], "va": "center", "ha": "right"}
+    for height in y[~known]:
+        axes.text(0.99, height, "not defined", transform=axes.get_yaxis_transform(), **small)
 
 
 def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
@@ -122,11 +150,12 @@ def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
 
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
-    drops = table[(table["quantity"] == "drop") & (table["average"] != "tasks")]
+    drops = table[table["quantity"] == "drop"]
     return (
         "Left: accuracy of the largest end-to-end model minus that of the smallest, paired by item,"
-        f" for every task ({style.n_text(drops['n'])} items a task), in points and (squares)"
-        " relative to the largest model's accuracy; diamonds are means over tasks and tasks outside"
-        " the training domain. Right: accuracy by size, with the image and"
-        " without. Bars are 95 % paired cluster-bootstrap intervals over images."
+        f" for every task and mean ({style.n_text(drops['n'])} items a point), in points and"
+        " (squares)"
+        f" relative to the largest model's accuracy; diamonds: {_DIAMONDS}. Right: accuracy by"
+        f" size, with the image and without; {style.INTERVAL}, those of relative drops the"
+        " bootstrap's alone. " + " ".join(_unbarred(table[table["quantity"].isin(DROPS)]))
     )

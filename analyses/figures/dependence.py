@@ -13,8 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.resampling import Floats
+from analyses.figures import labels, style
 from analyses.scores import IN_DOMAIN
 
 
@@ -31,7 +30,7 @@ def draw(table: pd.DataFrame) -> Figure:
     among = style.families(table)
     figure = style.new_figure(style.TWO_COLUMNS, 3.9 * len(among) + 0.2)
     grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.55, 1])
-    labels: list[tuple[Axes, pd.DataFrame]] = []
+    named: list[tuple[Axes, pd.DataFrame]] = []
     known: dict[str, Any] = {}
     for (axes, words), family in zip(grid, among):
         own = table[table["family"] == family]
@@ -40,14 +39,14 @@ def draw(table: pd.DataFrame) -> Figure:
         _lines(axes, own)
         axes.set_ylim(*limits)
         known |= dict(zip(*reversed(axes.get_legend_handles_labels())))
-        labels.append((axes, own[own["estimator"] == "task"]))
-        axes.set_title(style.panel_title(family, among, "A task a point"))
+        named.append((axes, own[own["estimator"] == "task"]))
+        axes.set_title(style.panel_title(family, among, "Scaling sensitivity by visual dependence"))
         _words(words, own)
     figure.legend(known.values(), known.keys(), loc="outside upper left", ncols=4)
     tasks = table[table["estimator"] == "task"]
     style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
     figure.draw_without_rendering()  # fixes the layout, so that names can be placed by pixels
-    for axes, rows in labels:
+    for axes, rows in named:
         _name_points(axes, _wide(rows))
     return figure
 
@@ -71,7 +70,7 @@ def _points(axes: Axes, rows: pd.DataFrame) -> None:
         if not len(part):
             continue
         x, y = part["estimate"]["dependence"], part["estimate"]["sensitivity"]
-        look: dict[str, Any] = {"color": colour, "marker": marker, "elinewidth": 0.8}
+        look: dict[str, Any] = {"color": colour, "marker": marker, "elinewidth": 0.8, "capsize": 0}
         ends = [
             part[end][name] for name in ("dependence", "sensitivity") for end in ("low", "high")
         ]
@@ -86,90 +85,36 @@ def _points(axes: Axes, rows: pd.DataFrame) -> None:
     axes.grid()
 
 
-PLACES = sorted(
-    [
-        (side * right, up)
-        for side in (1, -1)
-        for right in (5, 14, 24, 36)
-        for up in (4, -10, 14, -20, 24, -30, 36, -42)
-    ],
-    key=lambda place: max(abs(place[0]), abs(place[1] + 3)),
-)
-"""Offsets of a name from its point, in points, nearest first."""
-
-
 def _name_points(axes: Axes, wide: pd.DataFrame) -> None:
-    """Writes each task beside its point where it covers no other name and no marker."""
+    """The task beside each point, clear of the fits and of the bars of every point."""
     names = style.task_names(task for task, _ in wide.index.to_list())
-    unit = axes.figure.dpi / 72
     xy = wide["estimate"][["dependence", "sensitivity"]].to_numpy(dtype=np.float64)
-    dots = axes.transData.transform(xy) if len(xy) else xy
-    taken = [(x - 4 * unit, y - 4 * unit, x + 4 * unit, y + 4 * unit) for x, y in dots]
-    frame = axes.get_window_extent()
-    first: dict[int, list[str]] = {}  # points that coincide share one name
-    for (task, _), dot in zip(wide.index.to_list(), dots):
-        near = np.hypot(*(dots - dot).T) < 4 * unit
-        first.setdefault(int(near.argmax()), []).append(names[str(task)])
-    for k, shared in first.items():
-        dot, point, text = dots[k], xy[k], ", ".join(shared)
-        boxes = {place: _box(dot, place, text, unit) for place in PLACES}
-        inside = [
-            place
-            for place, (left, bottom, right, top) in boxes.items()
-            if frame.x0 < left and right < frame.x1 and frame.y0 < bottom and top < frame.y1
-        ]
-        free = [p for p in inside if not any(_overlap(boxes[p], other) for other in taken)]
-        # A name belongs to the point that it is nearest to.
-        own = [p for p in free if _gap(boxes[p], dot) <= min(_gap(boxes[p], d) for d in dots)]
-        dx, dy = (own or free or inside or PLACES)[0]
-        taken.append(boxes[dx, dy])
-        far = max(abs(dx), abs(dy)) > 10
-        axes.annotate(
-            text,
-            point,
-            xytext=(dx, dy),
-            textcoords="offset points",
-            fontsize=7,
-            ha="right" if dx < 0 else "left",
-            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": style.QUIET} if far else None,
-        )
+    lines = [np.column_stack(line.get_data()) for line in axes.lines if line.get_gid() == FIT]
+    for end in ("dependence", "sensitivity"):
+        for (x, y), low, high in zip(xy, wide["low"][end], wide["high"][end]):
+            along = [(low, y), (high, y)] if end == "dependence" else [(x, low), (x, high)]
+            lines.append(np.array(along))
+    labels.name_points(axes, xy, [names[str(task)] for task, _ in wide.index], lines=lines)
 
 
-Box = tuple[float, float, float, float]
-
-
-def _box(dot: Floats, place: tuple[int, int], text: str, unit: float) -> Box:
-    """Left, bottom, right, top of a name in pixels; `unit` is pixels per point."""
-    width = 4.3 * len(text) * unit
-    left = dot[0] + place[0] * unit - (width if place[0] < 0 else 0)
-    bottom = dot[1] + place[1] * unit
-    return left, bottom, left + width, bottom + 8 * unit
-
-
-def _gap(box: Box, dot: Floats) -> float:
-    """Distance of a point from a name, in pixels; 0 inside."""
-    left, bottom, right, top = box
-    beside, above = max(left - dot[0], dot[0] - right, 0), max(bottom - dot[1], dot[1] - top, 0)
-    return float(np.hypot(beside, above))
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+FIT = "fit"
+"""Mark of the lines of fits among the lines of the axes."""
+FITS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("bces", "BCES (item noise taken out)", {"color": "#a6a6a6", "linewidth": 2.6}),
+    ("least_squares", "least squares", {"color": style.INK, "linestyle": (0, (5, 3))}),
+)
+"""Estimator, name, look; the dashes stand over the broad line, so both show where they meet."""
 
 
 def _lines(axes: Axes, rows: pd.DataFrame) -> None:
-    """The least-squares line, and the line without item noise."""
+    """The line without item noise, and over it the least-squares line."""
     ends = np.array(axes.get_xlim())
-    for estimator, line, label in (
-        ("least_squares", "--", "least squares"),
-        ("bces", "-", "BCES (item noise taken out)"),
-    ):
+    for k, (estimator, label, look) in enumerate(FITS):
         fit = rows[rows["estimator"] == estimator].set_index("quantity")["estimate"]
         if not np.isnan(fit.get("slope", np.nan)):
             y = fit["intercept"] + fit["slope"] * ends
-            axes.plot(
-                ends, y, color=style.QUIET, linestyle=line, linewidth=1, label=label, zorder=1
-            )
+            own: dict[str, Any] = {"linewidth": 1.0} | look
+            axes.plot(ends, y, label=label, zorder=0.5 + 0.1 * k, gid=FIT, **own)
     axes.set_xlim(*ends)
 
 
@@ -227,8 +172,8 @@ def caption(table: pd.DataFrame) -> str:
     return (
         "Visual dependence (largest model with the image minus the same model blind) against"
         " scaling sensitivity (largest minus smallest model), a point per task"
-        f" ({count} in-domain tasks, {style.n_text(tasks['n'])} items a task); bars are 95 % paired"
-        " cluster-bootstrap intervals over images. Both axes share the accuracy of the largest"
+        f" ({count} in-domain tasks, {style.n_text(tasks['n'])} items a task);"
+        f" {style.INTERVAL}. Both axes share the accuracy of the largest"
         " model, which alone correlates them: BCES and the noise-corrected covariance take out the"
         " part of item noise, and the two nulls say what noise alone and shared structure alone"
         " would give. Intervals of the fits are over tasks."

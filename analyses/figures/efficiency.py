@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from analyses.figures import style, systems
 from analyses.figures.systems import COSTS
 
-DRAWN = ("generated_tokens", "params")
+DRAWN = {"generated_tokens": "generated tokens", "params": "parameters"}
+"""Cost -> its name in a title."""
+_BARS = f"{style.BOOTSTRAP}; of accuracies never narrower than adjusted Wald"
 LEFT_OUT = ("oracle", "text_only")
 """Not asked the same question: gold descriptions, or no description."""
 
@@ -30,27 +32,22 @@ def draw(table: pd.DataFrame) -> Figure:
     among = style.families(table)
     names = style.task_names(table["task"])
     panels = list(table.groupby(["family", "task"], sort=False))
-    figure = style.new_figure(style.TWO_COLUMNS, 2.3 * len(panels) + 0.6)
+    figure = style.new_figure(style.TWO_COLUMNS, 2.75 * len(panels) + 0.75)
     grid = figure.subplots(len(panels), len(DRAWN), squeeze=False, sharey="row")
     for row, ((family, task), rows) in zip(grid, panels):
-        for axes, cost in zip(row, DRAWN):
-            systems.panel(axes, rows, cost)
-        row[0].set_ylabel("accuracy")
         text = f"{names[str(task)]}, {style.n_text(rows['n'])}"
-        row[0].set_title(style.panel_title(str(family), among, text))
-    _legend(figure)
-    style.footnote(figure, f"The line is the front; {style.INTERVAL}, of accuracy and of the cost.")
+        for axes, (cost, by) in zip(row, DRAWN.items()):
+            systems.prepare(axes, rows, cost)
+            title = style.panel_title(str(family), among, f"Accuracy by {by}")
+            axes.set_title(f"{title}\n{text}")
+        row[0].set_ylabel("accuracy")
+    systems.legend(figure, table)
+    style.footnote(figure, f"Markers: {systems.WORDS}\nIntervals: {_BARS}.")
+    figure.draw_without_rendering()  # fixes the layout, so that markers are placed by pixels
+    for row, (_, rows) in zip(grid, panels):
+        for axes, cost in zip(row, DRAWN):
+            systems.points(axes, rows, cost)
     return figure
-
-
-def _legend(figure: Figure) -> None:
-    """One legend of everything that some panel shows."""
-    seen = {
-        label: handle
-        for axes in figure.axes
-        for handle, label in zip(*axes.get_legend_handles_labels())
-    }
-    figure.legend(list(seen.values()), list(seen), loc="outside upper center", ncols=3, fontsize=7)
 
 
 def caption(table: pd.DataFrame) -> str:
@@ -59,7 +56,7 @@ def caption(table: pd.DataFrame) -> str:
     return (
         f"Accuracy of every system against {costs} ({style.n_text(table['n'])} items a point). The"
         " line joins the systems that no other beats in both; gold descriptions and runs without"
-        " a description are left out, and blind runs are on no front. Bars are 95 % paired"
-        " cluster-bootstrap intervals over images; tables hold the share of draws in which a"
-        " system is on the front."
+        f" a description are left out, and blind runs are on no front. Markers:"
+        f" {systems.WORDS} Intervals: {_BARS}; tables hold the share of draws in which a system is"
+        " on the front."
     )

@@ -15,7 +15,7 @@ from analyses.figures import heatmap, style
 from analyses.figures.decoupling import TITLES
 from analyses.scores import IN_DOMAIN
 
-ACROSS = 5
+ACROSS = 4
 """Panels beside each other with up to MOST sizes; fewer with more, so that the numbers fit."""
 MOST = 4
 
@@ -44,30 +44,31 @@ def draw(table: pd.DataFrame) -> Figure:
     across = _across(table)
     rows_of = [math.ceil(len(p) / across) for p in panels]
     figure = style.new_figure(
-        style.TWO_COLUMNS, sum(1.45 * ACROSS / across * n + 0.35 for n in rows_of) + 0.3
+        style.TWO_COLUMNS, sum(1.4 * ACROSS / across * n + 0.35 for n in rows_of) + 0.4
     )
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows_of)
     colours = heatmap.scale(table)
     names = style.task_names(table["task"])
     for part, (_, block), own, count in zip(parts[:, 0], blocks, panels, rows_of):
         mode = bool(block["thinking"].iloc[0])
-        title = style.panel_title(str(block["family"].iloc[0]), among, TITLES[mode])
+        text = f"Accuracy of every pairing, {TITLES[mode]}"
+        title = style.panel_title(str(block["family"].iloc[0]), among, text)
         part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
         grid = part.subplots(count, across, squeeze=False)
         for k, (axes, rows) in enumerate(zip(grid.flat, own)):
-            heatmap.panel(axes, rows, colours, parameters=False, size=6.5)
+            heatmap.panel(axes, rows, colours, parameters=False, size=7, small=5.6)
             task, group = rows["task"].iloc[0], rows["group"].iloc[0]
-            name = textwrap.fill(names[str(task)] if pd.isna(group) else str(group), 16)
-            axes.set_title(f"{name}\n{style.n_text(rows['n'])}", fontsize=6.5, fontweight="normal")
+            name = names[str(task)] if pd.isna(group) else str(group)
+            title = textwrap.fill(f"{name}, {style.n_text(rows['n'])}", 32)
+            axes.set_title(title, fontsize=6.5, fontweight="normal")
             axes.tick_params(labelsize=6, labelleft=k % across == 0, pad=1)
         for axes in grid.flat[len(own) :]:
             axes.axis("off")
         part.supylabel("perception size", fontsize=7.5)
     style.footnote(
         figure,
-        "Right: size of the reasoning module. Up: size of the perception module. "
-        f"Small: {style.INTERVAL.removeprefix('bars are ')}.\n"
-        "One colour scale, darker is more accurate.",
+        "Right: size of the reasoning module. Up: size of the perception module. One colour scale,"
+        f" darker is more accurate.\nSmall: {style.INTERVAL.removeprefix('bars are ')}.",
     )
     return figure
 
@@ -83,6 +84,5 @@ def caption(table: pd.DataFrame) -> str:
     return (
         "Accuracy of every pairing of perception module (upward) and reasoning module (to the"
         f" right) on every task and category ({style.n_text(table['n'])} items a panel). Small:"
-        " 95 % paired cluster-bootstrap intervals over images. One colour scale, darker is more"
-        " accurate."
+        f" {style.INTERVAL.removeprefix('bars are ')}. One colour scale, darker is more accurate."
     )

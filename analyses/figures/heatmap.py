@@ -5,15 +5,20 @@ In: `accuracy` rows of analyses.decoupling of one task and reasoning mode. Out: 
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 
 from analyses.figures import style
-from analyses.resampling import Floats
+
+SHADES = ListedColormap(mpl.colormaps["YlGnBu"](np.linspace(0.05, 0.62, 256)), name="light")
+"""Light half of ColorBrewer's YlGnBu, darkening evenly: dark ink reads on each of its colours, so
+that neighbours never change ink."""
 
 
 def scale(rows: pd.DataFrame) -> ScalarMappable:
@@ -23,15 +28,23 @@ def scale(rows: pd.DataFrame) -> ScalarMappable:
     high = float(known.max()) if len(known) else 1.0
     if high - low < 0.05:
         low, high = max(0.0, low - 0.05), min(1.0, high + 0.05)
-    return ScalarMappable(Normalize(low, high), mpl.colormaps["cividis_r"])
+    return ScalarMappable(Normalize(low, high), SHADES)
 
 
 def panel(
-    axes: Axes, rows: pd.DataFrame, colours: ScalarMappable, *, parameters: bool, size: float = 7.5
+    axes: Axes,
+    rows: pd.DataFrame,
+    colours: ScalarMappable,
+    *,
+    parameters: bool,
+    size: float,
+    small: float,
+    stacked: bool = False,
 ) -> None:
     """Accuracy and its interval of each pairing, perception upward, reasoning to the right.
 
-    `parameters`: sizes are named with their parameters. `size`: of the accuracies, in points.
+    `parameters`: sizes are named with their parameters. `size`, `small`: of the accuracies and of
+    their intervals, in points. `stacked`: the ends one under the other, where squares are narrow.
     """
     seeing = style.sizes_in_order(rows, "perception", "perception_params")
     thinking = style.sizes_in_order(rows, "reasoning", "reasoning_params")
@@ -42,11 +55,12 @@ def panel(
         if np.isnan(row["estimate"]):
             axes.text(r, p, "–", ha="center", va="center", color=style.QUIET)
             continue
-        ink = _ink(np.asarray(colours.to_rgba(row["estimate"]))[:3])
-        lift = 0.0 if np.isnan(row["low"]) else 0.12
-        _write(axes, r, p + lift, _two(row["estimate"]), ink, size)
-        if lift:
-            _write(axes, r, p - 0.24, f"{_two(row['low'])}–{_two(row['high'])}", ink, 0.68 * size)
+        if np.isnan(row["low"]):
+            _write(axes, r, p, _two(row["estimate"]), size)
+            continue
+        _write(axes, r, p + (0.25 if stacked else 0.15), _two(row["estimate"]), size)
+        ends = f"{_two(row['low'])}–" + "\n" * stacked + _two(row["high"])
+        _write(axes, r, p - (0.2 if stacked else 0.24), ends, small)
     edges = [np.arange(n + 1) - 0.5 for n in values.shape]
     axes.pcolormesh(
         edges[1], edges[0], values, cmap=colours.cmap, clim=colours.get_clim(), edgecolors="white"
@@ -60,16 +74,10 @@ def panel(
     axes.spines[:].set_visible(False)
 
 
-def _write(axes: Axes, x: float, y: float, text: str, ink: str, size: float) -> None:
+def _write(axes: Axes, x: float, y: float, text: str, size: float) -> None:
     """Text in a square; the layout need not measure it."""
-    written = axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=size)
-    written.set_in_layout(False)
-
-
-def _ink(shade: Floats) -> str:
-    """Black or white, whichever contrasts more with the shade (WCAG 2 relative luminance)."""
-    linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
-    return "white" if float(linear @ [0.2126, 0.7152, 0.0722]) < 0.179 else style.INK
+    look: dict[str, Any] = {"ha": "center", "va": "center", "linespacing": 1.0}
+    axes.text(x, y, text, color=style.INK, fontsize=size, **look).set_in_layout(False)
 
 
 def _two(value: float) -> str:

@@ -34,21 +34,23 @@ def draw(table: pd.DataFrame) -> Figure:
     among = style.families(table)
     names = style.task_names(table["task"])
     panels = list(table.groupby(["family", "task"], sort=False))
-    figure = style.new_figure(style.TWO_COLUMNS, 2.75 * len(panels) + 0.6)
+    figure = style.new_figure(style.TWO_COLUMNS, 2.85 * len(panels) + 0.9)
     grid = figure.subplots(len(panels), 2, squeeze=False, width_ratios=[1.15, 1])
     for row, ((family, task), rows) in zip(grid, panels):
-        systems.panel(row[0], rows, "seconds")
+        systems.prepare(row[0], rows, "seconds")
         row[0].set_ylabel("accuracy")
         text = f"{names[str(task)]}, {style.n_text(rows['n'])}"
-        row[0].set_title(style.panel_title(str(family), among, text))
+        row[0].set_title(style.panel_title(str(family), among, f"Accuracy by model time\n{text}"))
         _list(row[1], rows)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7)
+    systems.legend(figure, table)
     style.footnote(
         figure,
         "Model time over all stages on the machine that ran the study; right: filled where on the"
-        f" front.\n{style.INTERVAL.capitalize()}.",
+        f" front; {style.BOOTSTRAP}.\nLeft: {systems.WORDS}",
     )
+    figure.draw_without_rendering()  # fixes the layout, so that markers are placed by pixels
+    for row, (_, rows) in zip(grid, panels):
+        systems.points(row[0], rows, "seconds")
     return figure
 
 
@@ -73,7 +75,7 @@ def _list(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds an answer")
     axes.grid(axis="x")
-    axes.set_title("seconds, and share of draws on the front", fontsize=7, fontweight="normal")
+    axes.set_title("Model time an answer, and\nshare of draws on the front")
 
 
 _SMALL: dict[str, Any] = {"fontsize": 5.8, "va": "center", "color": style.QUIET}
@@ -97,6 +99,6 @@ def caption(table: pd.DataFrame) -> str:
         f" ({style.n_text(table['n'])} items a point); the line joins the systems that no other"
         f" beats in both. Right: time of the {LISTED} systems that are likeliest on the front,"
         " fastest on top, with the share of bootstrap draws in which each is on it; filled where"
-        " it is on the front of the estimates. Bars are 95 % paired cluster-bootstrap intervals"
-        " over images."
+        f" it is on the front of the estimates. Left: {systems.WORDS}"
+        f" Intervals: {style.BOOTSTRAP}."
     )

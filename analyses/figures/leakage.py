@@ -17,12 +17,18 @@ from analyses.leakage import GAIN, LEAKAGE
 from analyses.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
-    "with_images": ("with images", {"color": style.BLUE, "marker": "o", "linestyle": "-"}),
-    "without_images": ("without", {"color": style.ORANGE, "marker": "s", "linestyle": "--"}),
-    "text_only": ("text model alone", {"color": style.GREEN, "marker": "^", "linestyle": ":"}),
+    "with_images": ("with images", style.SERIES[0]),
+    "without_images": ("without images", style.SERIES[1]),
+    "text_only": ("text model alone", style.SERIES[2]),
 }
 INSIDE = (IN_DOMAIN, SHARED)
-CHANGES = {GAIN: "multi-modal gain", LEAKAGE: "multi-modal leakage"}
+CHANGES = {GAIN: "Multi-modal\ngain", LEAKAGE: "Multi-modal\nleakage"}
+MEANS: tuple[dict[str, Any], ...] = (
+    style.SERIES[3],
+    {"color": style.PURPLE, "marker": "P", "linestyle": "--"},
+    {"color": style.BLUE, "marker": "v", "linestyle": "-"},
+)
+"""Looks of the means in the panels of the changes, none of them a run's."""
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +54,7 @@ def draw(table: pd.DataFrame) -> Figure:
     among = style.families(table)
     tasks = sorted(table["task"].drop_duplicates(), key=lambda task: task not in INSIDE)
     changes = [name for name in CHANGES if (table["quantity"] == name).any()]
-    figure = style.new_figure(style.TWO_COLUMNS, 2.3 * len(among) + 0.35)
+    figure = style.new_figure(style.TWO_COLUMNS, 2.5 * len(among) + 0.75)
     grid = figure.subplots(len(among), len(tasks) + len(changes), squeeze=False)
     names = style.task_names(table["task"]) | dict.fromkeys(INSIDE, "in-domain mean")
     for line, family in zip(grid, among):
@@ -56,20 +62,23 @@ def draw(table: pd.DataFrame) -> Figure:
         for axes, task in zip(line, tasks):
             rows = own[own["task"] == task]
             _lines(axes, [(*RUNS[run], rows[rows["quantity"] == run]) for run in RUNS])
-            axes.set_title(f"{names[str(task)]}\n{style.n_text(rows['n'])}")
+            axes.set_title(f"Accuracy,\n{names[str(task)]},\n{style.n_text(rows['n'])}")
         line[0].set_ylabel(style.panel_title(family, among, "accuracy"))
         for axes, quantity in zip(line[len(tasks) :], changes):
             rows = own[own["quantity"] == quantity]
             series = [
-                (names[str(task)], style.SERIES[k % len(style.SERIES)], rows[rows["task"] == task])
+                (names[str(task)], MEANS[k % len(MEANS)], rows[rows["task"] == task])
                 for k, task in enumerate(tasks)
             ]
             _lines(axes, series)
             axes.axhline(0, color=style.QUIET, linewidth=0.7)
-            axes.set_title(CHANGES[quantity].replace(" ", "\n"))
-        line[len(tasks)].set_ylabel("share")
-    for first in (0, len(tasks)):
-        _same_scale(grid[:, first : len(tasks) if not first else None])
+            axes.set_title(CHANGES[quantity])
+        line[len(tasks)].set_ylabel("difference of accuracies")
+    for panels, place in ((grid[:, : len(tasks)], "left"), (grid[:, len(tasks) :], "right")):
+        _same_scale(panels)
+        known = panels[0, 0].get_legend_handles_labels()
+        look: dict[str, Any] = {"loc": f"outside upper {place}", "ncols": len(known[0])}
+        figure.legend(*known, fontsize=7, handlelength=2.6, columnspacing=1.2, **look)
     style.footnote(figure, f"{style.n_text(table['n'])} items a point; {style.INTERVAL}.")
     return figure
 
@@ -88,13 +97,11 @@ def _lines(axes: Axes, series: list[tuple[str, dict[str, Any], pd.DataFrame]]) -
 
 
 def _same_scale(panels: np.ndarray) -> None:
-    """One scale for panels of one kind, with room above the points for the legend."""
+    """One scale for panels of one kind."""
     ends = [axes.get_ylim() for axes in panels.flat]
     low, high = min(0.0, *(low for low, _ in ends)), max(high for _, high in ends)
     for axes in panels.flat:
-        axes.set_ylim(low, high + 0.45 * (high - low))
-        axes.set_yticks([tick for tick in axes.get_yticks() if low - 1e-9 <= tick <= 1 + 1e-9])
-    panels.flat[0].legend(loc="upper left", borderaxespad=0.1, fontsize=6.8, handlelength=2.4)
+        axes.set_ylim(low, high)
 
 
 def caption(table: pd.DataFrame) -> str:
@@ -103,6 +110,6 @@ def caption(table: pd.DataFrame) -> str:
         "Accuracy end to end with images, of the same model without them, and of a language model"
         " of the same size alone, by size; what the images add (multi-modal gain), and what the"
         " model answers without images beyond its language model (multi-modal leakage, not below"
-        f" 0), as MMStar defines them ({style.n_text(table['n'])} items a point). Bars are 95 %"
-        " paired cluster-bootstrap intervals over images."
+        f" 0), as MMStar defines them ({style.n_text(table['n'])} items a point);"
+        f" {style.INTERVAL}."
     )

@@ -6,6 +6,8 @@ direct and thinking) beside the accuracy lost when only one module shrinks.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,6 +16,9 @@ from matplotlib.figure import Figure
 from analyses.figures import heatmap, style
 from analyses.figures.decoupling import MODES, MODULES
 from analyses.scores import IN_DOMAIN, OUT_OF_DOMAIN
+
+MOST = 4
+"""Sizes up to which an interval fits on one line of its square."""
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -39,26 +44,31 @@ def draw(table: pd.DataFrame) -> Figure:
     )
     rows.sort(key=lambda row: (among.index(str(row.family)), str(row.task) != IN_DOMAIN))
     modes = [mode for mode in MODES if (grids["thinking"] == mode).any()]
-    figure = style.new_figure(style.TWO_COLUMNS, 2.3 * len(rows) + 0.3)
-    widths = [1.0] * len(modes) + [0.85]
+    sizes = max(int(grids[name].nunique()) for name in ("perception", "reasoning"))
+    height = 2.35 * max(1.0, sizes / MOST)
+    figure = style.new_figure(style.TWO_COLUMNS, height * len(rows) + 0.35)
+    widths = [1.0] * len(modes) + [0.75]
+    squares: dict[str, Any] = {"size": 7.5, "small": 6.2, "stacked": sizes > MOST}
     grid = figure.subplots(len(rows), len(widths), squeeze=False, width_ratios=widths)
     colours = heatmap.scale(grids)
     names = style.task_names(table["task"])
     for line, row in zip(grid, rows):
         own = table[(table["family"] == row.family) & (table["task"] == row.task)]
-        name = style.panel_title(str(row.family), among, names[str(row.task)])
+        text = style.panel_title(str(row.family), among, "Accuracy")
         for axes, mode in zip(line, modes):
             part = own[(own["thinking"] == mode) & (own["quantity"] == "accuracy")]
-            heatmap.panel(axes, part, colours, parameters=True)
-            axes.set_title(f"{name}, {MODES[mode]}\n{style.n_text(part['n'])}")
+            heatmap.panel(axes, part, colours, parameters=True, **squares)
+            name = f"{names[str(row.task)]}, {style.n_text(part['n'])}"
+            axes.set_title(f"{text}, {MODES[mode]}\n{name}")
             axes.set_xlabel("reasoning size")
             axes.set_ylabel("perception size")
         _drops(line[-1], own[own["quantity"] != "accuracy"], modes)
-        line[-1].set_title("Accuracy lost when only\none module shrinks")
+        line[-1].set_title("Accuracy lost when\none module shrinks")
+        line[-1].set_ylabel("accuracy lost")
     _same_height(grid[:, -1])
     style.footnote(
         figure,
-        "Small figures and bars: 95 % paired cluster-bootstrap intervals over images. "
+        f"Small figures and {style.INTERVAL}.\n"
         "Lost: largest to smallest, the other module at its largest.",
     )
     return figure
@@ -98,6 +108,5 @@ def caption(table: pd.DataFrame) -> str:
         f" and with thinking, on the mean of the in-domain tasks ({style.n_text(inside['n'])}) and"
         f" outside the training domain ({style.n_text(outside['n'])}); and the accuracy lost when"
         " only one of the modules shrinks from the largest to the smallest size while the other"
-        " stays largest. Small figures and bars are 95 % paired cluster-bootstrap intervals over"
-        " images."
+        f" stays largest. Small figures and {style.INTERVAL}."
     )

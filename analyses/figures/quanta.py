@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,8 @@ def draw(table: pd.DataFrame) -> Figure:
         _nested(right, kept[family])
     style.footnote(
         figure,
-        f"{_n(table)} items a map, sorted by the size that solves them; {style.INTERVAL}.",
+        f"Above, {_n(table)} items a map, sorted by the size that solves them; below,"
+        f" {_n_below(table)} items a point; {style.BOOTSTRAP}.",
     )
     return figure
 
@@ -105,6 +107,11 @@ def _name(rows: pd.DataFrame) -> str:
 def _n(table: pd.DataFrame) -> str:
     maps = [part for _, own in table.groupby("family", sort=False) for part in _maps(own)]
     return style.n_text(part["n"].iloc[0] for part in maps)
+
+
+def _n_below(table: pd.DataFrame) -> str:
+    """Items behind a point of the lower panels: tasks, and the means of them."""
+    return style.n_text(_headline(table[table["quantity"].isin(["kept", "emerges", NEVER])])["n"])
 
 
 def _maps(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -190,6 +197,7 @@ def _shares(axes: Axes, rows: pd.DataFrame) -> None:
     style.size_axis(axes, sizes, "size from which on an item is solved")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("share of items")
+    axes.set_title("Items by the size that solves them", pad=15)
     axes.grid(axis="y")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.3 * (high - low))
@@ -211,7 +219,9 @@ def _nested(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_xlim(right=1.03)
     axes.set_xlabel("share of a size's right answers\nthat larger sizes keep")
     axes.grid(axis="x")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, fontsize=6, columnspacing=1)
+    axes.set_title("Right answers that larger sizes keep", pad=15)
+    look: dict[str, Any] = {"fontsize": 6, "columnspacing": 1, "handletextpad": 0.3}
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.985), borderaxespad=0.0, ncols=3, **look)
 
 
 def caption(table: pd.DataFrame) -> str:
@@ -223,6 +233,6 @@ def caption(table: pd.DataFrame) -> str:
         " of the items that emerge at each size or never, and what guessing alone would give."
         " Right: of what a smaller size solves, the share that larger ones solve, over all pairs"
         " of sizes; beside it what sizes as accurate that solve unrelated items would keep, and"
-        " perfectly nested knowledge with the rest guessed. Bars are 95 % cluster-bootstrap"
-        " intervals over images."
+        f" perfectly nested knowledge with the rest guessed. Below, {_n_below(table)} items a"
+        f" point; {style.BOOTSTRAP}."
     )

@@ -7,6 +7,7 @@ order whose lightness differs; every series has a marker of its own as well.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -29,10 +30,13 @@ REASONING: dict[str, Any] = {"color": ORANGE, "marker": "s"}
 SERIES: tuple[dict[str, Any], ...] = (
     {"color": "#0b3c5d", "marker": "o", "linestyle": "-"},
     {"color": "#E69F00", "marker": "s", "linestyle": "--"},
-    {"color": "#009E73", "marker": "^", "linestyle": "-."},
-    {"color": "#999999", "marker": "D", "linestyle": ":"},
+    {"color": "#00805D", "marker": "^", "linestyle": "-."},
+    {"color": "#000000", "marker": "D", "linestyle": ":"},
 )
-INTERVAL = "bars are 95 % paired cluster-bootstrap intervals over images"
+"""Lightness L* 24, 71, 47, 0: steps of 23 or more in grey. The green is Okabe and Ito's, darker."""
+BOOTSTRAP = "bars are 95 % paired cluster-bootstrap intervals over images"
+INTERVAL = f"{BOOTSTRAP}, never narrower than adjusted Wald"
+"""Of accuracies and differences (`analyses.ends`); ratios have BOOTSTRAP alone."""
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -57,7 +61,7 @@ RC: dict[str, Any] = {
     "grid.linewidth": 0.5,
     "legend.frameon": False,
     "legend.fontsize": 7.5,
-    "lines.markersize": 4.5,
+    "lines.markersize": 3.2,
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.hashsalt": "downscaling-suite",
@@ -96,12 +100,14 @@ def with_interval(
     """Points with their intervals; a point without an interval is drawn alone.
 
     `upright`: the interval is along y, else along x. The ends may lie on one side of the point.
+    Caps stand out beside the marker where the interval is shorter than it; less where rows are
+    close together.
     """
     x, y, low, high = (np.asarray(v, dtype=np.float64) for v in (x, y, low, high))
     centre = y if upright else x
     reach = np.vstack([centre - low, high - centre]).clip(min=0)
-    reach = np.where(np.isnan(reach), 0.0, reach)
-    look: dict[str, Any] = {"capsize": 0, "elinewidth": 1.1, "linestyle": "none"}
+    look: dict[str, Any] = {"capsize": 3.2 if upright else 2.2, "elinewidth": 1.0}
+    look |= {"capthick": 0.8, "linestyle": "none"}
     look |= {"markeredgewidth": 0.9, ("yerr" if upright else "xerr"): reach} | style
     axes.errorbar(x, y, **look)
 
@@ -168,8 +174,9 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """One quiet line under the figure: what n is, what the bars are."""
-    figure.supxlabel(text, fontsize=7, color=QUIET, x=0.01, ha="left")
+    """Quiet lines under a figure of two columns: what n is, what the bars are."""
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 134)]
+    figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
 
 
 def families(table: pd.DataFrame) -> list[str]:

@@ -21,12 +21,15 @@ from analyses.figures import style
 from analyses.scores import IN_DOMAIN, SHARED
 
 METHODS = {
-    "decoupled": "described by the largest",
+    "decoupled": "largest perception module",
     "oracle": "gold descriptions",
     "text_only": "no description",
 }
-RATES = {"budget": "ended by a limit", "unparsed": "could not be read"}
-"""Suffix of the quantity -> what it is a share of answers of."""
+RATES = {
+    "budget": "Share that a limit ended",
+    "unparsed": "Share that no rule could read",
+}
+"""Suffix of the quantity -> title of its panel."""
 ANSWERS = {"direct": "direct", "with_thinking": "with thinking"}
 TESTS = ("inverted_u", "lind_mehlum", "best_inside")
 ACROSS = 7
@@ -56,7 +59,7 @@ def draw(table: pd.DataFrame) -> Figure:
     among = style.families(gains)
     small = {family: _small(gains[gains["family"] == family]) for family in among}
     heights = [
-        h for f in among for h in (2.5, 1.75, 0.2 + 1.25 * math.ceil(len(small[f]) / ACROSS))
+        h for f in among for h in (2.7, 1.75, 0.4 + 1.25 * math.ceil(len(small[f]) / ACROSS))
     ]
     figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.35)
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -66,9 +69,8 @@ def draw(table: pd.DataFrame) -> Figure:
         _methods(means, own, family, among)
         _rates(rates, own)
         if small[family]:
-            _multiples(multiples, small[family])
-    tasks = gains[gains["average"] != "tasks"]
-    style.footnote(figure, f"{style.n_text(tasks['n'])} items a point; {style.INTERVAL}.")
+            _multiples(multiples, small[family], METHODS[_shown(own)["method"].iloc[0]])
+    style.footnote(figure, f"{style.n_text(table['n'])} items a point; {style.INTERVAL}.")
     return figure
 
 
@@ -78,7 +80,8 @@ def _methods(figure: Figure, own: pd.DataFrame, family: str, among: list[str]) -
     for axes, method in zip(grid, methods):
         rows = own[own["method"] == method]
         _means(axes, rows[rows["quantity"] == "gain"], rows[rows["quantity"].isin(TESTS)])
-        axes.set_title(style.panel_title(family, among, METHODS[method]))
+        title = style.panel_title(family, among, "Gain of thinking")
+        axes.set_title(f"{title},\n{METHODS[method]}")
     grid[0].set_ylabel("gain of thinking")
     low, high = grid[0].get_ylim()
     grid[0].set_ylim(low, high + 0.75 * (high - low))  # room for the legends
@@ -106,10 +109,11 @@ def _rates(figure: Figure, own: pd.DataFrame) -> None:
             look = style.SERIES[k % len(style.SERIES)]
             text = f"{names[str(task)]}, {ANSWERS[answer]}"
             style.with_interval(axes, x, *(ends[name] for name in ends), label=text, **look)
-        axes.set_title(f"share {label}", fontweight="normal")
+        axes.set_title(label)
         axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 0.02))
         axes.grid(axis="y")
         style.size_axis(axes, sizes, "size of the reasoning module")
+    grid[0].set_ylabel("share of answers")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", fontsize=6.5)
 
 
@@ -168,7 +172,9 @@ def _p(p: float) -> str:
     return "p < .01" if p < 0.01 else f"p = {p:.2f}"
 
 
-def _multiples(figure: Figure, parts: list[pd.DataFrame]) -> None:
+def _multiples(figure: Figure, parts: list[pd.DataFrame], method: str) -> None:
+    title = f"Gain of thinking by task and category, {method}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
     count = math.ceil(len(parts) / ACROSS)
     across = min(ACROSS, len(parts))
     grid = figure.subplots(count, across, squeeze=False, sharex=True, sharey=True)
@@ -179,8 +185,9 @@ def _multiples(figure: Figure, parts: list[pd.DataFrame]) -> None:
         look: dict[str, Any] = {
             "color": style.BLUE,
             "marker": "o",
-            "markersize": 3.2,
+            "markersize": 2.8,
             "elinewidth": 0.9,
+            "capsize": 2.4,
         }
         style.with_interval(
             axes, x, part["estimate"], part["low"], part["high"], **look, linestyle="-"
@@ -191,6 +198,7 @@ def _multiples(figure: Figure, parts: list[pd.DataFrame]) -> None:
         title = names[str(part["task"].iloc[0])] if pd.isna(group) else str(group)
         axes.set_title(textwrap.fill(title, 16), fontsize=6.5, fontweight="normal")
         style.size_axis(axes, sizes, "")
+        axes.tick_params(axis="x", labelsize=7.5 if len(sizes) < 5 else 5.5)
     for axes in grid.flat[len(parts) :]:
         axes.axis("off")
     for axes in grid.flat[max(len(parts) - across, 0) : len(parts)]:
@@ -199,7 +207,6 @@ def _multiples(figure: Figure, parts: list[pd.DataFrame]) -> None:
 
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
-    tasks = table[(table["average"] != "tasks") & (table["quantity"] == "gain")]
     return (
         "Accuracy with thinking minus accuracy without, paired by item, by size of the reasoning"
         " module. Above: means, with descriptions of the largest perception module, with gold"
@@ -208,7 +215,6 @@ def caption(table: pd.DataFrame) -> str:
         " Mehlum's, which takes a rise that saturates for an inverted U too often. With few sizes"
         " the power is low. Middle: share of answers that the token limit or the thinking budget"
         " ended, and that could not be read (no bar where all are alike). Below: gain on every"
-        " task and category with the"
-        f" largest perception module ({style.n_text(tasks['n'])} items a point). Bars are 95 %"
-        " paired cluster-bootstrap intervals over images."
+        f" task and category with the largest perception module ({style.n_text(table['n'])} items a"
+        f" point); {style.INTERVAL}."
     )
