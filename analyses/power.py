@@ -3,7 +3,8 @@
 In: the tidy table. Out: for the largest against the smallest size of every ladder (method, module,
 thinking), per task, category and mean: `estimate`, the smallest true difference found with 80 %
 power at the 5 % level (shares), with the interval that the measured discordance gives it; the
-observed `difference`, `discordance` E[d^2], `design_effect` of the images, and `items_needed` to
+observed `difference` with its interval as in `downscale compare` (`difference_low`,
+`difference_high`), `discordance` E[d^2], `design_effect` of the images, and `items_needed` to
 find a difference of 2 points. Formulas and sources: analyses.detectable.
 """
 
@@ -36,7 +37,8 @@ LABELS = ("family", "method", "module", "thinking", "small", "large")
 COLUMNS = (
     *LABELS,
     *("quantity", "task", "group", "domain", "average", "estimate", "low", "high", "difference"),
-    *("discordance", "design_effect", "items_needed", "n", "clusters", "reason"),
+    *("difference_low", "difference_high", "discordance", "design_effect", "items_needed"),
+    *("n", "clusters", "reason"),
 )
 
 
@@ -49,7 +51,11 @@ def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
         sides = [sides[0][keys[0].isin(keys[1])], sides[1][keys[1].isin(keys[0])]]
         if len(sides[0]):
             paired = Paired.of(pair(sides[0], sides[1], [(small, large)]), draws, seed)
-            rows += [labels | _row(paired, g, draws, seed) for g in range(len(paired.groups))]
+            low, high = (ends[:, DIFFERENCE] for ends in paired.resampled.interval())
+            for g in range(len(paired.groups)):
+                ends = paired.ends(g, (float(low[g]), float(high[g])))
+                observed = {"difference_low": ends[0], "difference_high": ends[1]}
+                rows.append(labels | observed | _row(paired, g, draws, seed))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in ("group", "reason", "items_needed"):
         table[name] = table[name].astype(object).where(table[name].notna(), None)

@@ -27,6 +27,7 @@ LEFT_OUT = (
     *("reason", "p_holm", "se", "clusters", "missing", "average", "domain"),
     *("reference_low", "reference_high", "reference_from", "perception_centre", "reasoning_centre"),
     *("chance", "adjusted_low", "adjusted_high", "at_largest", "params", "prompt_tokens"),
+    *("difference_low", "difference_high"),
 )
 """Columns that only --json and the CSV hold: the table is to fit a screen."""
 SAID_BY_CELL = ("method", "perception", "reasoning", "thinking")

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analyses.comparison import comparison
 from analyses.detectable import Part, detectable_difference, items_needed
+from analyses.pairing import pair
 from analyses.power import COLUMNS, power
 from tests.analyses.simulate import World, simulate
 
@@ -46,6 +48,17 @@ def test_against_pandas_and_the_formula(table: pd.DataFrame) -> None:
     assert found["estimate"] == pytest.approx(detectable_difference((Part(30, psi),), exact=True))
     assert found["items_needed"] == items_needed(0.02, psi)
     assert found["low"] <= found["estimate"] <= found["high"]
+
+
+def test_the_interval_of_the_difference_is_that_of_the_comparison(table: pd.DataFrame) -> None:
+    frame = simulate(WORLD)
+    sides = [frame[frame["cell"] == f"end_to_end/P={size}"] for size in ("xs", "l")]
+    peer = comparison(pair(sides[0], sides[1], [("end_to_end/P=xs", "end_to_end/P=l")]), draws=200)
+    for task in ("ocr", "in_domain"):
+        found, same = row(table, method="end_to_end", task=task), row(peer, task=task)
+        ends = found["difference_low"], found["difference_high"]
+        assert ends == pytest.approx((same["low"], same["high"]))
+        assert ends[0] < found["difference"] < ends[1]
 
 
 def test_a_mean_over_tasks_needs_less(table: pd.DataFrame) -> None:
