@@ -3,11 +3,16 @@
 In: a name. Out: the function frame -> frame, or the figure's module. To add an analysis, write
 analyses/<name>.py with a function <name>(frame, *, draws, seed) and add its row here; to add a
 figure, write analyses/figures/<name>.py with select, draw and caption and add its row.
+
+Every analysis has a figure but `cells`: its accuracies are what the others draw, by the size of
+each module (`degradation`, `overview`, `grid`), beside the costs (`efficiency`), with their error
+taken apart (`seeds`); all at once they are a table.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -33,6 +38,14 @@ ANALYSES: dict[str, str] = {
 """Name -> what it computes, in the order of the report. The module has the function's name."""
 
 
+ROWS: dict[str, tuple[str, str]] = {
+    "quanta_items": ("quanta", "items"),
+    "agreement_differing": ("agreement", "differing"),
+}
+"""Tables of single items and answers behind an analysis: name -> its module and function of the
+tidy table."""
+
+
 class Analysis(Protocol):
     """A tidy table in, a table of results out."""
 
@@ -45,6 +58,15 @@ def load_analysis(name: str) -> Analysis:
     if name not in ANALYSES:
         raise KeyError(f"There is no analysis {name!r}; there are {', '.join(ANALYSES)}.")
     return cast(Analysis, getattr(importlib.import_module(f"analyses.{name}"), name))
+
+
+def load_rows(name: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The function of a table in ROWS, tidy table -> rows."""
+    module, function = ROWS[name]
+    return cast(
+        "Callable[[pd.DataFrame], pd.DataFrame]",
+        getattr(importlib.import_module(f"analyses.{module}"), function),
+    )
 
 
 @dataclass(frozen=True)
@@ -63,12 +85,16 @@ FIGURES: dict[str, FigureSpec] = {
     "coupling": FigureSpec("Dependence and sensitivity: estimators and influence", "dependence"),
     "decoupling": FigureSpec("Accuracy lost by module, by task and category", "decoupling"),
     "attribution": FigureSpec("What mends the lost items, by task and category", "attribution"),
+    "marginal": FigureSpec("Odds of a right answer by the parameters of both modules", "marginal"),
     "grid": FigureSpec("The grid of every task and category", "decoupling"),
     "thinking": FigureSpec("Gain of thinking, by reasoning size", "thinking"),
     "quanta": FigureSpec("Every item at every size", "quanta"),
     "efficiency": FigureSpec("Accuracy against tokens and parameters", "efficiency"),
     "latency": FigureSpec("Accuracy against model time", "efficiency"),
     "leakage": FigureSpec("Multi-modal gain and leakage, by size", "leakage"),
+    "seeds": FigureSpec("Error of each accuracy: items, seeds, single answers", "seeds"),
+    "agreement": FigureSpec("The suite's parser against lmms-eval's score", "agreement"),
+    "power": FigureSpec("Smallest difference of sizes that the items show", "power"),
 }
 """Name -> what it is, in the order of the report. The module has the figure's name."""
 

@@ -1,0 +1,162 @@
+"""Figure: the suite's parser against lmms-eval's score, by task and by parsing rule.
+
+In: rows of analyses.agreement. Out: a Figure: a row of panels by task and category (share scored
+alike, Cohen's kappa, difference), and one by the rule that read the answer, of the in-domain mean
+and the tasks outside the domain (share of answers, share scored alike, difference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.agreement import NO_SCORES, UNPARSED
+from analyses.figures import style
+from analyses.figures.decoupling import entries_of, keys_of, name_rows
+from analyses.scores import IN_DOMAIN, SHARED
+
+BY_TASK = {
+    "agree": "share of answers\nscored alike",
+    "kappa": "Cohen's kappa",
+    "difference": "the suite's score\nless lmms-eval's",
+}
+BY_RULE = {
+    "share": "share of all answers\nthat the rule read",
+    "agree": "of these, share\nscored alike",
+    "difference": "of these, the suite's\nscore less lmms-eval's",
+}
+"""Quantity -> title of its panel."""
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Every task, category and mean over all answers; by rule the headline tasks."""
+    headline = (table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)
+    whole = table["rule"].isna() & table["quantity"].isin(BY_TASK)
+    rule = table["rule"].notna() & headline & table["group"].isna()
+    chosen = (whole | rule) & (table["task"] != SHARED)
+    return table[chosen].reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Above by task and category, below by rule."""
+    if not table["estimate"].notna().any():
+        return style.nothing(NO_SCORES)
+    whole, rules = table[table["rule"].isna()], table[table["rule"].notna()]
+    entries = entries_of(whole)
+    names = style.task_names(whole["task"])
+    lines = _rules(rules)
+    tasks = sorted(rules["task"].drop_duplicates(), key=lambda task: task != IN_DOMAIN)
+    heights = [0.19 * len(entries) + 0.75]
+    if lines:
+        heights.append(0.13 * len(lines) * (len(tasks) + 0.5) + 1.0)
+    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.35)
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    _tasks(parts[0], whole, entries, names)
+    if lines:
+        _by_rule(parts[1], rules, lines, tasks, names)
+    single = whole[whole["average"] != "tasks"]
+    style.footnote(
+        figure,
+        f"{style.n_text(single['n'])} items and {_answers(single)} answers a row above;"
+        f" {style.INTERVAL}. Where all images give one value the bar is its exact bound; a point"
+        " without a bar has no interval, and the CSV says why.",
+    )
+    return figure
+
+
+def _rules(rows: pd.DataFrame) -> list[str]:
+    """The rules, bottom to top: most answers at the top, what no rule read at the bottom."""
+    read = rows[rows["quantity"] == "share"].groupby("rule")["estimate"].max()
+    order = read.sort_values(kind="stable").index.tolist()
+    return sorted((str(name) for name in order), key=lambda name: name != UNPARSED)
+
+
+def _tasks(
+    figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | None]], names: dict[str, str]
+) -> None:
+    figure.suptitle("All answers, by task", fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+    grid = list(figure.subplots(1, len(BY_TASK), sharey=True))
+    at = {entry: k for k, entry in enumerate(entries)}
+    y = np.array([at[key] for key in keys_of(rows)], dtype=np.float64)
+    mean = (rows["average"] == "tasks").to_numpy()
+    for axes, (quantity, title) in zip(grid, BY_TASK.items()):
+        for mask, look in (
+            (~mean, {"color": style.BLUE, "marker": "o"}),
+            (mean, {"color": style.INK, "marker": "D"}),
+        ):
+            own = (rows["quantity"] == quantity).to_numpy() & mask
+            _points(axes, rows[own], y[own], look)
+        _finish(axes, quantity, title)
+    name_rows(grid[0], names, entries)
+
+
+def _by_rule(
+    figure: Figure,
+    rows: pd.DataFrame,
+    lines: Sequence[str],
+    tasks: Sequence[object],
+    names: dict[str, str],
+) -> None:
+    figure.suptitle(
+        "By the rule that read the answer", fontsize=8.5, fontweight="bold", x=0.01, ha="left"
+    )
+    grid = list(figure.subplots(1, len(BY_RULE), sharey=True))
+    step = 0.7 / max(len(tasks), 1)
+    for axes, (quantity, title) in zip(grid, BY_RULE.items()):
+        for k, task in enumerate(tasks):
+            own = rows[(rows["task"] == task) & (rows["quantity"] == quantity)]
+            y = np.array([lines.index(str(rule)) for rule in own["rule"]], dtype=np.float64)
+            y += step * ((len(tasks) - 1) / 2 - k)
+            look = {key: style.SERIES[k % len(style.SERIES)][key] for key in ("color", "marker")}
+            label = f"{names.get(str(task), str(task))} ({style.n_text(own['n'])})"
+            _points(axes, own, y, look | {"label": label})
+        _finish(axes, quantity, title)
+    grid[0].set_yticks(range(len(lines)), [name.replace("_", " ") for name in lines])
+    grid[0].set_ylim(-0.6, len(lines) - 0.4)
+    figure.legend(
+        *grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=7
+    )
+
+
+def _points(axes: Axes, rows: pd.DataFrame, y: np.ndarray, look: dict[str, Any]) -> None:
+    ends = rows["estimate"], y, rows["low"], rows["high"]
+    style.with_interval(axes, *ends, upright=False, **look)
+
+
+def _finish(axes: Axes, quantity: str, title: str) -> None:
+    """Title, grid and an axis that holds the value of perfect agreement."""
+    axes.set_title(title, fontsize=7.2, fontweight="normal")
+    same = 0.0 if quantity in ("difference", "share") else 1.0
+    low, high = axes.get_xlim()
+    room = 0.04 * max(high - low, 0.02)
+    axes.set_xlim(min(low, same - room), max(high, same + room))
+    if quantity != "share":
+        axes.axvline(same, color=style.QUIET, linewidth=0.7)
+    axes.locator_params(axis="x", nbins=4)
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+
+
+def _answers(rows: pd.DataFrame) -> str:
+    """`3,360`, or `3,360–4,000` where rows differ."""
+    return style.n_text(rows["answers"]).removeprefix("n = ")
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    single = table[table["rule"].isna() & (table["average"] != "tasks")]
+    return (
+        "The suite's parser against lmms-eval's own score of the same texts. Above, for every task"
+        f" and category ({style.n_text(single['n'])} items, {_answers(single)} answers a row): the"
+        " share of answers that both score alike, Cohen's kappa, and the suite's mean score less"
+        " lmms-eval's; diamonds are means over tasks. Below, by the parsing rule that read the"
+        " answer: how many answers it read, how many of these both score alike, and the"
+        " difference. Lines: perfect agreement. Bars are 95 % paired cluster-bootstrap intervals"
+        " over images."
+    )

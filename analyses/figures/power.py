@@ -1,0 +1,127 @@
+"""Figure: the smallest difference of sizes that the items show, beside the difference observed.
+
+In: rows of analyses.power. Out: a Figure: a block of panels per family, one for each ladder of
+sizes (method, module, thinking), with a row per task and mean.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.figures import style
+from analyses.figures.decoupling import entries_of, keys_of, name_rows
+from analyses.paired import ALL_ITEMS, OVERALL
+
+LADDER = ["method", "module", "thinking"]
+METHODS = {
+    "end_to_end": "end to end",
+    "blind": "blind",
+    "text_only": "text only",
+    "oracle": "gold\ndescriptions",
+    "decoupled": "decoupled,\n",
+}
+ACROSS = 5
+BAND: dict[str, Any] = {"color": "#c9d3da", "height": 0.66, "linewidth": 0}
+DETECTABLE: dict[str, Any] = {"color": style.QUIET, "marker": "|", "markersize": 7, "capsize": 0}
+OBSERVED: dict[str, Any] = {"color": style.BLUE, "marker": "o"}
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Every ladder; tasks and the means of the domains."""
+    whole = table["group"].isna() & ~table["task"].isin((OVERALL, ALL_ITEMS))
+    return table[whole].reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel per ladder: the band of differences too small to show, and the one observed."""
+    if not len(table):
+        return style.nothing("the study has no cells that differ in the size of one module alone")
+    among = style.families(table)
+    blocks = [table[table["family"] == family] for family in among]
+    counts = [math.ceil(len(_ladders(rows)) / ACROSS) for rows in blocks]
+    entries = [entries_of(rows) for rows in blocks]
+    heights = [c * (0.17 * len(own) + 0.85) for c, own in zip(counts, entries)]
+    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.75)
+    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, rows, own, family in zip(parts, blocks, entries, among):
+        if len(among) > 1:
+            part.suptitle(family, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+        _block(part, rows, own)
+    figure.legend(
+        *parts[0].axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2
+    )
+    style.footnote(
+        figure,
+        f"{style.n_text(table['n'])} items a row; accuracy of the largest less that of the"
+        f" smallest size; {style.INTERVAL}; lines at the ends of a band are its 95 % interval,"
+        " where it has one. A row without a band was not asked, or the CSV says why.",
+    )
+    return figure
+
+
+def _ladders(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    return [part for _, part in rows.groupby(LADDER, sort=False, dropna=False)]
+
+
+def _block(figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | None]]) -> None:
+    parts = _ladders(rows)
+    across = min(ACROSS, len(parts))
+    count = math.ceil(len(parts) / across)
+    grid = figure.subplots(count, across, squeeze=False, sharex=True, sharey=True)
+    names = style.task_names(rows["task"])
+    at = {entry: k for k, entry in enumerate(entries)}
+    for axes, part in zip(grid.flat, parts):
+        _panel(axes, part, np.array([at[key] for key in keys_of(part)], dtype=np.float64))
+        axes.set_title(_title(part), fontsize=7.2, fontweight="normal")
+        name_rows(axes, names, entries)
+        axes.tick_params(axis="y", length=0)
+        axes.locator_params(axis="x", nbins=4)
+        axes.grid(axis="x")
+    for axes in grid.flat[len(parts) :]:
+        axes.axis("off")
+    for axes in grid.flat[max(len(parts) - across, 0) : len(parts)]:
+        axes.tick_params(labelbottom=True)
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
+    found = rows["estimate"].to_numpy(dtype=np.float64)
+    width = np.nan_to_num(found)
+    label = "too small to be found with 80 % power"
+    axes.barh(y, 2 * width, left=-width, label=label, **BAND)
+    low, high = (rows[name].to_numpy(dtype=np.float64) for name in ("low", "high"))
+    for sign, ends in ((1, (low, high)), (-1, (-high, -low))):
+        style.with_interval(axes, sign * found, y, *ends, upright=False, **DETECTABLE)
+    ends = rows["difference_low"], rows["difference_high"]
+    look = OBSERVED | {"label": "difference observed"}
+    style.with_interval(axes, rows["difference"], y, *ends, upright=False, **look)
+    axes.axvline(0, color=style.QUIET, linewidth=0.7)
+
+
+def _title(rows: pd.DataFrame) -> str:
+    """What varies in the ladder, and between which sizes."""
+    first = rows.iloc[0]
+    method, module = str(first["method"]), str(first["module"])
+    text = METHODS.get(method, method.replace("_", " "))
+    text += module if method == "decoupled" else ""
+    text += ", thinking" if first["thinking"] else ""
+    return f"{text}\n{first['small']} to {first['large']}"
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    return (
+        "For each ladder of sizes (a method and the module that shrinks, the other at its largest),"
+        " the difference of accuracy between the largest and the smallest size (points), and as a"
+        " band the true differences that a test at the 5 % level would find with less than 80 %"
+        f" power on these items ({style.n_text(table['n'])} items a row). Lines at the ends of the"
+        " band: the 95 % interval of its width, from that of the share of items that change; means"
+        " over tasks have none. Bars of the points are 95 % paired cluster-bootstrap intervals over"
+        " images."
+    )
