@@ -34,7 +34,7 @@ WHOLE = ("agree", "own", "lmms")
 NO_SCORES = "lmms-eval gave no score of any of these answers"
 EXAMPLE = (
     *("task", "category", "item_id", "cell", "sample", "answer", "prediction", "rule"),
-    *("score", "lmms_score", "text"),
+    *("score", "lmms_score", "text", "answers"),
 )
 
 
@@ -67,17 +67,21 @@ def _read(table: pd.DataFrame) -> pd.DataFrame:
     return table[np.array(keep, dtype=bool)]
 
 
-def differing(frame: pd.DataFrame, limit: int = 3) -> pd.DataFrame:
-    """The answers that the two score apart: up to `limit` of each task and rule, widest first.
+def differing(frame: pd.DataFrame, limit: int | None = None) -> pd.DataFrame:
+    """The answers that the two score apart, widest first: all, or `limit` of each task and rule.
 
-    Texts are as they were; columns EXAMPLE. Greedy answers that several cells share come once.
+    Texts are as they were; columns EXAMPLE. Answers of one text to one item, scored alike, are one
+    row, the first of them; `answers` counts them (greedy answers that several cells share).
     """
     rows = frame[_both(frame)]
     gap = (rows["score"].astype(float) - rows["lmms_score"].astype(float)).abs()
     rows = rows.assign(rule=_rules(rows), gap=gap)[gap > SAME]
-    rows = rows.drop_duplicates(["task", "item_id", "text", "score", "lmms_score"])
+    same = ["task", "item_id", "text", "score", "lmms_score"]
+    rows["answers"] = rows.groupby(same, dropna=False)["cell"].transform("size")
+    rows = rows.drop_duplicates(same)
     rows = rows.sort_values("gap", ascending=False, kind="stable")
-    rows = rows.groupby(["task", "rule"], sort=False).head(limit)
+    if limit is not None:
+        rows = rows.groupby(["task", "rule"], sort=False).head(limit)
     rows = rows.sort_values(["task", "rule"], kind="stable")
     return rows[list(EXAMPLE)].reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""Analyses that no figure draws, as tables of the page.
+"""Analyses whose numbers the page gives as tables beside their figures.
 
 In: tables/<analysis>.csv of a run. Out: per analysis its headings and rows as plain values: the
 means over tasks and the tasks outside the domain; tasks and categories stay in the CSV.
@@ -12,21 +12,20 @@ from typing import Any
 import pandas as pd
 
 from analyses.figures.style import task_names
-from analyses.registry import ANALYSES, FIGURES
+from analyses.registry import ANALYSES
 from analyses.scores import IN_DOMAIN, SHARED
 from suite.report import tables
 
 NUMBERS = ("estimate", "low", "high", "n", "p")
-ELSEWHERE = ("cells", *(spec.analysis for spec in FIGURES.values()))
-"""Analyses that the page shows already."""
+IN_NUMBERS = ("marginal", "seeds", "agreement", "power")
+"""Analyses whose p, errors or shares are read off a figure too coarsely."""
 
 
 def sections(folder: Path) -> list[dict[str, Any]]:
-    """A table per analysis without a figure; none where the study has no cells for it."""
+    """A table per analysis of IN_NUMBERS; none where the study has no cells for it."""
     found = []
-    for name, title in ANALYSES.items():
-        if name in ELSEWHERE:
-            continue
+    for name in IN_NUMBERS:
+        title = ANALYSES[name]
         rows = _means(tables.read(folder, name))
         if len(rows):
             found.append({"name": name, "title": title, **_content(rows)})

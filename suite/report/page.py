@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
 from suite import provenance
-from suite.report import figures, lost, others, samples, stamp, summary, tables
+from suite.report import differing, figures, lost, others, samples, stamp, summary, tables
 
 
 def write(folder: Path) -> Path:
@@ -58,6 +58,7 @@ def render(folder: Path) -> str:
         others=others.sections(folder),
         lost=lost.examples(frame, folder),
         lost_mode=lost.mode(frame),
+        differing=differing.examples(frame, folder),
         samples=chosen,
         unshown=unshown,
         provenance=summary.facts(known),

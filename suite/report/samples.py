@@ -112,9 +112,9 @@ def _sample(row: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def cut(text: object) -> str | None:
-    """A text as the page shows it; None where it is missing."""
+def cut(text: object, longest: int = LONGEST) -> str | None:
+    """A text as the page shows it, at most `longest` characters; None where it is missing."""
     if text is None or pd.isna(text):  # type: ignore[call-overload]
         return None
     whole = str(text)
-    return whole if len(whole) <= LONGEST else whole[:LONGEST] + " … (cut)"
+    return whole if len(whole) <= longest else whole[:longest] + " … (cut)"

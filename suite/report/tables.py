@@ -1,6 +1,7 @@
-"""Tables of a run: every analysis as a CSV, and reading them back.
+"""Tables of a run: every analysis and the rows behind some as a CSV, and reading them back.
 
-In: records.parquet. Out: tables/<analysis>.csv.
+In: records.parquet. Out: tables/<analysis>.csv; of single items and answers tables/<name of
+`analyses.registry.ROWS`>.csv.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analyses.registry import ANALYSES, load_analysis
+from analyses.registry import ANALYSES, ROWS, load_analysis, load_rows
 from suite.errors import SuiteError
 from suite.report import stamp
 from suite.results import load_results
@@ -18,6 +19,7 @@ TEXT = (
     *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
     *("quantity", "estimator", "size", "small", "large", "partner", "reason"),
     *("axis", "larger", "pattern", "sizes", "rule"),
+    *("category", "item_id", "image_id", "emerges", "answer", "prediction", "text"),
 )
 """Columns that stay text when a CSV is read, whatever they look like (a size may be named 8)."""
 
@@ -42,14 +44,14 @@ def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.
 def write(folder: Path) -> list[Path]:
     """Writes every table; nothing where they are of these records already."""
     outputs, digest = folder / "tables", stamp.digest_of(folder)
-    paths = [outputs / f"{name}.csv" for name in ANALYSES]
+    paths = [outputs / f"{name}.csv" for name in (*ANALYSES, *ROWS)]
     if stamp.is_current(outputs, digest, [path.name for path in paths]):
         return paths
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
-    for name, path in zip(ANALYSES, paths):
+    for name, path in zip((*ANALYSES, *ROWS), paths):
         try:
-            table = load_analysis(name)(frame)
+            table = load_analysis(name)(frame) if name in ANALYSES else load_rows(name)(frame)
         except ValueError as error:
             raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
         table.to_csv(path, index=False, float_format="%.6g")

@@ -128,4 +128,6 @@ def test_differing_lists_texts_by_task_and_rule(frame: pd.DataFrame) -> None:
     everything = differing(frame, limit=1000)
     rows = frame[frame["score"] != frame["lmms_score"]]
     distinct = rows.drop_duplicates(["task", "item_id", "text", "score", "lmms_score"])
-    assert len(everything) == len(distinct)
+    assert len(everything) == len(differing(frame)) == len(distinct)
+    assert everything["answers"].sum() == len(rows)
+    assert everything["answers"].max() > 1
