@@ -4,6 +4,12 @@ In: the tidy table. Out: a row per cell, task and category. `group` is None for 
 Rows whose `task` is `in_domain` are macro means over the cell's in-domain tasks; where cells differ
 in tasks, `in_domain_shared` is the mean over those that every cell was run on, so that end-to-end
 and decoupled cells compare.
+
+Accuracy = mean over items of the mean score of an item's answers, a share; of a task out of domain
+with categories the mean of its categories, of a domain the mean of its tasks, as in Endo and
+Yeung-Levy 2025, arXiv:2511.17487, Table 2. `se`: cluster-robust over images (Miller 2024,
+arXiv:2411.00640); `low`, `high`: 95 % cluster bootstrap (`analyses.resampled`). `adjusted` =
+(accuracy - chance) / (1 - chance) (Abbott 1925): 0 is guessing, 1 all right.
 """
 
 from __future__ import annotations

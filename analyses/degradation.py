@@ -1,13 +1,21 @@
 """Degradation: what each task loses when the language model shrinks (experiment 1).
 
-In: the tidy table. Out: per family, method, task and category the accuracy at each size, and from
-the largest size L to the smallest S: `drop` = acc(L) - acc(S), `relative_drop` = drop / acc(L)
-(the paper's 48 % and 38 % are relative; of a macro mean, the ratio of the two means), and `slope`,
-the least-squares slope of accuracy per decade of parameters over all sizes. The same four with
-`adjusted_` before them are of chance-adjusted scores, (score - chance) / (1 - chance) item by item:
-0 is guessing, so that tasks with different numbers of options compare, and a model at chance has
-nothing left to lose. All paired by item, with cluster-bootstrap intervals. Methods in which one
-module varies: end_to_end, blind, text_only, oracle. Shares; the slope is a share per decade.
+In: the tidy table. Out: per family, method, task and category
+
+- `accuracy` at each size, a share of the items scored there;
+- `drop` = acc(L) - acc(S), largest less smallest size, a share (x 100: points);
+- `relative_drop` = (acc(L) - acc(S)) / acc(L), a share of the largest model's accuracy (the 48 %
+  and 38 % of Endo and Yeung-Levy 2025, arXiv:2511.17487, are relative); of a macro mean, the ratio
+  of the two means;
+- `slope` = sum_k (x_k - mean x) acc_k / sum_k (x_k - mean x)^2 over all sizes, x = log10 of the
+  parameters: least squares, a share per decade of parameters;
+- the four with `adjusted_` before them: the same of chance-adjusted scores, (y - c) / (1 - c) item
+  by item with chance c (Abbott 1925): 0 is guessing, so that tasks with different numbers of
+  options compare, and a model at chance has nothing left to lose.
+
+The items are those scored at every size that a number compares, paired. Intervals: 95 % cluster
+bootstrap over images (`analyses.resampled`); `se`: cluster-robust (Miller 2024, arXiv:2411.00640).
+Methods in which one module varies: end_to_end, blind, text_only, oracle.
 """
 
 from __future__ import annotations

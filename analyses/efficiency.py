@@ -2,8 +2,9 @@
 
 In: the tidy table. Out: a row per cell and macro group (in_domain, and each task outside it) with
 
-- `accuracy` and its interval; `prompt_tokens`, `generated_tokens` and `seconds`: means per item
-  over all stages, averaged over tasks as the accuracy is, with intervals; `params` of the language
+- `accuracy`, a share, and its interval; `prompt_tokens`, `generated_tokens` (tokens) and `seconds`
+  (s): sum over the stages of an answer, mean over the answers of an item, then over items, averaged
+  over tasks as the accuracy is, with intervals; `params`, the number of parameters of the language
   models that the cell runs (one model used for both roles counts twice, as two loads);
 - `front_tokens`, `front_seconds`, `front_params`: whether no other system of the group is at least
   as accurate at most as dear and better in one (a Pareto front in two dimensions), and `pareto`,
@@ -12,7 +13,10 @@ In: the tidy table. Out: a row per cell and macro group (in_domain, and each tas
 
 Systems are cells that look at the image: gold descriptions, blind and text-only runs are shown
 beside them, are on no front and keep nobody off one (a front of oracles is nobody's choice).
-Seconds are model time on the machine that ran the study.
+Seconds are model time on the machine that ran the study. Accuracy against time and size: the
+latency figure and Table 2 of Endo and Yeung-Levy 2025, arXiv:2511.17487; the fronts and their
+shares of draws are not in the paper. Intervals: 95 % cluster bootstrap over images
+(`analyses.resampled`).
 """
 
 from __future__ import annotations
