@@ -21,16 +21,21 @@ its `reference`, what guessing and re-sampling alone would give, with `reference
   each other as they do (`Answers.all_miss`): 1 % with four options and sixteen independent tries,
   more where pairings answer alike.
 
-`adjusted`, for the bottleneck: estimate / reference, which undoes the pairings' lucky hits. Of
-`bottleneck_largest` it is the share that (P_L, R_L) does not know; of `bottleneck` a lower bound of
-the share that no pairing knows, because pairings agree more on what they know. Both hold items that
-the end-to-end model got right by luck itself: `guessed` is their share of its right answers,
-sum (1 - y) c / (1 - c) / sum y with chance c (above 1 where it is worse than chance), and a
-bottleneck no larger than `guessed` needs no other cause.
+`adjusted`, for the bottleneck: estimate / reference, a chance-adjusted ratio, which undoes the
+pairings' lucky hits: of those that do not know the answer and guess, only the share `reference`
+misses. Of `bottleneck_largest` it estimates the share that (P_L, R_L) does not know; of
+`bottleneck` a lower bound of the share that no pairing knows, because pairings agree more on what
+they know. It is not cut at 1: where little is known, about half of all studies find more misses
+than guessing would, and cut ratios would be too low on average, with ends that do not cover. Above
+1, which `reason` says, (P_L, R_L) misses more than guessing would, by chance or because its errors
+lead it away from the right option. Both hold items that the end-to-end model got right by luck
+itself: `guessed` is their share of its right answers, sum (1 - y) c / (1 - c) / sum y with chance c
+(above 1 where it is worse than chance), and a bottleneck no larger than `guessed` needs no other
+cause.
 
-All are shares with paired cluster-bootstrap intervals, of the items with a score in every cell
-compared. `base`: number of items that the share is of. A mean over tasks is computed from the means
-over tasks of the parts. Not in the paper.
+Intervals: 95 % paired cluster bootstrap, of the items with a score in every cell compared. `base`:
+number of items that the share is of. A mean over tasks is computed from the means over tasks of the
+parts. Not in the paper.
 """
 
 from __future__ import annotations

@@ -43,9 +43,13 @@ class Share:
     base: str | None = None
     """Column with how much of each item the share is of; None: all of it."""
     adjusted: Formula | None = None
+    """Over what guessing gives: a ratio, which may be above 1."""
     left: str | None = None
     """Column whose sum must reach FEWEST_LEFT for the adjusted form."""
 
+
+ABOVE = "adjusted above 1: missed more often than guessing alone would"
+"""A ratio to what guessing gives is no share; cut at 1 it would be too low on average."""
 
 FEWEST_LEFT = 5
 """Items that guessing alone must be expected to leave before a share is adjusted for guessing: one
@@ -152,7 +156,8 @@ class _Row:
         if np.isnan(value):
             return UNKNOWN, "not adjusted: guessing would leave none of the items"
         known = images >= 2 and high - low > 1e-12
-        return (value, low, high) if known else (value, np.nan, np.nan), None
+        ends = (value, low, high) if known else (value, np.nan, np.nan)
+        return ends, ABOVE if value > 1 + 1e-12 else None
 
     def _missing(self) -> str | None:
         """Why there is no estimate."""

@@ -14,6 +14,7 @@ from analyses.answers import Answers
 from analyses.attribution import attribution
 from analyses.attribution_examples import CORNERS, attribution_examples
 from analyses.contrasts import EXACT
+from analyses.registry import load_figure
 from analyses.scores import scores_of
 from tests.analyses.simulate import World, simulate
 
