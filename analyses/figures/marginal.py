@@ -135,8 +135,8 @@ def _levels(axes: Axes, rows: pd.DataFrame, entries: Sequence[tuple[str, str | N
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
     names = style.task_names(levels["task"])
     name_rows(axes, names, entries)
-    own = [names.get(task, task) + (f" · {group}" if group else "") for task, group in entries]
-    axes.set_yticks(range(len(entries)), own)  # the task of a category has no level to name it
+    lines = [names.get(task, task) + (f" · {group}" if group else "") for task, group in entries]
+    axes.set_yticks(range(len(entries)), lines)  # the task of a category has no level to name it
     axes.set_xlabel("log-odds of a right answer\n(0: as often right as wrong)")
     _finish(axes)
 

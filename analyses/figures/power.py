@@ -98,9 +98,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
     low, high = (rows[name].to_numpy(dtype=np.float64) for name in ("low", "high"))
     for sign, ends in ((1, (low, high)), (-1, (-high, -low))):
         style.with_interval(axes, sign * found, y, *ends, upright=False, **DETECTABLE)
-    ends = rows["difference_low"], rows["difference_high"]
+    observed = rows["difference"], y, rows["difference_low"], rows["difference_high"]
     look = OBSERVED | {"label": "difference observed"}
-    style.with_interval(axes, rows["difference"], y, *ends, upright=False, **look)
+    style.with_interval(axes, *observed, upright=False, **look)
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
 
 
