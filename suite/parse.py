@@ -20,7 +20,15 @@ from functools import lru_cache
 from suite.items import Item
 from suite.parsing.choice import CHOICE_RULES
 from suite.parsing.options import OptionReader, Reading
-from suite.parsing.text import boxed_contents, clean, first_turn, normalised, tagged_answers
+from suite.parsing.text import (
+    boxed_contents,
+    clean,
+    first_turn,
+    json_answers,
+    json_content,
+    normalised,
+    tagged_answers,
+)
 
 __all__ = ["Parsed", "Reading", "parse", "rule_names"]
 
@@ -115,21 +123,13 @@ def _only(found: list[str], otherwise: str) -> Reading | None:
     return Reading(found[-1])
 
 
+_KEYS = ("final_answer", "answer", "bbox", "box", "bbox_2d")
+
+
 def json_value(text: str) -> str | None:
     """The answer inside a JSON object, or None."""
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        return None
-    try:
-        content = json.loads(text[start : end + 1])
-    except ValueError:
-        return None
-    if not isinstance(content, dict):
-        return None
-    for key in ("final_answer", "answer", "bbox", "box", "bbox_2d"):
-        if key in content:
-            value = content[key]
-            return value if isinstance(value, str) else json.dumps(value)
+    for value in json_answers(json_content(text), _KEYS):
+        return value if isinstance(value, str) else json.dumps(value, default=str, skipkeys=True)
     return None
 
 

@@ -7,9 +7,6 @@ itself, and a careful person would not choose for it.
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import json
 import re
 from collections.abc import Callable
 
@@ -25,7 +22,7 @@ from suite.parsing.statements import (
     called_correct,
     stated,
 )
-from suite.parsing.text import boxed_contents, tagged_answers
+from suite.parsing.text import boxed_contents, json_answers, json_content, tagged_answers
 
 
 def whole(text: str, reader: OptionReader) -> Reading | None:
@@ -57,35 +54,13 @@ def json_answer(text: str, reader: OptionReader) -> Reading | None:
     """The answer in a JSON object or list."""
     if "{" not in text and not text.startswith("["):
         return None
-    start = min(index for index in (text.find("{"), text.find("[")) if index >= 0)
-    end = max(text.rfind("}"), text.rfind("]"))
-    content = _literal(text[start : end + 1])
-    if isinstance(content, list):
-        values = content
-    elif isinstance(content, dict):
-        lowered = {str(key).casefold().replace(" ", "_"): value for key, value in content.items()}
-        keys = (
-            "final_answer",
-            "answer",
-            "correct_answer",
-            "option",
-            "choice",
-            "prediction",
-            "letter",
-        )
-        values = [lowered[key] for key in keys if key in lowered][:1]
-    else:
-        return None
+    content = json_content(text)
+    values = content if isinstance(content, list) else json_answers(content, _KEYS)
     flat = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
     return _agreed([reader.segment(str(value)) for value in flat])
 
 
-def _literal(text: str) -> object:
-    """JSON, or a Python literal as some models write it; None when it is neither."""
-    for read in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            return read(text)
-    return None
+_KEYS = ("final_answer", "answer", "correct_answer", "option", "choice", "prediction", "letter")
 
 
 _ECHO = re.compile(r"^[\s(\[]*([A-Z])\s*[)\].:]\s*(\S.*)$")

@@ -6,8 +6,12 @@ which texts are compared.
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -127,6 +131,27 @@ def tagged_answers(text: str) -> list[str]:
         return []
     found = _ANSWER_TAG.findall(text) or _ANSWER_OPEN.findall(text)
     return [_STRAY_END.sub("", content) for content in found]
+
+
+def json_content(text: str) -> object:
+    """The JSON object or list in a text, or a Python literal as some models write it; else None."""
+    first = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
+    outermost = text[first : max(text.rfind("}"), text.rfind("]")) + 1] if first >= 0 else ""
+    for piece in (outermost, outermost[outermost.find("{") : outermost.rfind("}") + 1]):
+        for read in (json.loads, ast.literal_eval):
+            with contextlib.suppress(
+                ValueError, SyntaxError, MemoryError, RecursionError, TypeError
+            ):
+                return read(piece)
+    return None
+
+
+def json_answers(content: object, keys: Sequence[str]) -> list[object]:
+    """The value of the first of `keys` that an object has, whatever their case; none otherwise."""
+    if not isinstance(content, dict):
+        return []
+    lowered = {str(key).casefold().replace(" ", "_"): value for key, value in content.items()}
+    return [lowered[key] for key in keys if key in lowered][:1]
 
 
 _ARTICLE = re.compile(r"^(?:the|an|a)\s+(?=\S)")

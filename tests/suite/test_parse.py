@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,14 @@ def test_a_long_text_is_read_to_its_end() -> None:
     asked = item(("blue", "red", "green", "yellow"))
     text = "The answer might be blue or red. " * 3000 + "The answer is B."
     assert parse(text, asked).prediction == "B"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"answer": "red"}', "{'Final Answer': 'red'}", 'as [1] shows: {"answer": "red"}'],
+)
+def test_an_object_is_found_alike_for_options_and_for_open_answers(text: str) -> None:
+    opened = Item("t", "1", "Which?", (), "red", "", (), "h")
+    for item, expected in ((opened, "red"), (replace(opened, options=("blue", "red")), "B")):
+        assert parse(text, item).prediction == expected
+        assert parse(text, item).rule == "json_answer"
