@@ -10,18 +10,19 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite import provenance, results
+from suite import history, provenance, results
 from suite.asked import Notebook
 from suite.engine.fingerprints import fingerprints
 from suite.engine.local import Loaded, Note, run_walk
 from suite.engine.progress import Progress, Silent
 from suite.engine.walk import Model, Walk
 from suite.errors import SuiteError
+from suite.generators.device import check_device
 from suite.items import ItemSet
 from suite.plan import Plan, plan
 from suite.prompts import Prompts
@@ -85,6 +86,7 @@ def run(
     started, clock = provenance.now(), time.monotonic()
     planned = plan(study, limit=limit, only=only, data=data, weights=weights)
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
+    check_device(device)
     identities = fingerprints(planned, device)  # a missing checkpoint is told before data are read
     items = load_all_items(planned, progress)
     planned = with_counts(planned, items)
@@ -106,11 +108,19 @@ def run(
         f"{planned.study.study}: {len(planned.cells)} cells, {planned.planned:,} requests planned, "
         f"{planned.distinct:,} distinct"
     )
-    facts |= {key: before[key] for key in ("records", "drawn", "runs") if key in before}
-    provenance.write(folder, facts)
-    _generate(walk, prompts, device, workers, progress, Notebook(folder, walk).note)
-    counts = _count(walk)
-    facts |= _ended(facts, before, device, _requests(walk, counts))
+    facts |= {key: before[key] for key in ("records", "drawn") if key in before}
+    runs = history.earlier(before)
+    dtypes = {str(known["dtype"]) for known in identities.values() if "dtype" in known}
+    this = history.entry(facts, device, dtypes)
+
+    def begun(where: dict[str, Any]) -> None:
+        this.update(where)
+        provenance.write(folder, {**facts, "runs": [*runs, this]})
+
+    begun({})  # a killed run leaves its entry
+    _generate(walk, prompts, device, workers, progress, Notebook(folder, walk).note, begun)
+    facts |= {"ended": provenance.now(), "requests": _requests(walk, _count(walk))}
+    facts["runs"] = history.closed(this, runs, facts["ended"], facts["requests"])
     facts["records"] = results.write_records(walk, folder, before, progress)
     provenance.write(folder, facts)  # the report shows it
     results.write_baselines(folder, planned)
@@ -174,33 +184,26 @@ def _generate(
     workers: int | None,
     progress: Progress,
     note: Note,
+    begun: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Generates what is missing; devices are looked for when the first model loads."""
+    """Generates what is missing; devices are looked for when the first model loads. `begun` is
+    told which, before it loads."""
     from suite.engine.worker import Job, build
-    from suite.engine.workers import Helpers, Layout, layout
+    from suite.engine.workers import Helpers, Layout, about, layout
 
     helpers = Helpers()
     chosen: list[Layout] = []
 
     def build_here(model: Model) -> Generator:
         if model[1].generator == "recorded":
+            if not chosen:
+                begun({"devices": [], "processes": 1})
             return build(model, "cpu", None)
         if not chosen:
             found = layout(device, walk, workers)
             chosen.append(found)
-            store, plan_ = walk.store, walk.plan
-            address = store.address
-            job = Job(
-                plan_,
-                dict(walk.items),
-                prompts,
-                walk.fingerprints,
-                address,
-                store.run,
-                "",
-                found.threads,
-            )
-            helpers.start(job, found.devices[1:])
+            begun(about(found))
+            helpers.start(Job.of(walk, prompts, found.threads), found.devices[1:])
             if len(found.devices) > 1:
                 progress.say(f"Working with {len(found.devices)} processes on {found.devices[0]}")
         return build(model, chosen[0].devices[0], chosen[0].threads)
@@ -226,17 +229,6 @@ def _count(walk: Walk) -> _Counts:
         else:
             found["generated" if stored.run == walk.store.run else "cached"] += 1
     return _Counts(**found)
-
-
-def _ended(
-    facts: dict[str, Any], before: dict[str, Any], device: str, requests: dict[str, int]
-) -> dict[str, Any]:
-    """End, requests and history. A run that generated nothing adds nothing to the history."""
-    this = {"started": facts["started"], "ended": provenance.now(), "requests": requests}
-    entry = {**this, "device": device, "versions": facts["versions"], "commit": facts["commit"]}
-    earlier = before.get("runs", [])
-    idle = earlier and not requests["generated"] and not requests["failed"]
-    return {**this, "runs": earlier if idle else [*earlier, entry]}
 
 
 def _requests(walk: Walk, counts: _Counts) -> dict[str, int]:

@@ -18,8 +18,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from suite import history
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
+from suite.generators.device import processor
 from suite.items import Item
 from suite.requests import canonical_json
 
@@ -119,7 +121,7 @@ def machine() -> dict[str, Any]:
     affinity = getattr(os, "sched_getaffinity", None)
     return {
         "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
     }
 
@@ -173,7 +175,7 @@ def finished(folder: Path) -> datetime:
     SuiteError where it did not come to an end, or has no provenance.json.
     """
     facts = read(folder)
-    runs = facts.get("runs") or [facts]
+    runs = history.earlier(facts) or [facts]
     try:
         return datetime.fromisoformat(runs[-1]["ended"])
     except (KeyError, TypeError, ValueError):

@@ -108,7 +108,7 @@ LAYERS = (
     "prompts parse score leaks stages study cells plan",
     "generators decoding",
     "engine",
-    "provenance records asked run_items lmms_samples results comparison comparison_sides "
+    "provenance history records asked run_items lmms_samples results comparison comparison_sides "
     "expected status predictions prediction_files report published training",
     "api",
     "cli __main__",

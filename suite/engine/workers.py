@@ -14,11 +14,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Any
 
 from suite.engine.walk import Group, Walk
 from suite.engine.worker import Job
 from suite.errors import SuiteError
+from suite.generators.device import processor
 
 SMALL_BYTES = 50e6
 """Checkpoints up to this size run one process per core on a CPU."""
@@ -49,6 +50,27 @@ def layout(device: str, walk: Walk, workers: int | None) -> Layout:
     # wait for each other, and the number of threads can change the last bit of a sum.
     threads = 1 if small else None if workers == 1 else max(1, cores // workers)
     return Layout(("cpu",) * workers, threads)
+
+
+def about(found: Layout) -> dict[str, Any]:
+    """What provenance says of a layout: devices by process with their names, processes, threads."""
+    import torch
+
+    names = {name: _name(name) for name in found.devices}
+    return {
+        "devices": [{"device": device, "name": names[device]} for device in found.devices],
+        "processes": len(found.devices),
+        "threads": found.threads or torch.get_num_threads(),
+    }
+
+
+def _name(device: str) -> str:
+    """The hardware behind a device; the processor's for cpu and mps."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return processor()
 
 
 def _devices(device: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ fingerprints, which hold the dtype, in a fraction of the time that torch takes t
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
 import platform
 import re
@@ -14,10 +15,51 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from suite.errors import SuiteError
+
 
 def resolve_device(device: str = "auto") -> str:
     """`auto` becomes `cuda`, `mps` or `cpu`; any other name is kept."""
     return _detect() if device == "auto" else device
+
+
+def check_device(device: str) -> None:
+    """SuiteError for a device that is not here. Torch is imported for names other than these:
+    auto, cpu, cuda, cuda:1, mps."""
+    kind, _, number = device.partition(":")
+    if device in ("auto", "cpu"):
+        return
+    if kind == "cuda" and (number.isdecimal() or device == "cuda"):
+        count = _count_cuda()
+        if not count:
+            raise SuiteError(
+                f"--device {device}: no CUDA device is here; `downscale doctor` says why."
+            )
+        if int(number or 0) >= count:
+            raise SuiteError(
+                f"--device {device}: no such device is here, the last one is cuda:{count - 1}."
+            )
+        return
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except RuntimeError as error:
+        known = "use auto, cpu, mps, cuda or cuda:0"
+        raise SuiteError(f"--device {device}: no such device is here; {known}.") from error
+    except Exception as error:  # an accelerator that torch knows and was not built for
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise SuiteError(f"--device {device} cannot be used here: {reason}.") from error
+
+
+def processor() -> str:
+    """The processor's name as its maker calls it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
@@ -53,6 +95,16 @@ def torch_build() -> str:
         if re.search(rf"^{name}\b[^=\n]*=\s*['\"]", text, flags=re.MULTILINE):
             return build
     return "cpu"
+
+
+def _count_cuda() -> int:
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "cuda"):
+        return int(torch.cuda.device_count())
+    build = torch_build()
+    if build == "rocm":  # no driver to ask without torch
+        return int(importlib.import_module("torch").cuda.device_count())
+    return _cuda_devices() if build == "cuda" else 0
 
 
 def _cuda_devices() -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analyses.figures.style import task_names
 from analyses.scores import IN_DOMAIN, SHARED
+from suite import history
 from suite.report import tables
 
 MODES = {False: "answering directly", True: "after thinking"}
@@ -36,7 +37,7 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
         "unparsed": int((~frame["parsed"] & ~frame["failed"]).sum()),
         "leaks": int(frame["leak"].sum()),
         "seed": known.get("seed", frame["seed"].iloc[0] if len(frame) else None),
-        "ended": known.get("ended"),
+        "ended": history.span(known)["ended"],
     }
 
 
@@ -157,16 +158,55 @@ def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def facts(known: dict[str, Any]) -> list[tuple[str, str]]:
     """Provenance as name and value, flat; long lists are in the raw form below it."""
-    rows: list[tuple[str, str]] = []
-    for key in ("started", "ended", "seconds", "seed", "commit", "device"):
-        if known.get(key) is not None:
-            rows.append((key, str(known[key])))
+    rows = _making(known)
+    if known.get("seed") is not None:
+        rows.append(("seed", str(known["seed"])))
+    made = (history.generating(known) or [known])[-1]  # not by what drew it again
     for group in ("machine", "versions"):
-        rows += [(str(k), str(v)) for k, v in (known.get(group) or {}).items() if v is not None]
+        values = made.get(group) or known.get(group) or {}
+        rows += [(str(k), str(v)) for k, v in values.items() if v is not None]
     for model in known.get("models") or []:
         digest = _digest(model.get("fingerprint"))
         rows.append((f"model {model.get('model')} ({model.get('role')})", digest))
     return rows
+
+
+def _making(known: dict[str, Any]) -> list[tuple[str, str]]:
+    """When, by which commit and on what the answers were generated, and when drawn again."""
+    span = history.span(known)
+    runs = history.generating(known)
+    rows = [
+        ("generated from", span["started"]),
+        ("generated until", span["ended"] or (runs and "the last run did not come to its end")),
+        ("by commit", ", ".join(span["commits"])),
+        ("requests generated", _generated(runs)),
+        *_where(runs),
+    ]
+    redrawn = history.redrawn(known)
+    if redrawn is not None:
+        rows.append(("drawn again", f"{redrawn['started']}, by commit {redrawn['commit']}"))
+    return [(name, str(value)) for name, value in rows if value]
+
+
+def _generated(runs: list[dict[str, Any]]) -> str:
+    counts = [run["requests"]["generated"] for run in runs if run.get("requests")]
+    lost = len(runs) - len(counts)
+    text = f"{sum(counts):,} by {len(counts)} {'run' if len(counts) == 1 else 'runs'}"
+    return f"{text}, more by {lost} that did not end" if lost else text if runs else ""
+
+
+def _where(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Device, number format, processes and threads of the runs, each value once."""
+    told: dict[str, list[Any]] = {
+        "device": [history.devices(run) for run in runs],
+        "number format": [", ".join(run.get("dtypes") or ()) for run in runs],
+        "processes": [run.get("processes") for run in runs],
+        "threads of each": [run.get("threads") for run in runs],
+    }
+    return [
+        (name, "; ".join(dict.fromkeys(str(value) for value in values if value)))
+        for name, values in told.items()
+    ]
 
 
 def _digest(fingerprint: object) -> str:

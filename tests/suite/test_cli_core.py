@@ -121,7 +121,43 @@ def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
     assert facts["ended"] >= facts["started"]
     assert {model["model"] for model in facts["models"]} == {"vlm-s", "text-l"}
     assert all(model["fingerprint"]["files"] for model in facts["models"])
-    assert len(facts["runs"]) == 1
+    (run,) = facts["runs"]
+    assert (run["started"], run["ended"]) == (facts["started"], facts["ended"])
+    assert run["requests"]["generated"] > 0
+    assert run["device"] == "auto"
+    assert [device["device"] for device in run["devices"]] == ["cpu"]
+    assert all(device["name"] for device in run["devices"])
+    assert (run["dtypes"], run["processes"], run["threads"]) == (["float32"], 1, 1)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_killed_run_leaves_its_entry(home: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "suite", "run", str(home / "study.yaml"), "--out"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path)], stderr=subprocess.PIPE, text=True, env=environment(home)
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if ": done in" in line:  # a model has answered
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    (cut,) = json.loads((tmp_path / "provenance.json").read_text())["runs"]
+    assert (cut["ended"], cut["requests"], cut["processes"]) == (None, None, 1)
+    assert call("run", home / "study.yaml", "--out", tmp_path).exit_code == 0
+    after = json.loads((tmp_path / "provenance.json").read_text())
+    assert after["runs"][0] == cut
+    assert after["runs"][1]["ended"] == after["ended"]
+    assert len(after["runs"]) == 2
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_here_is_told_first(home: Path, tmp_path: Path, device: str) -> None:
+    result = call("run", home / "study.yaml", "--out", tmp_path / "out", "--device", device)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"Error: --device {device}: no ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_study_regenerates_nothing_and_needs_no_torch(
