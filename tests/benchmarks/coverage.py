@@ -10,8 +10,8 @@ accuracy of the large and of the small model, their difference and relative drop
 of the difference over three tasks. Where every image gives the same value the exact bound stands in
 for resampling, as in `analyses.contrasts`. `t` is estimate +- t(C - 1) x cluster-robust error, for
 comparison; `kept` is what `analyses.contrasts` reports of an accuracy: `expanded`, never narrower
-than `share_ends` (of the other statistics it reports `expanded`). The standard error of a coverage
-of .95 at 2,000 studies is .005.
+than `share_ends` (of differences: `tests.benchmarks.change_coverage`). The standard error of a
+coverage of .95 at 2,000 studies is .005.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ import argparse
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
@@ -46,8 +48,21 @@ LEVELS = (0.3, 0.6, 0.9, 0.97)
 MISSING = (0.0, 0.1)
 CELL = ["images", "per_image", "level", "missing"]
 TASKS, AT_ONCE = 3, 100
-SHOWN = (*METHODS, "t", "kept")
-LOOKS = (*style.SERIES, {"color": "#D55E00", "marker": "v", "linestyle": "-"})
+NAMES = {
+    "percentile": "percentile bootstrap",
+    "expanded": "expanded percentile",
+    "bca": "BCa: bias-corrected, accelerated",
+    "t": "t with cluster-robust error",
+    "kept": "reported: expanded, at least adjusted Wald\n(accuracies)",
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "percentile": {"color": style.SERIES[1]["color"], "marker": "s"},
+    "expanded": {"color": style.SERIES[0]["color"], "marker": "o"},
+    "bca": {"color": style.SERIES[2]["color"], "marker": "^"},
+    "t": {"color": style.QUIET, "marker": "D", "markerfacecolor": "white"},
+    "kept": {"color": "#000000", "marker": "v"},
+}
+"""Interval -> its name and look, in the order drawn."""
 STATISTICS = ("accuracy, large", "accuracy, small", "difference", "relative drop", "macro mean")
 
 
@@ -161,33 +176,47 @@ def run(studies: int, draws: int) -> pd.DataFrame:
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
     """Coverage against images, a panel per statistic; a point per cell and its method's mean."""
-    figure = style.new_figure(style.TWO_COLUMNS, 4.4)
+    figure = style.new_figure(style.TWO_COLUMNS, 5.2)
     flat = figure.subplots(2, 3, sharey=True).ravel()
     images = sorted(table["images"].unique())
     for axes, statistic in zip(flat, STATISTICS):
-        for k, (method, look) in enumerate(zip(SHOWN, LOOKS)):
+        axes.grid(axis="y")
+        for k, (method, look) in enumerate(LOOKS.items()):
             part = table[(table["statistic"] == statistic) & (table["method"] == method)]
-            if not len(part):
-                continue
-            x = np.array([images.index(n) for n in part["images"]]) + 0.15 * (k - 2)
-            look = look | {"linestyle": "none"}
-            axes.plot(x, part["coverage"], alpha=0.35, **(look | {"markersize": 2}))
-            mean = part.groupby("images")["coverage"].mean()
-            at = np.arange(len(images)) + 0.15 * (k - 2)
-            axes.plot(at, mean, label=method, **(look | {"markersize": 5}))
+            if len(part):
+                _points(axes, part, images, 0.16 * (k - 2), look | {"label": NAMES[method]})
         axes.axhspan(0.93, 0.97, color=style.RULE, alpha=0.4, linewidth=0)
-        axes.set_title(statistic)
+        axes.set_title(f"Coverage: {statistic}")
         axes.set_xticks(range(len(images)), [str(n) for n in images])
         axes.set_xlabel("images a task")
-        axes.set_ylim(0.84, 1.005)
+        axes.set_ylim(min(0.84, table["coverage"].min() - 0.01), 1.005)
     for axes in flat[::3]:
         axes.set_ylabel("coverage of 95 %")
     flat[5].axis("off")
-    flat[5].legend(*flat[0].get_legend_handles_labels(), loc="center")
+    flat[5].legend(*flat[0].get_legend_handles_labels(), loc="center", fontsize=7)
     studies = int(table["studies"].min())
-    text = f"n = {studies:,} studies a cell; small: cells (items an image, level, missing); large: "
-    style.footnote(figure, text + "their mean; band: 93 to 97 %.")
+    share = 196 * np.sqrt(0.95 * 0.05 / studies)
+    style.footnote(
+        figure,
+        f"n = {studies:,} studies a cell; small: cells (items an image, level, missing), each with"
+        f" a 95 % simulation error of ±{share:.1f} points;\nlarge: their mean, with its own; band:"
+        " 93 to 97 %.",
+    )
     return figure
+
+
+def _points(
+    axes: Axes, rows: pd.DataFrame, images: list[int], shift: float, look: dict[str, Any]
+) -> None:
+    """A small point per cell; the mean of the cells with its simulation error, 1.96 se."""
+    x = np.array([images.index(n) for n in rows["images"]]) + shift
+    small = look | {"markersize": 1.6, "linestyle": "none", "label": None}
+    axes.plot(x, rows["coverage"], alpha=0.35, **small)
+    share, cells = rows["coverage"], rows.groupby("images")["coverage"]
+    error = np.sqrt((share * (1 - share) / rows["studies"]).groupby(rows["images"]).sum())
+    mean, reach = cells.mean(), 1.96 * error / cells.size()
+    at = np.array([images.index(n) for n in mean.index]) + shift
+    style.with_interval(axes, at, mean, mean - reach, mean + reach, **look)
 
 
 def main() -> None:
