@@ -20,7 +20,7 @@ _LABELS = re.compile(rf"(?:^|(?<=[\s(\[{_RIGHT}{_WRONG}])){_LABEL}")
 def marked(text: str, reader: OptionReader) -> Reading | None:
     """The one letter that bears a check mark, before it or behind it."""
     text = text.replace("\ufe0f", "")
-    if not any(sign in text for sign in _RIGHT):
+    if len(text) > 2000 or not any(sign in text for sign in _RIGHT):
         return None
     if text[0] in _RIGHT + _WRONG:
         ticked = {match[1] for match in _MARK_FIRST.finditer(text)}
@@ -59,9 +59,9 @@ _ELIMINATED = re.compile(
 
 def concluded(text: str, reader: OptionReader) -> Reading | None:
     """«A is wrong, B is wrong, C is wrong, so D»: the last words, when each other letter is out."""
-    match = _SO.search(text)
+    match = _SO.search(text) if len(text) <= 400 else None
     letter = reader.letter(match[1]) if match else None
-    if match is None or letter is None or len(text) > 400:
+    if match is None or letter is None:
         return None
     for other in re.finditer(r"(?<!['\w])([A-Z])(?![\w'])", text[: match.start()]):
         known = reader.letter(other[1])
@@ -82,7 +82,7 @@ _SUM = re.compile(
 
 def worked_out(text: str, reader: OptionReader) -> Reading | None:
     """«12 + 3 = 15»: what one sum of plain numbers comes to."""
-    match = _SUM.match(text) if "=" in text else None
+    match = _SUM.match(text) if "=" in text and len(text) <= 200 else None
     reading = reader.by_words(match[1]) if match else None
     return Reading(reading) if reading else None
 

@@ -111,7 +111,8 @@ def sole_letter(text: str, reader: OptionReader) -> Reading | None:
 
 def _as_answer(text: str, match: re.Match[str]) -> bool:
     """Whether a letter is given as the answer, and is no name of a point or letter on a sign."""
-    before = re.sub(r"\b(?:the|a)\s*$", "", text[: match.start()].rstrip(), flags=re.I)
+    before = text[max(0, match.start() - 80) : match.start()].rstrip()
+    before = re.sub(r"\b(?:the|a)$", "", before, flags=re.I)
     if match[0][:6].lower() == "letter":
         return bool(_GIVEN.search(before) and _ENDS.match(text, match.end()))
     return not (_NAME_OF.search(before) or doubted(before))

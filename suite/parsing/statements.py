@@ -80,7 +80,7 @@ def stated(text: str, reader: OptionReader) -> Reading | None:
     end = 0
     for match in _statements(text):
         reading = _statement(text[match.end() :], reader)
-        before = text[: match.start()]
+        before = text[max(0, match.start() - 120) : match.start()]
         if reading is not None and not (NEGATION.search(before) or doubted(before)):
             found.append((reading, match["cue"] is not None))
             end = match.end()
@@ -202,7 +202,7 @@ _BEFORE_LETTER = re.compile(
 
 def _unnamed(text: str, match: re.Match[str]) -> bool:
     """Whether the letter stands for an option: «Plan A is best» names a plan."""
-    before = text[: match.start()]
+    before = text[max(0, match.start() - 120) : match.start()]
     named = re.match(r"[\"'(\[]*[A-Z]\b", match[0]) and not _BEFORE_LETTER.search(before)
     return not (named or doubted(before) or asked(text[match.end() :]))
 
