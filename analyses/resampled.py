@@ -202,7 +202,7 @@ class Resampled:
             Influence(
                 part.clusters,
                 part.scores.reshape(-1, *shape[1:]).sum(axis=1) / number[g],
-                part.present.reshape(-1, *shape[1:]).any(axis=1),
+                np.asarray(part.present.reshape(-1, *shape[1:]).any(axis=1)),
             )
             for g, part in enumerate(self.influence)
         ]
