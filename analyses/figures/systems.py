@@ -49,8 +49,9 @@ def kind(rows: pd.DataFrame) -> pd.Series:
 
 
 def drawn(rows: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The rows that a panel shows."""
-    return rows[rows[cost].notna() & rows["accuracy"].notna()]
+    """The rows that a panel shows; what costs nothing has no place on a logarithmic axis."""
+    least = 0.0 if cost == "generated_tokens" else np.finfo(np.float64).tiny
+    return rows[(rows[cost] >= least) & rows["accuracy"].notna()]
 
 
 def prepare(axes: Axes, rows: pd.DataFrame, cost: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from analyses.efficiency import CONTROLS, FRONTS, SHARE_OF, efficiency, front
 from analyses.figures import efficiency as figure
-from analyses.figures import latency
+from analyses.figures import latency, systems
 from tests.analyses.simulate import World, simulate
 
 
@@ -147,3 +147,13 @@ def test_figures_name_their_n(table: pd.DataFrame) -> None:
         rows = module.select(table)
         assert set(rows["task"]) == {"in_domain", "star"}
         assert "n = " in module.caption(rows)
+
+
+def test_answers_that_took_no_time_leave_the_logarithmic_panel_empty(frame: pd.DataFrame) -> None:
+    """Recorded texts are generated in no time."""
+    table = efficiency(frame.assign(seconds=0.0), draws=50)
+    rows = figure.select(table)
+    assert len(systems.drawn(rows, "seconds")) == 0
+    assert len(systems.drawn(rows, "generated_tokens")) > 0
+    figure.draw(rows).draw_without_rendering()
+    latency.draw(latency.select(table)).draw_without_rendering()
