@@ -17,7 +17,7 @@ from analyses.figures import style
 
 MINUS = "\N{MINUS SIGN}"
 MEANS = {"overall": "mean over tasks", "all_items": "all items"}
-_BARS = f"{style.INTERVAL}, nor, where no image changes, than the exact bound"
+_BARS = f"{style.INTERVAL} (exact where no answer changes)"
 MARKS: dict[str, dict[str, Any]] = {
     "mean": {"color": "#0b3c5d", "marker": "D", "markersize": 5.5},
     "task": {"color": style.BLUE, "marker": "o"},
@@ -75,8 +75,8 @@ def draw(table: pd.DataFrame) -> Figure:
     axes.set_title("Difference of accuracy")
     style.footnote(
         figure,
-        f"n = items; {_BARS}.\nGrey band: margin of ±{margin:g}; grey ticks: smallest difference"
-        " found with 80 % power.",
+        f"{_BARS[0].upper()}{_BARS[1:]}.\nn = items; grey band: margin of ±{margin:g}; grey ticks:"
+        " smallest difference found with 80 % power.",
     )
     return figure
 

@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame) -> Figure:
     style.footnote(
         figure,
         "Model time over all stages on the machine that ran the study; right: filled where on the"
-        f" front; {style.BOOTSTRAP}.\nLeft: {systems.WORDS}",
+        f" front.\n{style.BOOTSTRAP.capitalize()}.\nLeft: {systems.WORDS}",
     )
     figure.draw_without_rendering()  # fixes the layout, so that markers are placed by pixels
     for row, (_, rows) in zip(grid, panels):

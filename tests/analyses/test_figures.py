@@ -107,7 +107,10 @@ def test_a_drop_without_interval_is_open_and_one_without_value_is_said(
     relative = (rows["quantity"] == "relative_drop") & (rows["task"] == "ocr")
     bare = rows.copy()
     bare.loc[relative, ["low", "high", "reason"]] = [np.nan, np.nan, "no spread is seen"]
-    text = footnote_of(figure_of_degradation.draw(bare))
+    drawn = figure_of_degradation.draw(bare)
+    hollow = [line for line in drawn.axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert sum(len(np.atleast_1d(line.get_xdata())) for line in hollow) == 1
+    text = footnote_of(drawn)
     assert "Open markers have no bar: no spread is seen." in text
     assert "Open markers have no bar: no spread is seen." in figure_of_degradation.caption(bare)
     missing = bare.copy()
