@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from suite.errors import DataError
 
@@ -23,10 +23,20 @@ _JPEG = b"\xff\xd8\xff"
 _MEDIA_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 
 
+class Unreadable(DataError):
+    """One image is none; the text says why. The other items of its task go on."""
+
+    def __init__(self, reason: str, data: bytes | None = None) -> None:
+        """data: what stands in the row; None where the row only names a file."""
+        super().__init__(reason)
+        self.data = data
+
+
 def encoded(image: Any, folder: Path | None = None) -> bytes:
     """PNG or JPEG bytes of an image; a relative path is looked for under `folder`.
 
-    Raises DataError when it is no image. Other formats are re-encoded as PNG.
+    Raises Unreadable when it is no image, DataError for a kind of value that never is one. Other
+    formats are re-encoded as PNG.
     """
     if isinstance(image, Image.Image):
         return _as_png(image)
@@ -34,13 +44,17 @@ def encoded(image: Any, folder: Path | None = None) -> bytes:
         inner = image.get("bytes")
         return encoded(inner if inner is not None else image.get("path"), folder)
     if isinstance(image, str):
-        return encoded(_from_text(image, folder), folder)
+        return _from_text(image, folder)
     if isinstance(image, (bytes, bytearray)):
-        data = bytes(image)
-        if data.startswith((_PNG, _JPEG)):
-            return data
-        return _as_png(_opened(data))
+        try:
+            return _from_bytes(bytes(image))
+        except Unreadable as error:
+            raise Unreadable(str(error), bytes(image)) from error
     raise DataError(f"an image is given as {type(image).__name__}; give bytes, a path or base64.")
+
+
+def _from_bytes(data: bytes) -> bytes:
+    return data if data.startswith((_PNG, _JPEG)) else _as_png(_opened(data))
 
 
 def _from_text(text: str, folder: Path | None) -> bytes:
@@ -48,15 +62,19 @@ def _from_text(text: str, folder: Path | None) -> bytes:
     if path.suffix.lower() in _MEDIA_SUFFIXES:
         full = path if path.is_absolute() or folder is None else folder / path
         if not full.is_file():
-            raise DataError(f"the image file {full} is missing.")
-        return full.read_bytes()
+            raise Unreadable(f"the file {full} is missing")
+        try:
+            return _from_bytes(full.read_bytes())
+        except (Unreadable, OSError) as error:
+            raise Unreadable(f"{full}: {error}") from error
     body = text.partition("base64,")[2] if text.startswith("data:") else text
     try:
-        return base64.b64decode(body, validate=True)
+        data = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DataError(
-            f"the image text {text[:40]!r} is neither a path to an image nor base64."
+        raise Unreadable(
+            f"the text {text[:40]!r} is neither a path to an image nor base64", text.encode()
         ) from error
+    return encoded(data)
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -64,9 +82,23 @@ def _opened(data: bytes) -> Image.Image:
         with whole_images_only():
             image = Image.open(io.BytesIO(data))
             image.load()
-    except (OSError, ValueError) as error:
-        raise DataError(f"an image of {len(data)} bytes cannot be read: {error}") from error
+    except UnidentifiedImageError as error:  # its own text holds a memory address
+        what = "it is empty" if not data else f"its {len(data):,} bytes are no image"
+        raise Unreadable(what) from error
+    except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise Unreadable(f"its {len(data):,} bytes cannot be read: {reason}") from error
     return image
+
+
+def stored_images(row: Any) -> list[Any]:
+    """The images that stand in a row as `datasets` stores them, wherever in it."""
+    if _is_media(row):
+        return [row]
+    inner = row.values() if isinstance(row, Mapping) else row
+    if not isinstance(row, (Mapping, list, tuple)):
+        return []
+    return [image for value in inner for image in stored_images(value)]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from suite.requests import canonical_json
 from suite.task_yaml import FunctionReference
 from suite.user_cache import cache_folder
 
-FORMAT = 3
+FORMAT = 4
 """Version of the cache's content. Raise it when an Item's meaning changes."""
 
 CODE = frozenset(
@@ -47,7 +47,9 @@ _ITEM_SCHEMA = pa.schema(
         ("row", pa.int64()),
     ]
 )
-_IMAGE_SCHEMA = pa.schema([("hash", pa.string()), ("bytes", pa.binary())])
+_IMAGE_SCHEMA = pa.schema(
+    [("hash", pa.string()), ("bytes", pa.binary()), ("unreadable", pa.string())]
+)
 
 
 def source_key(info: TaskInfo, location: Path | None) -> str:
@@ -128,15 +130,23 @@ class ItemCache:
             items = tuple(_item(task, row) for row in table.to_pylist())
             kept = first_of_each_category(items, limit)
             wanted = {name for item in kept for name in item.images}
-            stored = zip(images["hash"].to_pylist(), images["bytes"].to_pylist(), strict=True)
-            return ItemSet(task, kept, {name: data for name, data in stored if name in wanted})
+            stored = [row for row in images.to_pylist() if row["hash"] in wanted]
+            return ItemSet(
+                task,
+                kept,
+                {row["hash"]: row["bytes"] for row in stored},
+                {row["hash"]: row["unreadable"] for row in stored if row["unreadable"]},
+            )
         return None
 
     def write(self, items: ItemSet, key: str, limit: int | None) -> None:
         """Stores a set. A cache that cannot be written is no reason to stop."""
         path = self._path(items.task, key, limit)
         rows = [{name: getattr(item, name) for name in _ITEM_SCHEMA.names} for item in items.items]
-        pairs = [{"hash": name, "bytes": data} for name, data in items.image_bytes.items()]
+        pairs = [
+            {"hash": name, "bytes": data, "unreadable": items.unreadable.get(name)}
+            for name, data in items.image_bytes.items()
+        ]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(pa.Table.from_pylist(pairs, _IMAGE_SCHEMA), path.with_suffix(".images"))

@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.errors import DataError, nearest
-from suite.image_bytes import encoded, without_media
+from suite.image_bytes import Unreadable, encoded, stored_images, without_media
 from suite.item_rows import overrides_for, rows_folder, rows_read
 from suite.items import Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.lmms_task import build_task, data_error, quiet
@@ -49,6 +50,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     folder = rows_folder(info, location)
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
+    unreadable: dict[str, str] = {}
     counts: dict[str, int] = {}
     for index in range(len(docs)):
         try:
@@ -56,22 +58,63 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
             if columns is not None:
                 row = mapped_item(info, columns, doc)
             else:
-                row = to_item(doc) if to_item else generic_item(task, docs[index], index)
+                row = (
+                    to_item(doc)
+                    if to_item
+                    else generic_item(task, _decoded(docs, doc, index), index)
+                )
             _check_row(info, row)
             category = str(row.get("category") or "")
             counts[category] = counts.get(category, 0) + 1
             if limit is not None and counts[category] > limit:
                 continue
-            media = row["images"] if "images" in row else task.doc_to_visual(docs[index])
-            encoded_images = [encoded(image, folder) for image in media or [] if image is not None]
+            media = row["images"] if "images" in row else _shown(task, docs, doc, index)
+            where = f"row {places[index]} of {location or info.source}"
+            pictures = [_picture(i, folder, where) for i in media or [] if i is not None]
         except Exception as error:
             raise data_error(info, location, _named(error, index)) from error
-        hashes = tuple(image_hash(data) for data in encoded_images)
-        image_bytes.update(zip(hashes, encoded_images, strict=True))
+        hashes = tuple(picture.name for picture in pictures)
+        image_bytes |= {p.name: p.data for p in pictures if p.data is not None}
+        unreadable |= {p.name: p.problem for p in pictures if p.problem is not None}
         made.append(_item(info, row, doc, hashes, places[index]))
     _check_unique(info, made)
     kept = first_of_each_category(tuple(made), limit)
-    return ItemSet(info.name, kept, image_bytes)
+    return ItemSet(info.name, kept, image_bytes, unreadable)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An image of a row, or what stands in its place."""
+
+    name: str
+    """Content hash."""
+    data: bytes | None
+    problem: str | None = None
+
+
+def _picture(image: Any, folder: Path | None, where: str) -> _Picture:
+    """An image as bytes; one that is none keeps its item, whose requests then say why they fail."""
+    try:
+        data = encoded(image, folder)
+    except Unreadable as error:
+        problem = f"the image in {where} cannot be read: {error}."
+        name = image_hash(problem.encode() if error.data is None else error.data)
+        return _Picture(name, error.data, problem)
+    return _Picture(image_hash(data), data)
+
+
+def _decoded(docs: Any, doc: Mapping[str, Any], index: int) -> Any:
+    """A doc with its images decoded; as it is stored where one cannot be."""
+    try:
+        return docs[index]
+    except (OSError, SyntaxError, ValueError):
+        return doc
+
+
+def _shown(task: Any, docs: Any, doc: Mapping[str, Any], index: int) -> Any:
+    """What lmms-eval's task shows of a doc; all images of the row where one cannot be decoded."""
+    decoded = _decoded(docs, doc, index)
+    return stored_images(doc) if decoded is doc else task.doc_to_visual(decoded)
 
 
 def mapped_item(

@@ -61,7 +61,9 @@ class ItemSet:
     task: str
     items: tuple[Item, ...]
     image_bytes: dict[str, bytes] = field(repr=False)
-    """Content hash -> PNG or JPEG bytes."""
+    """Content hash -> PNG or JPEG bytes, or what a row holds in place of them."""
+    unreadable: dict[str, str] = field(default_factory=dict, repr=False)
+    """Hash of an image that is none -> where it stands and why; requests that show it fail."""
 
 
 def image_hash(data: bytes) -> str:
@@ -102,7 +104,9 @@ def load_items(
     info = get_task(task)
     location = local_copy(info, data)
     items = read_source(info, location, limit)
-    item_cache.ItemCache(cache_dir).write(items, item_cache.source_key(info, location), limit)
+    # A file that is missing beside the data may be there next time: the cache would not notice.
+    if items.unreadable.keys() <= items.image_bytes.keys():
+        item_cache.ItemCache(cache_dir).write(items, item_cache.source_key(info, location), limit)
     return items
 
 

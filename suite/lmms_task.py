@@ -25,7 +25,12 @@ MODEL_NAME = "downscaling_suite"
 
 def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None = None) -> Any:
     """The lmms-eval task object, with some keys of its YAML replaced."""
-    with quiet(), _offline_when_unreachable(location is None and on_hub(info)), _no_retry():
+    with (
+        quiet(),
+        undecodable_as_stored(),
+        _offline_when_unreachable(location is None and on_hub(info)),
+        _no_retry(),
+    ):
         from lmms_eval.tasks import TaskManager
 
         own = [str(folder) for folder in task_folders() if folder.is_dir()]
@@ -101,6 +106,27 @@ def quiet() -> Iterator[None]:
             logger.enable("lmms_eval")
             if not bars:
                 datasets.enable_progress_bars()
+
+
+@contextlib.contextmanager
+def undecodable_as_stored() -> Iterator[None]:
+    """Inside, an image that cannot be decoded comes as it is stored: lmms-eval decodes the first
+    row of a task to look at it, and one bad image is no reason to refuse the others."""
+    from datasets import Image
+
+    decode = Image.decode_example
+
+    def lenient(self: Any, value: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return decode(self, value, *arguments, **options)
+        except Exception:  # Pillow's decoders raise many kinds
+            return value
+
+    Image.decode_example = lenient
+    try:
+        yield
+    finally:
+        Image.decode_example = decode
 
 
 @contextlib.contextmanager

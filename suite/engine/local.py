@@ -19,6 +19,7 @@ from suite.claims import Claims
 from suite.engine.batches import generate
 from suite.engine.progress import Progress
 from suite.engine.walk import Group, Model, Walk, partition
+from suite.image_bytes import Unreadable
 from suite.requests import Generator, ImageLoader, Request
 from suite.store import Row, Shelf
 
@@ -75,11 +76,20 @@ def run_walk(
 
 
 def image_loader(walk: Walk) -> ImageLoader:
-    """Finds the bytes of an image among the walk's items."""
+    """Finds the bytes of an image among the walk's items; Unreadable for one that is none."""
     found = {
         name: data for items in walk.items.values() for name, data in items.image_bytes.items()
     }
-    return found.__getitem__
+    unreadable = {
+        name: reason for items in walk.items.values() for name, reason in items.unreadable.items()
+    }
+
+    def load(name: str) -> bytes:
+        if name in unreadable:
+            raise Unreadable(unreadable[name])
+        return found[name]
+
+    return load
 
 
 def _run_group(

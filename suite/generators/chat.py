@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from suite.errors import SuiteError
 from suite.generators.loading import Loaded
-from suite.image_bytes import whole_images_only
+from suite.image_bytes import Unreadable, whole_images_only
 from suite.requests import ImageLoader, Message, Request
 
 
@@ -35,7 +35,11 @@ class Prompt:
 
 def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
     """Renders one request. Raises BadRequest for an image that cannot be read."""
-    pictures = tuple(_open(images, name) for message in request.messages for name in message.images)
+    names = [name for message in request.messages for name in message.images]
+    try:
+        pictures = tuple(_open(images, name) for name in names)
+    except BadRequest as error:
+        raise BadRequest(f"{request.task}, item {request.item_id}: {error}") from error
     if pictures and loaded.processor is None:
         raise BadRequest("The request shows images, and the model reads text alone.")
     conversation = [_turn(message, loaded.processor is not None) for message in request.messages]
@@ -68,6 +72,8 @@ def _open(images: ImageLoader, name: str) -> Image.Image:
     try:
         with whole_images_only(), Image.open(io.BytesIO(images(name))) as picture:
             return picture.convert("RGB")
+    except Unreadable as error:
+        raise BadRequest(str(error)) from error
     except UnidentifiedImageError as error:  # its own text holds a memory address
         raise BadRequest(f"Image {name[:12]} cannot be read: it is in no known format.") from error
     except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault

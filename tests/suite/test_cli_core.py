@@ -26,6 +26,7 @@ from suite.cli import cli
 from suite.errors import Unfinished
 from suite.folder import Folder
 from suite.study import load_study
+from tests.tasks.files import mmstar_row, write_parquet
 
 STUDY = (
     """
@@ -491,6 +492,31 @@ def test_an_unreadable_image_is_a_row_and_exit_code_1(
     requests = json.loads(again.stdout)["requests"]
     assert requests["failed"] == 0
     assert requests["generated"] == requests["distinct"] - requests["cached"] <= 4
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_rows_without_a_readable_image_are_records(home: Path, tmp_path: Path) -> None:
+    rows = [mmstar_row(number, "math") for number in range(6)]
+    for number, image in ((0, b"not an image at all"), (2, b"")):
+        rows[number] = {**rows[number], "image": {"bytes": image, "path": None}}
+    path = write_parquet(tmp_path / "val.parquet", rows, "image")
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        f"study: broken\nfamily: {home}/tiny.yaml\ntasks: [{{task: mmstar}}]\n"
+        "cells:\n  - {method: end_to_end, perception: s}\n  - {method: blind, perception: s}\n"
+        + SHORT_DECODING
+    )
+    result = call("run", study, "--data", f"mmstar={path}", "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 1, result.stderr
+    frame = suite.load_results(tmp_path / "out")
+    assert len(frame) == 12
+    failed = frame[frame["failed"]].set_index("item_id")
+    assert set(failed["cell"]) == {"end_to_end/P=s"}
+    assert failed["reason"].to_dict() == {
+        "0": f"mmstar, item 0: the image in row 0 of {path} cannot be read: its 19 bytes are no "
+        "image.",
+        "2": f"mmstar, item 2: the image in row 2 of {path} cannot be read: it is empty.",
+    }
 
 
 def test_ctrl_c(home: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -168,10 +169,47 @@ def test_file_that_is_no_parquet(tmp_path: Path) -> None:
     assert "RetryError" not in text
 
 
-def test_unreadable_image_names_its_row(tmp_path: Path) -> None:
-    (tmp_path / "val.jsonl").write_text(jsonl_row(0, "missing.png") + "\n")
-    text = message("mmstar", cache=tmp_path / "c", data=str(tmp_path / "val.jsonl"))
-    assert text == f"Row 0: the image file {tmp_path / 'missing.png'} is missing."
+NO_IMAGES: list[tuple[dict[str, Any], str]] = [
+    ({"bytes": b"not an image at all", "path": None}, "its 19 bytes are no image."),
+    ({"bytes": b"", "path": None}, "it is empty."),
+    ({"bytes": None, "path": "gone.png"}, "the file {folder}/gone.png is missing."),
+]
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize(("stored", "what"), NO_IMAGES)
+def test_an_unreadable_image_keeps_its_item(
+    tmp_path: Path, stored: dict[str, Any], what: str, place: int
+) -> None:
+    rows = [mmstar_row(n) for n in range(4)]
+    rows[place] = {**rows[place], "image": stored}
+    path = tmp_path / "val.parquet"
+    if stored["path"]:  # the library copies files that rows name, and so wants them there
+        pd.DataFrame(rows).to_parquet(path)
+    else:
+        write_parquet(path, rows, "image")
+    for _ in range(2):  # from the source, and from the cache where there may be one
+        items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
+        assert len(items.items) == 4
+        (name,) = items.items[place].images
+        assert items.unreadable == {
+            name: f"the image in row {place} of {path} cannot be read: "
+            + what.format(folder=tmp_path)
+        }
+        assert len({item.image_id for item in items.items}) == 4
+
+
+def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "val.jsonl"
+    path.write_text(jsonl_row(0, "late.png") + "\n")
+    assert load_items("mmstar", data=str(path), cache_dir=tmp_path / "c").unreadable
+    (tmp_path / "late.png").write_bytes(b"cut")
+    (reason,) = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c").unreadable.values()
+    assert reason.endswith(f"cannot be read: {tmp_path / 'late.png'}: its 3 bytes are no image.")
+    (tmp_path / "late.png").write_bytes(png((1, 2, 3)))
+    items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
+    assert items.unreadable == {}
+    assert items.items[0].images == (image_hash(png((1, 2, 3))),)
 
 
 def test_two_rows_with_one_id(tmp_path: Path) -> None:
@@ -268,7 +306,7 @@ def test_fillers_are_no_options_to_guess() -> None:
 def test_images_keep_their_bytes_and_others_become_png() -> None:
     assert encoded(jpeg((1, 1, 1))) == jpeg((1, 1, 1))
     assert encoded({"bytes": png((1, 1, 1)), "path": None}) == png((1, 1, 1))
-    with pytest.raises(DataError, match="an image of 3 bytes cannot be read"):
+    with pytest.raises(DataError, match="its 3 bytes are no image"):
         encoded(b"abc")
     with pytest.raises(DataError, match="neither a path to an image nor base64"):
         encoded("hello?")
