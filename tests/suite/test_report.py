@@ -212,6 +212,11 @@ def test_the_page_says_what_it_must(run: Path) -> None:
     assert f"<dt>failed</dt><dd>{int(frame['failed'].sum())}</dd>" in text
     assert f"<dt>answers</dt><dd>{len(frame):,}</dd>" in text
     assert "The image could not be read" in text
+    read = frame[~frame["failed"]]
+    lost = int((~read["parsed"]).sum())
+    rate = f"{100 * lost / len(read):.1f}\N{NO-BREAK SPACE}%"
+    assert f"<dt>unparsed</dt><dd>{lost:,} <small>({rate})</small></dd>" in text
+    assert f"<dt>clusters</dt><dd>{frame['image_id'].nunique():,}</dd>" in text
     assert "Guessing baselines" in text
     assert "<td>0.310</td>" in text
     assert "weights aaaaaaaaaaaa…" in text
@@ -225,7 +230,10 @@ def test_the_page_says_what_it_must(run: Path) -> None:
 def test_every_analysis_is_on_the_page(run: Path) -> None:
     """By a figure; some as a table too, whose numbers are those of its CSV."""
     text = html.unescape((run / "report.html").read_text(encoding="utf-8"))
-    told = {part["name"]: part for part in others.sections(run)}
+    told = {
+        part["name"]: part
+        for part in others.sections(run, pd.read_parquet(run / "records.parquet"))
+    }
     assert {spec.analysis for spec in FIGURES.values()} == set(ANALYSES) - {"cells"}
     assert set(told) == {"marginal", "agreement", "power"}  # no item has a second answer
     for name, part in told.items():
@@ -240,9 +248,66 @@ def test_every_analysis_is_on_the_page(run: Path) -> None:
         ]
 
 
+def part_of(run: Path, name: str) -> dict[str, Any]:
+    frame = pd.read_parquet(run / "records.parquet")
+    return next(part for part in others.sections(run, frame) if part["name"] == name)
+
+
+def test_rows_of_the_tables_can_be_told_apart(run: Path) -> None:
+    for part in others.sections(run, pd.read_parquet(run / "records.parquet")):
+        names = [n for n, column in enumerate(part["columns"]) if column not in part["numbers"]]
+        labels = [tuple(row[n] for n in names) for row in part["rows"]]
+        assert len(set(labels)) == len(labels), part["name"]
+        assert not any("_" in str(word) for label in labels for word in label)
+    assert "module that shrinks" in part_of(run, "power")["headings"]
+
+
+def test_a_rule_has_the_number_of_answers_that_it_read(run: Path) -> None:
+    frame = pd.read_parquet(run / "records.parquet")
+    part = part_of(run, "agreement")
+    at = {name: n for n, name in enumerate(part["columns"])}
+    assert "n" not in at
+    domain = frame[(frame["domain"] == "in_domain") & frame["lmms_score"].notna()]
+    read = domain[~domain["failed"] & domain["parsed"]]["rule"].value_counts()
+    told = {
+        row[at["rule"]]: row[at["answers"]]
+        for row in part["rows"]
+        if row[at["quantity"]] == "share of the answers" and row[at["rule"]] != "unparsed"
+    }
+    assert told == {rule.replace("_", " "): count for rule, count in read.items()}
+    assert len(told) > 0
+
+
+def test_what_does_not_differ_has_no_p() -> None:
+    rows = pd.DataFrame(
+        {
+            "task": ["a", "b"],
+            "group": None,
+            "quantity": "difference",
+            "estimate": [0.0001, 0.0101],
+            "low": [0.00005, 0.01],
+            "high": [0.0002, 0.0102],
+            "p": [1e-6, 1e-6],
+        }
+    )
+    found = others._content("agreement", rows)
+    assert [row[-1] for row in found["rows"]] == [None, 1e-6]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (float("nan"), "–"), (True, "yes"), (False, "no"), (7, "7"), (0.25, "0.250")],
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (True, "yes"),
+        (False, "no"),
+        (7, "7"),
+        (3000, "3,000"),
+        (0.25, "0.250"),
+        (1.0, "1.000"),
+        (-0.25, "\N{MINUS SIGN}0.250"),
+        (-0.0001, "0.000"),
+    ],
 )
 def test_values_of_unknown_tables(value: object, text: str) -> None:
     assert page.plain(value) == text
@@ -314,7 +379,9 @@ def test_figures_without_rows_are_named_and_left_out(tmp_path: Path) -> None:
     frame[frame["cell"] == "text_only/R=l"].to_parquet(tmp_path / "records.parquet", index=False)
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert "The grid of perception and reasoning sizes; Degradation end to end" in text
-    assert "<img" not in text
+    # What any answer gives is drawn: whether both scorers agree on it.
+    assert re.findall(r'<figure id="figure-(\w+)">', text) == ["agreement"]
+    assert text.count("<img") == 1
 
 
 def test_missing_and_broken_records_are_sentences(tmp_path: Path) -> None:
