@@ -99,7 +99,7 @@ def _errors(axes: Axes, rows: pd.DataFrame, cells: list[str]) -> None:
         if len(own):
             y = _places(own, cells) + 0.24 * (1 - k)
             axes.plot(own["estimate"], y, linestyle="none", label=label, **look)
-    axes.set_xlim(left=0)
+    axes.set_xlim(left=-0.04 * axes.get_xlim()[1])  # an error of 0 shows whole
     _finish(axes, "standard error")
 
 
