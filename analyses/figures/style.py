@@ -175,7 +175,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 def footnote(figure: Figure, text: str) -> None:
     """Quiet lines under a figure of two columns: what n is, what the bars are."""
-    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 134)]
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 116)]
     figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
 
 
