@@ -11,24 +11,32 @@ from typing import Any
 
 import pandas as pd
 
+from analyses.agreement import UNPARSED
 from analyses.figures.style import task_names
 from analyses.registry import ANALYSES
 from analyses.scores import IN_DOMAIN, SHARED
-from suite.report import tables
+from suite.report import tables, words
 
-NUMBERS = ("estimate", "low", "high", "n", "p")
+NUMBERS = ("estimate", "low", "high", "n", "answers", "p")
+COUNTS = ("n", "answers")
+NOTHING = 0.0005
+"""Numbers below it are 0 on the page."""
 IN_NUMBERS = ("marginal", "seeds", "agreement", "power")
 """Analyses whose p, errors or shares are read off a figure too coarsely."""
 
 
-def sections(folder: Path) -> list[dict[str, Any]]:
+def sections(folder: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A table per analysis of IN_NUMBERS; none where the study has no cells for it."""
     found = []
     for name in IN_NUMBERS:
         title = ANALYSES[name]
         rows = _means(tables.read(folder, name))
+        if name == "agreement":
+            rows = _with_answers(rows, frame)
+        elif "answers" in rows:
+            rows = rows.drop(columns="answers")
         if len(rows):
-            found.append({"name": name, "title": title, **_content(rows)})
+            found.append({"name": name, "title": title, **_content(name, rows)})
     return found
 
 
@@ -38,12 +46,43 @@ def _means(table: pd.DataFrame) -> pd.DataFrame:
     return table[means & table["group"].isna()]
 
 
-def _content(rows: pd.DataFrame) -> dict[str, Any]:
-    """`columns`: what tells rows apart, then numbers; `rows`: their values, None for missing."""
+def _with_answers(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """`answers` in place of n: how many a rule read, where a row is of one rule."""
+    known = frame[frame["score"].notna() & frame["lmms_score"].notna() & ~frame["failed"]]
+    rule = known["rule"].astype(object).where(known["parsed"] & known["rule"].notna(), UNPARSED)
+    counts = known.groupby(["task", rule.rename("rule")]).size()
+    domains = known.drop_duplicates("task").set_index("task")["domain"]
+
+    def count(row: dict[str, Any]) -> int | None:
+        if pd.isna(row["rule"]):
+            return int(row["answers"]) if pd.notna(row["answers"]) else None
+        one = row["task"] in domains.index
+        tasks = [row["task"]] if one else domains.index[domains == row["domain"]]
+        return int(sum(counts.get((task, row["rule"]), 0) for task in tasks))
+
+    answers = [count({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")]
+    return rows.drop(columns="n").assign(answers=pd.Series(answers, rows.index, dtype=object))
+
+
+def _content(name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """`columns`: what tells rows apart, then numbers, with their `headings`; `rows`: values, None
+    for missing. A difference that is 0 to the digits of the page has no p."""
     rows = rows.assign(task=rows["task"].map(task_names(rows["task"])))
-    texts = [name for name in rows.columns if name in tables.TEXT or rows[name].dtype == bool]
-    texts = [name for name in texts if name not in ("domain", "average", "reason", "group")]
-    texts = [name for name in texts if len(rows[name].unique()) > 1 or name == "task"]
-    shown = [*texts, *(name for name in NUMBERS if name in rows and rows[name].notna().any())]
+    texts = [c for c in rows.columns if c in tables.TEXT or rows[c].dtype == bool]
+    texts = [c for c in texts if c not in ("domain", "average", "reason", "group")]
+    texts = [c for c in texts if len(rows[c].unique()) > 1 or c == "task"]
+    shown = [*texts, *(c for c in NUMBERS if c in rows and rows[c].notna().any())]
+    if "p" in shown:
+        zero = (rows[["estimate", "low", "high"]].abs() < NOTHING).all(axis=1)
+        rows = rows.assign(p=rows["p"].mask(zero))
     values = rows[shown].astype(object).where(rows[shown].notna(), None)
-    return {"columns": shown, "numbers": NUMBERS, "rows": values.to_numpy().tolist()}
+    return {
+        "columns": shown,
+        "headings": [words.heading(column) for column in shown],
+        "numbers": NUMBERS,
+        "counts": COUNTS,
+        "rows": [
+            [words.value(name, column, value) for column, value in zip(shown, row)]
+            for row in values.to_numpy().tolist()
+        ],
+    }

@@ -7,6 +7,7 @@ images inside it and nothing fetched from elsewhere. Texts of models are escaped
 from __future__ import annotations
 
 import base64
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ def render(folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": share, "count": count, "plain": plain, "p_value": p_value}
+    environment.filters |= {
+        "share": share,
+        "count": count,
+        "percent": percent,
+        "plain": plain,
+        "p_value": p_value,
+    }
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
@@ -55,7 +62,7 @@ def render(folder: Path) -> str:
         by_task=summary.by_task(cells),
         failures=summary.failures(frame),
         baselines=_baselines(folder),
-        others=others.sections(folder),
+        others=others.sections(folder, frame),
         lost=lost.examples(frame, folder),
         lost_mode=lost.mode(frame),
         differing=differing.examples(frame, folder),
@@ -91,11 +98,12 @@ def _baselines(folder: Path) -> dict[str, Any] | None:
     return {"columns": list(table.columns), "rows": table.to_numpy(dtype=object).tolist()}
 
 
-def share(value: object, digits: int = 3) -> str:
+def share(value: object) -> str:
     """0.7312 -> `0.731`; missing -> a dash."""
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return "–"
-    return f"{float(str(value)):.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{float(str(value)):,.3f}"
+    return text.removeprefix("-") if text == "-0.000" else text.replace("-", "\N{MINUS SIGN}")
 
 
 def count(value: object) -> str:
@@ -111,7 +119,14 @@ def plain(value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) and value != int(value) else str(value)
+    if isinstance(value, Integral):
+        return count(value)
+    return share(value) if isinstance(value, float) else str(value)
+
+
+def percent(part: int, whole: int) -> str:
+    """42,038 of 400,000 -> `10.5 %`; a dash of nothing."""
+    return f"{part / whole:.1%}".replace("%", "\N{NO-BREAK SPACE}%") if whole else "–"
 
 
 def p_value(value: object) -> str:

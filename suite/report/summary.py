@@ -31,7 +31,7 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
         "cells": frame["cell"].nunique(),
         "tasks": frame["task"].nunique(),
         "n_items": len(items),
-        "images": frame["image_id"].nunique(),
+        "clusters": frame["image_id"].nunique(),
         "answers": len(frame),
         "failed": int(frame["failed"].sum()),
         "unparsed": int((~frame["parsed"] & ~frame["failed"]).sum()),

@@ -17,7 +17,7 @@ from suite.results import load_results
 
 TEXT = (
     *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
-    *("quantity", "estimator", "size", "small", "large", "partner", "reason"),
+    *("quantity", "estimator", "size", "module", "small", "large", "partner", "reason"),
     *("axis", "larger", "pattern", "sizes", "rule"),
     *("category", "item_id", "image_id", "emerges", "answer", "prediction", "text"),
 )

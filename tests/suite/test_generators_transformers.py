@@ -124,11 +124,15 @@ def test_what_is_shown_changes_what_is_said(vlm: Any) -> None:
 
 def test_an_unreadable_image_fails_its_own_row_only(vlm: Any) -> None:
     images: list[tuple[str, ...]] = [("one",), ("broken",), ("two",), ("cut",), ("absent",)]
-    answers = ask(vlm, [request(n, images=shown) for n, shown in enumerate(images)])
+    asked = [request(n, images=shown) for n, shown in enumerate(images)]
+    answers = ask(vlm, asked)
     assert [answer.error is None for answer in answers] == [True, False, True, False, False]
-    assert answers[1].error == "Image broken cannot be read: it is in no known format."
-    assert str(answers[3].error).startswith("Image cut cannot be read: ")
-    assert str(answers[4].error).startswith("Image absent cannot be read: ")
+    assert answers[1].error == (
+        f"{asked[1].task}, item {asked[1].item_id}: Image broken cannot be read: it is in no known "
+        "format."
+    )
+    assert ": Image cut cannot be read: " in str(answers[3].error)
+    assert ": Image absent cannot be read: " in str(answers[4].error)
     good = [request(0, images=("one",)), request(2, images=("two",))]
     assert said([answers[0], answers[2]]) == said(ask(vlm, good))
 
