@@ -61,6 +61,7 @@ def _with_answers(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
         return int(sum(counts.get((task, row["rule"]), 0) for task in tasks))
 
     answers = [count({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")]
+    rows = rows.assign(rule=rows["rule"].fillna("all"))
     return rows.drop(columns="n").assign(answers=pd.Series(answers, rows.index, dtype=object))
 
 
