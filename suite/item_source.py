@@ -32,8 +32,9 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
     Raises DataError when the data are missing, unreadable, or lack a column that the task needs.
     """
     if not info.name.startswith(LMMS_EVAL):
-        for reference in references(dict(info.config)):
-            reference.resolve(info.path.parent)  # lmms-eval's own words for a wrong name say less
+        with quiet():  # lmms-eval's own words for a wrong name say less
+            for reference in references(dict(info.config)):
+                reference.resolve(info.path.parent)
     with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
         overrides = overrides_for(info, location, limit, Path(scratch))
         task = build_task(info, overrides, location)

@@ -56,7 +56,7 @@ def test_degradation_is_the_difference_of_means(frame: pd.DataFrame) -> None:
 
 def test_interval_of_a_drop_uses_the_pairing() -> None:
     # Two models that differ on one item of 40: the paired interval is far narrower than two
-    # independent ones, whose standard error alone would be about .11.
+    # independent ones, which would reach to 2.02 * .11 = .22 above the difference.
     frame = simulate(World(tasks=("ocr",), items=40, star=False, end_to_end_only=()))
     rows = frame["cell"].isin(["end_to_end/P=xs", "end_to_end/P=l"])
     scores = np.tile([0.0, 1.0], 20)
@@ -64,7 +64,7 @@ def test_interval_of_a_drop_uses_the_pairing() -> None:
     frame.loc[frame["cell"] == "end_to_end/P=l", "score"] = np.maximum(scores, np.arange(40) == 0)
     found = one(degradation(frame[rows]), quantity="drop", task="ocr")
     assert found["estimate"] == pytest.approx(1 / 40)
-    assert found["high"] <= 0.1
+    assert found["high"] < 0.11
     assert found["se"] == pytest.approx(1 / 40)
 
 

@@ -267,7 +267,7 @@ def test_plan(home: Path) -> None:
     assert [cell["requests"] for cell in content["cells"]] == [2, 6, 6]
     result = call("plan", home / "study.yaml", "--only", "end_to_end/P=s", "--limit", 1)
     assert result.exit_code == 0
-    assert "1 cells, 1 requests planned, 1 distinct (0% saved)" in result.stderr
+    assert "1 cell, 1 request planned, 1 distinct (0% saved)" in result.stderr
 
 
 def test_init_writes_a_study_that_is_valid(tmp_path: Path) -> None:
