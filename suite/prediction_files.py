@@ -63,12 +63,9 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
 
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
         return rows
-    text = path.read_text(encoding="utf-8-sig")
     if suffix in {".csv", ".tsv"}:
-        csv.field_size_limit(1 << 30)  # a model's reasoning may be longer than csv's default
-        return csv.DictReader(
-            text.splitlines(keepends=True), delimiter="\t" if suffix == ".tsv" else ","
-        )
+        return _table(path, "\t" if suffix == ".tsv" else ",")
+    text = path.read_text(encoding="utf-8-sig")
     if suffix == ".jsonl":
         lines = enumerate(text.split("\n"), 1)  # a text may hold other ends of lines
         return [_line(line, number) for number, line in lines if line.strip()]
@@ -76,8 +73,18 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
         content = json.loads(text)
         if isinstance(content, dict):
             return [{"index": key, TEXT: value} for key, value in content.items()]
+        if not isinstance(content, list):
+            raise ValueError(f"it holds {content!r} and neither an object nor a list of rows")
         return [_object(row) for row in content]
     raise ValueError(f"files that end in {suffix or 'nothing'} are not known; use .csv or .jsonl")
+
+
+def _table(path: Path, separator: str) -> Iterable[Mapping[str, Any]]:
+    """The rows of a CSV. Ends of lines are left to its reader: within quotes they are text, and
+    what else Unicode counts as one (U+2028, a form feed) is text everywhere."""
+    csv.field_size_limit(1 << 30)  # a model's reasoning may be longer than csv's default
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter=separator))
 
 
 def _hint(columns: Sequence[str]) -> str:

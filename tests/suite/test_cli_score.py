@@ -189,6 +189,34 @@ def test_a_broken_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> Non
     assert [text for *_, text in read_predictions(broken)] == ["one\u2028two"] * 2
 
 
+@pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".tsv", "\t")])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_only_ends_of_lines_outside_of_quotes_end_a_row(
+    tmp_path: Path, suffix: str, separator: str, end: str
+) -> None:
+    texts = ["one\u2028two", "a\x85b", "a\x0bb\x0cc", "two\r\nlines", "two\nlines", "\x1c\x1d\x1e"]
+    rows = [f'{number}{separator}"{text}"' for number, text in enumerate(texts)]
+    rows.append(f"6{separator}bare\u2029text\x0cof one row")
+    path = tmp_path / f"answers{suffix}"
+    path.write_bytes(end.join([f"index{separator}prediction", *rows, ""]).encode())
+    assert [text for *_, text in read_predictions(path)] == [
+        *texts,
+        "bare\u2029text\x0cof one row",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("5", "5"), ("null", "None"), ('"A"', "'A'"), ("true", "True")]
+)
+def test_json_that_holds_no_rows_is_one_sentence(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "answers.json"
+    path.write_text(content)
+    assert error(path) == (
+        f"The predictions in {path} cannot be read: it holds {said} and neither an object nor a "
+        "list of rows"
+    )
+
+
 def test_another_separator_is_hinted_at(tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
     path.write_text("index;prediction\n0;A\n")
