@@ -1,30 +1,49 @@
 """lmms-eval's functions for a task that is a file of rows and one YAML, with no Python of its own.
 
-In: a row {question, answer, options?, image? or images?}; images are decoded ones or paths from the
-working directory. Out: what lmms-eval asks, shows and scores. A YAML names them as
+In: a row {question, answer, options?, image? or images?}; images are decoded ones, paths from the
+working directory, or base64. Out: what lmms-eval asks, shows and scores. A YAML names them as
 `!function tasks.rows.doc_to_text`. lmms-eval hands them no settings, so the columns must have these
 names; the suite itself reads the columns that `metadata.item` maps.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.choice import choice_prompt, lmms_letter
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+"""How a text that is a path to an image ends; base64 has no full stop."""
+
 
 def _options(doc: Mapping[str, Any]) -> list[str]:
-    return [str(option) for option in doc.get("options") or ()]
+    """The options of a row; empty ones after the last are none."""
+    options = list(doc.get("options") or ())
+    while options and options[-1] is None:
+        options.pop()
+    return [str(option) for option in options]
+
+
+def _opened(image: Any) -> Any:
+    """An image that a text names or is, with or without `data:image/png;base64,`; others as
+    they are."""
+    from PIL import Image
+
+    if not isinstance(image, str):
+        return image
+    if image.lower().endswith(SUFFIXES):
+        return Image.open(image)
+    body = image.partition("base64,")[2] if image.startswith("data:") else image
+    return Image.open(io.BytesIO(base64.b64decode(body, validate=True)))
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """The images of `images`, or the one of `image`, RGB."""
-    from PIL import Image
-
     found = doc.get("images") or [doc.get("image")]
-    opened = [Image.open(image) if isinstance(image, str) else image for image in found]
-    return [image.convert("RGB") for image in opened if image is not None]
+    return [_opened(image).convert("RGB") for image in found if image is not None]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:
