@@ -61,12 +61,17 @@ def generating(facts: Facts) -> list[Facts]:
 
 def span(facts: Facts) -> Facts:
     """`started`, `ended` and `commits` of the runs that generated; those of the last command where
-    the history is empty (a provenance.json of another version, or a run that has just begun)."""
+    the history is empty (a provenance.json of another version, or a run that has just begun).
+
+    Where the last of them was killed, after its last answer, the command that found nothing left
+    to generate ended the work.
+    """
     runs = generating(facts) or [facts]
+    last = (earlier(facts) or [facts])[-1]
     commits = dict.fromkeys(run["commit"] for run in runs if run.get("commit"))
     return {
         "started": runs[0].get("started"),
-        "ended": runs[-1].get("ended"),
+        "ended": runs[-1].get("ended") or last.get("ended"),
         "commits": list(commits),
     }
 

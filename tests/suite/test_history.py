@@ -77,6 +77,18 @@ def test_a_killed_run_stays_and_a_killed_redraw_does_not() -> None:
     assert history.span(folder.facts) == {"started": "1", "ended": "6", "commits": ["a", "c"]}
 
 
+def test_a_run_killed_after_its_last_answer_ends_with_the_command_that_found_nothing_left() -> None:
+    folder = Folder()
+    folder.command("1", None, NOTHING, "a", [GPU])
+    folder.command("2", "3", NOTHING, "b")
+    assert history.span(folder.facts) == {"started": "1", "ended": "3", "commits": ["a"]}
+    assert told(folder)["generated until"] == "3"
+    folder.command("4", "5", NOTHING, "c")
+    assert history.span(folder.facts)["ended"] == "3", "drawing again generates nothing"
+    folder.command("6", None, NOTHING, "d", [GPU])
+    assert history.span(folder.facts)["ended"] is None, "another was killed after that"
+
+
 def test_answers_of_a_shared_store_have_the_run_that_read_them() -> None:
     folder = Folder()
     folder.command("1", "2", NOTHING)
