@@ -108,7 +108,7 @@ def _decoded(docs: Any, doc: Mapping[str, Any], index: int) -> Any:
     """A doc with its images decoded; as it is stored where one cannot be."""
     try:
         return docs[index]
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # Pillow's decoders raise many kinds, and so does the library around them
         return doc
 
 
@@ -123,8 +123,10 @@ def mapped_item(
 ) -> dict[str, Any]:
     """An item's row from the columns that `metadata.item` names; several may make up one key.
 
-    Images and options are a list in one column, one value, or one column each. Raises DataError
-    for a column that is not there.
+    Images and options are a list in one column, one value, or one column each. A row may have
+    fewer: empty images, and empty options after the last, are none. Raises DataError for a column
+    that is not there, and for an empty option before another, without which the letter of the
+    answer would name the next one.
     """
     row: dict[str, Any] = {"images": []}
     for key, named in columns.items():
@@ -135,9 +137,16 @@ def mapped_item(
                     f"data do not have{nearest(name, map(str, doc))}."
                 )
         if key in ("images", "options"):
-            values = [doc[name] for name in (named if isinstance(named, list) else [named])]
-            parts = [part for v in values for part in (v if isinstance(v, list) else [v])]
-            row[key] = [part for part in parts if part is not None]
+            names = named if isinstance(named, list) else [named]
+            values = [(name, doc[name]) for name in names]
+            parts = [(name, p) for name, v in values for p in (v if isinstance(v, list) else [v])]
+            row[key] = [part for _, part in parts if part is not None]
+            gap = next((name for name, p in parts[: len(row[key])] if p is None), None)
+            if key == "options" and gap is not None:
+                raise DataError(
+                    f"`metadata.item.options` in {info.path} names the column {gap!r}, where an "
+                    "option is empty before another: the letters of those after it would shift."
+                )
         elif doc[named] is not None:
             row[key] = doc[named]
     return row

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from suite.errors import DataError, SuiteError
 from suite.image_bytes import encoded
@@ -197,6 +198,20 @@ def test_an_unreadable_image_keeps_its_item(
             + what.format(folder=tmp_path)
         }
         assert len({item.image_id for item in items.items}) == 4
+
+
+@pytest.mark.parametrize("task", ["mmstar", "lmms_eval/mmstar"])
+def test_an_image_too_large_to_decode_keeps_the_other_items(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """Pillow's error for it is no OSError and no ValueError."""
+    rows = [mmstar_row(n) for n in range(3)]
+    rows[1] = {**rows[1], "image": {"bytes": png((1, 1, 1), (100, 100)), "path": None}}
+    path = write_parquet(tmp_path / "val.parquet", rows, "image")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    items = load_items(task, data=str(path), cache_dir=tmp_path / "c")
+    assert [len(item.images) for item in items.items] == [1, 1, 1]
+    assert items.items[1].images == (image_hash(png((1, 1, 1), (100, 100))),)
 
 
 def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:

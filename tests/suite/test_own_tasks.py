@@ -154,6 +154,27 @@ def test_columns_of_other_names_and_several_of_them(folder: Path) -> None:
     )
 
 
+def test_an_empty_option_before_another_shifts_no_letter(folder: Path) -> None:
+    row = {"question": "?", "a": "red", "b": None, "c": "green", "d": "blue", "answer": "C"}
+    columns = {"question": "question", "options": ["a", "b", "c", "d"], "answer": "answer"}
+    full = {**row, "b": "white"}
+    load_functions(folder, write(folder, [full, row], item=columns, categories=None))
+    yaml_file = folder / "shapes" / "shapes.yaml"
+    said = (
+        "Row 1: `metadata.item.options` in {} names the column {!r}, where an option is empty "
+        "before another: the letters of those after it would shift."
+    )
+    assert message() == said.format(yaml_file, "b")
+    content = write(folder, [{**full, "d": None}], item=columns, categories=None)
+    load_functions(folder, content)
+    assert load_items("shapes").items[0].options == ("red", "white", "green")
+    listed = {"question": "?", "answer": "A", "o": ["red", None, "green"]}
+    columns = {"question": "question", "options": "o", "answer": "answer"}
+    load_functions(folder, write(folder, [full | listed] * 2, item=columns, categories=None))
+    clear()
+    assert message() == said.format(yaml_file, "o").replace("Row 1", "Row 0")
+
+
 def load_functions(folder: Path, content: dict[str, Any]) -> None:
     """Gives the task functions of its own, beside its YAML."""
     (folder / "shapes" / "own.py").write_text(
