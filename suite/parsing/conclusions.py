@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 
-from suite.parsing.denials import asked, doubted, negated
+from suite.parsing.denials import DISMISSED, asked, doubted, negated
 from suite.parsing.options import OptionReader, Reading
+from suite.parsing.senses import DENIAL, denied
+from suite.parsing.statements import TAKEN_BACK, stated
 
-_RIGHT, _WRONG = "✓✔✅☑🗸", "✗✘❌✖☒✕❎"
+_RIGHT, _WRONG = "✓✔✅☑🗸", "✗✘❌✖☒✕❎☐"
 _MARK = re.compile(f"[{_RIGHT}{_WRONG}]")
 _LABEL = r"[(\[]?\b([A-Z])\b[)\].:]*"
-_MARK_FIRST = re.compile(rf"[{_RIGHT}]\s*{_LABEL}(?=\s|$)")
+_MARK_FIRST = re.compile(rf"[{_RIGHT}]\s*{_LABEL}(?=[\s,;]|$)")
+_CLOSED = re.compile(rf"\s*(?:$|[,;\n{_RIGHT}{_WRONG}])")
 _LABELS = re.compile(rf"(?:^|(?<=[\s(\[{_RIGHT}{_WRONG}])){_LABEL}")
 
 
@@ -22,19 +25,67 @@ def marked(text: str, reader: OptionReader) -> Reading | None:
     text = text.replace("\ufe0f", "")
     if len(text) > 2000 or not any(sign in text for sign in _RIGHT):
         return None
-    if text[0] in _RIGHT + _WRONG:
-        ticked = {match[1] for match in _MARK_FIRST.finditer(text)}
-    else:
-        ticked = _ticked_behind(text, reader)
-    letters = {letter for letter in ticked if reader.letter(letter)}
-    if not letters:
+    find = _ticked_first if text[0] in _RIGHT + _WRONG else _ticked_behind
+    ticked = [entry for entry in find(text, reader) if reader.letter(entry[0])]
+    if not ticked:
         return None
-    return Reading(letters.pop()) if len(letters) == 1 else Reading(None, "several_answers")
+    held = {letter for letter, start, end in ticked if not _withheld(text, start, end)}
+    if not held:
+        return Reading(None, "question_or_doubt")
+    letter, last = held.pop(), ticked[-1][2]
+    if held or _other_follows(text[last:], letter, reader):
+        return Reading(None, "several_answers")
+    return Reading(letter)
 
 
-def _ticked_behind(text: str, reader: OptionReader) -> set[str]:
-    """Letters between which and a check mark stands nothing, or the option's own text."""
-    ticked = set()
+def _ticked_first(text: str, reader: OptionReader) -> list[tuple[str, int, int]]:
+    """(letter, start, end) of letters behind a check mark; «✓ A closer look» has an article."""
+    ticked = []
+    for match in _MARK_FIRST.finditer(text):
+        rest = text[match.end() :]
+        bare = match[0][-1] == match[1] and not _CLOSED.match(rest)
+        if match[1] in "AI" and bare and not _own_text(match[1], rest, reader):
+            continue
+        ticked.append((match[1], match.start(), match.end()))
+    return ticked
+
+
+def _own_text(letter: str, rest: str, reader: OptionReader) -> bool:
+    """Whether the option's own text follows its letter, and then nothing or a mark of an end."""
+    for start, end, own in reader.mentions(rest):
+        if own == letter and not rest[:start].strip(" (-–—"):
+            return bool(re.match(rf"\)?\s*(?:$|[.,;!\n{_RIGHT}{_WRONG}])", rest[end:]))
+    return False
+
+
+def _withheld(text: str, start: int, end: int) -> bool:
+    """Whether what stands around a ticked letter denies, doubts or asks it."""
+    before = _MARK.split(text[max(0, start - 120) : start])[-1]
+    after = text[end:]
+    return denied(before.lower()) or doubted(before) or negated(text, start, end) or asked(after)
+
+
+_NO_MORE = re.compile(
+    r"\W*(?:no\b\s*[,.!;:–—-]|(?:wait|oops|sorry|actually|rather|instead|i\s+mean)\b)", re.I
+)
+_ALSO = re.compile(
+    rf"\s*(?:/|&|(?:or|and)\b)\s*(?:option\s+)?[(\[]?([A-Z])\b(?!')(?![^\n]{{0,60}}[{_WRONG}])"
+)
+
+
+def _other_follows(after: str, letter: str, reader: OptionReader) -> bool:
+    """Whether the words behind the last tick take it back or give another answer."""
+    also = _ALSO.match(after)
+    if _NO_MORE.match(after) or TAKEN_BACK.search(after) or (also and reader.letter(also[1])):
+        return True
+    final = stated(after, reader)
+    return final is not None and final.prediction != letter
+
+
+def _ticked_behind(text: str, reader: OptionReader) -> list[tuple[str, int, int]]:
+    """(letter, start, end of the mark) of letters between which and a check mark stands nothing, or
+    the option's own text."""
+    ticked = []
     for mark in _MARK.finditer(text):
         if mark[0] not in _RIGHT:
             continue
@@ -43,7 +94,7 @@ def _ticked_behind(text: str, reader: OptionReader) -> set[str]:
             continue
         between = text[labels[-1].end() : mark.start()].strip(" \t-–—:=,")
         if not between or reader.by_words(between) == labels[-1][1]:
-            ticked.add(labels[-1][1])
+            ticked.append((labels[-1][1], labels[-1].start(), mark.end()))
     return ticked
 
 
@@ -56,6 +107,13 @@ _ELIMINATED = re.compile(
     r"(?:wrong|incorrect|false|out|not|impossible|eliminated|be\s+right|be\s+it|ruled\s+out)\b"
 )
 
+_NOUN_NEXT = re.compile(
+    r"\s+(?!(?:is|are|was|were|can|could|would|may|might|must|does|do|has|looks?|seems?|and|or|nor|but|"
+    r"fits?|says?|shows?|match\w*|too|also|as)\b)[a-z]"
+)
+"""What an article has behind it and the letter of an option has not, where its noun is known to be
+meant: the words of the option that the text concludes with."""
+
 
 def concluded(text: str, reader: OptionReader) -> Reading | None:
     """«A is wrong, B is wrong, C is wrong, so D»: the last words, when each other letter is out."""
@@ -63,15 +121,16 @@ def concluded(text: str, reader: OptionReader) -> Reading | None:
     letter = reader.letter(match[1]) if match else None
     if match is None or letter is None:
         return None
-    for other in re.finditer(r"(?<!['\w])([A-Z])(?![\w'])", text[: match.start()]):
-        known = reader.letter(other[1])
-        out = _ELIMINATED.match(text, other.end()) or negated(text, *other.span())
-        if known not in {None, letter} and not out:
-            return None
     before = text[: match.start()]
     named = {own for start, end, own in reader.mentions(before) if not negated(before, start, end)}
-    if len(named - {letter}) == 1 and letter not in named:
+    if len(named) == 1 and letter not in named:
         return Reading(None, "letter_and_text_disagree")
+    for other in re.finditer(r"(?<!['\w])([A-Z])(?![\w'])", before):
+        known = reader.letter(other[1])
+        out = _ELIMINATED.match(text, other.end()) or negated(text, *other.span())
+        article = letter in named and other[1] in "AI" and _NOUN_NEXT.match(text, other.end())
+        if known not in {None, letter} and not (out or article):
+            return None
     return Reading(letter) if named <= {letter} else None
 
 
@@ -84,7 +143,12 @@ def worked_out(text: str, reader: OptionReader) -> Reading | None:
     """«12 + 3 = 15»: what one sum of plain numbers comes to."""
     match = _SUM.match(text) if "=" in text and len(text) <= 200 else None
     reading = reader.by_words(match[1]) if match else None
-    return Reading(reading) if reading else None
+    if match is None or not reading:
+        return None
+    lead = text[: match.start(1)]
+    if DENIAL.search(lead.lower()) or DISMISSED.search(lead) or doubted(lead) or "?" in match[1]:
+        return Reading(None, "question_or_doubt")
+    return Reading(reading)
 
 
 _NOT_TRUE = re.compile(

@@ -10,7 +10,7 @@ import re
 import string
 from dataclasses import dataclass
 
-from suite.parsing.senses import meant
+from suite.parsing.senses import as_written, meant
 from suite.parsing.text import normalised, without_markup
 from suite.parsing.variants import COUNTS, PLACES, canonical, variants
 
@@ -30,7 +30,7 @@ class Reading:
 _PREFIX = re.compile(
     r"^(?:correct\s*:\s*|(?:(?:so|thus|therefore|hence|finally|then|well|ok|okay|yes)\s*[,:]\s*)?"
     r"(?:(?:the|my)\s+)?(?:(?:final|correct|best|right)\s+)*"
-    r"(?:answer|ans|option|choice|letter|response|output|prediction)s?\b\s*(?:is\b)?\s*[:=.\-]?\s*"
+    r"(?:answer|ans|option|choice|letter|response|output|prediction)s?\b\s*(?:is\b)?\s*(?:[:=.]|-(?!\s*\d))?\s*"
     r"(?:(?:option|choice|letter)\s+)?)",
     re.I,
 )
@@ -62,8 +62,10 @@ class OptionReader:
         self.options = options
         self.letters = LETTERS[: len(options)]
         self.by_text: dict[str, str] = {}
+        self._spelt: dict[str, list[str]] = {}
         for letter, option in zip(self.letters, options, strict=True):
             key = normalised(without_markup(option))
+            self._spelt.setdefault(key, []).extend(re.findall(r"\w+", option)[-1:])
             # A text that two options share names neither of them.
             self.by_text[key] = "" if key in self.by_text else letter
         self.by_text.pop("", None)
@@ -90,7 +92,7 @@ class OptionReader:
 
         Of two that overlap the longer counts; the letter is "" for a text that options share. An
         option that is a single letter is no word to look for, and words with another sense than the
-        option's are none of it.
+        option's are none of it: «us» is not «US».
         """
         lowered = text.casefold()
         found: list[tuple[int, int, str]] = []
@@ -102,7 +104,12 @@ class OptionReader:
                 if free and _whole_word(lowered, start, end):
                     found.append((start, end, letter))
                 start = lowered.find(words, end)
-        return sorted(place for place in found if meant(lowered, *place[:2], self.by_text))
+        return sorted(
+            (start, end, letter)
+            for start, end, letter in found
+            if meant(lowered, start, end, self.by_text)
+            and as_written(text, start, end, self._spelt.get(lowered[start:end], ()))
+        )
 
     def segment(self, text: str) -> Reading | None:
         """Reads a piece of text that is an answer and nothing else; None when it is not."""
@@ -171,6 +178,9 @@ def _whole_word(text: str, start: int, end: int) -> bool:
         return False
     if after and (after[0].isalnum() or after[0] == "_") and text[end - 1].isalnum():
         return False
+    signed = text[start] == "-" and text[start + 1 : start + 2].isdigit()
+    if signed and re.search(r"(?:[\w)\]]|(?:\d|[)\]]|\b\w)\s+)$", text[max(0, start - 20) : start]):
+        return False  # «5 -3» is a difference, «1-3» a range
     if text[start].isdigit() and re.search(r"\d[.,:]$|(?:^|[^\w\s])[-+]$|^[-+.]$|\s[-+.]$", before):
         return False
     return not (text[end - 1].isdigit() and re.match(r"[.,:]\d", after))

@@ -67,7 +67,7 @@ GAVE_UP = re.compile(
 _SENTENCE_END = re.compile(r"\n|[.!?](?=\s+[A-Z(\"'])")
 
 
-_TAKEN_BACK = re.compile(
+TAKEN_BACK = re.compile(
     r"\bno,?\s+wait\b|\bwait\b\s*[,.!]|\bactually\s*,|\bcorrection\b|\bscratch\s+that\b|"
     r"\bon\s+second\s+thought\b|\?\s*no\b|\bsorry\s*,",
     re.I,
@@ -86,7 +86,7 @@ def stated(text: str, reader: OptionReader) -> Reading | None:
             end = match.end()
     if not found:
         return None
-    if _TAKEN_BACK.search(text, end):
+    if TAKEN_BACK.search(text, end):
         return Reading(None, "several_answers")
     if any(reading.prediction is None for reading, _ in found):
         return found[-1][0] if found[-1][0].prediction is None else Reading(None, "several_answers")
@@ -178,7 +178,8 @@ def _begins(text: str, reader: OptionReader) -> Reading | None:
         if behind and reader.letter(behind[1]) != found[0][2]:
             return Reading(None, "letter_and_text_disagree")
         joined = re.match(r"\s*(?:,|/|\bor\b|\band\b)", text[found[0][1] :], re.I)
-        if others and joined:
+        adjacent = others and not text[found[0][1] : found[1][0]].strip()  # «top left»
+        if others and (joined or adjacent):
             return Reading(None, "several_answers")
         return Reading(found[0][2]) if found[0][2] else Reading(None, "several_answers")
     return None

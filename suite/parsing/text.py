@@ -34,7 +34,9 @@ _SPECIAL = re.compile(
     r"|\[/?INST\]",
     re.I,
 )
-_LINE_MARKS = re.compile(r"^(?:[ \t]*#{1,6}\s+|>\s+|[ \t]*[-•]\s+)", re.M)
+_LINE_MARKS = re.compile(r"^(?:[ \t]*#{1,6}\s+|>\s+|[ \t]*(?:•|-(?!\s*\d))\s+)", re.M)
+_DASH_SIGN = re.compile(r"(?:(?<=[\s(=:$])|^)[–‑](?=\d)")
+"""A dash that is written for a minus sign."""
 _TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
 _ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
 _END = re.compile(
@@ -52,6 +54,8 @@ _CJK = str.maketrans(
         "‘": "'",
         "“": '"',
         "”": '"',
+        "−": "-",
+        "－": "-",
     }
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -62,7 +66,7 @@ _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*
 _DOLLAR = re.compile(
     r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]"
 )
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_BOXED = re.compile(r"(-?)\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _ANSWER_TAG = re.compile(
     r"<(?:answer|ans|final_answer)>\s*(.*?)\s*</(?:answer|ans|final_answer)>", re.S | re.I
 )
@@ -100,7 +104,7 @@ def clean(text: str) -> Cleaned:
     if _CONTROL.search(text := text.replace("\boxed{", "\\boxed{")):  # JSON's \b was a LaTeX \b
         return Cleaned("", "control_characters")
     text = unicodedata.normalize("NFKC", text)
-    text = _ROLE.sub("", text.translate(_CJK), count=1)
+    text = _ROLE.sub("", _DASH_SIGN.sub("-", text.translate(_CJK)), count=1)
     text = without_markup(text).strip()
     return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
 
@@ -122,7 +126,8 @@ def boxed_contents(text: str) -> list[str]:
     r"""What stands inside each \boxed{...}."""
     if "boxed" not in text and "fbox" not in text:
         return []
-    return [content.strip() for content in _BOXED.findall(text)]
+    found = [(sign, content.strip()) for sign, content in _BOXED.findall(text)]
+    return [sign + content if content[:1].isdigit() else content for sign, content in found]
 
 
 def tagged_answers(text: str) -> list[str]:
@@ -161,5 +166,6 @@ _EDGE = " \t\n\"'.,;:!?()[]{}<>"
 
 def normalised(text: str) -> str:
     """Lower case, one space between words, no punctuation or article at the edges."""
-    text = _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip(_EDGE)
+    text = unicodedata.normalize("NFKC", text).replace("−", "-").casefold()
+    text = _SPACE.sub(" ", text).strip(_EDGE)
     return _ARTICLE.sub("", text)

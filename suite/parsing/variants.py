@@ -36,7 +36,7 @@ _UNITS = [
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"]
 _NTH = ["1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"]
-_NUMBER_WORDS = {word: number for number, word in enumerate(_UNITS)} | {
+NUMBER_WORDS = {word: number for number, word in enumerate(_UNITS)} | {
     f"{ten}{mark}{unit}".strip(): 20 + 10 * place + value
     for place, ten in enumerate(_TENS)
     for value, unit in enumerate(["", *_UNITS[1:10]])
@@ -46,6 +46,7 @@ _NUMBER_WORDS = {word: number for number, word in enumerate(_UNITS)} | {
 COUNTS = tuple(_UNITS[1:])
 PLACES = {word: place for words in (_ORDINALS, _NTH) for place, word in enumerate(words)}
 _NUMERAL = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,12})(?:\.\d{1,9})?")
+_MINUS = re.compile(r"^(?:minus|negative)\s+(?=\w)")
 _UNIT_GAP = re.compile(r"(?<=\d)\s+(?=[a-z°%]+$)")
 _ORDINAL_OPTION = re.compile(rf"({'|'.join(PLACES)})(?:\s+(image|picture|photo|one))?")
 _NO_FRAME = {
@@ -60,8 +61,11 @@ _OTHER_WORDS = {"arms", "customs", "glasses", "goods", "means", "news", "shorts"
 def canonical(text: str) -> str:
     """The normal form in which «fifteen», «15.0» and «15» are equal, and «5 cm» and «5cm»."""
     text = normalised(text)
-    if text in _NUMBER_WORDS:
-        return str(_NUMBER_WORDS[text])
+    if minus := _MINUS.match(text):
+        rest = canonical(text[minus.end() :])
+        return f"-{rest}" if rest[0].isdigit() else text
+    if text in NUMBER_WORDS:
+        return str(NUMBER_WORDS[text])
     if _NUMERAL.fullmatch(text):
         whole, _, part = text.replace(",", "").lstrip("+").partition(".")
         part = part.rstrip("0")
