@@ -7,7 +7,7 @@ Difference: mean over items of (candidate - baseline), over the pairs that both 
 task out of domain with categories is the mean of its categories, `overall` the mean of the tasks,
 `all_items` the mean of all items. Interval: 95 % cluster bootstrap over images, both sides on the
 same draw (expanded percentile, `analyses.resampled`), never narrower than the adjusted Wald
-interval (`analyses.adjusted`): where a handful of images differ, resampling cannot see the changes
+interval (`analyses.ends`): where a handful of images differ, resampling cannot see the changes
 that did not happen to occur. p: exact McNemar where every image is one item and scores are 0/1,
 else a cluster sign flip (`analyses.signflip`); Holm over tasks, and over the categories of a task.
 Shares.
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.detectable import FEWEST
+from analyses.ends import ALONE
 from analyses.intervals import holm
 from analyses.paired import ALL_ITEMS, DIFFERENCE, OVERALL, Paired
 from analyses.pairing import Pairs
@@ -67,11 +68,10 @@ def comparison(
     if not 0 <= margin < 1:
         raise ValueError(f"A margin of {margin} is not a share of items from 0 up to 1.")
     paired = Paired.of(pairs, draws, seed)
-    low, high = (ends[:, DIFFERENCE] for ends in paired.resampled.interval())
     rows = []
     for g, group in enumerate(paired.groups):
         if only is None or group.task in only:
-            ends = paired.ends(g, (float(low[g]), float(high[g])))
+            ends = paired.ends(g)
             row = {"low": ends[0], "high": ends[1], "verdict": verdict(*ends, margin)}
             rows.append(row | _numbers(paired, g) | _counts(paired, g, pairs.table))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -131,6 +131,8 @@ def why_missing(paired: Paired, g: int, detectable: float) -> str | None:
         return "one image: an interval needs at least two"
     if clusters < FEWEST:
         return f"{clusters} images: below {FEWEST} no difference reaches p < .05"
+    if np.isnan(paired.ends(g)).any():
+        return ALONE
     if np.isnan(detectable):
         return "too few items: no difference is found with 80 % power"
     return None

@@ -14,7 +14,7 @@ In: the tidy table. Out: per family, method, task and category
   options compare, and a model at chance has nothing left to lose.
 
 The items are those scored at every size that a number compares, paired. Intervals: 95 % cluster
-bootstrap over images (`analyses.resampled`); `se`: cluster-robust (Miller 2024, arXiv:2411.00640).
+bootstrap over images (`analyses.ends`); `se`: cluster-robust (Miller 2024, arXiv:2411.00640).
 Methods in which one module varies: end_to_end, blind, text_only, oracle.
 """
 

@@ -8,8 +8,11 @@ quantiles of its draws at the same tails. Those of an accuracy or a difference a
 than the adjusted Wald interval (`intervals.share_ends`), because resampling sees too little near 0
 and 1 and where few images change: with one loss in 60 it cannot tell a true loss of 0 from one of
 .05. Its pseudo-observations stand at the bounds of an accuracy, and for a difference at plus and
-minus the largest change of any image (Bonett and Price 2012, J. Educ. Behav. Stat. 37). Where every
-image gives the same value the exact bound stands in (`intervals.degenerate_interval`).
+minus the most that an image can change, or did where it holds many items (Bonett and Price 2012,
+J. Educ. Behav. Stat. 37). Where every image gives the same value the ends reach the exact bound
+(`intervals.degenerate_interval`). Of a mean of tasks the half widths of the tasks add as
+independent errors do. p stays that of the t test with the cluster-robust error: where few images
+change, an interval may hold 0 beside a p below .05, and the interval is the one to go by.
 """
 
 from __future__ import annotations
@@ -54,10 +57,9 @@ class Ends:
         least, most = up * bottom + down * span[1], up * span[1] + down * bottom
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         differs = np.asarray((weights < 0).any(axis=0))
-        change = np.minimum(result.resampled.largest, most)
-        change = np.where(change > ZERO, change, most)
+        change = np.maximum(result.resampled.largest, most)
         bounds = np.where(differs, -change, least), np.where(differs, change, most)
-        centre, half = _adjusted(result, se, *bounds)
+        centre, half = _adjusted(result, se, *bounds, differs)
         low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
         # Draws of seeds have no bounds; accuracies have.
         low, high = np.clip(low, least, most), np.clip(high, least, most)
@@ -89,6 +91,7 @@ class Ends:
             return numbers | self._ratio(g, column, divisor)
         if flat:
             low, high = self._exact(g, column)
+            low, high = min(low, self.low[g, column]), max(high, self.high[g, column])
             numbers |= {"low": low, "high": high, "reason": EXACT}
         return numbers
 
@@ -108,11 +111,13 @@ class Ends:
         return bool(self.result.resampled.clusters[g, column] >= 2 and self.se[g, column] < ZERO)
 
     def _exact(self, g: int, column: int) -> tuple[float, float]:
-        members = self._members(g, column)
-        if members:  # conservative: every member at its end at once
+        data, members = self.result.resampled, self._members(g, column)
+        if members:
             ends = np.array([self._exact(m, column) for m in members])
-            return float(ends[:, 0].mean()), float(ends[:, 1].mean())
-        data = self.result.resampled
+            reach = np.abs(ends - data.estimate[members, column][:, None])
+            low, high = np.sqrt((reach**2).sum(axis=0)) / len(members)
+            value = float(data.estimate[g, column])
+            return value - float(low), value + float(high)
         bounds = float(self.least[g, column]), float(self.most[g, column])
         return degenerate_interval(
             float(data.estimate[g, column]), int(data.clusters[g, column]), *bounds
@@ -165,11 +170,17 @@ def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:
     return found
 
 
-def _adjusted(result: Estimates, se: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+def _adjusted(
+    result: Estimates, se: Floats, least: Floats, most: Floats, differs: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
     """`share_ends` of every group and column; of a mean, the mean of its members' with independent
-    errors."""
+    errors. Where no image changes a difference reaches at least its exact bound."""
     data = result.resampled
     centre, half = share_ends(data.estimate, se, data.clusters, least, most)
+    with np.errstate(divide="ignore"):
+        exact = (1 - 0.025 ** (1 / data.clusters)) * most
+    flat = differs & (se < ZERO) & (np.abs(data.estimate) < ZERO)
+    half = np.where(flat, np.fmax(half, exact), half)
     for g, group in enumerate(result.groups):
         if group.members:
             inside = result.planned[list(group.members)]

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from analyses.adjusted import adjusted_ends, spread_of
-from analyses.contrasts import estimate
-from analyses.detectable import Part, detectable_difference
+from analyses.detectable import Part, detectable_difference, spread_of
+from analyses.ends import Ends
+from analyses.estimates import Estimates, estimate
 from analyses.intervals import Resampled
 from analyses.pairing import Pairs
 from analyses.resampling import Floats, Ints, codes_of
@@ -77,25 +78,15 @@ class Paired:
         """Clusters of a group with such an item."""
         return int(self.resampled.clusters[g, DIFFERENCE])
 
-    def ends(self, g: int, bootstrap: tuple[float, float]) -> tuple[float, float]:
-        """The bootstrap's ends, widened to the adjusted Wald interval's; NaN stays."""
-        if np.isnan(bootstrap).any():
-            return np.nan, np.nan
-        centre, half = self._adjusted(g)
-        low, high = min(bootstrap[0], centre - half), max(bootstrap[1], centre + half)
-        return max(-1.0, low), min(1.0, high)
+    @cached_property
+    def _ends(self) -> Ends:
+        planned = np.ones((len(self.groups), len(SIDES[0])), dtype=bool)
+        missing = np.zeros(planned.shape, dtype=np.int64)
+        return Ends.of(Estimates(self.groups, self.resampled, planned, missing), SIDES, (0.0, 1.0))
 
-    def _adjusted(self, g: int) -> tuple[float, float]:
-        """`adjusted_ends`; of a mean, the mean of its members' with independent errors."""
-        group = self.groups[g]
-        if group.members:
-            parts = np.array([self._adjusted(member) for member in group.members])
-            half = np.sqrt((parts[:, 1] ** 2).sum()) / len(parts)
-            return float(parts[:, 0].mean()), float(half)
-        rows = group.rows[~np.isnan(self.scores[group.rows, DIFFERENCE])]
-        _, local = np.unique(self.codes[rows], return_inverse=True)
-        sums = np.bincount(local, self.scores[rows, DIFFERENCE]).astype(np.float64)
-        return adjusted_ends(sums * len(sums) / max(len(rows), 1))
+    def ends(self, g: int) -> tuple[float, float]:
+        """Interval of the difference (`analyses.ends`); NaN where there is none."""
+        return float(self._ends.low[g, DIFFERENCE]), float(self._ends.high[g, DIFFERENCE])
 
     def weights(self, g: int) -> Floats:
         """Weight of each item in a group's mean, 0 where it has no score; they sum to 1."""

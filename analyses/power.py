@@ -15,9 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analyses.adjusted import spread_of
 from analyses.comparison import why_missing
-from analyses.detectable import Part, detectable_difference, items_needed
+from analyses.detectable import Part, detectable_difference, items_needed, spread_of
 from analyses.intervals import degenerate_interval, mean_interval
 from analyses.paired import DIFFERENCE, Paired
 from analyses.pairing import KEY, pair
@@ -51,9 +50,8 @@ def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
         sides = [sides[0][keys[0].isin(keys[1])], sides[1][keys[1].isin(keys[0])]]
         if len(sides[0]):
             paired = Paired.of(pair(sides[0], sides[1], [(small, large)]), draws, seed)
-            low, high = (ends[:, DIFFERENCE] for ends in paired.resampled.interval())
             for g in range(len(paired.groups)):
-                ends = paired.ends(g, (float(low[g]), float(high[g])))
+                ends = paired.ends(g)
                 observed = {"difference_low": ends[0], "difference_high": ends[1]}
                 rows.append(labels | observed | _row(paired, g, draws, seed))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -131,7 +129,7 @@ def _spread(paired: Paired, g: int, found: float, draws: int, seed: int) -> dict
         )
         for end in (low, high)
     ]
-    needed = items_needed(POINTS, psi, design_effect=effect)
+    needed = items_needed(POINTS, psi, design_effect=effect, binary=binary)
     return {
         "low": min(ends[0], found),  # the root finder's tolerance apart, they are in order
         "high": 1.0 if np.isnan(ends[1]) else max(ends[1], found),

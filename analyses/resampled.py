@@ -22,7 +22,7 @@ from analyses.resampling import Floats, Influence, Ints
 METHODS = ("percentile", "bca", "expanded")
 DEFAULT = "expanded"
 """Covers 93 % or more from 20 images on, away from the ceiling, where percentile and BCa do not
-(near it `intervals.share_ends` widens an accuracy's); from 250 on the three agree
+(what widens it there, and where few answers change: `analyses.ends`); from 250 on the three agree
 (tests/benchmarks/coverage.py, results/benchmarks/coverage.csv)."""
 
 

@@ -7,12 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from analyses.adjusted import adjusted_ends, spread_of
 from analyses.comparison import COLUMNS, comparison, verdict
 from analyses.degradation import degradation
-from analyses.detectable import Part, detectable_difference
+from analyses.detectable import Part, detectable_difference, spread_of
 from analyses.figures import comparison as forest
 from analyses.pairing import ItemsDiffer, Pairs, check_items, flips, pair
 from analyses.signflip import mcnemar
@@ -145,19 +143,6 @@ def test_several_cells_are_averaged_by_item_over_complete_pairs() -> None:
     assert found["difference"] == pytest.approx((18 + 1 + 0.5) / 20)
 
 
-def test_adjusted_ends_are_bonett_and_price() -> None:
-    gained, lost, n = 3, 7, 50
-    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    spread = up + down - (up - down) ** 2
-    centre, half = adjusted_ends(np.array([1.0] * gained + [-1.0] * lost + [0.0] * 40))
-    assert centre == pytest.approx(up - down)
-    error = np.sqrt(spread / (n + 1))  # sample variance, as t has it
-    assert half == pytest.approx(stats.t.ppf(0.975, n + 1) * error)
-    # nothing differs: the exact bound 1 - .025^(1/n), which is wider
-    centre, half = adjusted_ends(np.zeros(60))
-    assert (centre, half) == pytest.approx((0.0, 1 - 0.025 ** (1 / 60)))
-
-
 def test_rare_losses_are_not_called_not_worse() -> None:
     # One loss in 200: the bootstrap alone ends at -.015 and would pass a margin of .02.
     pairs = of_scores([1.0] * 200, [0.0] + [1.0] * 199)
@@ -278,9 +263,16 @@ def test_seeds_of_a_side_are_averaged_as_samples_are() -> None:
     assert row(comparison(pairs, draws=100), "ocr")["difference"] == pytest.approx(0.5)
 
 
-def test_ends_are_those_of_every_other_analysis() -> None:
+@pytest.mark.parametrize("kind", ["two an image", "images of 1 and 20", "one task without change"])
+def test_ends_are_those_of_every_other_analysis(kind: str) -> None:
     # The same difference as a drop: same clusters, strata and draws, so the same interval.
     frame = simulate(World(methods=ENDS, tasks=("ocr", "counting"), items=40, per_image=2))
+    if kind == "images of 1 and 20":
+        frame["image_id"] = frame["task"] + np.where(
+            frame["item_id"].str[-2:].astype(int) < 20, "a", frame["item_id"]
+        )
+    if kind == "one task without change":
+        frame.loc[frame["task"] == "ocr", "score"] = 1.0
     ends = frame[frame["cell"].isin([SMALL, LARGE])]
     ours = comparison(pair(frame, frame, [(SMALL, LARGE)]), draws=300)
     drops = degradation(ends, draws=300).query("quantity == 'drop'")

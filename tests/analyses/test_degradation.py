@@ -179,7 +179,8 @@ def test_bounds_of_adjusted_scores_are_those_of_the_task_itself() -> None:
     q = 1 - 0.025 ** (1 / 8)
     assert low["open"] == pytest.approx(1 - q)
     assert low["two"] == pytest.approx(1 - 2 * q)
-    assert low["in_domain"] == pytest.approx(1 - 1.5 * q)
+    # the halves q and 2 q of two independent tasks, over their number
+    assert low["in_domain"] == pytest.approx(1 - np.sqrt(5) * q / 2)
     drops = table[(table["quantity"] == "adjusted_drop")].set_index("task")
     assert drops.loc["open", ["low", "high"]].tolist() == pytest.approx([-q, q])
     assert drops.loc["two", ["low", "high"]].tolist() == pytest.approx([-2 * q, 2 * q])

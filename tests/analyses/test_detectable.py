@@ -132,10 +132,16 @@ def test_changes_below_one_may_be_smaller_than_the_difference() -> None:
 
 
 def test_a_mean_of_equal_tasks_is_the_test_of_all_items() -> None:
-    parts = (Part(60, 0.1), Part(60, 0.3), Part(60, 0.5))
+    parts = (Part(60, 0.2), Part(60, 0.3), Part(60, 0.4))
     assert detectable_difference(parts, exact=True) == detectable_difference(
         (Part(180, 0.3),), exact=True
     )
+    # a task without changes can hold no fewer of them than the difference itself
+    still = (Part(60, 0.0), Part(60, 0.0), Part(60, 0.6))
+    found = detectable_difference(still, exact=True)
+    pooled = (2 * found + 0.6) / 3
+    assert mcnemar_power(180, found, pooled) == pytest.approx(0.8, abs=1e-4)
+    assert found > detectable_difference((Part(180, 0.2),), exact=True)
     # of unequal ones there is only the formula
     uneven = (Part(60, 0.1), Part(61, 0.3))
     assert detectable_difference(uneven, exact=True) == detectable_difference(uneven)
@@ -154,4 +160,6 @@ def test_too_few_are_nan_or_none() -> None:
     assert power_of([Part(50, 0.0)], 0.0) == 0.0
     assert power_of([Part(50, 0.3)], 1.0) == 1.0
     assert items_needed(0.0, 0.3) is None
+    # means of samples need fewer items: Connor's ((1.959964 * .1 + .841621 sqrt(.0096)) / .02)^2
+    assert items_needed(0.02, 0.01, binary=False) == 194
     assert items_needed(1e-6, 0.3) is None

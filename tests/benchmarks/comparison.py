@@ -51,8 +51,8 @@ def rates(condition: Condition, delta: float, studies: int, draws: int) -> dict[
     for seed in range(studies):
         paired = study(condition, delta, draws, seed)
         last = len(paired.groups) - 1
-        low, high = (float(ends[last, DIFFERENCE]) for ends in paired.resampled.interval())
-        ends = paired.ends(last, (low, high))
+        ends = paired.ends(last)
+        low, high = (float(end[last, DIFFERENCE]) for end in paired.resampled.interval())
         said = verdict(*ends, MARGIN)
         found.append(
             {
