@@ -36,15 +36,19 @@ class Task:
 
 
 def tasks_of(recipe: Recipe, sizes: Sequence[str], stages: Sequence[str]) -> list[Task]:
-    """Every stage of every size, the dearest first where several could start: widest, deepest."""
+    """Every stage of every size, the longest first where several could start, shared ones before.
 
-    def cost(size: str) -> int:
-        return recipe.sizes[size].width ** 2 * recipe.sizes[size].layers
+    Longest: most weights times rows, so that the last stage to end is not one that waited.
+    """
 
-    dear = sorted(sizes, key=cost, reverse=True)
+    def cost(task: Task) -> int:
+        size, stage = recipe.sizes[task.size], recipe.stage(task.stage)
+        return size.width**2 * size.layers * stage.steps * stage.batch
+
     chosen = [s for s in recipe.stages if s.name in stages]
     shared = [Task(s.name, SHARED) for s in chosen if s.shared]
-    return shared + [Task(s.name, size) for size in dear for s in chosen if not s.shared]
+    own = [Task(s.name, size) for size in sizes for s in chosen if not s.shared]
+    return shared + sorted(own, key=cost, reverse=True)
 
 
 def needs(recipe: Recipe, task: Task) -> list[Task]:

@@ -66,6 +66,14 @@ def test_the_shared_stage_stands_first_and_the_wider_size_before_the_other(recip
     assert needs(recipe, Task("recall", "a")) == []
 
 
+def test_the_longest_stage_stands_first(recipe: Recipe) -> None:
+    longer = [s.model_copy(update={"steps": 6}) if s.name == "vit" else s for s in recipe.stages]
+    of = recipe.model_copy(update={"stages": tuple(longer)})
+    assert [t.folder for t in all_tasks(of)] == [
+        "encoder-shared", "vit-b", "recall-b", "text-b", "vit-a", "recall-a", "text-a",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("jobs", [1, 3, 20])
 def test_a_task_starts_when_what_it_needs_is_finished(
     recipe: Recipe, tmp_path: Path, jobs: int
