@@ -59,8 +59,8 @@ def draw(table: pd.DataFrame) -> Figure:
     )
     style.footnote(
         figure,
-        f"{style.n_text(table['n'])} items a row; accuracy of the largest less that of the"
-        f" smallest size; {style.INTERVAL}; lines at the ends of a band are its 95 % interval,"
+        f"{style.n_text(table['n'])} items a row; differences of accuracy, of the largest"
+        f" less the smallest size; {style.INTERVAL}; lines at the ends of a band are its 95 % interval,"
         " where it has one. A row without a band was not asked, or the CSV says why.",
     )
     return figure
@@ -88,6 +88,7 @@ def _block(figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | No
         axes.axis("off")
     for axes in grid.flat[max(len(parts) - across, 0) : len(parts)]:
         axes.tick_params(labelbottom=True)
+        axes.set_xlabel("largest less smallest size")
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
