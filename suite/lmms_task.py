@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from suite.errors import DataError
-from suite.registry import LMMS_EVAL, TaskInfo, task_folders
+from suite.registry import TaskInfo
 
 MODEL_NAME = "downscaling_suite"
 """Some tasks word their prompts by model; one fixed name keeps them the same for every model."""
@@ -33,10 +33,11 @@ def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None 
     ):
         from lmms_eval.tasks import TaskManager
 
-        own = [str(folder) for folder in task_folders() if folder.is_dir()]
-        folders = [str(info.path.parent)] if info.name.startswith(LMMS_EVAL) else own
-        manager = TaskManager(
-            include_path=folders, include_defaults=False, model_name=MODEL_NAME, verbosity="ERROR"
+        manager = TaskManager(  # reads every YAML of a folder: a mistake in another task's stops it
+            include_path=[str(info.path.parent)],
+            include_defaults=False,
+            model_name=MODEL_NAME,
+            verbosity="ERROR",
         )
         try:
             built = manager.load_task_or_group(

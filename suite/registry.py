@@ -100,12 +100,20 @@ def task_folders() -> tuple[Path, ...]:
 
 
 def list_tasks() -> tuple[TaskInfo, ...]:
-    """Every task, by name. Reads YAML files only."""
-    return tuple(sorted(_index(task_folders()).values(), key=lambda info: info.name))
+    """Every task that can be used, by name. Reads YAML files only."""
+    found = (entry for _, entry in sorted(_index(task_folders()).items()))
+    return tuple(entry for entry in found if isinstance(entry, TaskInfo))
+
+
+def unusable_tasks() -> dict[str, str]:
+    """Name -> what is wrong, of each task that `list_tasks` leaves out."""
+    found = sorted(_index(task_folders()).items())
+    return {name: str(entry) for name, entry in found if isinstance(entry, SuiteError)}
 
 
 def get_task(name: str) -> TaskInfo:
-    """The task that a person calls `name`; SuiteError with near names when there is none.
+    """The task that a person calls `name`; SuiteError with near names when there is none, or with
+    what is wrong with its file. A mistake in another task's file is no matter of this one's.
 
     `lmms_eval/NAME` is a task of lmms-eval itself: its prompt is the question, its score the score.
     """
@@ -117,7 +125,10 @@ def get_task(name: str) -> TaskInfo:
         near = get_close_matches(plain, index, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise SuiteError(f"There is no task {name!r}: {hint}`downscale tasks` lists them.")
-    return index[plain]
+    found = index[plain]
+    if isinstance(found, SuiteError):
+        raise SuiteError(str(found))
+    return found
 
 
 def declared_n(task: str, limit: int | None = None) -> int | None:
@@ -158,20 +169,33 @@ def lmms_eval_task(name: str) -> TaskInfo:
 
 
 @lru_cache(maxsize=8)
-def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo]:
-    index: dict[str, TaskInfo] = {}
-    for folder in folders:
-        for path in _yaml_files(folder):
-            info = _read(path)
-            if info is None:
-                continue
-            if info.name in index:
-                raise SuiteError(
-                    f"Two files declare the task {info.name!r}, {index[info.name].path} and "
-                    f"{path}: rename one of them."
-                )
-            index[info.name] = info
-    return index
+def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo | SuiteError]:
+    """Name -> task, or why it cannot be used. A file of which not even the name can be read has
+    that of the file."""
+    index: dict[str, TaskInfo | SuiteError] = {}
+    places: dict[str, Path] = {}
+    unreadable: dict[str, SuiteError] = {}
+    for path in (path for folder in folders for path in _yaml_files(folder)):
+        try:
+            config = load_yaml(path)
+        except SuiteError as error:
+            unreadable[path.stem.removeprefix(PREFIX)] = error
+            continue
+        if not isinstance(config.get("task"), str):
+            continue  # a group, or a shared part
+        name = config["task"].removeprefix(PREFIX)
+        if name in places:
+            index[name] = SuiteError(
+                f"Two files declare the task {name!r}, {places[name]} and {path}: rename one of "
+                "them."
+            )
+            continue
+        places[name] = path
+        try:
+            index[name] = _read(name, config, path)
+        except SuiteError as error:
+            index[name] = error
+    return {**unreadable, **index}
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
@@ -183,13 +207,10 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
     return iter(sorted(folder.rglob("*.yaml")))
 
 
-def _read(path: Path) -> TaskInfo | None:
-    config = load_yaml(path)
-    if not isinstance(config.get("task"), str):
-        return None  # a group, or a shared part
+def _read(name: str, config: dict[str, Any], path: Path) -> TaskInfo:
+    """What a YAML declares; SuiteError where it says what the suite cannot read."""
     check(config, path)
     metadata: dict[str, Any] = config.get("metadata", {})
-    name = config["task"].removeprefix(PREFIX)
     categories = metadata.get("categories") or {}
     sizes: tuple[int | None, ...] = (
         tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)

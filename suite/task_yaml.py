@@ -86,13 +86,17 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """A task YAML with its `include`s, the including file winning key by key as in lmms-eval."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, yaml.YAMLError) as error:
-        raise SuiteError(f"The task file {path} cannot be read: {error}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
+        reason = " ".join(str(error).split())
+        raise SuiteError(f"The task file {path} cannot be read: {reason}") from error
     if not isinstance(content, dict):
         return {}
     includes = content.pop("include", [])
     merged: dict[str, Any] = {}
-    for name in reversed([includes] if isinstance(includes, str) else includes):
+    names = [includes] if isinstance(includes, str) else includes
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SuiteError(f"In the task file {path}: `include` must be a file, or a list of them.")
+    for name in reversed(names):
         merged.update(load_yaml(path.parent / name))
     return {**merged, **content}
 
@@ -158,7 +162,9 @@ def check(config: Mapping[str, Any], path: Path) -> None:
         raise SuiteError(f"{where}: `metadata` must hold keys and values.")
     for key, value in metadata.items():
         if key not in METADATA:
-            raise SuiteError(f"{where}: unknown key {key!r} in `metadata`{nearest(key, METADATA)}.")
+            raise SuiteError(
+                f"{where}: unknown key {key!r} in `metadata`{nearest(str(key), METADATA)}."
+            )
         kind, words = METADATA[key]
         wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 0))
         if value is not None and (wrong or not isinstance(value, kind)):
@@ -167,7 +173,14 @@ def check(config: Mapping[str, Any], path: Path) -> None:
         value = metadata.get(key, known[0])
         if value not in known:
             raise SuiteError(f"{where}: `metadata.{key}` is {value!r}{nearest(str(value), known)}.")
-    names = list(metadata.get("categories") or ())
+    sizes = metadata.get("categories")
+    for name, size in sizes.items() if isinstance(sizes, dict) else ():
+        if size is not None and (type(size) is not int or size < 0):
+            raise SuiteError(
+                f"{where}: `metadata.categories` gives {name!r} {size!r} items: it must be a whole "
+                "number, 0 or more."
+            )
+    names = list(sizes or ())
     for name in metadata.get("abbreviations") or ():
         if name not in names:
             raise SuiteError(

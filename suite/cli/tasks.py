@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table
+from suite.cli.output import json_option, print_json, print_table, talk
 
 if TYPE_CHECKING:
     from suite.registry import TaskInfo
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 def command(name: str | None, as_json: bool) -> None:
     """List the tasks, or show one. Sizes are as declared; no data are read.
 
-    A chance of «–» differs between items. Further task folders are read from the environment
+    A chance of «–» differs between items. A task whose file has a mistake is left out of the list,
+    with a sentence that says what it is. Further task folders are read from the environment
     variable DOWNSCALE_TASKS, and any task that lmms-eval brings is named lmms_eval/NAME.
     """
-    from suite.registry import get_task, list_tasks
+    from suite.registry import get_task, list_tasks, unusable_tasks
 
     tasks = (get_task(name),) if name else list_tasks()
+    for problem in () if name else unusable_tasks().values():
+        talk(f"Left out: {problem}")
     rows = [_as_row(task) for task in tasks]
     if as_json:
         print_json(rows)

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from study_files import SHORT_DECODING
 
 import suite
+from suite.cli.tasks import command as tasks_command
 from suite.errors import SuiteError
 from suite.items import get_task, image_hash, load_items
 from suite.lmms_task import build_task, quiet
 from suite.parse import parse
-from suite.registry import list_tasks
+from suite.registry import list_tasks, unusable_tasks
 from suite.score import lmms_score, score
 from tests.tasks.files import png
 
@@ -200,6 +202,17 @@ def clear() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        (
+            {1: 2},
+            "unknown key 1 in `metadata` (known: version, title, description, note, n, "
+            "n_options, domain, metric, lmms_metric, source, fetch, categories, abbreviations, "
+            "decoupled, recipe, depends, doc_to_item, item).",
+        ),
+        (
+            {"categories": {"first": "three"}},
+            "`metadata.categories` gives 'first' 'three' items: it must be a whole number, 0 or "
+            "more.",
+        ),
         ({"metrc": "choice"}, "unknown key 'metrc' in `metadata` (did you mean 'metric'?)."),
         ({"metric": "choise"}, "`metadata.metric` is 'choise' (did you mean 'choice'?)."),
         (
@@ -239,9 +252,11 @@ def clear() -> None:
 def test_a_mistake_in_the_metadata_is_one_sentence(
     folder: Path, changes: dict[str, Any], words: str
 ) -> None:
-    write(folder, **changes)
+    content = write(folder)
+    content["metadata"] |= changes
+    save(folder, content)
     with pytest.raises(SuiteError) as caught:
-        list_tasks()
+        get_task("shapes")
     assert str(caught.value) == f"In the task file {folder / 'shapes' / 'shapes.yaml'}: {words}"
 
 
@@ -257,6 +272,47 @@ def test_a_missing_function_is_named_with_one_to_use(folder: Path, key: str) -> 
         f"lmms-eval needs; name a function of your own, or `!function tasks.rows.{key}` where the "
         "columns have the names it knows."
     )
+
+
+FOREIGN = {
+    "listed": (
+        "task: listed\nmetadata: [{version: 0.0}]\n",
+        "In the task file {path}: `metadata` must hold keys and values.",
+    ),
+    "broken": (
+        "task: [\n",
+        "The task file {path} cannot be read: while parsing a flow node expected the node content, "
+        "but found '<stream end>' in \"<unicode string>\", line 2, column 1: ^",
+    ),
+    "includes": (
+        "task: includes\ninclude: 5\n",
+        "In the task file {path}: `include` must be a file, or a list of them.",
+    ),
+    "mmstar": ("task: downscaling_mmstar\n", "Two files declare the task 'mmstar', "),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_mistake_in_one_task_stops_no_other(folder: Path, name: str) -> None:
+    text, said = FOREIGN[name]
+    path = folder / f"{name}.yaml"
+    path.write_text(text)
+    whole = {"shapes", "mmstar", "micro_star"} - {name}
+    assert all(get_task(task).name == task for task in whole)
+    assert whole < {task.name for task in list_tasks()}
+    assert name not in {task.name for task in list_tasks()}
+    with pytest.raises(SuiteError) as caught:
+        get_task(name)
+    assert str(caught.value).startswith(said.format(path=path))
+    assert unusable_tasks() == {name: str(caught.value)}
+    assert len(load_items("shapes").items) == len(ROWS), "lmms-eval reads the folder too"
+    result = CliRunner().invoke(tasks_command, ["--json"], catch_exceptions=False)
+    assert whole < {row["task"] for row in json.loads(result.stdout)}
+    assert result.stderr.strip() == f"Left out: {caught.value}"
+
+
+def test_every_task_of_the_suite_can_be_used(folder: Path) -> None:
+    assert unusable_tasks() == {}
 
 
 def test_keys_of_lmms_eval_are_its_own(folder: Path) -> None:
