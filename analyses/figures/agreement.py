@@ -65,8 +65,8 @@ def draw(table: pd.DataFrame) -> Figure:
         figure,
         f"{style.n_text(single['n'])} items and {_answers(single)} answers a row above;"
         f" {style.INTERVAL}. Above, where all images give one value the bar is its exact bound. A"
-        " point without a bar has no interval, and the CSV says why. Below, a rule speaks for as many"
-        " answers as it read, at the left: some for one alone.",
+        " point without a bar has no interval, and the CSV says why. Below, a rule speaks for as"
+        " many answers as it read, at the left: some for one alone.",
     )
     return figure
 

@@ -60,8 +60,8 @@ def draw(table: pd.DataFrame) -> Figure:
     style.footnote(
         figure,
         f"{style.n_text(table['n'])} items a row; differences of accuracy, of the largest"
-        f" less the smallest size; {style.INTERVAL}; lines at the ends of a band are its 95 % interval,"
-        " where it has one. A row without a band was not asked, or the CSV says why.",
+        f" less the smallest size; {style.INTERVAL}; lines at the ends of a band are its 95 %"
+        " interval, where it has one. A row without a band was not asked, or the CSV says why.",
     )
     return figure
 
@@ -86,9 +86,11 @@ def _block(figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | No
         axes.grid(axis="x")
     for axes in grid.flat[len(parts) :]:
         axes.axis("off")
-    for axes in grid.flat[max(len(parts) - across, 0) : len(parts)]:
+    shown = list(zip(grid.flat, parts))
+    for axes, part in shown[max(len(parts) - across, 0) :]:
         axes.tick_params(labelbottom=True)
-        axes.set_xlabel("largest less smallest size")
+        large, small = part["large"].iloc[0], part["small"].iloc[0]
+        axes.set_xlabel(f"{large} \N{MINUS SIGN} {small}")
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
