@@ -8,8 +8,8 @@ quantiles of its draws at the same tails. Those of an accuracy or a difference a
 than the adjusted Wald interval (`intervals.share_ends`), because resampling sees too little near 0
 and 1 and where few images change: with one loss in 60 it cannot tell a true loss of 0 from one of
 .05. Its pseudo-observations stand at the bounds of an accuracy, and for a difference at plus and
-minus the most that an image can change, or did where it holds many items (Bonett and Price 2012,
-J. Educ. Behav. Stat. 37). Where every image gives the same value the ends reach the exact bound
+minus the largest change of any image, at least that of one item which changes as much as it can
+(Bonett and Price 2012, J. Educ. Behav. Stat. 37). Where every image gives the same value the ends reach the exact bound
 (`intervals.degenerate_interval`). Of a mean of tasks the half widths of the tasks add as
 independent errors do. p stays that of the t test with the cluster-robust error: where few images
 change, an interval may hold 0 beside a p below .05, and the interval is the one to go by.
@@ -57,7 +57,9 @@ class Ends:
         least, most = up * bottom + down * span[1], up * span[1] + down * bottom
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         differs = np.asarray((weights < 0).any(axis=0))
-        change = np.maximum(result.resampled.largest, most)
+        data = result.resampled
+        with np.errstate(divide="ignore", invalid="ignore"):
+            change = np.maximum(data.largest, most * data.clusters / data.n)
         bounds = np.where(differs, -change, least), np.where(differs, change, most)
         centre, half = _adjusted(result, se, *bounds, differs)
         low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
