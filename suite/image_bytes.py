@@ -53,14 +53,24 @@ def encoded(image: Any, folder: Path | None = None) -> bytes:
     raise DataError(f"an image is given as {type(image).__name__}; give bytes, a path or base64.")
 
 
+def file_of(image: Any, folder: Path | None = None) -> Path | None:
+    """The file that `encoded` reads for an image; None where the row holds the image itself."""
+    if isinstance(image, Mapping):
+        inner = image.get("bytes")
+        return file_of(inner if inner is not None else image.get("path"), folder)
+    path = Path(image) if isinstance(image, str) else None
+    if path is None or path.suffix.lower() not in _MEDIA_SUFFIXES:
+        return None
+    return path if path.is_absolute() or folder is None else folder / path
+
+
 def _from_bytes(data: bytes) -> bytes:
     return data if data.startswith((_PNG, _JPEG)) else _as_png(_opened(data))
 
 
 def _from_text(text: str, folder: Path | None) -> bytes:
-    path = Path(text)
-    if path.suffix.lower() in _MEDIA_SUFFIXES:
-        full = path if path.is_absolute() or folder is None else folder / path
+    full = file_of(text, folder)
+    if full is not None:
         if not full.is_file():
             raise Unreadable(f"the file {full} is missing")
         try:

@@ -1,12 +1,14 @@
 """The item cache: two Parquet files per task, source and limit, one of items and one of images.
 
-In: an ItemSet and the key of its source. Out: the same ItemSet, read without lmms-eval or torch.
+In: an ItemSet and the key of its source. Out: the same ItemSet, read without lmms-eval or torch,
+while the files that its rows name as images are what they were.
 Files are written to a temporary name and renamed, so that a reader never sees half of one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from suite.requests import canonical_json
 from suite.task_yaml import FunctionReference
 from suite.user_cache import cache_folder
 
-FORMAT = 4
+FORMAT = 5
 """Version of the cache's content. Raise it when an Item's meaning changes."""
 
 CODE = frozenset(
@@ -30,6 +32,8 @@ CODE = frozenset(
 )
 DATA = frozenset({".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow"})
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+_FILES = b"image_files"
+"""Where a Parquet of items keeps ItemSet.files, as JSON."""
 
 _ITEM_SCHEMA = pa.schema(
     [
@@ -53,7 +57,8 @@ _IMAGE_SCHEMA = pa.schema(
 
 
 def source_key(info: TaskInfo, location: Path | None) -> str:
-    """Hash of what determines a task's items: its YAML, the files beside it and its data."""
+    """Hash of what determines a task's items: its YAML, the files beside it (code, rows, images),
+    those that it depends on, and its data."""
     content: dict[str, Any] = {
         "format": FORMAT,
         "task": info.lmms_name,
@@ -86,7 +91,8 @@ def _code_files(info: TaskInfo) -> list[Path]:
     return sorted(
         path
         for path in found
-        if path.suffix in CODE
+        if path.suffix.lower() in CODE | IMAGES
+        and path.is_file()
         and "__pycache__" not in path.parts
         and (path.suffix != ".yaml" or path == info.path)  # the merged config is hashed apart
     )
@@ -95,11 +101,24 @@ def _code_files(info: TaskInfo) -> list[Path]:
 def _hash_files(paths: list[Path], root: Path) -> list[list[str]]:
     hashes = []
     for path in paths:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         name = path.relative_to(root) if path != root and path.is_relative_to(root) else path.name
-        hashes.append([str(name), digest])
+        hashes.append([str(name), file_hash(path)])
     return hashes
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unchanged(folder: Path, files: dict[str, str]) -> bool:
+    """Whether files still have their hashes. By content, because times and sizes are kept by what
+    copies a folder and by what paints over a picture."""
+    try:
+        return all(file_hash(folder / name) == digest for name, digest in files.items())
+    except OSError:
+        return False
 
 
 def _plain(value: Any) -> Any:
@@ -119,13 +138,21 @@ class ItemCache:
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = (Path(folder) if folder is not None else cache_folder()) / "items"
 
-    def read(self, task: str, key: str, limit: int | None) -> ItemSet | None:
-        """The cached items, cut to `limit` when a larger set is there; None when there are none."""
+    def read(
+        self, task: str, key: str, limit: int | None, folder: Path | None = None
+    ) -> ItemSet | None:
+        """The cached items, cut to `limit` when a larger set is there; None when there are none.
+
+        `folder`: where the rows' paths of images lead from. Sets of which one has changed are none.
+        """
         for path in self._candidates(task, key, limit):
             try:
                 table = pq.read_table(path, schema=_ITEM_SCHEMA)
+                files = json.loads((pq.read_schema(path).metadata or {}).get(_FILES, b"{}"))
+                if not _unchanged(folder or Path(), files):
+                    continue
                 images = pq.read_table(path.with_suffix(".images"), schema=_IMAGE_SCHEMA)
-            except (OSError, pa.ArrowException):
+            except (OSError, ValueError, pa.ArrowException):
                 continue  # half-deleted or of another format: the source is read again
             items = tuple(_item(task, row) for row in table.to_pylist())
             kept = first_of_each_category(items, limit)
@@ -136,6 +163,7 @@ class ItemCache:
                 kept,
                 {row["hash"]: row["bytes"] for row in stored},
                 {row["hash"]: row["unreadable"] for row in stored if row["unreadable"]},
+                files,
             )
         return None
 
@@ -150,7 +178,8 @@ class ItemCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(pa.Table.from_pylist(pairs, _IMAGE_SCHEMA), path.with_suffix(".images"))
-            _write(pa.Table.from_pylist(rows, _ITEM_SCHEMA), path)
+            schema = _ITEM_SCHEMA.with_metadata({_FILES: json.dumps(items.files)})
+            _write(pa.Table.from_pylist(rows, schema), path)
         except OSError:
             return
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import DataError, nearest
-from suite.image_bytes import Unreadable, encoded, stored_images, without_media
+from suite.image_bytes import Unreadable, encoded, file_of, stored_images, without_media
+from suite.item_cache import file_hash
 from suite.item_rows import overrides_for, rows_folder, rows_read
 from suite.items import Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.lmms_task import build_task, data_error, quiet
@@ -52,6 +53,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
+    files: dict[str, str] = {}
     counts: dict[str, int] = {}
     for index in range(len(docs)):
         try:
@@ -77,10 +79,11 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
         hashes = tuple(picture.name for picture in pictures)
         image_bytes |= {p.name: p.data for p in pictures if p.data is not None}
         unreadable |= {p.name: p.problem for p in pictures if p.problem is not None}
+        files |= {p.file: p.digest for p in pictures if p.file and p.digest}
         made.append(_item(info, row, doc, hashes, places[index]))
     _check_unique(info, made)
     kept = first_of_each_category(tuple(made), limit)
-    return ItemSet(info.name, kept, image_bytes, unreadable)
+    return ItemSet(info.name, kept, image_bytes, unreadable, files)
 
 
 @dataclass(frozen=True)
@@ -91,17 +94,25 @@ class _Picture:
     """Content hash."""
     data: bytes | None
     problem: str | None = None
+    file: str | None = None
+    """Where it was read from, where the row names a file that is there."""
+    digest: str | None = None
+    """SHA-256 of that file."""
 
 
 def _picture(image: Any, folder: Path | None, where: str) -> _Picture:
     """An image as bytes; one that is none keeps its item, whose requests then say why they fail."""
+    path = file_of(image, folder)
+    at = path.relative_to(folder) if path and folder and path.is_relative_to(folder) else path
+    file = str(at) if path and path.is_file() else None
+    digest = file_hash(path) if path and file else None
     try:
         data = encoded(image, folder)
     except Unreadable as error:
         problem = f"the image in {where} cannot be read: {error}."
         name = image_hash(problem.encode() if error.data is None else error.data)
-        return _Picture(name, error.data, problem)
-    return _Picture(image_hash(data), data)
+        return _Picture(name, error.data, problem, file, digest)
+    return _Picture(image_hash(data), data, None, file, digest)
 
 
 def _decoded(docs: Any, doc: Mapping[str, Any], index: int) -> Any:

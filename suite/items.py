@@ -64,6 +64,8 @@ class ItemSet:
     """Content hash -> PNG or JPEG bytes, or what a row holds in place of them."""
     unreadable: dict[str, str] = field(default_factory=dict, repr=False)
     """Hash of an image that is none -> where it stands and why; requests that show it fail."""
+    files: dict[str, str] = field(default_factory=dict, repr=False)
+    """File that a row names as its image, from the folder of the rows -> SHA-256 of its content."""
 
 
 def image_hash(data: bytes) -> str:
@@ -122,10 +124,13 @@ def cached_items(
     Raises SuiteError for an unknown task and for a local copy that is gone.
     """
     from suite import item_cache
+    from suite.item_rows import rows_folder
 
     info = get_task(task)
-    key = item_cache.source_key(info, local_copy(info, data))
-    return item_cache.ItemCache(cache_dir).read(info.name, key, limit)
+    location = local_copy(info, data)
+    key = item_cache.source_key(info, location)
+    folder = rows_folder(info, location)
+    return item_cache.ItemCache(cache_dir).read(info.name, key, limit, folder)
 
 
 def local_copy(info: TaskInfo, data: str | None) -> Path | None:

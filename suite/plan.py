@@ -266,14 +266,11 @@ def count_items(
 ) -> tuple[int | None, tuple[int, ...] | None]:
     """Items of a task and items of each image: from the cache, else as its YAML declares; None
     where neither knows."""
-    from suite.item_cache import ItemCache, source_key
-    from suite.items import local_copy
+    from suite.items import cached_items
 
-    info = get_task(task)
-    location = local_copy(info, data)
-    cached = ItemCache(None).read(info.name, source_key(info, location), limit)
+    cached = cached_items(task, data=data, limit=limit)
     if cached is None:
-        return info.declared(limit), None
+        return get_task(task).declared(limit), None
     images = Counter(item.image_id or item.item_id for item in cached.items)
     return len(cached.items), tuple(images.values())
 

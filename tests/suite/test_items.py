@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +14,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from suite.errors import DataError, SuiteError
 from suite.image_bytes import encoded
 from suite.item_cache import ItemCache, source_key
-from suite.items import Item, ItemSet, cluster_id, image_hash, load_items
+from suite.items import Item, ItemSet, cached_items, cluster_id, image_hash, load_items
 from suite.registry import declared_n, get_task
 from tests.tasks.files import jpeg, mmstar_row, png, write_parquet
 
@@ -225,6 +227,50 @@ def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
     items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
     assert items.unreadable == {}
     assert items.items[0].images == (image_hash(png((1, 2, 3))),)
+
+
+@pytest.mark.parametrize("where", ["a file", "a folder", "elsewhere"])
+def test_a_picture_painted_over_is_read_again(tmp_path: Path, where: str) -> None:
+    """Rows, sizes and times of the files stay as they were."""
+    place = tmp_path / "data"
+    (place / "pictures").mkdir(parents=True)
+    picture = (tmp_path if where == "elsewhere" else place / "pictures") / "1.bmp"
+    name = str(picture) if where == "elsewhere" else "pictures/1.bmp"
+    (place / "val.jsonl").write_text(jsonl_row(0, name) + "\n")
+
+    def shown(colour: str, limit: int | None = None, rows: Path = place) -> bool:
+        data = rows if where == "a folder" else rows / "val.jsonl"
+        items = load_items("mmstar", data=str(data), limit=limit, cache_dir=tmp_path / "c")
+        (image,) = items.image_bytes.values()
+        return Image.open(io.BytesIO(image)).getpixel((0, 0)) == ImageColor.getrgb(colour)
+
+    Image.new("RGB", (4, 4), "red").save(picture)
+    assert shown("red")
+    assert shown("red", limit=1)
+    before = picture.stat()
+    Image.new("RGB", (4, 4), "blue").save(picture)
+    os.utime(picture, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert picture.stat().st_size == before.st_size
+    assert shown("blue", limit=1)
+    assert shown("blue")
+    if where == "elsewhere":
+        return
+    other = shutil.copytree(place, tmp_path / "other")
+    Image.new("RGB", (4, 4), "lime").save(other / "pictures" / "1.bmp")
+    assert shown("lime", rows=other), "the folder that is asked for counts"
+    assert shown("blue")
+
+
+def test_pictures_that_have_not_changed_come_from_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png((1, 2, 3)))
+    (tmp_path / "val.jsonl").write_text(jsonl_row(0, "a.png") + "\n")
+    data, cache = str(tmp_path / "val.jsonl"), tmp_path / "c"
+    first = load_items("mmstar", data=data, cache_dir=cache)
+    assert first.files == {"a.png": image_hash(png((1, 2, 3)))}
+    (tmp_path / "beside.png").write_bytes(png((9, 9, 9)))  # no row names it
+    assert cached_items("mmstar", data=data, cache_dir=cache) == first
+    (tmp_path / "a.png").unlink()
+    assert cached_items("mmstar", data=data, cache_dir=cache) is None
 
 
 def test_two_rows_with_one_id(tmp_path: Path) -> None:

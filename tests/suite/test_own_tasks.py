@@ -136,6 +136,30 @@ def test_the_documented_task_runs_under_lmms_evals_own_evaluator(
     assert results["accuracy,none"] == pytest.approx(2 / 6)  # it says A
 
 
+@pytest.mark.parametrize("place", ["shapes/pictures", "shapes/deeper/still", "beside"])
+def test_a_picture_that_changes_is_noticed(folder: Path, place: str) -> None:
+    """Also one that the task's own Python opens, beside the YAML or in what it depends on."""
+    content = write(folder, depends=["../beside"])
+    picture = folder / place / "own.PNG"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    picture.write_bytes(png(COLOURS["red"]))
+    content["metadata"] |= {"item": None, "doc_to_item": "own.doc_to_item"}
+    load_functions(folder, content)
+    own = folder / "shapes" / "own.py"
+    own.write_text(
+        own.read_text() + "def doc_to_item(doc):\n"
+        "    from PIL import Image\n"
+        f"    with Image.open({str(picture)!r}) as image:\n"
+        "        image.load()\n"
+        "    kept = {k: doc[k] for k in ('question', 'options', 'answer', 'category')}\n"
+        "    return {**kept, 'item_id': doc['image'], 'images': [image]}\n"
+    )
+    before = load_items("shapes")
+    assert load_items("shapes") == before
+    picture.write_bytes(png(COLOURS["blue"]))
+    assert load_items("shapes").items[0].images != before.items[0].images
+
+
 def test_columns_of_other_names_and_several_of_them(folder: Path) -> None:
     rows = [
         {"q": "?", "A": "x", "B": "y", "C": None, "a": "B", "l": "pictures/0.png", "r": None}
