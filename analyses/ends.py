@@ -58,10 +58,12 @@ class Ends:
         se, p = result.resampled.standard_error(), result.resampled.p_value()
         differs = np.asarray((weights < 0).any(axis=0))
         data = result.resampled
+        same = differs & (se < ZERO) & (np.abs(data.estimate) < ZERO)
         with np.errstate(divide="ignore", invalid="ignore"):
+            exact = np.where(same, (1 - 0.025 ** (1 / data.clusters)) * most, 0.0)
             change = np.maximum(data.largest, most * data.clusters / data.n)
         bounds = np.where(differs, -change, least), np.where(differs, change, most)
-        centre, half = _adjusted(result, se, *bounds, differs)
+        centre, half = _adjusted(result, se, *bounds, exact)
         low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
         # Draws of seeds have no bounds; accuracies have.
         low, high = np.clip(low, least, most), np.clip(high, least, most)
@@ -173,16 +175,13 @@ def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:
 
 
 def _adjusted(
-    result: Estimates, se: Floats, least: Floats, most: Floats, differs: npt.NDArray[np.bool_]
+    result: Estimates, se: Floats, least: Floats, most: Floats, exact: Floats
 ) -> tuple[Floats, Floats]:
     """`share_ends` of every group and column; of a mean, the mean of its members' with independent
-    errors. Where no image changes a difference reaches at least its exact bound."""
+    errors. `exact`: what the half width is at least, where no image changes."""
     data = result.resampled
     centre, half = share_ends(data.estimate, se, data.clusters, least, most)
-    with np.errstate(divide="ignore"):
-        exact = (1 - 0.025 ** (1 / data.clusters)) * most
-    flat = differs & (se < ZERO) & (np.abs(data.estimate) < ZERO)
-    half = np.where(flat, np.fmax(half, exact), half)
+    half = np.where(exact > 0, np.fmax(half, exact), half)
     for g, group in enumerate(result.groups):
         if group.members:
             inside = result.planned[list(group.members)]
