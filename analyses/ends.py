@@ -9,10 +9,10 @@ than the adjusted Wald interval (`intervals.share_ends`), because resampling see
 and 1 and where few images change: with one loss in 60 it cannot tell a true loss of 0 from one of
 .05. Its pseudo-observations stand at the bounds of an accuracy, and for a difference at plus and
 minus the largest change of any image, at least that of one item which changes as much as it can
-(Bonett and Price 2012, J. Educ. Behav. Stat. 37). Where every image gives the same value the ends reach the exact bound
-(`intervals.degenerate_interval`). Of a mean of tasks the half widths of the tasks add as
-independent errors do. p stays that of the t test with the cluster-robust error: where few images
-change, an interval may hold 0 beside a p below .05, and the interval is the one to go by.
+(Bonett and Price 2012, J. Educ. Behav. Stat. 37). Where every image gives the same value the ends
+reach the exact bound (`intervals.degenerate_interval`). Of a mean of tasks the half widths of the
+tasks add as independent errors do. p stays that of the t test with the cluster-robust error: where
+few images change, an interval may hold 0 beside a p below .05; go by the interval.
 """
 
 from __future__ import annotations

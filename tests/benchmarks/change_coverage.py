@@ -8,7 +8,8 @@ Two systems that are nearly alike differ on few items, and resampling cannot see
 did not happen to occur. `resampling` is the expanded percentile interval alone (with the exact
 bound where nothing changed), `reported` what the analyses report: never narrower than the adjusted
 Wald interval (`analyses.ends`). Studies are those of `paired_world`: one task, images of three
-items, images of one and of twenty, a mean of six tasks. The standard error of a coverage of .95 at 2,000 studies is .005.
+items, images of one and of twenty, a mean of six tasks. The standard error of a coverage of .95 at
+2,000 studies is .005.
 """
 
 from __future__ import annotations
