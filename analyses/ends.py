@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.estimates import Estimates
-from analyses.intervals import degenerate_interval, quantiles, share_ends
+from analyses.intervals import degenerate_interval, quantiles, share_ends, unseen_share
 from analyses.resampling import Floats
 from analyses.scores import Group
 
@@ -60,7 +60,7 @@ class Ends:
         data = result.resampled
         same = differs & (se < ZERO) & (np.abs(data.estimate) < ZERO)
         with np.errstate(divide="ignore", invalid="ignore"):
-            exact = np.where(same, (1 - 0.025 ** (1 / data.clusters)) * most, 0.0)
+            exact = np.where(same, unseen_share(data.clusters) * most, 0.0)
             change = np.maximum(data.largest, most * data.clusters / data.n)
         bounds = np.where(differs, -change, least), np.where(differs, change, most)
         centre, half = _adjusted(result, se, *bounds, exact)

@@ -40,6 +40,7 @@ __all__ = [
     "quantiles",
     "resample",
     "share_ends",
+    "unseen_share",
 ]
 
 
@@ -107,18 +108,26 @@ def cluster_se(
     return float(resample(column, clusters, draws=1).standard_error()[0, 0])
 
 
+def unseen_share(clusters: float | Ints, level: float = 0.95) -> Floats:
+    """Largest share of all clusters that can differ when C drawn ones agree.
+
+    They agree with probability (1 - q)^C, so q <= 1 - ((1 - level) / 2)^(1/C) (Clopper and Pearson
+    1934).
+    """
+    return np.asarray(1 - ((1 - level) / 2) ** (1 / np.asarray(clusters, dtype=np.float64)))
+
+
 def degenerate_interval(
     value: float, clusters: int, least: float = 0.0, most: float = 1.0, level: float = 0.95
 ) -> tuple[float, float]:
     """Interval of a mean within [least, most] when every cluster has the same `value`.
 
-    Resampling sees no spread there and would give zero width. If a share q of all clusters differs
-    from `value`, C drawn ones agree with probability (1 - q)^C, so q <= 1 - ((1 - level) / 2)^(1/C)
-    (Clopper and Pearson 1934), and the mean moves at most q of the way to either bound.
+    Resampling sees no spread there and would give zero width. At most `unseen_share` of all
+    clusters differ from `value`, so the mean moves at most that part of the way to either bound.
     """
     if clusters < 1:
         return np.nan, np.nan
-    q = 1 - ((1 - level) / 2) ** (1 / clusters)
+    q = float(unseen_share(clusters, level))
     return value - q * (value - least), value + q * (most - value)
 
 

@@ -61,9 +61,10 @@ def draw(table: pd.DataFrame) -> Figure:
     if lines:
         _by_rule(parts[1], rules, lines, tasks, names)
     single = whole[whole["average"] != "tasks"]
+    answers = style.range_text(single["answers"])
     style.footnote(
         figure,
-        f"{style.n_text(single['n'])} items and {_answers(single)} answers a row above;"
+        f"{style.n_text(single['n'])} items and {answers} answers a row above;"
         f" {style.INTERVAL}. Above, where all images give one value the bar is its exact bound. A"
         " point without a bar has no interval, and the CSV says why. Below, a rule speaks for as"
         " many answers as it read, at the left: some for one alone.",
@@ -144,17 +145,13 @@ def _finish(axes: Axes, quantity: str, title: str) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _answers(rows: pd.DataFrame) -> str:
-    """`3,360`, or `3,360–4,000` where rows differ."""
-    return style.n_text(rows["answers"]).removeprefix("n = ")
-
-
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
     single = table[table["rule"].isna() & (table["average"] != "tasks")]
+    answers = style.range_text(single["answers"])
     return (
         "The suite's parser against lmms-eval's own score of the same texts. Above, for every task"
-        f" and category ({style.n_text(single['n'])} items, {_answers(single)} answers a row): the"
+        f" and category ({style.n_text(single['n'])} items, {answers} answers a row): the"
         " share of answers that both score alike, Cohen's kappa, and the suite's mean score less"
         " lmms-eval's; diamonds are means over tasks. Below, by the parsing rule that read the"
         " answer: how many answers it read, how many of these both score alike, and the"

@@ -61,9 +61,10 @@ def draw(table: pd.DataFrame) -> Figure:
             *left.get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=7
         )
     slopes = table[table["quantity"] != LEVEL]
+    answers = style.range_text(slopes["n"])
     style.footnote(
         figure,
-        f"{style.n_text(slopes['items'])} items ({_answers(slopes)} answers) a slope; {BARS}. A"
+        f"{style.n_text(slopes['items'])} items ({answers} answers) a slope; {BARS}. A"
         " level that is missing is infinite or has no answer; the CSV says which.",
     )
     return figure
@@ -147,17 +148,13 @@ def _finish(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _answers(rows: pd.DataFrame) -> str:
-    """`7,680`, or `5,760–7,680` where rows differ."""
-    return style.n_text(rows["n"]).removeprefix("n = ")
-
-
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
     slopes = table[table["quantity"] != LEVEL]
+    answers = style.range_text(slopes["n"])
     return (
         "Binomial marginal model of the grid of pairings (generalized estimating equations,"
-        f" clustered by image; {style.n_text(slopes['items'])} items and {_answers(slopes)} answers"
+        f" clustered by image; {style.n_text(slopes['items'])} items and {answers} answers"
         " a fit). Left: change of the log-odds of a right answer per decade of a module's"
         " parameters with the other module at its middle size, their interaction, and which"
         " module's decade is worth more. Right: log-odds of each task and category with both"

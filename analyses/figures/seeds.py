@@ -63,8 +63,8 @@ def draw(table: pd.DataFrame) -> Figure:
     )
     style.footnote(
         figure,
-        f"{style.n_text(table['n'])} items a point; seeds: {_whole(table['seeds'])};"
-        f" answers an item: up to {_whole(table['answers'])}; bars are 95 % paired"
+        f"{style.n_text(table['n'])} items a point; seeds: {style.range_text(table['seeds'])};"
+        f" answers an item: up to {style.range_text(table['answers'])}; bars are 95 % paired"
         " cluster-bootstrap intervals over images and seeds. The errors describe and have no"
         " interval; one that is missing is not known, and the CSV says why.",
     )
@@ -78,11 +78,6 @@ def _rank(methods: pd.Series) -> pd.Series:
 
 def _cell(name: str) -> str:
     return name.replace("_", " ").replace("/", " ")
-
-
-def _whole(values: pd.Series) -> str:
-    """`3`, or `2–3` where rows differ."""
-    return style.n_text(values).removeprefix("n = ")
 
 
 def _accuracies(axes: Axes, rows: pd.DataFrame, cells: list[str]) -> None:
@@ -118,8 +113,8 @@ def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
     return (
         "Accuracy of every cell that answered items more than once"
-        f" ({style.n_text(table['n'])} items; seeds: {_whole(table['seeds'])};"
-        f" answers an item: up to {_whole(table['answers'])}), and where its error"
+        f" ({style.n_text(table['n'])} items; seeds: {style.range_text(table['seeds'])};"
+        f" answers an item: up to {style.range_text(table['answers'])}), and where its error"
         " comes from, in shares of accuracy: of items (cluster-robust over images, were the seeds"
         " fixed), of seeds (were the images fixed) and of single answers, the part that more"
         " answers to the same items would remove, which lies within the others. Bars are 95 %"

@@ -129,13 +129,16 @@ def task_names(tasks: Iterable[object]) -> dict[str, str]:
     return means | {name: name[cut:].replace("_", " ") for name in own}
 
 
+def range_text(numbers: Iterable[float]) -> str:
+    """`3,360`, `3,360–4,000` where they differ, `0` where there are none."""
+    known = [int(value) for value in numbers if not np.isnan(value)]
+    low, high = min(known, default=0), max(known, default=0)
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
 def n_text(n: Iterable[float]) -> str:
-    """`n = 60`, or `n = 58-60` where rows differ."""
-    known = [int(value) for value in n if not np.isnan(value)]
-    if not known:
-        return "n = 0"
-    low, high = min(known), max(known)
-    return f"n = {low:,}" if low == high else f"n = {low:,}–{high:,}"
+    """`n = 60`, or `n = 58–60` where rows differ."""
+    return f"n = {range_text(n)}"
 
 
 def params_text(params: float) -> str:
