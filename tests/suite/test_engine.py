@@ -1,48 +1,22 @@
-"""The engine: order, deduplication, deterministic batches, faults, two processes on one store."""
+"""The engine: order, deduplication, what follows a failure or a stop, two runs on one store.
+
+In: the small study of `world`, whose generator can misbehave. Out: what was asked and kept.
+"""
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from world import Speaker, Speakers, walk_in
+from world import Speakers, finish, texts, walk_in
 
-from suite.engine.batches import NO_MEMORY, generate
 from suite.engine.local import Loaded, run_walk
-from suite.engine.progress import Bars, Lines, Silent, duration
-from suite.engine.walk import Walk, groups_of, partition
-from suite.errors import SuiteError
-from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
-
-
-def run(walk: Walk, trouble: Any = None) -> Speakers:
-    speakers = Speakers(walk, trouble)
-    claims = walk.store.claims()
-    try:
-        run_walk(walk, Loaded(speakers), claims, Silent())
-    finally:
-        claims.close()
-    return speakers
-
-
-def texts(walk: Walk) -> dict[str, Any]:
-    """Cell, task and place -> text or the reason for none, of a walk through the store."""
-    for group in walk.groups:
-        walk.requests(group)
-    found = {}
-    for task in walk.plan.tasks:
-        for cell in task.cells:
-            for n, place in enumerate(walk.places(cell.step, task.task)):
-                generation = walk.generation(cell.step, place)
-                text = generation.text or generation.error if generation else place.reason
-                found[f"{cell.id} {task.task} {n}"] = text
-    return found
+from suite.engine.progress import Silent
+from suite.engine.walk import Walk, groups_of
+from suite.requests import Request
 
 
 def test_upstream_comes_first_and_models_are_loaded_once_or_twice(tmp_path: Path) -> None:
@@ -51,7 +25,7 @@ def test_upstream_comes_first_and_models_are_loaded_once_or_twice(tmp_path: Path
     for group in groups_of(walk.plan):
         assert all(step.upstream is None or step.upstream in seen for step in group.steps)
         seen.update(group.steps)
-    speakers = run(walk)
+    speakers = finish(walk)
     loaded = [f"{role}-{spec.source[-1]}" for role, spec in (s.model for s in speakers.built)]
     # text-l writes the contents first; it comes back for the reasoning.
     assert sorted(loaded) == ["text-l", "text-l", "text-s", "vlm-l", "vlm-s"]
@@ -59,10 +33,10 @@ def test_upstream_comes_first_and_models_are_loaded_once_or_twice(tmp_path: Path
 
 def test_a_run_asks_every_distinct_request_once_and_a_second_one_nothing(tmp_path: Path) -> None:
     walk = walk_in(tmp_path)
-    speakers = run(walk)
+    speakers = finish(walk)
     assert len(speakers.asked) == walk.plan.distinct == len(walk.distinct())
     again = walk_in(tmp_path, run="again")
-    assert run(again).asked == []
+    assert finish(again).asked == []
     assert texts(again) == texts(walk)
 
 
@@ -72,14 +46,14 @@ def test_texts_that_coincide_are_asked_once(tmp_path: Path) -> None:
     (items,) = walk.items.values()
     twice = tuple(item.__class__(**{**vars(item), "question": "Which?"}) for item in items.items)
     walk.items = {"one": items.__class__("one", twice, items.image_bytes)}
-    speakers = run(walk)
+    speakers = finish(walk)
     assert walk.plan.distinct == 6
     assert len(speakers.asked) == 1
 
 
 def test_every_stage_reads_what_the_one_before_wrote(tmp_path: Path) -> None:
     walk = walk_in(tmp_path)
-    run(walk)
+    finish(walk)
     cell = next(cell for cell in walk.plan.cells if cell.id == "decoupled/P=s/R=l/think")
     instruct, perceive, reason = cell.step.chain
     for index in range(6):
@@ -103,89 +77,11 @@ def walk_requests(walk: Walk, step: Any) -> list[Request]:
 def test_samples_differ_and_greedy_stages_are_shared(tmp_path: Path) -> None:
     cells = [{"method": "decoupled", "perception": "s", "reasoning": "s", "samples": 3}]
     walk = walk_in(tmp_path, cells=cells, tasks=[{"task": "one"}], count=2)
-    speakers = run(walk)
+    speakers = finish(walk)
     assert len(speakers.asked) == 2 + 2 + 6
     step = walk.plan.cells[0].step
     answers = [walk.generation(step, place) for place in walk.places(step, "one")]
     assert len({answer.text for answer in answers if answer}) == 6
-
-
-REQUESTS = st.lists(
-    st.tuples(st.text("ab", max_size=9), st.integers(0, 2)), min_size=1, max_size=40
-).map(
-    lambda rows: {
-        f"{n:03d}": Request("t", str(n), (Message("user", text, ("i",) * images),), Decoding())
-        for n, (text, images) in enumerate(rows)
-    }
-)
-
-
-@given(REQUESTS, st.integers(1, 7), st.randoms())
-def test_partition(requests: dict[str, Request], size: int, random: Any) -> None:
-    batches = partition(requests, size)
-    assert sorted(key for batch in batches for key in batch) == sorted(requests)
-    assert max(map(len, batches)) <= size
-    for batch in batches:
-        assert len({len(requests[key].messages[0].images) for key in batch}) == 1
-    lengths = [
-        (len(requests[k].messages[0].images), len(requests[k].messages[0].text))
-        for batch in batches
-        for k in batch
-    ]
-    assert lengths == sorted(lengths, reverse=True)
-    shuffled = list(requests)
-    random.shuffle(shuffled)
-    assert partition({key: requests[key] for key in shuffled}, size) == batches
-
-
-# --- faults -----------------------------------------------------------------------------------
-
-
-def requests_of(count: int) -> list[Request]:
-    return [Request("t", str(n), (Message("user", str(n)),), Decoding()) for n in range(count)]
-
-
-def answer(count: int, trouble: Any) -> tuple[list[Generation], Speaker]:
-    speaker = Speaker(("text", None), {}, trouble=trouble)  # type: ignore[arg-type]
-    return generate(speaker, requests_of(count), lambda name: b""), speaker
-
-
-def test_out_of_memory_halves_the_batch_until_it_fits() -> None:
-    def too_many(requests: Sequence[Request]) -> None:
-        if len(requests) > 2:
-            raise OutOfMemory("no room")
-
-    found, speaker = answer(7, too_many)
-    assert [len(call) for call in speaker.calls] == [7, 4, 2, 2, 3, 2, 1]
-    undisturbed, _ = answer(7, lambda requests: None)
-    assert found == undisturbed
-
-
-def test_what_does_not_fit_alone_is_a_failure() -> None:
-    def third_is_too_long(requests: Sequence[Request]) -> None:
-        if any(request.item_id == "2" for request in requests):
-            raise MemoryError
-
-    found, _ = answer(4, third_is_too_long)
-    assert [one.error for one in found] == [None, None, NO_MEMORY, None]
-
-
-def test_an_exception_of_one_request_is_its_failure() -> None:
-    def second_is_bad(requests: Sequence[Request]) -> None:
-        if any(request.item_id == "1" for request in requests):
-            raise ValueError("bad\nshape")
-
-    found, speaker = answer(3, second_is_bad)
-    assert [one.error for one in found] == [None, "ValueError: bad shape", None]
-    assert [len(call) for call in speaker.calls] == [3, 1, 1, 1]
-
-
-def test_a_wrong_setup_is_not_a_failure_of_requests() -> None:
-    def offline(requests: Sequence[Request]) -> None:
-        raise SuiteError("The endpoint does not answer.")
-
-    with pytest.raises(SuiteError, match="The endpoint does not answer"):
-        answer(3, offline)
 
 
 def test_failures_go_down_the_chain_and_are_tried_again_by_the_next_run(tmp_path: Path) -> None:
@@ -195,7 +91,7 @@ def test_failures_go_down_the_chain_and_are_tried_again_by_the_next_run(tmp_path
                 raise OSError("cannot identify image file")
 
     walk = walk_in(tmp_path, run="one")
-    run(walk, blind_spot)
+    finish(walk, blind_spot)
     found = texts(walk)
     assert found["end_to_end/P=s one 3"] == "OSError: cannot identify image file"
     assert found["decoupled/P=s/R=l/direct two 3"] == (
@@ -205,12 +101,12 @@ def test_failures_go_down_the_chain_and_are_tried_again_by_the_next_run(tmp_path
     # 2 perceivers x 2 reasoners x (direct, think) x 2 tasks.
     assert walk.blocked() == 16
     mended = walk_in(tmp_path, run="two")
-    speakers = run(mended)
+    speakers = finish(mended)
     assert len(speakers.asked) == 8 + 16
     clean = tmp_path / "clean"
     clean.mkdir()
     undisturbed = walk_in(clean)
-    run(undisturbed)
+    finish(undisturbed)
     assert texts(mended) == texts(undisturbed)
 
 
@@ -232,10 +128,10 @@ def test_a_run_that_stops_goes_on_with_the_same_batches(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         run_walk(walk, Loaded(first), claims, Silent())
     claims.close()
-    second = run(walk_in(tmp_path, run="two"))
+    second = finish(walk_in(tmp_path, run="two"))
     clean = tmp_path / "clean"
     clean.mkdir()
-    undisturbed = run(walk_in(clean))
+    undisturbed = finish(walk_in(clean))
 
     def batches(speakers: Speakers) -> list[list[Request]]:
         return [batch for speaker in speakers.built for batch in speaker.calls]
@@ -250,7 +146,7 @@ def test_two_runs_on_one_store_do_not_repeat_each_other(tmp_path: Path) -> None:
 
     def work(walk: Walk) -> None:
         barrier.wait()
-        both.append(run(walk))
+        both.append(finish(walk))
 
     threads = [threading.Thread(target=work, args=(walk,)) for walk in walks]
     for thread in threads:
@@ -261,82 +157,3 @@ def test_two_runs_on_one_store_do_not_repeat_each_other(tmp_path: Path) -> None:
     assert sum(counts) == walks[0].plan.distinct
     assert min(counts) > 0
     assert texts(walks[0]) == texts(walks[1])
-
-
-# --- progress ---------------------------------------------------------------------------------
-
-
-def test_plain_lines_say_stage_number_rate_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("suite.engine.progress.time.monotonic", lambda: now[0])
-    stream = io.StringIO()
-    lines = Lines(stream)
-    lines.begin("reason text-l", 1000, 200)
-    now[0] += 5
-    lines.advance(300)  # too early for a line
-    now[0] += 15
-    lines.advance(600)
-    now[0] += 20
-    lines.advance(1000)
-    lines.end()
-    assert stream.getvalue().splitlines() == [
-        "reason text-l: 1,000 requests, 200 of them stored",
-        "reason text-l: 600 of 1,000, 20.0/s, 20.0 s left",
-        "reason text-l: 1,000 of 1,000, 20.0/s, 0.0 s left",
-        "reason text-l: done in 40.0 s, 20.0/s",
-    ]
-
-
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that progress reads."""
-    now = [100.0]
-    monkeypatch.setattr("suite.engine.progress.time.monotonic", lambda: now[0])
-    return now
-
-
-def test_loading_a_model_is_not_in_the_rate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A model that takes 40 s to load and 6 s for a batch of 4: 0.7/s from the first line on."""
-    now = clock(monkeypatch)
-    walk = walk_in(tmp_path, cells=[{"method": "end_to_end", "perception": "s"}])
-    stream = io.StringIO()
-
-    def work(requests: Sequence[Request]) -> None:
-        now[0] += 6.0
-
-    def build(model: Any) -> Any:
-        now[0] += 40.0
-        return Speakers(walk, work)(model)
-
-    claims = walk.store.claims()
-    run_walk(walk, Loaded(build), claims, Lines(stream))
-    claims.close()
-    assert stream.getvalue().splitlines() == [
-        "answer vlm-s: 12 requests",
-        "answer vlm-s: 8 of 12, 0.7/s, 6.0 s left",
-        "answer vlm-s: done in 18.0 s, 0.7/s",
-    ]
-
-
-def test_the_bar_starts_when_the_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = clock(monkeypatch)
-    bars = Bars()
-    bars._bars.get_time = lambda: now[0]  # type: ignore[method-assign]
-    bars.begin("answer s", 10, 2)
-    now[0] += 40.0
-    bars.ready()
-    now[0] += 2.0
-    bars.advance(6)
-    (task,) = bars._bars.tasks
-    assert (task.completed, task.total, task.fields["rate"]) == (6, 10, "2.0/s")
-    assert task.elapsed == 2.0, "its own clock began again"
-    bars.end()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(4.24, "4.2 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"), (59.99, "60.0 s")],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

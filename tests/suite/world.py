@@ -1,6 +1,7 @@
 """A small study for the engine's tests: two tasks, two sizes, a generator that can misbehave.
 
-In: a folder. Out: a Walk over a store in it. Items and prompts are the suite's own types.
+In: a folder. Out: a Walk over a store in it, run to its end, and its texts. Items and
+prompts are the suite's own types.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.api import with_counts
+from suite.engine.local import Loaded, run_walk
+from suite.engine.progress import Silent
 from suite.engine.walk import Model, Walk
 from suite.items import Item, ItemSet
 from suite.plan import plan
@@ -124,3 +127,28 @@ class Speakers:
     def asked(self) -> list[Request]:
         """Every request, in the order asked."""
         return [r for speaker in self.built for batch in speaker.calls for r in batch]
+
+
+def finish(walk: Walk, trouble: Callable[[Sequence[Request]], None] | None = None) -> Speakers:
+    """Runs a walk to its end; what was asked is in the answer."""
+    speakers = Speakers(walk, trouble)
+    claims = walk.store.claims()
+    try:
+        run_walk(walk, Loaded(speakers), claims, Silent())
+    finally:
+        claims.close()
+    return speakers
+
+
+def texts(walk: Walk) -> dict[str, Any]:
+    """Cell, task and place -> text or the reason for none, of a walk through the store."""
+    for group in walk.groups:
+        walk.requests(group)
+    found = {}
+    for task in walk.plan.tasks:
+        for cell in task.cells:
+            for n, place in enumerate(walk.places(cell.step, task.task)):
+                generation = walk.generation(cell.step, place)
+                text = generation.text or generation.error if generation else place.reason
+                found[f"{cell.id} {task.task} {n}"] = text
+    return found
