@@ -1,0 +1,81 @@
+"""What several test files share: the small study, runs of it and of simulated records, own tasks.
+
+In: nothing. Out: folders in pytest's temporary directories. Tests read what is made once for
+the session; those that change it take a copy. Heavy imports stand inside the fixtures.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_files import environment, write_family
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the family and study called tiny; items are cached in it."""
+    from cli_study import STUDY
+
+    folder = tmp_path_factory.mktemp("study")
+    write_family(folder)
+    (folder / "study.yaml").write_text(STUDY)
+    return folder
+
+
+@pytest.fixture
+def tiny_environment(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process as `environment` has it for others."""
+    for name in ("DOWNSCALE_CACHE", "OMP_NUM_THREADS", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, environment(tiny)[name])
+
+
+@pytest.fixture(scope="session")
+def finished(tiny: Path) -> tuple[Path, dict[str, Any]]:
+    """A run directory of the study called tiny, and what the run printed as JSON."""
+    from cli_study import call
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment(tiny).items():
+            patched.setenv(name, value)
+        result = call("run", tiny / "study.yaml", "--out", tiny / "out", "--json")
+    assert result.exit_code == 0, result.stderr
+    return tiny / "out", json.loads(result.stdout)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out figures and report, which take most of a small run's time."""
+    monkeypatch.setattr("suite.report.write_figures", lambda folder: [])
+    monkeypatch.setattr("suite.report.write_report", lambda folder: folder)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory of simulated records, with tables, figures and the page."""
+    from drawn_run import write_run
+
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of tasks of one's own, which holds the task that CONTRIBUTING shows."""
+    from own_tasks import write
+
+    monkeypatch.setenv("DOWNSCALE_TASKS", str(tmp_path / "mine"))
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    write(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> Path:
+    """Five rows of MMStar's schema."""
+    from item_files import ROWS
+
+    from tests.tasks.files import write_parquet
+
+    return write_parquet(tmp_path / "data" / "val-0.parquet", ROWS, "image")
