@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import torch
 from asking import GREEDY, IMAGES, SAMPLED, THINKING, ask, request, said
-import transformers
-from tiny_models import text_folder, word_tokenizer
+from tiny_models import text_folder
 
 from suite.families import ModelSpec
 from suite.generators import build_generator, fingerprint
