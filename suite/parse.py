@@ -46,12 +46,12 @@ class Parsed:
 
 def parse(text: str | None, item: Item) -> Parsed:
     """Reads `text` as an answer to `item`. Never raises for any text, and never guesses."""
-    cleaned = clean(text or "")
+    reader = _reader(item.options) if item.options else None
+    cleaned = clean(text or "", reader is not None and reader.below_zero)
     if cleaned.unread is not None:
         return Parsed(None, cleaned.unread, False)
     if item.metric == "lmms":
         return Parsed(cleaned.text, "whole_text", True)  # lmms-eval's own scorer reads it
-    reader = _reader(item.options) if item.options else None
     rules = CHOICE_RULES if item.options else _BOX_RULES if item.metric == "iou" else _OPEN_RULES
     turn = first_turn(cleaned.text)
     parsed = _first(turn, rules, reader)

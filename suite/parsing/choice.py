@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable
 
 from suite.parsing.conclusions import concluded, marked, not_true, worked_out
-from suite.parsing.denials import contradicted
-from suite.parsing.mentions import named_option, other_letters, refusal, sole_letter
+from suite.parsing.mentions import contradicted, named_option, other_letters, refusal, sole_letter
 from suite.parsing.options import LETTER_LIST, LETTER_THEN, OptionReader, Reading
 from suite.parsing.statements import (
     GAVE_UP,

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import re
 
-from suite.parsing.denials import DISMISSED, asked, doubted, negated
+from suite.parsing.denials import (
+    REJECTING,
+    any_of,
+    asked,
+    denied,
+    dismissed,
+    doubted,
+    negated,
+    taken_back,
+    taken_back_at_once,
+)
 from suite.parsing.options import OptionReader, Reading
-from suite.parsing.senses import DENIAL, denied
-from suite.parsing.statements import TAKEN_BACK, stated
+from suite.parsing.statements import stated
 
 _RIGHT, _WRONG = "✓✔✅☑🗸", "✗✘❌✖☒✕❎☐"
 _MARK = re.compile(f"[{_RIGHT}{_WRONG}]")
@@ -65,9 +74,6 @@ def _withheld(text: str, start: int, end: int) -> bool:
     return denied(before.lower()) or doubted(before) or negated(text, start, end) or asked(after)
 
 
-_NO_MORE = re.compile(
-    r"\W*(?:no\b\s*[,.!;:–—-]|(?:wait|oops|sorry|actually|rather|instead|i\s+mean)\b)", re.I
-)
 _ALSO = re.compile(
     rf"\s*(?:/|&|(?:or|and)\b)\s*(?:option\s+)?[(\[]?([A-Z])\b(?!')(?![^\n]{{0,60}}[{_WRONG}])"
 )
@@ -76,7 +82,7 @@ _ALSO = re.compile(
 def _other_follows(after: str, letter: str, reader: OptionReader) -> bool:
     """Whether the words behind the last tick take it back or give another answer."""
     also = _ALSO.match(after)
-    if _NO_MORE.match(after) or TAKEN_BACK.search(after) or (also and reader.letter(also[1])):
+    if taken_back_at_once(after) or taken_back(after) or (also and reader.letter(also[1])):
         return True
     final = stated(after, reader)
     return final is not None and final.prediction != letter
@@ -102,11 +108,7 @@ _SO = re.compile(
     r"\b(?i:so|therefore|thus|hence|which\s+leaves|leaving)\s*,?\s+(?:(?:only|just)\s+)?"
     r"(?:it(?:'s|\s+is|\s+must\s+be)\s+)?[(\[]?([A-Z])[)\]]?\s*[.!]?\s*$"
 )
-_ELIMINATED = re.compile(
-    r"[)\].]*\s+(?:(?:is|are|can(?:'t|not)|does|isn't|doesn't)\s+)?"
-    r"(?:wrong|incorrect|false|out|not|impossible|eliminated|be\s+right|be\s+it|ruled\s+out)\b"
-)
-
+_ELIMINATED = re.compile(rf"[)\].]*\s+(?:(?:is|are)\s+)?{any_of(*REJECTING, 'not', 'out')}", re.I)
 _NOUN_NEXT = re.compile(
     r"\s+(?!(?:is|are|was|were|can|could|would|may|might|must|does|do|has|looks?|seems?|and|or|nor|but|"
     r"fits?|says?|shows?|match\w*|too|also|as)\b)[a-z]"
@@ -146,7 +148,7 @@ def worked_out(text: str, reader: OptionReader) -> Reading | None:
     if match is None or not reading:
         return None
     lead = text[: match.start(1)]
-    if DENIAL.search(lead.lower()) or DISMISSED.search(lead) or doubted(lead) or "?" in match[1]:
+    if denied(lead) or dismissed(lead) or doubted(lead) or "?" in match[1]:
         return Reading(None, "question_or_doubt")
     return Reading(reading)
 

@@ -1,56 +1,115 @@
-"""What takes a letter or an option's words back: denials, doubts, questions, contradictions.
+"""What takes a letter or an option's words back: the one grammar of denial, doubt and rejection.
 
-In: a text and a place in it. Out: whether what stands there is denied, doubted, asked, dismissed,
-or contradicted by the words that follow.
+In: the words before a place in a text, those behind it, or a whole sentence. Out: whether they
+deny, set aside, doubt, ask or reject what stands there. Each kind of word stands in one list and
+every pattern is made of these lists, so a further wording is a word more in one of them.
 """
 
 from __future__ import annotations
 
 import re
 
-from suite.parsing.options import OptionReader
-from suite.parsing.senses import clause_before
+DENYING = ("not", "cannot", "never", "no", "nor", "neither", "hardly")
+"""Words that deny what follows; «n't» is one more, at the end of a verb."""
+WITHOUT = ("without", "except", "excluding", "no longer")
+INSTEAD = ("rather than", "instead of")
+"""Words that set aside the one thing that follows them."""
+REJECTING = (
+    "wrong", "incorrect", "false", "inaccurate", "impossible", "irrelevant", "eliminated",
+    "ruled out",
+)  # fmt: skip
+"""What is said of an option that is not the answer."""
+_DISFAVOURING = ("unlikely", "less", r"eliminat\w*", r"rul\w+ out")
+"""What a sentence holds that speaks against an option without calling it wrong."""
+_CONDITIONS = ("if", "whether", "unless")
+_HELD = (
+    "think", "believe", "say", "know", "suppose", "agree", "see", "sure", "certain", "clear",
+    "true",
+)  # fmt: skip
+"""What a speaker does, or says, who holds what follows; denied, they doubt it."""
+_RETRACTING = ("wait", "oops", "sorry", "actually")
+_CORRECTING = (
+    "correction",
+    "scratch that",
+    "on second thought",
+    "no,? wait",
+    "i mean",
+    "or rather",
+)
+"""Words that take back what was just said: the first only with a pause behind them."""
+_NO_DOUBT = re.compile(r"\b(?:no|without|without\s+a|beyond)\s+doubt\b", re.I)
 
-NEGATION = re.compile(
-    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\bwithout|\brather\s+than|\binstead\s+of|\bexcept|\bexcluding|\bno\s+longer)"
-    r"\s+(?:be\s+|the\s+|an?\s+|option\s+|choice\s+|really\s+|simply\s+|just\s+)*[(\[\"']*$",
+
+def any_of(*words: str) -> str:
+    """A pattern for any of `words`, which may be patterns, as whole words with any space within."""
+    return rf"\b(?:{'|'.join(words)})\b".replace(" ", r"\s+")
+
+
+NOT = rf"(?:{any_of(*DENYING)}|n't\b)"
+_AUXILIARIES = "is|are|was|were|do|does|did|can|could|will|would|must|should"
+_STRESS = rf"(?:{any_of('clearly', 'also', 'definitely', 'obviously', 'therefore', 'simply')}\s+)*"
+REJECTED = (
+    rf"(?:(?:(?:{_AUXILIARIES})\s+{_STRESS}(?:not|never)|(?:{_AUXILIARIES}|ca|wo)n't|cannot)\b"
+    rf"|(?:is|are|was|were)\s+{_STRESS}{any_of(*REJECTING)})"
+)
+"""The predicate of an option that is not the answer: «is wrong», «can't», «does not»."""
+
+_NEGATION = re.compile(
+    rf"(?:{NOT}|{any_of(*WITHOUT, *INSTEAD)})\s+"
+    rf"(?:{any_of('be', 'the', 'an?', 'option', 'choice', 'really', 'simply', 'just')}\s+)*"
+    r"[(\[\"']*$",
     re.I,
 )
-_NEGATED_AFTER = re.compile(
-    r"^[)\].\"']*\s+(?:is|are|was|does|can|could|would)(?:\s+(?:not|never|wrong|incorrect)|n't)\b|"
-    r"^[)\].\"']*\s+(?:is|are)\s+(?:wrong|incorrect|false|not)\b",
-    re.I,
-)
-DISMISSED = re.compile(
-    r"\b(?:incorrect|wrong|not|false|unlikely|inaccurate|irrelevant|less|no|nor|eliminat\w*|rul\w+\s+out|"
-    r"rather\s+than|instead\s+of)\b|n't\b",
-    re.I,
-)
-SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[^a-z])|\n+")
+_CALLED_WRONG = re.compile(rf"[)\].\"']*(?:\s+{REJECTED}|\s*是?(?:错|不))", re.I)
+_DISMISSED = re.compile(rf"{any_of(*REJECTING, *_DISFAVOURING, *INSTEAD)}|{NOT}", re.I)
 _DOUBT = re.compile(
-    r"(?:\bnot|n't|\bnever|\bcannot)\s+(?:really\s+|actually\s+|entirely\s+)?(?:think|believe|say|know|"
-    r"suppose|sure|certain|agree|clear|see|true)\b|"
-    r"(?<!no )(?<!without )(?<!without a )\bdoubt\w*\b|"
-    r"\bi\s+(?:first\s+|initially\s+)?thought\b|\bi\s+was\s+going\s+to\s+say\b|"
-    r"\bwould\s+have\s+said\b|\b(?:if|whether|unless)\s+(?:(?:the|my|your)\s+)?(?:\w+\s+)?$",
+    rf"{NOT}\s+(?:{any_of('really', 'actually', 'entirely')}\s+)?{any_of(*_HELD)}|\bdoubt\w*"
+    r"|\bi\s+(?:(?:first|initially)\s+)?thought\b|\bi\s+was\s+going\s+to\s+say\b"
+    rf"|\bwould\s+have\s+said\b|{any_of(*_CONDITIONS)}\s+(?:(?:the|my|your)\s+)?(?:\w+\s+)?$",
     re.I,
+)
+_DENIAL = re.compile(
+    rf"{NOT}|{any_of(*WITHOUT, *INSTEAD, *_CONDITIONS, 'nothing', 'unsure')}|\bdoubt\w*", re.I
 )
 _ASKED = re.compile(
     r"(?![^.!?\n]*,\s*(?:right|ok|no|(?:is|are|was|does)n't\s+\w+)\s*\?)[^.!?\n]*\?", re.I
 )
-_LONG = 300
+_TAKEN_BACK = re.compile(rf"{any_of(*_RETRACTING)}\s*[,.!]|{any_of(*_CORRECTING)}|\?\s*no\b", re.I)
+_TAKEN_BACK_AT_ONCE = re.compile(
+    rf"\W*(?:no\b\s*[,.!;:–—-]|{any_of(*_RETRACTING, *_CORRECTING, 'rather', 'instead')})", re.I
+)
+_CLAUSE = re.compile(r"[.,;:!?\n]|\bbut\b|\bso\b|\btherefore\b", re.I)
+SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[^a-z])|\n+")
+
+
+def negated_before(before: str) -> bool:
+    """Whether the last words before a place negate it: «not», «rather than the»."""
+    return bool(_NEGATION.search(before[-40:]))
+
+
+def called_wrong(after: str) -> bool:
+    """Whether the words right behind a place reject it: «is wrong», «cannot»."""
+    return bool(_CALLED_WRONG.match(after[:60]))
 
 
 def negated(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is negated by the words right before or after it."""
-    return bool(NEGATION.search(text[max(0, start - 40) : start])) or bool(
-        _NEGATED_AFTER.match(text[end : end + 40])
-    )
+    """Whether text[start:end] is negated by the words right before it or behind it."""
+    return negated_before(text[max(0, start - 40) : start]) or called_wrong(text[end : end + 60])
+
+
+def denied(before: str) -> bool:
+    """Whether the clause that ends here holds a denial, a doubt or a condition, anywhere."""
+    return bool(_DENIAL.search(_clause(before)))
 
 
 def doubted(before: str) -> bool:
     """Whether the clause that ends here says that its speaker does not hold what follows."""
-    return bool(_DOUBT.search(clause_before(before[-120:])))
+    return bool(_DOUBT.search(_clause(before[-120:])))
+
+
+def dismissed(sentence: str) -> bool:
+    """Whether a sentence holds a word that speaks against what it names."""
+    return bool(_DISMISSED.search(sentence))
 
 
 def asked(after: str) -> bool:
@@ -58,20 +117,16 @@ def asked(after: str) -> bool:
     return bool(_ASKED.match(after))
 
 
-def contradicted(letter: str, rest: str, reader: OptionReader) -> bool:
-    """Whether what follows a letter names another option and never the letter's own.
+def taken_back(text: str, start: int = 0) -> bool:
+    """Whether the words from a place on take back what was said before it."""
+    return bool(_TAKEN_BACK.search(text, start))
 
-    Only the first and the last sentence count, and only after a letter that a few words follow: a
-    long explanation may well speak of what other options say.
-    """
-    if len(rest) > _LONG:
-        return False
-    named = {own for start, end, own in reader.mentions(rest) if not negated(rest, start, end)}
-    if not named or letter in named:
-        return False
-    sentences = [piece for piece in SENTENCES.split(rest) if len(piece.strip()) > 3]
-    for sentence in {*sentences[:1], *sentences[-1:]}:
-        others = {own for _, _, own in reader.mentions(sentence)}
-        if len(others) == 1 and not DISMISSED.search(sentence):
-            return True
-    return False
+
+def taken_back_at_once(after: str) -> bool:
+    """Whether the next words take back what stands before them: «no, …», «rather …»."""
+    return bool(_TAKEN_BACK_AT_ONCE.match(after))
+
+
+def _clause(before: str) -> str:
+    """The clause that ends here, from its beginning, without «no doubt», which affirms."""
+    return _NO_DOUBT.sub("", _CLAUSE.split(before)[-1])

@@ -1,15 +1,15 @@
 """Answers that only mention an option: its letter in an explicit form, or its own words.
 
 In: cleaned text and an OptionReader. Out: a Reading, or None. These rules come last, are bound to
-short texts, and look for what negates, dismisses or declines. `other_letters` serves the rules that
-read a leading letter.
+short texts, and look for what negates, dismisses or declines. `other_letters` and `contradicted`
+serve the rules that read a leading letter or a statement.
 """
 
 from __future__ import annotations
 
 import re
 
-from suite.parsing.denials import DISMISSED, SENTENCES, asked, doubted, negated
+from suite.parsing.denials import SENTENCES, any_of, asked, dismissed, doubted, negated
 from suite.parsing.options import OptionReader, Reading
 from suite.parsing.text import normalised
 
@@ -23,7 +23,7 @@ _INLINE_LETTER = re.compile(r"(?<=[\s,;])([A-Z])[.):]\s*(?=(\S[^\n]{0,120}))")
 def other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
     """Letters of other options that a text holds, but for sentences that dismiss them."""
     first, *later = SENTENCES.split(text)
-    text = "\n".join([first, *(piece for piece in later if not DISMISSED.search(piece))])
+    text = "\n".join([first, *(piece for piece in later if not dismissed(piece))])
     forms = [
         match[1] or match[2]
         for match in _LETTER_FORM.finditer(text)
@@ -39,31 +39,54 @@ def other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
     return {known for form in forms if (known := reader.letter(form))} - {letter}
 
 
+_LONG = 300
+
+
+def contradicted(letter: str, rest: str, reader: OptionReader) -> bool:
+    """Whether what follows a letter names another option and never the letter's own.
+
+    Only the first and the last sentence count, and only after a letter that a few words follow: a
+    long explanation may well speak of what other options say.
+    """
+    if len(rest) > _LONG:
+        return False
+    named = {own for start, end, own in reader.mentions(rest) if not negated(rest, start, end)}
+    if not named or letter in named:
+        return False
+    sentences = [piece for piece in SENTENCES.split(rest) if len(piece.strip()) > 3]
+    for sentence in {*sentences[:1], *sentences[-1:]}:
+        others = {own for _, _, own in reader.mentions(sentence)}
+        if len(others) == 1 and not dismissed(sentence):
+            return True
+    return False
+
+
+_FIND_OUT = r"(?:determin|answer|see|say|tell|view|identif|provid|process|assist|help|know)\w*"
+_NOT_KNOWN = any_of("unknown", "unclear", "uncertain")
 _REFUSAL = re.compile(
-    r"\b(?:i\s+(?:can(?:no|')t|am\s+(?:unable|not\s+able|not\s+sure)|don't\s+(?:know|see|have)|do\s+not\s+"
-    r"(?:know|see|have)|'?m\s+(?:unable|not\s+able|not\s+sure))|i'm\s+(?:sorry|unable|not\s+(?:able|sure))|"
-    r"sorry|apologi[sz]e|cannot\s+(?:be\s+)?(?:determin|answer|see|tell|view|identif|provid)\w*|"
-    r"can't\s+(?:be\s+)?(?:determin|answer|see|tell|view|identif)\w*|"
-    r"(?:unable|impossible|not\s+possible)\s+to\s+(?:determin|answer|see|say|tell|view|identif|provid|process|"
-    r"assist|help|know)\w*|not\s+(?:enough|sufficient)|insufficient|none\s+of\s+(?:the|these)|no\s+image|"
-    r"no\s+(?:idea|clue|information)|no\s+way\s+(?:of|to)\s+(?:know|tell|see|say)\w*|"
-    r"(?:answer|option|choice|it|this)\s+(?:is\s+|remains\s+)?(?:unknown|unclear|uncertain)|"
-    r"(?:^|[.?!;,]\s*)(?:unknown|unclear|uncertain)\b|as\s+an\s+ai|not\s+clear\s+(?:if|whether|what|which|from)|no\s+(?:correct|answer|option))",
+    any_of(
+        "i (?:cannot|can't|(?:don't|do not) (?:know|see|have))",
+        "(?:i'?m|i am|i 'm) (?:unable|not able|not sure)",
+        rf"can(?:not|'t) (?:be )?{_FIND_OUT}",
+        rf"(?:unable|impossible|not possible) to {_FIND_OUT}",
+        rf"no way (?:of|to) {_FIND_OUT}",
+        "no (?:image|idea|clue|information|correct|answer|option)s?",
+        "sorry",
+        "as an ai",
+        r"apologi[sz]e\w*",
+        "insufficient|not (?:enough|sufficient)",
+        "none of (?:the|these)",
+        "not clear (?:if|whether|what|which|from)",
+        rf"(?:answer|option|choice|it|this) (?:(?:is|remains) )?{_NOT_KNOWN}",
+    )
+    + rf"|(?:^|[.?!;,]\s*){_NOT_KNOWN}",
     re.I,
 )
 
 
-_REFUSAL_WORDS = (
-    "not", "n't", "sorry", "apolog", "unable", "impossible", "insufficient", "none of", "no image",
-    "as an ai", "no correct", "no answer", "no option", "no idea", "no clue", "no information",
-    "no way", "unknown", "unclear", "uncertain",
-)  # fmt: skip
-
-
 def refusal(text: str, reader: OptionReader) -> Reading | None:
     """Declines to answer, unless an option says just that."""
-    lowered = text.casefold()
-    match = _REFUSAL.search(text) if any(word in lowered for word in _REFUSAL_WORDS) else None
+    match = _REFUSAL.search(text)
     if match is None:
         return None
     for start, end, _ in reader.mentions(text):

@@ -10,9 +10,10 @@ import re
 import string
 from dataclasses import dataclass
 
+from suite.parsing.numbers import COUNTS, PLACES
 from suite.parsing.senses import as_written, meant
 from suite.parsing.text import normalised, without_markup
-from suite.parsing.variants import COUNTS, PLACES, canonical, variants
+from suite.parsing.variants import below_zero, canonical, variants
 
 LETTERS = string.ascii_uppercase
 """What options are called, in order."""
@@ -69,6 +70,7 @@ class OptionReader:
             # A text that two options share names neither of them.
             self.by_text[key] = "" if key in self.by_text else letter
         self.by_text.pop("", None)
+        self.below_zero = below_zero(options)
         self._variants: dict[str, str] | None = None
         words = [entry for entry in self.by_text.items() if not re.fullmatch(r"[a-z]", entry[0])]
         self._by_length = sorted(words, key=lambda entry: -len(entry[0]))
@@ -118,7 +120,11 @@ class OptionReader:
             lead = text[: place.start()]
             if not lead or _PREFIX.fullmatch(lead):
                 return self._by_place(place["place"], place["number"])
-        text = _PREFIX.sub("", text, count=1) if len(text) > 2 else text
+        if len(text) > 2:
+            cue, text = text, _PREFIX.sub("", text, count=1)
+            dashed = cue[: len(cue) - len(text)].rstrip().endswith("-")
+            if dashed and self.below_zero and canonical(text)[:1].isdigit():
+                return Reading(None, "dash_or_sign")
         if single := _LETTER.match(text):
             return self.given(single[1])
         if (letter := self.by_words(text)) is not None:

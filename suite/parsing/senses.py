@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from suite.parsing.variants import NUMBER_WORDS
+from suite.parsing.denials import denied
+from suite.parsing.numbers import NUMBER_WORDS
+from suite.parsing.variants import below_zero
 
 _PUNCTUATED = r"\s*(?:$|[.,;:!()\]\"'\n]|[–—]|-\s)"
 _GOES_ON = r"\s+(?:it|there|he|she|they|this|that|we|you|i|because|since|as)\b"
@@ -26,10 +28,6 @@ _PREDICATE = re.compile(
     r"(?:(?:indeed|clearly|definitely|certainly|therefore|thus|probably|likely|also|actually|simply)\s+)*$"
 )
 _PREDICATED = re.compile(rf"(?:{_PUNCTUATED}|\s+(?:that|because|since|as|according|here)\b)")
-DENIAL = re.compile(
-    r"\b(?:not|never|no|cannot|neither|nor|nothing|hardly|unless|if|whether|unsure|doubt\w*)\b|n't\b"
-)
-_CLAUSE = re.compile(r"[.,;:!?\n]|\bbut\b|\bso\b|\btherefore\b")
 
 _SIDE_BEFORE = re.compile(
     r"\b(?:on|to|at|in|towards?|from)\s+(?:the|its|his|her|their|my|your|our)\s+"
@@ -129,8 +127,7 @@ def meant(text: str, start: int, end: int, options: Collection[str]) -> bool:
 
 def _negative(before: str, after: str, options: Collection[str]) -> bool:
     """Whether a number bears a minus; a mere dash is one where an option is below zero."""
-    signed = any(re.match(r"-\d", option) for option in options)
-    sign = _MINUS_BEFORE if signed else _SAID_MINUS
+    sign = _MINUS_BEFORE if below_zero(options) else _SAID_MINUS
     return bool(sign.search(before) or _BELOW_ZERO.match(after))
 
 
@@ -155,16 +152,6 @@ def as_written(text: str, start: int, end: int, spellings: Collection[str]) -> b
     head = re.search(r"(?:^|[.!?:\n])[\s\"'(]*$", before)
     named = re.match(_PUNCTUATED, after) or (lowered in _VERBS and re.match(r"\s+is\b", after))
     return bool(capitals or not head or named)
-
-
-def denied(before: str) -> bool:
-    """Whether the clause that ends here holds a denial, a doubt or a condition."""
-    return bool(DENIAL.search(clause_before(before)))
-
-
-def clause_before(before: str) -> str:
-    """The clause that ends here, from its beginning."""
-    return _CLAUSE.split(before)[-1]
 
 
 def _polar(words: str, before: str, after: str) -> bool:

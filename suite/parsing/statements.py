@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from suite.parsing.denials import NEGATION, asked, contradicted, doubted
+from suite.parsing.denials import (
+    REJECTED,
+    asked,
+    called_wrong,
+    doubted,
+    negated_before,
+    taken_back,
+)
+from suite.parsing.mentions import contradicted
 from suite.parsing.options import LETTER_THEN, LETTERS, OptionReader, Reading
 from suite.parsing.text import normalised
 
@@ -20,7 +28,7 @@ REASON_WORD = re.compile(
 )
 OTHER_LETTER_NEXT = re.compile(
     r"^\s*[)\].,\"']*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:possibly\s+|maybe\s+)?(?:option\s+)?"
-    r"[(\[]?([A-Z])\b(?!')(?!\)?\s+(?:is|are)\s+(?:not|wrong|incorrect|false)\b)",
+    rf"[(\[]?([A-Z])\b(?!')(?!\)?\s+{REJECTED})",
     re.I,
 )
 _STATEMENT = re.compile(
@@ -67,13 +75,6 @@ GAVE_UP = re.compile(
 _SENTENCE_END = re.compile(r"\n|[.!?](?=\s+[A-Z(\"'])")
 
 
-TAKEN_BACK = re.compile(
-    r"\bno,?\s+wait\b|\bwait\b\s*[,.!]|\bactually\s*,|\bcorrection\b|\bscratch\s+that\b|"
-    r"\bon\s+second\s+thought\b|\?\s*no\b|\bsorry\s*,",
-    re.I,
-)
-
-
 def stated(text: str, reader: OptionReader) -> Reading | None:
     """«The answer is …», «I choose …», «答案是…»; of several that differ, one marked as final."""
     found: list[tuple[Reading, bool]] = []
@@ -81,12 +82,12 @@ def stated(text: str, reader: OptionReader) -> Reading | None:
     for match in _statements(text):
         reading = _statement(text[match.end() :], reader)
         before = text[max(0, match.start() - 120) : match.start()]
-        if reading is not None and not (NEGATION.search(before) or doubted(before)):
+        if reading is not None and not (negated_before(before) or doubted(before)):
             found.append((reading, match["cue"] is not None))
             end = match.end()
     if not found:
         return None
-    if TAKEN_BACK.search(text, end):
+    if taken_back(text, end):
         return Reading(None, "several_answers")
     if any(reading.prediction is None for reading, _ in found):
         return found[-1][0] if found[-1][0].prediction is None else Reading(None, "several_answers")
@@ -140,12 +141,9 @@ _LETTER_START = re.compile(r"^[\s(\[{\"']*([A-Za-z])(?![A-Za-z0-9_'])")  # «B�
 _ARTICLES = re.compile(r"\b(?:the|an?)\b", re.I)
 _LISTED_NEXT = re.compile(
     r"(?:[,;]|\bor\b|\band\b)\s*(?:option\s+)?[(\[]?[A-Z]\s*[:.)\]]\s*"
-    r"(?!is\s+(?:not|wrong|incorrect)|isn't)\w"
+    rf"(?!{REJECTED})\w"
 )
 _LETTER_BEHIND = re.compile(r"\s*[(\[](?:option\s+)?([A-Z])[)\]]")
-_WRONG_NEXT = re.compile(
-    r"^[)\].\s]*(?:(?:is|was)\s+(?:not|wrong|incorrect|false)|isn't|是?错|不)", re.I
-)
 
 
 def _begins(text: str, reader: OptionReader) -> Reading | None:
@@ -159,7 +157,7 @@ def _begins(text: str, reader: OptionReader) -> Reading | None:
         }:
             return Reading(None, "several_answers")
         closed = rest[:1] in set(")]}.:,;\"'") if rest else True
-        if _LISTED_NEXT.search(rest) or _WRONG_NEXT.match(rest):
+        if _LISTED_NEXT.search(rest) or called_wrong(rest):
             return Reading(None, "several_answers") if _LISTED_NEXT.search(rest) else None
         closed = closed or not rest[:1].isascii()
         is_word = start[1] in "aAI" and not closed  # the article, the pronoun

@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from suite.parsing.numbers import NUMBER_WORDS
+
 
 @dataclass(frozen=True)
 class Cleaned:
@@ -34,7 +36,13 @@ _SPECIAL = re.compile(
     r"|\[/?INST\]",
     re.I,
 )
-_LINE_MARKS = re.compile(r"^(?:[ \t]*#{1,6}\s+|>\s+|[ \t]*(?:•|-(?!\s*\d))\s+)", re.M)
+_MARKS_BUT_DASH = r"[ \t]*#{1,6}\s+|>\s+|[ \t]*•\s+"
+_LINE_MARKS = re.compile(rf"^(?:{_MARKS_BUT_DASH}|[ \t]*-(?!\s*\d)\s+)", re.M)
+_NUMBER_WORD = rf"(?:{'|'.join(NUMBER_WORDS)})\b"
+_LINE_MARKS_SIGNED = re.compile(
+    rf"^(?:{_MARKS_BUT_DASH}|[ \t]*-(?!\s*(?:\d|{_NUMBER_WORD}))\s+)", re.M | re.I
+)
+"""A dash before a number word may be its sign too, where numbers below zero are at stake."""
 _DASH_SIGN = re.compile(r"(?:(?<=[\s(=:$])|^)[–‑](?=\d)")
 """A dash that is written for a minus sign."""
 _TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
@@ -81,8 +89,11 @@ def first_turn(text: str) -> str:
     return text[: match.start()] if match else text
 
 
-def clean(text: str) -> Cleaned:
-    """Text without thinking blocks, special tokens, Markdown marks and text commands of LaTeX."""
+def clean(text: str, below_zero: bool = False) -> Cleaned:
+    """Text without thinking blocks, special tokens, Markdown marks and text commands of LaTeX.
+
+    `below_zero` says that an option is a negative number: then «- three» keeps its dash.
+    """
     text = text.strip()
     if _PLAIN.fullmatch(text):  # most answers: nothing to take away
         return Cleaned(text) if text else Cleaned("", "empty")
@@ -105,11 +116,11 @@ def clean(text: str) -> Cleaned:
         return Cleaned("", "control_characters")
     text = unicodedata.normalize("NFKC", text)
     text = _ROLE.sub("", _DASH_SIGN.sub("-", text.translate(_CJK)), count=1)
-    text = without_markup(text).strip()
+    text = without_markup(text, below_zero).strip()
     return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
 
 
-def without_markup(text: str) -> str:
+def without_markup(text: str, below_zero: bool = False) -> str:
     """Text without Markdown's marks and LaTeX's dollars and text commands; words stay."""
     if "\\" in text or "$" in text:
         text = _LATEX_TEXT.sub(r"\1", text)
@@ -119,7 +130,8 @@ def without_markup(text: str) -> str:
             text = text.replace(mark, "")
     if text.startswith("_") and text.endswith("_"):
         text = text.strip("_")
-    return _LINE_MARKS.sub("", text) if any(mark in text for mark in "#>-•") else text
+    marks = _LINE_MARKS_SIGNED if below_zero else _LINE_MARKS
+    return marks.sub("", text) if any(mark in text for mark in "#>-•") else text
 
 
 def boxed_contents(text: str) -> list[str]:

@@ -8,50 +8,19 @@ looked for inside a sentence.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from suite.parsing.denials import DENYING
+from suite.parsing.numbers import NTH, NUMBER_WORDS, ORDINALS, PLACES
 from suite.parsing.text import normalised
 
-_UNITS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"]
-_NTH = ["1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"]
-NUMBER_WORDS = {word: number for number, word in enumerate(_UNITS)} | {
-    f"{ten}{mark}{unit}".strip(): 20 + 10 * place + value
-    for place, ten in enumerate(_TENS)
-    for value, unit in enumerate(["", *_UNITS[1:10]])
-    for mark in ("-", " ")
-    if value or mark == " "
-}
-COUNTS = tuple(_UNITS[1:])
-PLACES = {word: place for words in (_ORDINALS, _NTH) for place, word in enumerate(words)}
 _NUMERAL = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,12})(?:\.\d{1,9})?")
-_MINUS = re.compile(r"^(?:minus|negative)\s+(?=\w)")
+_MINUS = re.compile(r"^(?:(?:minus|negative)\s+(?=\w)|-(?=[a-z]))")
 _UNIT_GAP = re.compile(r"(?<=\d)\s+(?=[a-z°%]+$)")
 _ORDINAL_OPTION = re.compile(rf"({'|'.join(PLACES)})(?:\s+(image|picture|photo|one))?")
-_NO_FRAME = {
-    "not", "no", "never", "without", "except", "neither", "more", "less", "fewer", "over", "under",
-    "than", "least", "most", "about", "only", "all", "none", "some", "isn't", "aren't", "doesn't",
+_NO_FRAME = {*DENYING} | {
+    "without", "except", "more", "less", "fewer", "over", "under", "than", "least", "most", "about",
+    "only", "all", "none", "some",
 }  # fmt: skip
 """Words that change what an option says: what is left without them is another claim."""
 _OTHER_WORDS = {"arms", "customs", "glasses", "goods", "means", "news", "shorts", "spectacles"}
@@ -72,6 +41,11 @@ def canonical(text: str) -> str:
         sign = "-" if whole.startswith("-") else ""
         return sign + (whole.lstrip("-").lstrip("0") or "0") + ("." + part if part else "")
     return _UNIT_GAP.sub("", text)
+
+
+def below_zero(options: Iterable[str]) -> bool:
+    """Whether an option is a negative number, so that a dash before a number may be its sign."""
+    return any(re.match(r"-\d", canonical(option)) for option in options)
 
 
 def variants(options: tuple[str, ...], letters: str) -> dict[str, str]:
@@ -104,7 +78,7 @@ def _ordinals(texts: list[str]) -> list[list[str]]:
         assert match is not None
         place = PLACES[match[1]]
         noun = match[2] if match[2] not in {None, "one"} else "image"
-        pair = (_ORDINALS[place], _NTH[place])
+        pair = (ORDINALS[place], NTH[place])
         names.append([f"{noun} {place + 1}", *pair, *(f"{word} {noun}" for word in pair)])
     return names
 

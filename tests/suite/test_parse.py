@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.items import Item
@@ -48,6 +48,7 @@ words = st.sampled_from(["blue", "red car", "12", "a dog", "Paris", "none of it"
 choices = st.lists(words, min_size=2, max_size=6, unique=True).map(tuple)
 
 
+@settings(deadline=None)
 @given(choices, st.data())
 def test_reads_every_option_by_letter_text_and_both(options: tuple[str, ...], data: Any) -> None:
     index = data.draw(st.integers(0, len(options) - 1))
@@ -58,6 +59,7 @@ def test_reads_every_option_by_letter_text_and_both(options: tuple[str, ...], da
     assert parse(form.format(l=letter, t=text, o=options[0]), item(options)).prediction == letter
 
 
+@settings(deadline=None)
 @given(st.text(), choices)
 def test_any_text_is_read_as_an_option_or_not_at_all(text: str, options: tuple[str, ...]) -> None:
     found = parse(text, item(options))
@@ -66,11 +68,13 @@ def test_any_text_is_read_as_an_option_or_not_at_all(text: str, options: tuple[s
     assert parse(text, item(options)) == found  # no draw
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ghjklmnpqrstvwxyz ,.?!", max_size=60))
 def test_text_without_letters_or_options_is_unparsed(text: str) -> None:
     assert not parse(text, item(("BLUE", "FIVE", "1", "2"))).parsed
 
 
+@settings(deadline=None)
 @given(choices, st.permutations(range(2)), st.sampled_from([" or ", " and ", "/", ", "]))
 def test_two_letters_are_never_one(
     options: tuple[str, ...], order: list[int], between: str
@@ -81,6 +85,7 @@ def test_two_letters_are_never_one(
     )
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_open_and_box_answers_never_raise(text: str) -> None:
     for metric in ("exact", "synonyms", "iou", "lmms"):
