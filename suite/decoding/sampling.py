@@ -15,6 +15,8 @@ from transformers import LogitsProcessor
 GOLDEN = 0x9E3779B97F4A7C15
 MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 """Constants of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+BELOW_ONE = 1.0 - 2.0**-24
+"""The largest float32 below 1."""
 
 
 def _signed(value: int) -> int:
@@ -43,7 +45,10 @@ def uniform(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
     rows = mix(seeds + _signed((step + 1) * GOLDEN))
     columns = torch.arange(1, size + 1, device=seeds.device) * _signed(GOLDEN)
     words = mix(rows[:, None] + columns[None, :])
-    return (_shift(words, 40).to(torch.float32) + 0.5) * 2.0**-24
+    numbers = (_shift(words, 40).to(torch.float32) + 0.5) * 2.0**-24
+    # 2^24 - 0.5 is no float32: the largest word rounds to 1, whose noise is infinite and would
+    # choose its token whatever the logits are, a forbidden one too.
+    return numbers.clamp_(max=BELOW_ONE)
 
 
 def gumbel(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:

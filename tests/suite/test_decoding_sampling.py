@@ -116,3 +116,21 @@ def test_steps_draw_anew_and_forbidden_tokens_stay_forbidden() -> None:
     draws = [rule(torch.zeros(1, n), logits) for n in range(4, 40)]
     assert len({int(d.argmax()) for d in draws}) > 1
     assert all(math.isinf(float(d[0, 1])) for d in draws)
+
+
+SEED, TOKEN = 135_000, 16
+
+
+def test_the_largest_word_gives_finite_noise() -> None:
+    row = splitmix(SEED + GOLDEN)  # a seed and token found by search
+    assert splitmix(row + (TOKEN + 1) * GOLDEN) >> 40 == 2**24 - 1
+    noise = gumbel(torch.tensor([SEED]), 0, TOKEN + 1)
+    assert float(uniform(torch.tensor([SEED]), 0, TOKEN + 1)[0, TOKEN]) == 1 - 2.0**-24
+    assert float(noise[0, TOKEN]) == pytest.approx(-math.log(-math.log1p(-(2.0**-24))), rel=1e-6)
+    # With infinite noise a token without any chance would be chosen.
+    logits = torch.full((1, TOKEN + 1), -math.inf)
+    logits[0, 3], logits[0, 7] = 30.0, 29.0
+    for top_p in (1.0, 0.9):
+        scores = sampler(1, [SEED], top_p=top_p)(torch.zeros(1, 4), logits)
+        assert not bool(scores.isnan().any())
+        assert int(scores.argmax()) in (3, 7)
