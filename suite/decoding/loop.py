@@ -136,7 +136,9 @@ class _Batch:
             self.position = self.position.index_select(-2, keep)
         self.cache.batch_select_indices(keep)
 
-    def append(self, tokens: torch.Tensor) -> None:
+    def append(self, tokens: torch.Tensor, ended: torch.Tensor) -> None:
+        """Adds each row's next token. An ended row that has not left yet stays at its position: it
+        may have reached the last one that the model knows."""
         if self.length == self.ids.shape[1]:
             room = max(64, self.length // 4)
             self.ids = torch.nn.functional.pad(self.ids, (0, room))
@@ -145,7 +147,7 @@ class _Batch:
         self.ids[:, self.length] = tokens
         self.length += 1
         if self.position is not None:
-            self.position = self.position + 1
+            self.position = self.position + (~ended)[:, None]
 
     def inputs(self) -> dict[str, Any]:
         """Keyword arguments of the next forward call."""
@@ -178,7 +180,7 @@ def _loop(model: Any, input_ids: torch.Tensor, rules: Rules, kwargs: dict[str, A
     found = [Row() for _ in range(count)]
     while True:
         scores = rules.scores(batch.ids[:, : batch.length], outputs.logits[:, -1].float())
-        batch.append(scores.argmax(-1))
+        batch.append(scores.argmax(-1), ended)
         over = rules.ended(batch.ids[:, : batch.length])
         fresh = over & ~ended
         if bool(fresh.any()):

@@ -9,14 +9,24 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from suite.decoding.thinking import MARKERS
 from suite.errors import SuiteError
 from suite.generators.loading import Loaded
 from suite.image_bytes import Unreadable, whole_images_only
 from suite.requests import ImageLoader, Message, Request
+
+TODAY = date(2025, 1, 1)
+"""What a chat template that tells the model today's date (Llama 3, SmolLM3) gets for it: an answer
+depends on its request, not on the day."""
+_PARTS = ("%d", "%m", "%Y", "%y", "%B", "%b", "%A", "%a", "%H", "%M", "%S")
+_WRITTEN = "".join(f" | replace('{part}', '{TODAY.strftime(part)}')" for part in _PARTS)
+CLOCK = f"{{%- macro strftime_now(format) -%}}{{{{ format{_WRITTEN} }}}}{{%- endmacro -%}}"
+"""Stands before such a template, in place of the library's clock, which no argument replaces."""
 
 
 class BadRequest(Exception):
@@ -31,6 +41,9 @@ class Prompt:
     text: str
     """After the chat template, with the model's image placeholders."""
     images: tuple[Image.Image, ...]
+    opening: str
+    """Where to look for a thinking block that the template has opened: `text`, or its end after the
+    last message where a message itself speaks of such blocks."""
 
 
 def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
@@ -43,22 +56,40 @@ def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
     if pictures and loaded.processor is None:
         raise BadRequest("The request shows images, and the model reads text alone.")
     conversation = [_turn(message, loaded.processor is not None) for message in request.messages]
-    template = getattr(loaded.processor, "chat_template", None)
-    if not isinstance(template, str):
-        template = loaded.tokenizer.chat_template
+    template = _template(loaded)
     if not template:
         raise SuiteError(
             f"Model {loaded.model.name_or_path} has no chat template; add a chat_template.jinja to "
             "its folder."
         )
-    text = loaded.tokenizer.apply_chat_template(
-        conversation,
-        chat_template=template,
-        tokenize=False,
-        add_generation_prompt=True,
-        enable_thinking=request.decoding.thinking,
-    )
-    return Prompt(request, text, pictures)
+
+    def rendered(opened: bool) -> str:
+        text: str = loaded.tokenizer.apply_chat_template(
+            conversation,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=opened,
+            enable_thinking=request.decoding.thinking,
+        )
+        return text
+
+    text = opening = rendered(True)
+    words = [mark for pair in MARKERS for mark in pair]
+    if any(word in message.text for message in request.messages for word in words):
+        opening = text.removeprefix(rendered(False))
+    return Prompt(request, text, pictures, opening)
+
+
+def _template(loaded: Loaded) -> str | None:
+    """The chat template of the processor, else of the tokenizer; of several, the one for plain
+    conversations."""
+    for owner in (loaded.processor, loaded.tokenizer):
+        template = getattr(owner, "chat_template", None)
+        if isinstance(template, dict):
+            template = template.get("default")
+        if isinstance(template, str) and template:
+            return CLOCK + template if "strftime_now" in template else template
+    return None
 
 
 def _turn(message: Message, sees: bool) -> dict[str, Any]:
@@ -71,7 +102,7 @@ def _turn(message: Message, sees: bool) -> dict[str, Any]:
 def _open(images: ImageLoader, name: str) -> Image.Image:
     try:
         with whole_images_only(), Image.open(io.BytesIO(images(name))) as picture:
-            return picture.convert("RGB")
+            return _upright(picture).convert("RGB")
     except Unreadable as error:
         raise BadRequest(str(error)) from error
     except UnidentifiedImageError as error:  # its own text holds a memory address
@@ -79,6 +110,16 @@ def _open(images: ImageLoader, name: str) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadRequest(f"Image {name[:12]} cannot be read: {reason.rstrip('.')}.") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture as it is to be looked at: cameras note in its EXIF how they were held, and
+    `datasets`, through which lmms-eval reads, turns it accordingly."""
+    try:
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:  # damaged notes are no reason to refuse the picture
+        return picture
+    return ImageOps.exif_transpose(picture) if turned else picture
 
 
 def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from transformers import GenerationConfig
 
 from suite.errors import SuiteError, nearest
 from suite.families import ModelSpec
@@ -64,13 +65,19 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
     model = model.to(torch.device(device)).eval()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    end_ids = _end_ids(model, tokenizer)
+    # The study says how to decode. The library would fill what it leaves open from the checkpoint's
+    # own settings: a kind of cache or stop strings there are errors of every request.
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        eos_token_id=list(end_ids) or None, pad_token_id=tokenizer.pad_token_id
+    )
     return Loaded(
         model=model,
         tokenizer=tokenizer,
         processor=processor,
         device=torch.device(device),
         context=_context(model, tokenizer),
-        end_ids=_end_ids(model, tokenizer),
+        end_ids=end_ids,
         params=sum(parameter.numel() for parameter in model.parameters()),
     )
 
