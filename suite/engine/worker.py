@@ -60,6 +60,11 @@ def build(model: Model, device: str, threads: int | None) -> Generator:
         import torch
 
         torch.set_num_threads(threads)
+    if device.startswith("cuda:") and spec.generator != "recorded":
+        import torch
+
+        # Kernels that are not torch's own (Triton's) start on the current device, not the tensors'.
+        torch.cuda.set_device(device)
     return build_generator(spec, role, device=device, dtype=spec.dtype, batch_size=spec.batch_size)
 
 

@@ -7,6 +7,7 @@ more than one core each, get one per core.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -133,8 +134,11 @@ class Helpers:
             )
             self._running.append((process, errors))
             assert process.stdin is not None
-            pickle.dump(replace(job, device=device), process.stdin)
-            process.stdin.close()
+            # One that has died already is named in `stop`; the others do its share.
+            with contextlib.suppress(BrokenPipeError):
+                pickle.dump(replace(job, device=device), process.stdin)
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
 
     def stop(self, say: Callable[[str], None], *, patience: float) -> None:
         """Waits for the processes, ends those that take longer, and says which failed."""

@@ -22,7 +22,7 @@ from suite.decoding.thinking import (
     opens_thinking,
     thinking_markers,
 )
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unfinished
 from suite.families import ModelSpec
 from suite.generators.chat import BadRequest, Prompt, prompt, tensors
 from suite.generators.device import resolve_device, resolve_dtype
@@ -116,6 +116,12 @@ class TransformersGenerator:
         except RuntimeError as error:
             if _is_memory(error):
                 raise OutOfMemory(str(error)) from None
+            if device_lost(self.loaded.device):
+                reason = " ".join(str(error).split())[:200].rstrip(".")
+                raise Unfinished(
+                    f"Device {self.loaded.device} has failed and answers nothing any more "
+                    f"({reason}); run the same command again, all that was finished is kept."
+                ) from error
             raise
         answers = self._read(prompts, rows)
         seconds = (time.perf_counter() - started) / len(prompts)
@@ -153,7 +159,7 @@ class TransformersGenerator:
         markers = self.markers or NO_MARKERS
         thinking = [decoding.thinking for decoding in decodings]
         opened = [
-            thinks and opens_thinking(one.text, markers)
+            thinks and opens_thinking(one.opening, markers)
             for thinks, one in zip(thinking, prompts, strict=True)
         ]
         budget = ThinkingBudget(
@@ -195,7 +201,7 @@ class TransformersGenerator:
         for one, row in zip(prompts, rows, strict=True):
             ids = list(row.ids)
             stopped = bool(ids) and ids[-1] in self.loaded.end_ids
-            opened = self.markers is not None and opens_thinking(one.text, self.markers)
+            opened = self.markers is not None and opens_thinking(one.opening, self.markers)
             thinking, answer = split_thinking(
                 ids[:-1] if stopped else ids, self.markers or NO_MARKERS, opened
             )
@@ -264,6 +270,20 @@ def fitting_rows(loaded: Loaded) -> int:
         memory = torch.mps.recommended_max_memory()
     free = 0.7 * (memory - loaded.params * bytes_each)
     return int(2 ** max(0, min(8, int(free // row).bit_length() - 1)))
+
+
+def device_lost(device: torch.device) -> bool:
+    """Whether a device refuses all work, as CUDA does after a failed kernel until the process ends:
+    then it is not the request that has failed, and every later one would."""
+    if device.type == "cpu":
+        return False
+    try:
+        torch.ones(1, device=device).item()
+    except torch.OutOfMemoryError:
+        return False
+    except (RuntimeError, AssertionError):
+        return True
+    return False
 
 
 def _is_memory(error: RuntimeError) -> bool:
