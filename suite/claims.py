@@ -4,7 +4,7 @@ In: the keys a process is about to generate. Out: whether it may. Each process h
 that lists what it is working on. A claim is written first and the others' files are read after, so
 of two that start together at least one sees the other; whoever sees an overlap steps back. A dead
 process's claim does not count: on this machine its process is gone, on another one its file has not
-been renewed for STALE_SECONDS.
+been renewed for STALE_SECONDS, by its own time or since it was first seen, as clocks differ.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Claims:
         self._closing = threading.Event()
         self._beat_seconds = beat_seconds
         self._beater: threading.Thread | None = None
+        self._seen: dict[str, tuple[float, float]] = {}
+        """Other machines' claims: owner -> its latest beat, and when we first saw that one."""
 
     def take(self, keys: Iterable[str]) -> bool:
         """Claims `keys` in place of what was claimed before; False when a live process has one."""
@@ -83,7 +85,20 @@ class Claims:
                     self._write()
 
     def _others(self) -> list[dict[str, Any]]:
-        return live_claims(self._folder, without=f"{self._owner}.json")
+        found = live_claims(self._folder, without=f"{self._owner}.json")
+        return [record for record in found if not self._silent(record)]
+
+    def _silent(self, record: dict[str, Any]) -> bool:
+        """Whether a claim that is judged by its beat has had the same one for STALE_SECONDS of our
+        clock: a dead process whose clock was ahead would hold its keys until ours has caught up."""
+        if not _by_beat(record):
+            return False
+        beat, now = float(record["beat"]), time.monotonic()
+        known, since = self._seen.get(record["name"], (None, now))
+        if known != beat:
+            since = now
+        self._seen[record["name"]] = (beat, since)
+        return now - since >= STALE_SECONDS
 
 
 def live_claims(folder: Folder, without: str = "") -> list[dict[str, Any]]:
@@ -98,16 +113,17 @@ def live_claims(folder: Folder, without: str = "") -> list[dict[str, Any]]:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # released while we looked, or no claim at all
         if alive:
-            found.append({**record, "keys": keys})
+            found.append({**record, "keys": keys, "name": name})
         elif record.get("machine") == _identity()["machine"]:
-            folder.remove(f"{INSIDE}/{name}")
+            # Whose folder it is may not be ours to write: a claim left there does no harm.
+            with contextlib.suppress(OSError):
+                folder.remove(f"{INSIDE}/{name}")
     return found
 
 
 def is_alive(record: dict[str, Any]) -> bool:
     """Whether the process that wrote a claim still works on it."""
-    mine = _identity()
-    if record["machine"] != mine["machine"]:
+    if _by_beat(record):
         return time.time() - float(record["beat"]) < STALE_SECONDS
     try:
         os.kill(int(record["pid"]), 0)
@@ -117,6 +133,13 @@ def is_alive(record: dict[str, Any]) -> bool:
         pass  # somebody else's process: it is there
     # A process number is used again after a while; the starting time tells the two apart.
     return bool(_started(int(record["pid"])) == record["started"])
+
+
+def _by_beat(record: dict[str, Any]) -> bool:
+    """Whether only its renewal tells if a claim's process lives: it is on another machine, or this
+    system does not say when a process started. On Windows asking would even interrupt it."""
+    mine = _identity()
+    return bool(record["machine"] != mine["machine"] or not mine["started"])
 
 
 def _identity() -> dict[str, Any]:

@@ -145,7 +145,9 @@ class Shelf:
     def _load(self, name: str) -> pa.Table | str:
         try:
             content = self._folder.read(f"{self._inside}/{name}")
-            return pq.ParquetFile(pa.BufferReader(content)).read(["key", *_GENERATION])
+            table = pq.ParquetFile(pa.BufferReader(content)).read(["key", *_GENERATION])
+            lacking = {"key", *_GENERATION} - set(table.column_names)
+            return f"it lacks {', '.join(sorted(lacking))}" if lacking else table
         except (OSError, ValueError, pa.ArrowException) as error:
             return " ".join(str(error).split()) or type(error).__name__
 

@@ -229,3 +229,57 @@ def test_a_claim_that_is_no_claim_is_passed_over(tmp_path: Path) -> None:
     claims = Claims(Folder(tmp_path))
     assert claims.take(["a"])
     claims.close()
+
+
+def test_a_dead_claim_of_a_clock_ahead_ends_when_it_was_long_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {**claim_of_this_process(tmp_path), "machine": "elsewhere"}
+    record["beat"] = float(str(record["beat"])) + 86_400
+    path = tmp_path / "claims" / "other.json"
+    path.write_text(json.dumps(record))
+    now = 1000.0
+    monkeypatch.setattr("suite.claims.time.monotonic", lambda: now)
+    claims = Claims(Folder(tmp_path))
+    assert not claims.take(["a"])
+    now += STALE_SECONDS - 1
+    assert not claims.take(["a"])
+    path.write_text(json.dumps({**record, "beat": record["beat"] + 20}))  # it lives
+    now += 2
+    assert not claims.take(["a"])
+    now += STALE_SECONDS
+    assert claims.take(["a"])
+    claims.close()
+
+
+def test_where_the_system_tells_no_starting_time_a_claim_lives_by_its_beat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suite.claims._started", lambda pid: "")
+    monkeypatch.setattr("os.kill", lambda *about: pytest.fail("on Windows this is Ctrl-C"))
+    record = claim_of_this_process(tmp_path)
+    assert is_alive(record)
+    assert not is_alive({**record, "beat": float(str(record["beat"])) - STALE_SECONDS - 1})
+
+
+def test_a_dead_claim_that_may_not_be_removed_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {**claim_of_this_process(tmp_path), "started": "1"}
+    (tmp_path / "claims" / "dead.json").write_text(json.dumps(record))
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert live_claims(Folder(tmp_path)) == []
+
+
+def test_a_part_without_a_column_is_named_and_ignored(tmp_path: Path) -> None:
+    said: list[str] = []
+    Store(tmp_path, run="r").shelf(FINGERPRINT).commit([row("a")])
+    (path,) = parts_of(tmp_path)
+    pq.write_table(pq.read_table(path).drop_columns(["seconds"]), path)
+    again = Store(tmp_path, say=said.append).shelf(FINGERPRINT)
+    assert again.get("a") is None
+    assert said == [f"Ignoring {path}, which cannot be read (it lacks seconds)."]
