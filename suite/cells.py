@@ -143,9 +143,16 @@ class Cell:
 def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell, ...]:
     """The study's cells in the order of its rows; `only` keeps those that match an id or a glob.
 
-    Raises SuiteError for a size or model that the family lacks, for two rows that give the same
-    cell, and for a pattern that matches nothing.
+    Raises SuiteError for a size or model that the family lacks, in `perceive` too, for two
+    rows that give the same cell, and for a pattern that matches nothing.
     """
+    sizes = [size.name for size in family.sizes]
+    for name in study.perceive:
+        if name not in sizes:
+            raise SuiteError(
+                f"In study {study.study!r}: `perceive` names {name!r}, which is no size of family "
+                f"{family.name!r}{nearest(name, sizes)}."
+            )
     cells: dict[str, Cell] = {}
     for row in study.cells:
         for cell in _expand_row(study, family, row):

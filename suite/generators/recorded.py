@@ -59,12 +59,16 @@ def _read(path: Path) -> dict[tuple[str, str], str]:
                     for index, row in enumerate(content)
                 ]
         elif path.suffix in (".jsonl", ".ndjson"):
-            lines = path.read_text(encoding="utf-8").splitlines()
+            # Not splitlines(): JSON may hold U+2028 and its like as they are.
+            lines = path.read_text(encoding="utf-8").split("\n")
             rows = [json.loads(line) for line in lines if line.strip()]
         else:
             import pandas as pd
 
-            frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+            if path.suffix == ".parquet":
+                frame = pd.read_parquet(path)
+            else:  # as it stands: `007` is an id, and `None` a text
+                frame = pd.read_csv(path, dtype=str, keep_default_na=False)
             rows = [
                 {str(key): value for key, value in row.items()} for row in frame.to_dict("records")
             ]
@@ -78,7 +82,7 @@ def _index(rows: list[dict[str, Any]], path: Path) -> dict[tuple[str, str], str]
     texts: dict[tuple[str, str], str] = {}
     for number, row in enumerate(rows):
         item = row.get("item_id", row.get("index"))
-        if item is None or not isinstance(row.get("text"), str):
+        if item in (None, "") or not isinstance(row.get("text"), str):
             raise SuiteError(
                 f"Row {number} of {path} has no `item_id` (or `index`) or no `text`; "
                 "each row needs both."
@@ -86,5 +90,6 @@ def _index(rows: list[dict[str, Any]], path: Path) -> dict[tuple[str, str], str]
         key = (str(row.get("task") or ""), str(item))
         if key in texts:
             raise SuiteError(f"Item {item} stands twice in {path}; leave one row for each item.")
-        texts[key] = row["text"]
+        # JSON can hold half of a character of two (an emoji that was cut), which no file can.
+        texts[key] = row["text"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return texts

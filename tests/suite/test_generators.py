@@ -197,3 +197,25 @@ def test_fingerprints_need_no_torch(tmp_path: Path) -> None:
         "sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_recorded_csv_is_read_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text("item_id,text\n007,None\n8,\n")
+    assert texts(RecordedGenerator(path), request("007"), request("8")) == ["None", ""]
+    path.write_text("item_id,text\n,x\n")
+    with pytest.raises(SuiteError, match="Row 0 of"):
+        RecordedGenerator(path)
+
+
+def test_recorded_texts_with_rare_characters(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    rows = [{"item_id": 0, "text": "one\u2028two\x85"}, {"item_id": 1, "text": "ok \U0001f600"}]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    path.write_text("\n".join([*lines, '{"item_id": 2, "text": "cut \\ud83d"}']), encoding="utf-8")
+    asked = [request(str(n)) for n in range(3)]
+    assert texts(RecordedGenerator(path), *asked) == [
+        rows[0]["text"],
+        rows[1]["text"],
+        "cut \ufffd",
+    ]

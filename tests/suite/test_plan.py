@@ -329,3 +329,13 @@ def test_a_task_that_is_not_there_is_named_whatever_its_domain(family_file: Path
 def test_no_shipped_study_overrules_a_task(name: str) -> None:
     for task in plan(name).tasks:
         assert task.domain == get_task(task.task).domain
+
+
+def test_recorded_descriptions_of_a_size_that_is_not_there(family_file: Path) -> None:
+    study = study_of(family_file, perceive={"xl": {"file": "texts.json"}})
+    with pytest.raises(SuiteError) as caught:
+        ids(study)
+    assert str(caught.value) == (
+        "In study 'grid': `perceive` names 'xl', which is no size of family 'pair' "
+        "(did you mean 'l'?)."
+    )
