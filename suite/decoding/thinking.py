@@ -7,7 +7,7 @@ and a stop rule that then leaves it `max_new_tokens` for the answer. Rows count 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ MARKERS = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
 )
 """Pairs that published models open and close their thinking with."""
+SPACES = " \n\r\tĠĊčĉ▁"
+"""White space in a vocabulary, as it is and as byte-level and SentencePiece ones write it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,21 @@ class Markers:
     """Token ids of the opening marker, one id where the vocabulary has it as one token."""
     end: tuple[int, ...]
     """Token ids of the closing marker."""
+    start_forms: tuple[frozenset[int], ...] = ()
+    """Ids that may stand at each place of the opening marker where it is spelled in several tokens:
+    `>` and the line break after it are one token of many vocabularies. Empty: `start` alone."""
+    end_forms: tuple[frozenset[int], ...] = ()
+    """The same of the closing marker, before whose `</` a full stop may be in the same token."""
+
+    @property
+    def starts(self) -> tuple[frozenset[int], ...]:
+        """Ids that may stand at each place of the opening marker."""
+        return self.start_forms or tuple(frozenset({n}) for n in self.start)
+
+    @property
+    def ends(self) -> tuple[frozenset[int], ...]:
+        """Ids that may stand at each place of the closing marker."""
+        return self.end_forms or tuple(frozenset({n}) for n in self.end)
 
 
 def thinking_markers(tokenizer: Any) -> Markers | None:
@@ -53,8 +70,26 @@ def thinking_markers(tokenizer: Any) -> Markers | None:
     for start, end in MARKERS:
         if end in template:
             spelled = [tuple(tokenizer.encode(s, add_special_tokens=False)) for s in (start, end)]
-            return Markers(start, end, spelled[0], spelled[1])
+            return Markers(start, end, *spelled, *(_forms(ids, vocabulary) for ids in spelled))
     return None
+
+
+def _forms(ids: Sequence[int], vocabulary: Mapping[str, int]) -> tuple[frozenset[int], ...]:
+    """Ids that may stand at each place of a marker spelled as `ids`: its first token may be the end
+    of another, and white space may follow within its last one."""
+    words = {number: word for word, number in vocabulary.items()}
+    if not all(number in words for number in ids):
+        return ()
+    first, last = words[ids[0]], words[ids[-1]]
+    forms = [{number} for number in ids]
+    if len(ids) > 1:
+        forms[0] |= {n for word, n in vocabulary.items() if word.endswith(first)}
+    forms[-1] |= {
+        number
+        for word, number in vocabulary.items()
+        if word.startswith(last) and not word.removeprefix(last).strip(SPACES)
+    }
+    return tuple(frozenset(form) for form in forms)
 
 
 def opens_thinking(prompt: str, markers: Markers) -> bool:
@@ -80,7 +115,8 @@ class ThinkingBudget(LogitsProcessor):
         device: torch.device | str = "cpu",
     ) -> None:
         rows = len(thinking)
-        self.start = torch.tensor(markers.start, device=device)
+        self.starts = [torch.tensor(sorted(ids), device=device) for ids in markers.starts]
+        self.ends = [torch.tensor(sorted(ids), device=device) for ids in markers.ends]
         self.end = torch.tensor(markers.end, device=device)
         self.may_open = torch.tensor(thinking, dtype=torch.bool, device=device)
         self.inside = self.may_open & torch.tensor(opened, dtype=torch.bool, device=device)
@@ -104,10 +140,10 @@ class ThinkingBudget(LogitsProcessor):
             self.prompt_length = input_ids.shape[1]
         step = input_ids.shape[1] - self.prompt_length
         if step > self.seen:
-            closed = self.inside & self._ends_with(input_ids, self.end, step)
+            closed = self.inside & self._ends_with(input_ids, self.ends, step)
             # A block counts once: what opens later belongs to the answer.
             outside = self.may_open & ~self.inside
-            opened = outside & self._ends_with(input_ids, self.start, step)
+            opened = outside & self._ends_with(input_ids, self.starts, step)
             self.ended_at = torch.where(closed, step, self.ended_at)
             self.opened_at = torch.where(opened, step, self.opened_at)
             self.inside = (self.inside & ~closed) | opened
@@ -115,10 +151,15 @@ class ThinkingBudget(LogitsProcessor):
             self.seen = step
         return step
 
-    def _ends_with(self, input_ids: torch.Tensor, ids: torch.Tensor, step: int) -> torch.Tensor:
-        if step < len(ids) or len(ids) == 0:
+    def _ends_with(
+        self, input_ids: torch.Tensor, forms: Sequence[torch.Tensor], step: int
+    ) -> torch.Tensor:
+        if step < len(forms) or not forms:
             return torch.zeros_like(self.inside)
-        return (input_ids[:, -len(ids) :] == ids).all(-1)
+        found = torch.ones_like(self.inside)
+        for place, ids in enumerate(forms, start=-len(forms)):
+            found &= torch.isin(input_ids[:, place], ids)
+        return found
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """`scores` (rows, vocabulary), with only the due end token left where a row is cut."""

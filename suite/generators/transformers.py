@@ -222,14 +222,14 @@ def split_thinking(
     opened: whether the prompt ended inside a block. As for the thinking budget, the first block is
     the thinking. What stands before it counts as thinking; one that never closes leaves no answer.
     """
-    start, end = list(markers.start), list(markers.end)
+    start, end = markers.starts, markers.ends
     before: Sequence[int] = []
     if not opened:
         begin = _find(ids, start)
         if begin is None:
             return [], ids
         before, ids = ids[:begin], ids[begin + len(start) :]
-    elif list(ids[: len(start)]) == start:
+    elif start and _find(ids[: len(start)], start) == 0:
         ids = ids[len(start) :]  # the model repeats what its prompt has opened
     close = _find(ids, end)
     if close is None:
@@ -237,12 +237,13 @@ def split_thinking(
     return [*before, *ids[:close]], ids[close + len(end) :]
 
 
-def _find(ids: Sequence[int], part: Sequence[int]) -> int | None:
-    """Where `part` first stands in `ids`; None where it does not, or is empty."""
+def _find(ids: Sequence[int], part: Sequence[frozenset[int]]) -> int | None:
+    """Where `part`, the ids that may stand at each of its places, first stands in `ids`; None where
+    it does not, or is empty."""
     if not part:
         return None
     for index in range(len(ids) - len(part) + 1):
-        if list(ids[index : index + len(part)]) == list(part):
+        if all(ids[index + place] in form for place, form in enumerate(part)):
             return index
     return None
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny_models import byte_level_tokenizer, qwen3_config, sentencepiece_tokenizer, word_tokenizer
-from transformers import Qwen3ForCausalLM
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from suite.decoding.loop import Rules, decode
 from suite.decoding.thinking import (
@@ -15,6 +18,7 @@ from suite.decoding.thinking import (
     opens_thinking,
     thinking_markers,
 )
+from suite.generators.transformers import split_thinking
 
 MARKS = Markers("<think>", "</think>", (5,), (6,))
 EOS = 1
@@ -152,3 +156,47 @@ def test_the_same_tokens_inside_generate_and_inside_the_loop(model: Qwen3ForCaus
     for row in (0, 1, 3, 4, 5):
         assert rows[row].ids[budgets[row]] == 6
         assert rows[row].cut
+
+
+def spelling_tokenizer() -> Any:
+    """Byte-level BPE whose template names the markers and whose vocabulary joins their ends with
+    what stands beside them, as those of Llama 3 and Qwen2 do."""
+    core = Tokenizer(models.BPE())
+    words = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+"
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(words), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<|im_end|>"],
+    )
+    core.train_from_iterator(["</div>\n\n<p>\nthink.</p>\n\nthink so"] * 50, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token="<|im_end|>", chat_template="{{ m.split('</think>') }}"
+    )
+
+
+def test_spelled_markers_are_found_where_their_ends_are_joined_with_other_signs() -> None:
+    tokenizer = spelling_tokenizer()
+    markers = thinking_markers(tokenizer)
+    assert markers is not None
+    for text in ("<think>a</think>B", "<think>\na.</think>\n\nB"):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        thinking, answer = split_thinking(ids, markers, opened=False)
+        assert tokenizer.decode(thinking).strip() == "a"
+        assert tokenizer.decode(answer) == "B"
+        budget = ThinkingBudget(markers, [True], [False], [50])
+        inside = []
+        for length in range(len(ids) + 1):
+            budget.observe(torch.tensor([[7, *ids[:length]]]))
+            inside.append(bool(budget.inside[0]))
+        assert inside == [False] * 3 + [True] * (len(ids) - 4) + [False] * 2
+    assert "</" in tokenizer.get_vocab()
+    assert ">ĊĊ" in tokenizer.get_vocab()
+    ids = tokenizer.encode("<p>think</p>\n\nB", add_special_tokens=False)
+    assert split_thinking(ids, markers, opened=False) == ([], ids)
