@@ -11,7 +11,14 @@ import re
 from collections.abc import Callable
 
 from suite.parsing.conclusions import concluded, marked, not_true, worked_out
-from suite.parsing.mentions import contradicted, named_option, other_letters, refusal, sole_letter
+from suite.parsing.mentions import (
+    contradicted,
+    named_option,
+    other_letters,
+    refusal,
+    rejected,
+    sole_letter,
+)
 from suite.parsing.options import LETTER_LIST, LETTER_THEN, OptionReader, Reading
 from suite.parsing.statements import (
     GAVE_UP,
@@ -107,8 +114,11 @@ def leading_letter(text: str, reader: OptionReader) -> Reading | None:
         letter = reader.letter(given) or ""
         if not letter:
             return None
-    if reader.by_words(rest.split("\n")[0]) not in {None, letter}:
+    named = reader.segment(rest.split("\n")[0])
+    if named is not None and named.prediction not in {None, letter}:
         return Reading(None, "letter_and_text_disagree")
+    if rejected(letter, rest, reader):
+        return None
     if OTHER_LETTER_NEXT.match(text[1:]) and len(other_letters(text, letter, reader)) > 0:
         return Reading(None, "several_answers")
     if other_letters(text, letter, reader):

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 
 from suite.parsing.denials import (
-    REJECTING,
-    any_of,
     asked,
     denied,
     dismissed,
     doubted,
     negated,
+    rejected_at_once,
     taken_back,
     taken_back_at_once,
 )
@@ -108,7 +107,6 @@ _SO = re.compile(
     r"\b(?i:so|therefore|thus|hence|which\s+leaves|leaving)\s*,?\s+(?:(?:only|just)\s+)?"
     r"(?:it(?:'s|\s+is|\s+must\s+be)\s+)?[(\[]?([A-Z])[)\]]?\s*[.!]?\s*$"
 )
-_ELIMINATED = re.compile(rf"[)\].]*\s+(?:(?:is|are)\s+)?{any_of(*REJECTING, 'not', 'out')}", re.I)
 _NOUN_NEXT = re.compile(
     r"\s+(?!(?:is|are|was|were|can|could|would|may|might|must|does|do|has|looks?|seems?|and|or|nor|but|"
     r"fits?|says?|shows?|match\w*|too|also|as)\b)[a-z]"
@@ -129,7 +127,7 @@ def concluded(text: str, reader: OptionReader) -> Reading | None:
         return Reading(None, "letter_and_text_disagree")
     for other in re.finditer(r"(?<!['\w])([A-Z])(?![\w'])", before):
         known = reader.letter(other[1])
-        out = _ELIMINATED.match(text, other.end()) or negated(text, *other.span())
+        out = rejected_at_once(text[other.end() :]) or negated(text, *other.span())
         article = letter in named and other[1] in "AI" and _NOUN_NEXT.match(text, other.end())
         if known not in {None, letter} and not (out or article):
             return None

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import re
 
-from suite.parsing.denials import SENTENCES, any_of, asked, dismissed, doubted, negated
+from suite.parsing.denials import (
+    SENTENCES,
+    any_of,
+    asked,
+    dismissed,
+    doubted,
+    negated,
+    rejected_at_once,
+)
 from suite.parsing.options import OptionReader, Reading
 from suite.parsing.text import normalised
 
@@ -37,6 +45,15 @@ def other_letters(text: str, letter: str, reader: OptionReader) -> set[str]:
         if own and normalised(match[2]).startswith(own):  # «B. red C. green» names two
             forms.append(match[1])
     return {known for form in forms if (known := reader.letter(form))} - {letter}
+
+
+_WORD = re.compile(r"[\w']+")
+
+
+def rejected(letter: str, rest: str, reader: OptionReader) -> bool:
+    """Whether the words behind an option's letter reject it; its own text does not: «B. No»."""
+    own = normalised(reader.options[reader.letters.index(letter)])
+    return rejected_at_once(rest) and _WORD.findall(own)[:1] != _WORD.findall(rest.lower())[:1]
 
 
 _LONG = 300
@@ -119,6 +136,8 @@ def sole_letter(text: str, reader: OptionReader) -> Reading | None:
         known = reader.letter(match[1] or match[2])
         inside = any(start <= match.start() < end for start, end, _ in mentions)
         if not known or inside or negated(text, match.start(), match.end()):
+            continue
+        if rejected(known, text[match.end() :], reader):
             continue
         if not _as_answer(text, match):
             on_show = True

@@ -184,6 +184,8 @@ def _whole_word(text: str, start: int, end: int) -> bool:
         return False
     if after and (after[0].isalnum() or after[0] == "_") and text[end - 1].isalnum():
         return False
+    if re.match(r"'t\b", text[end : end + 3]):
+        return False  # «can't» holds no «can»
     signed = text[start] == "-" and text[start + 1 : start + 2].isdigit()
     if signed and re.search(r"(?:[\w)\]]|(?:\d|[)\]]|\b\w)\s+)$", text[max(0, start - 20) : start]):
         return False  # «5 -3» is a difference, «1-3» a range

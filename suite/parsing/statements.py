@@ -13,6 +13,7 @@ from suite.parsing.denials import (
     REJECTED,
     asked,
     called_wrong,
+    called_wrong_before,
     doubted,
     negated_before,
     taken_back,
@@ -27,7 +28,8 @@ REASON_WORD = re.compile(
     re.I,
 )
 OTHER_LETTER_NEXT = re.compile(
-    r"^\s*[)\].,\"']*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:possibly\s+|maybe\s+)?(?:option\s+)?"
+    r"^\s*[)\].,\"']*\s*(?:,|/|&|\bor\b|\band\b|或者?|和|与|及|还是)\s*"
+    r"(?:possibly\s+|maybe\s+)?(?:option\s+)?"
     rf"[(\[]?([A-Z])\b(?!')(?!\)?\s+{REJECTED})",
     re.I,
 )
@@ -45,7 +47,7 @@ _STATEMENT = re.compile(
     r"(?:\s+(?:correcta|correcte|richtige|correta|corretta))?\s*(?:(?:es|est|ist|é|è|adalah|là)\b\s*:?|:|-|—)"
     r"(?:\s*\b(?:la|el|le|die|der|il|a|o)\b(?=\s+(?-i:[A-Z]\b)|\s+(?:opci|opç|opz|option|letr|lettr)))?"
     r"(?:\s*\b(?:opci[oó]n|opção|opzione|option|letra|lettre|lettera)\b(?=\s+(?-i:[A-Z]\b)))?"
-    r"|(?:正确)?(?:答案|选项|答)\s*(?:应该|应当)?\s*(?:是|为|選|选|:|(?=[A-Z]|\s+[A-Z]))|(?:选择|選擇)|选|"
+    r"|(?:正确)?(?:答案|选项|答)\s*(?:应该|应当)?\s*(?:是|为|選|选|:|(?=[A-Z]|\s+[A-Z]))|(?:选择|選擇)|选|而(?:应该?)?是|"
     r"(?:正解|答え|回答)\s*(?:は|:)|(?:정답|답)\s*(?:은|:)"
     r")\s*",
     re.I,
@@ -53,7 +55,7 @@ _STATEMENT = re.compile(
 _WORDS = (
     "answer", "response", "option", "choice", "letter", "choose", "pick", "select", " say", " go",
     " opt", "respuesta", "réponse", "antwort", "resposta", "risposta", "ответ", "jawaban", "cevap",
-    "đáp án", "答", "选", "正解", "정답", "답",
+    "đáp án", "答", "选", "而", "正解", "정답", "답",
 )  # fmt: skip
 """What every match of _STATEMENT holds; long texts are scanned only around these."""
 
@@ -82,7 +84,8 @@ def stated(text: str, reader: OptionReader) -> Reading | None:
     for match in _statements(text):
         reading = _statement(text[match.end() :], reader)
         before = text[max(0, match.start() - 120) : match.start()]
-        if reading is not None and not (negated_before(before) or doubted(before)):
+        taken = negated_before(before) or doubted(before) or called_wrong_before(before)
+        if reading is not None and not taken:
             found.append((reading, match["cue"] is not None))
             end = match.end()
     if not found:

@@ -45,6 +45,18 @@ _LINE_MARKS_SIGNED = re.compile(
 """A dash before a number word may be its sign too, where numbers below zero are at stake."""
 _DASH_SIGN = re.compile(r"(?:(?<=[\s(=:$])|^)[–‑](?=\d)")
 """A dash that is written for a minus sign."""
+_CHANNELS = re.compile(
+    r"^\s*(?:<\|start\|>assistant)?(?:<\|channel\|>analysis<\|message\|>|analysis(?=[A-Z]))"
+    r"(?:.*(?:<\|channel\|>|assistant)final(?:<\|message\|>)?|(?P<open>.*))",
+    re.S,
+)
+"""Thinking in a channel of its own, up to the channel of the answer if there is one."""
+_EDGE_SIGNS = " \t\r\n\ufe0f" + "".join(
+    chr(sign)
+    for first, last in ((0x1F300, 0x1FAFF), (0x2600, 0x260F), (0x2613, 0x26FF))
+    for sign in range(first, last + 1)
+)
+"""Pictures around an answer; boxes and check marks say something and stay."""
 _TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
 _ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
 _END = re.compile(
@@ -64,6 +76,10 @@ _CJK = str.maketrans(
         "”": '"',
         "−": "-",
         "－": "-",
+        **dict.fromkeys("【「『〔《⟨", "["),
+        **dict.fromkeys("】」』〕》⟩", "]"),
+        "🅰": "A",
+        "🅱": "B",
     }
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -75,12 +91,11 @@ _DOLLAR = re.compile(
     r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]"
 )
 _BOXED = re.compile(r"(-?)\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_ANSWER_TAG = re.compile(
-    r"<(?:answer|ans|final_answer)>\s*(.*?)\s*</(?:answer|ans|final_answer)>", re.S | re.I
-)
+_ANSWER_NAME = "(?:answer|ans|final_answer|conclusion)"
+_ANSWER_TAG = re.compile(rf"<{_ANSWER_NAME}>\s*(.*?)\s*</{_ANSWER_NAME}>", re.S | re.I)
 _PLAIN = re.compile(r"[A-Za-z0-9 .,()]{0,40}")
 
-_ANSWER_OPEN = re.compile(r"<(?:answer|ans|final_answer)>\s*([^<]*[^<\s])", re.I)
+_ANSWER_OPEN = re.compile(rf"<{_ANSWER_NAME}>\s*([^<]*[^<\s])", re.I)
 
 
 def first_turn(text: str) -> str:
@@ -95,8 +110,13 @@ def clean(text: str, below_zero: bool = False) -> Cleaned:
     `below_zero` says that an option is a negative number: then «- three» keeps its dash.
     """
     text = text.strip()
-    if _PLAIN.fullmatch(text):  # most answers: nothing to take away
+    if _PLAIN.fullmatch(text) and not text.startswith("analysis"):  # most: nothing to take away
         return Cleaned(text) if text else Cleaned("", "empty")
+    if (channels := _CHANNELS.match(text)) is not None:
+        if channels["open"] is not None:
+            return Cleaned("", "unfinished_thinking")
+        text = text[channels.end() :]
+    text = text.replace("◁", "<").replace("▷", ">")
     if "<" in text or "[" in text:
         if (end := _END.search(text)) is not None and text[: end.start()].strip():
             text = text[: end.start()]  # what follows is another turn
@@ -116,7 +136,7 @@ def clean(text: str, below_zero: bool = False) -> Cleaned:
         return Cleaned("", "control_characters")
     text = unicodedata.normalize("NFKC", text)
     text = _ROLE.sub("", _DASH_SIGN.sub("-", text.translate(_CJK)), count=1)
-    text = without_markup(text, below_zero).strip()
+    text = without_markup(text, below_zero).strip(_EDGE_SIGNS).strip()
     return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
 
 
@@ -154,7 +174,9 @@ def json_content(text: str) -> object:
     """The JSON object or list in a text, or a Python literal as some models write it; else None."""
     first = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
     outermost = text[first : max(text.rfind("}"), text.rfind("]")) + 1] if first >= 0 else ""
-    for piece in (outermost, outermost[outermost.find("{") : outermost.rfind("}") + 1]):
+    cut_short = text[first:] + "}" if first >= 0 and not outermost else ""
+    inner = outermost[outermost.find("{") : outermost.rfind("}") + 1]
+    for piece in (outermost, inner, cut_short):
         for read in (json.loads, ast.literal_eval):
             with contextlib.suppress(
                 ValueError, SyntaxError, MemoryError, RecursionError, TypeError
