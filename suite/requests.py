@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
-KEY_FORMAT = 1
-"""Version of the key's content. Raise it when the meaning of a key changes."""
+KEY_FORMAT = 2
+"""Version of what a key stands for. Raise it when the same content would now give another answer,
+so that no store hands out the old ones. 2: finite sampling noise, photographs turned upright."""
 SHORT = 16
 """Digits that tell one key from any other where keys are listed and not looked up."""
 

@@ -46,15 +46,17 @@ def uniform(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
     columns = torch.arange(1, size + 1, device=seeds.device) * _signed(GOLDEN)
     words = mix(rows[:, None] + columns[None, :])
     numbers = (_shift(words, 40).to(torch.float32) + 0.5) * 2.0**-24
-    # 2^24 - 0.5 is no float32: the largest word rounds to 1, whose noise is infinite and would
-    # choose its token whatever the logits are, a forbidden one too.
-    return numbers.clamp_(max=BELOW_ONE)
+    return numbers.clamp_(max=BELOW_ONE)  # 2^24 - 0.5 is no float32: the largest word rounds to 1
 
 
 def gumbel(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
     """Standard Gumbel noise, shape (rows, size): argmax(logits + noise) samples softmax(logits)
-    (Maddison, Tarlow and Minka, NeurIPS 2014)."""
-    return -torch.log(-torch.log(uniform(seeds, step, size)))
+    (Maddison, Tarlow and Minka, NeurIPS 2014).
+
+    Large noise comes of small numbers, which float32 holds exactly: from 1 - u, near 1, it would be
+    rounded where it decides, and infinite at 1.
+    """
+    return -torch.log(-torch.log1p(-uniform(seeds, step, size)))
 
 
 class SeededSampler(LogitsProcessor):

@@ -118,19 +118,38 @@ def test_steps_draw_anew_and_forbidden_tokens_stay_forbidden() -> None:
     assert all(math.isinf(float(d[0, 1])) for d in draws)
 
 
-SEED, TOKEN = 135_000, 16
+# Seeds and tokens whose words are the largest and the smallest there are, found by search.
+LARGEST, SMALLEST = (135_000, 16), (23_007, 826)
 
 
-def test_the_largest_word_gives_finite_noise() -> None:
-    row = splitmix(SEED + GOLDEN)  # a seed and token found by search
-    assert splitmix(row + (TOKEN + 1) * GOLDEN) >> 40 == 2**24 - 1
-    noise = gumbel(torch.tensor([SEED]), 0, TOKEN + 1)
-    assert float(uniform(torch.tensor([SEED]), 0, TOKEN + 1)[0, TOKEN]) == 1 - 2.0**-24
-    assert float(noise[0, TOKEN]) == pytest.approx(-math.log(-math.log1p(-(2.0**-24))), rel=1e-6)
-    # With infinite noise a token without any chance would be chosen.
-    logits = torch.full((1, TOKEN + 1), -math.inf)
-    logits[0, 3], logits[0, 7] = 30.0, 29.0
-    for top_p in (1.0, 0.9):
-        scores = sampler(1, [SEED], top_p=top_p)(torch.zeros(1, 4), logits)
-        assert not bool(scores.isnan().any())
-        assert int(scores.argmax()) in (3, 7)
+@pytest.mark.parametrize(
+    ("seed", "token", "word", "number"),
+    [(*LARGEST, 2**24 - 1, 1 - 2.0**-24), (*SMALLEST, 0, 2.0**-25)],
+)
+def test_the_ends_of_the_noise_are_finite_and_exact(
+    seed: int, token: int, word: int, number: float
+) -> None:
+    assert splitmix(splitmix(seed + GOLDEN) + (token + 1) * GOLDEN) >> 40 == word
+    assert float(uniform(torch.tensor([seed]), 0, token + 1)[0, token]) == number
+    noise = float(gumbel(torch.tensor([seed]), 0, token + 1)[0, token])
+    assert noise == pytest.approx(-math.log(-math.log1p(-number)), rel=1e-6)
+
+
+def test_large_noise_is_not_rounded() -> None:
+    # Out of 4 million the largest hundred lie in the outermost 2.5e-5: float32 near 1 would keep
+    # them in steps of 6e-8, a quarter of a percent of that.
+    numbers = torch.cat([uniform(torch.tensor([seed]), 0, 1_000_000)[0] for seed in range(4)])
+    noise = torch.cat([gumbel(torch.tensor([seed]), 0, 1_000_000)[0] for seed in range(4)])
+    last = noise.argsort(descending=True)[:100]
+    want = -torch.log(-torch.log1p(-numbers[last].double()))
+    torch.testing.assert_close(noise[last].double(), want, rtol=1e-6, atol=0)
+
+
+def test_the_largest_words_choose_no_forbidden_token() -> None:
+    for seed, token in (LARGEST, SMALLEST):
+        logits = torch.full((1, token + 1), -math.inf)
+        logits[0, 3], logits[0, 7] = 30.0, 29.0
+        for top_p in (1.0, 0.9):
+            scores = sampler(1, [seed], top_p=top_p)(torch.zeros(1, 4), logits)
+            assert not bool(scores.isnan().any())
+            assert int(scores.argmax()) in (3, 7)
