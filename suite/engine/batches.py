@@ -1,7 +1,8 @@
 """One batch through one generator: out-of-memory is halved, a bad request fails alone.
 
-In: a generator and the requests of a batch. Out: one Generation per request, in order; a failure is
-a Generation with `error`. What a person must see (bad setup, Ctrl-C) is raised.
+In: a generator, the requests of a batch and the room that earlier batches left. Out: one Generation
+per request, in order; a failure is a Generation with `error`. What a person must see (bad setup,
+Ctrl-C) is raised.
 """
 
 from __future__ import annotations
@@ -14,25 +15,68 @@ from suite.requests import Generation, Generator, ImageLoader, OutOfMemory, Requ
 NO_MEMORY = "The request does not fit in memory, even alone."
 
 
+class Room:
+    """How many rows fit, learned from the batches that did not. A batch is known not to fit only
+    after much of it was generated, so the next ones start with as many rows as did; after some
+    that fitted twice as many are tried, as the longest requests come first."""
+
+    def __init__(self, patience: int = 4) -> None:
+        self.rows: int | None = None
+        """Most rows to try at once; None while every batch has fitted."""
+        self._patience = patience
+        self._fitted = 0
+        self._trying_more = False
+
+    def fitted(self, rows: int) -> None:
+        """Notes that so many rows went through."""
+        if self.rows is None or rows < self.rows:
+            return
+        self._trying_more = False
+        self._fitted += 1
+        if self._fitted == self._patience:
+            self.rows, self._fitted, self._trying_more = 2 * self.rows, 0, True
+
+    def too_many(self, rows: int) -> None:
+        """Notes that so many rows did not fit: half of them are next."""
+        if self._trying_more:
+            self._patience *= 2  # no need to ask again as soon
+        self.rows, self._fitted, self._trying_more = (rows + 1) // 2, 0, False
+
+
 def generate(
-    generator: Generator, requests: Sequence[Request], images: ImageLoader
+    generator: Generator, requests: Sequence[Request], images: ImageLoader, room: Room | None = None
 ) -> list[Generation]:
     """Answers to `requests`, in order."""
+    room = room or Room()
+    answers: list[Generation] = []
+    while len(answers) < len(requests):
+        rest = requests[len(answers) :]
+        part = rest[: room.rows or len(rest)]
+        answers += _some(generator, part, images, room)
+    return answers
+
+
+def _some(
+    generator: Generator, part: Sequence[Request], images: ImageLoader, room: Room
+) -> list[Generation]:
+    """Answers to `part`, or none when it did not fit; then there is less room."""
     try:
-        return _attempt(generator, requests, images)
+        answers = _attempt(generator, part, images)
     except (OutOfMemory, MemoryError):
-        if len(requests) == 1:
+        if len(part) == 1:
             return [Generation(error=NO_MEMORY)]
-        middle = (len(requests) + 1) // 2
+        room.too_many(len(part))
+        return []
     except SuiteError:
         raise  # the setup is wrong, not this request
     except Exception as error:
-        if len(requests) == 1:
+        if len(part) == 1:
             return [Generation(error=_sentence(error))]
-        return [answer for one in requests for answer in generate(generator, [one], images)]
+    else:
+        room.fitted(len(part))
+        return answers
     # Outside the handler: while it runs, the exception keeps the failed batch's tensors alive.
-    first = generate(generator, requests[:middle], images)
-    return first + generate(generator, requests[middle:], images)
+    return [answer for one in part for answer in _some(generator, [one], images, room)]
 
 
 def _attempt(

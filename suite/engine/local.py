@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from suite.claims import Claims
-from suite.engine.batches import generate
+from suite.engine.batches import Room, generate
 from suite.engine.progress import Progress
 from suite.engine.walk import Group, Model, Walk, partition
 from suite.image_bytes import Unreadable
@@ -112,6 +112,7 @@ def _run_group(
     about = {"stage": group.stage, "model": group.model}
     queue = deque(partition(requests, int(getattr(generator, "batches_of", DEFAULT_BATCH))))
     waiting: list[list[str]] = []
+    room = Room()
     pause = WAIT_SECONDS[0]
     while queue or waiting:
         if not queue:
@@ -137,6 +138,7 @@ def _run_group(
             shelf,
             images,
             about,
+            room,
         )
         progress.advance(min(len(requests), len(shelf) - others))
     claims.release()
@@ -151,9 +153,10 @@ def _run_batch(
     shelf: Shelf,
     images: ImageLoader,
     about: dict[str, Any],
+    room: Room,
 ) -> None:
     if not keys:
         return
-    answers = generate(generator, [requests[key] for key in keys], images)
+    answers = generate(generator, [requests[key] for key in keys], images, room)
     rows = [Row(key, requests[key], answer) for key, answer in zip(keys, answers)]
     shelf.commit(rows, **about)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import Speaker
 
-from suite.engine.batches import NO_MEMORY, generate
+from suite.engine.batches import NO_MEMORY, Room, generate
 from suite.engine.walk import partition
 from suite.errors import SuiteError
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
@@ -61,9 +61,47 @@ def test_out_of_memory_halves_the_batch_until_it_fits() -> None:
             raise OutOfMemory("no room")
 
     found, speaker = answer(7, too_many)
-    assert [len(call) for call in speaker.calls] == [7, 4, 2, 2, 3, 2, 1]
+    assert [len(call) for call in speaker.calls] == [7, 4, 2, 2, 2, 1]
     undisturbed, _ = answer(7, lambda requests: None)
     assert found == undisturbed
+
+
+def calls_of(batches: int, size: int, fit: int) -> list[int]:
+    """Rows of every call for equal batches where `fit` rows have room."""
+
+    def too_many(requests: Sequence[Request]) -> None:
+        if len(requests) > fit:
+            raise OutOfMemory("no room")
+
+    speaker = Speaker(("text", None), {}, trouble=too_many)  # type: ignore[arg-type]
+    room = Room()
+    for _ in range(batches):
+        assert len(generate(speaker, requests_of(size), lambda name: b"", room)) == size
+    return [len(call) for call in speaker.calls]
+
+
+def test_later_batches_start_with_the_rows_that_fitted() -> None:
+    calls = calls_of(batches=6, size=8, fit=4)
+    # Two halves a batch; after four of them twice as many are tried, then only after eight more.
+    assert calls == [8, *[4] * 4, 8, *[4] * 8]
+
+
+def test_more_rows_are_tried_again_after_an_outlier() -> None:
+    long = {"0"}
+
+    def first_is_huge(requests: Sequence[Request]) -> None:
+        if len(requests) > 1 and any(request.item_id in long for request in requests):
+            raise OutOfMemory("no room")
+
+    speaker = Speaker(("text", None), {}, trouble=first_is_huge)  # type: ignore[arg-type]
+    room = Room()
+    generate(speaker, requests_of(8), lambda name: b"", room)
+    long.clear()
+    for _ in range(6):
+        generate(speaker, requests_of(8), lambda name: b"", room)
+    calls = [len(call) for call in speaker.calls]
+    assert calls[:4] == [8, 4, 2, 1]
+    assert calls[-1] == 8  # the whole batch at once again
 
 
 def test_what_does_not_fit_alone_is_a_failure() -> None:
