@@ -56,14 +56,17 @@ def test_how_far_a_batch_moves_the_logits(text: Any) -> None:
 
 
 def test_samples_differ_between_items_samples_and_seeds(text: Any) -> None:
-    base = request(0, replace(SAMPLED, temperature=2.0, top_p=1.0))
+    decoding = replace(SAMPLED, temperature=2.0, top_p=1.0)
+    prompts = [request(0, decoding, words=1 + n) for n in range(4)]  # a single text may be empty
     variants = [
-        base,
-        replace(base, sample=1),
-        replace(base, item_id="9"),
-        replace(base, study_seed=7),
+        prompts,
+        [replace(one, sample=1) for one in prompts],
+        [replace(one, item_id="9") for one in prompts],
+        [replace(one, study_seed=7) for one in prompts],
     ]
-    assert len({answer.text for answer in ask(text, variants)}) == 4
+    found = [tuple(answer.text for answer in ask(text, variant)) for variant in variants]
+    assert len(set(found)) == 4
+    assert [answer.text for answer in ask(text, prompts)] == list(found[0])
 
 
 def test_a_prompt_longer_than_the_context_is_its_own_failure(text: Any) -> None:
