@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from suite import history
+from suite.cores import cores
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
 from suite.generators.device import processor
@@ -118,12 +119,7 @@ def items_digest(items: Iterable[Item]) -> str:
 @cache
 def machine() -> dict[str, Any]:
     """Where it ran: system, processor and cores."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return {
-        "system": platform.platform(),
-        "processor": processor(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
-    }
+    return {"system": platform.platform(), "processor": processor(), "cores": cores()}
 
 
 def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_tasks_import_nothing_of_the_runner() -> None:
 
 
 LAYERS = (
-    "errors plain yaml_files requests folder user_cache image_bytes parsing",
+    "errors plain yaml_files requests folder user_cache cores image_bytes parsing",
     "registry task_yaml lmms_task items item_cache item_rows item_source families claims store",
     "prompts parse score leaks stages study cells plan",
     "generators decoding",

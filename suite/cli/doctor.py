@@ -13,6 +13,7 @@ from typing import Literal
 import click
 
 from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cores import cores
 
 State = Literal["ok", "missing", "note"]
 
@@ -100,7 +101,7 @@ def device() -> Check:
         return Check("device", "missing", "torch is not installed", "pip install torch")
     name = resolve_device()
     if not name.startswith("cuda"):
-        found = f"{name}, {_cores()} cores, {resolve_dtype('auto', name)}"
+        found = f"{name}, {cores()} cores, {resolve_dtype('auto', name)}"
         return Check("device", "note", found, "models above 1B parameters want a GPU")
     import torch
 
@@ -110,11 +111,6 @@ def device() -> Check:
     cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     listed = ", ".join(f"{card.name} {card.total_memory / 2**30:.0f} GiB" for card in cards)
     return Check("device", "ok", f"cuda: {listed}, {resolve_dtype('auto', name)}")
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
 def memory() -> Check:

@@ -97,10 +97,11 @@ def _side_by_side(
     import os
     import subprocess
 
+    from suite.cores import cores
     from suite.training.side_by_side import Task, command_of, tasks_of, train_side_by_side
 
     jobs, threads, workers = share
-    own = threads or max(1, (os.cpu_count() or 1) // jobs)
+    own = threads or max(1, cores() // jobs)
 
     def start(task: Task) -> subprocess.Popen[bytes]:
         line = command_of(recipe, task, folder, own, workers)

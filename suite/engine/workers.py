@@ -8,7 +8,6 @@ more than one core each, get one per core.
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+from suite.cores import cores
 from suite.engine.walk import Group, Walk
 from suite.engine.worker import Job
 from suite.errors import SuiteError
@@ -42,15 +42,23 @@ def layout(device: str, walk: Walk, workers: int | None) -> Layout:
     found = _devices(device)
     if found[0] != "cpu":
         return Layout(found if workers is None else found[:workers], None)
-    cores, small = _cores(), _largest(walk) <= SMALL_BYTES
+    ours, small = cores(), _largest(walk) <= SMALL_BYTES
     if workers is None:
         stored = sum(len(walk.shelf(group)) for group in _one_per_model(walk))
         worth = small and walk.plan.distinct - stored >= WORTH_REQUESTS
-        workers = min(cores, MOST_CPU_WORKERS) if worth else 1
+        workers = min(ours, MOST_CPU_WORKERS) if worth else 1
     # One thread for small models however many processes there are: more threads than that only
     # wait for each other, and the number of threads can change the last bit of a sum.
-    threads = 1 if small else None if workers == 1 else max(1, cores // workers)
+    threads = 1 if small else _threads(max(1, ours // workers))
     return Layout(("cpu",) * workers, threads)
+
+
+def _threads(most: int) -> int | None:
+    """The library's own choice (None), which knows of OMP_NUM_THREADS and of cores that share one
+    core's units, but not of other processes and of a container's quota: at most `most`."""
+    import torch
+
+    return None if torch.get_num_threads() <= most else most
 
 
 def about(found: Layout) -> dict[str, Any]:
@@ -91,11 +99,6 @@ def _devices(device: str) -> tuple[str, ...]:
             f"--device {device}: no such device; use auto, cpu, mps, cuda or cuda:0."
         ) from error
     return (device,)
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
 def _one_per_model(walk: Walk) -> list[Group]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tiny_models import text_folder
 
 from suite.engine.batches import generate
 from suite.engine.worker import Job, build
-from suite.engine.workers import Helpers
+from suite.engine.workers import Helpers, Layout, layout
 from suite.errors import Unfinished
 from suite.families import ModelSpec
 from suite.generators import build_generator
@@ -46,6 +47,46 @@ def test_a_device_that_has_failed_stops_the_process(
         "Device cpu has failed and answers nothing any more (CUDA error: device-side assert "
         "triggered); run the same command again, all that was finished is kept."
     )
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "requests", "library", "want"),
+    [
+        (1, 100, 8, Layout(("cpu",), 1)),  # few requests: not worth a process
+        (1, 5000, 8, Layout(("cpu", "cpu"), 1)),
+        (60, 5000, 8, Layout(("cpu",), 2)),  # the library knows nothing of the quota
+        (60, 5000, 1, Layout(("cpu",), None)),
+    ],
+)
+def test_processes_and_threads_on_two_cores(
+    megabytes: int,
+    requests: int,
+    library: int,
+    want: Layout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: library)
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(megabytes * 10**6)
+    group = SimpleNamespace(role="text", spec=ModelSpec(path=tmp_path))
+    walk: Any = SimpleNamespace(
+        groups=[group], plan=SimpleNamespace(distinct=requests), shelf=lambda group: ()
+    )
+    assert layout("cpu", walk, None) == want
+
+
+def test_several_processes_share_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "4")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(60_000_000)
+    group = SimpleNamespace(role="text", spec=ModelSpec(path=tmp_path))
+    walk: Any = SimpleNamespace(groups=[group])
+    assert layout("cpu", walk, 2) == Layout(("cpu", "cpu"), 2)
 
 
 def test_what_a_lost_device_is(monkeypatch: pytest.MonkeyPatch) -> None:
