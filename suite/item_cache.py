@@ -24,7 +24,7 @@ from suite.requests import canonical_json
 from suite.task_yaml import FunctionReference
 from suite.user_cache import cache_folder
 
-FORMAT = 5
+FORMAT = 6
 """Version of the cache's content. Raise it when an Item's meaning changes."""
 
 CODE = frozenset(
@@ -77,7 +77,9 @@ def data_files(location: Path) -> list[Path]:
     return sorted(
         path
         for path in location.rglob("*")
-        if path.suffix.lower() in DATA | IMAGES and not path.name.startswith(".")
+        if path.suffix.lower() in DATA | IMAGES
+        and path.is_file()  # a folder may be called `old.json`
+        and not path.name.startswith(".")
     )
 
 

@@ -33,7 +33,17 @@ def overrides_for(
     missing = [file for file in files.values() if not Path(file).is_file()]
     if missing and "fetch" in info.metadata:
         raise DataError(f"Task {info.name} needs the data set {info.source}: {fetch_hint(info)}")
-    return {"dataset_kwargs": {**kwargs, "data_files": files}}
+    return {"dataset_kwargs": {**_as_written(info, kwargs), "data_files": files}}
+
+
+AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+"""For the reader of CSV: only an empty field is missing. Without it an option «None» or «N/A», or
+the answer «NA», would be."""
+
+
+def _as_written(info: TaskInfo, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What a task asks of the reader of its rows; of CSV, texts as they stand."""
+    return {**AS_WRITTEN, **kwargs} if info.config.get("dataset_path") == "csv" else kwargs
 
 
 def _beside(info: TaskInfo) -> dict[str, str]:
@@ -86,10 +96,11 @@ def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
 
 def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str, Any]:
     builder, files = _local_files(info, location)
+    kwargs: dict[str, Any] = {"data_files": {info.split: [str(file) for file in files]}}
     if builder == "imagefolder":
-        kwargs: dict[str, Any] = {"data_dir": str(location), "drop_labels": False}
-    else:
-        kwargs = {"data_files": {info.split: [str(file) for file in files]}}
+        kwargs["drop_labels"] = False
+    kwargs |= AS_WRITTEN if builder == "csv" else {}
+    kwargs |= {"sep": "\t"} if files[0].suffix.lower() == ".tsv" else {}
     return {
         "dataset_path": builder,
         "dataset_name": None,
@@ -100,14 +111,19 @@ def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str,
 def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     """Which `datasets` builder reads a local copy, and its files of the task's split."""
     files = data_files(location)
-    by_builder = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
-    for suffixes in ({".parquet"}, {".jsonl", ".json"}, {".csv"}):
+    by_builder = {
+        **{".parquet": "parquet", ".arrow": "arrow", ".jsonl": "json", ".json": "json"},
+        **{".csv": "csv", ".tsv": "csv"},
+    }
+    # Arrow before JSON, in which `Dataset.save_to_disk` describes the files beside it.
+    for suffixes in ({".parquet"}, {".arrow"}, {".jsonl", ".json"}, {".csv"}, {".tsv"}):
         rows = [file for file in files if file.suffix.lower() in suffixes]
         of_split = [file for file in rows if _names_split(file, info.split)]
         if rows:
             return by_builder[rows[0].suffix.lower()], of_split or rows
-    if any(file.suffix.lower() in IMAGES for file in files):
-        return "imagefolder", files
+    pictures = [file for file in files if file.suffix.lower() in IMAGES]
+    if pictures:
+        return "imagefolder", pictures
     kinds = ", ".join(sorted(DATA | IMAGES))
     raise DataError(
         f"No data of {info.name} at {location}: it holds no file that ends in one of {kinds}."

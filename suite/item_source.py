@@ -50,6 +50,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     columns: Mapping[str, Any] | None = info.metadata.get("item")
     places = rows_read(info, location, limit) or range(len(docs))
     folder = rows_folder(info, location)
+    named = id_column(docs)
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
@@ -64,7 +65,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
                 row = (
                     to_item(doc)
                     if to_item
-                    else generic_item(task, _decoded(docs, doc, index), index)
+                    else generic_item(task, _decoded(docs, doc, index), index, named)
                 )
             _check_row(info, row)
             category = str(row.get("category") or "")
@@ -222,7 +223,7 @@ def _item(
     item_id = str(row.get("item_id", index))
     options = tuple(str(option) for option in row.get("options") or ())
     answer = str(row["answer"])
-    if options and answer not in LETTERS[: len(options)]:
+    if options and answer not in tuple(LETTERS[: len(options)]):  # in a text, `AB` would be too
         raise DataError(
             f"Item {item_id} of {info.name} has the answer {answer!r} and {len(options)} options: "
             "the answer must be the letter of one of them."
@@ -254,13 +255,28 @@ def _check_unique(info: TaskInfo, items: list[Item]) -> None:
         seen.add(item.item_id)
 
 
-def generic_item(task: Any, doc: Mapping[str, Any], index: int) -> dict[str, Any]:
+def id_column(docs: Any) -> str | None:
+    """The column whose values tell the rows of a task of lmms-eval apart; None: their number does.
+
+    A `question_id` may be shared: MME's is the picture's name, of which it asks two questions.
+    """
+    for name in ("question_id", "index"):
+        if name in docs.column_names:
+            values = [str(value) for value in docs[name] if value is not None]
+            if len(set(values)) == len(docs):
+                return name
+    return None
+
+
+def generic_item(
+    task: Any, doc: Mapping[str, Any], index: int, named: str | None
+) -> dict[str, Any]:
     """An open question from lmms-eval's own prompt and target, for tasks with its own scorer."""
     target = task.doc_to_target(doc)
     text = task.doc_to_text(doc)
     answer = target[0] if isinstance(target, list) and target else target
     return {
-        "item_id": str(doc.get("question_id", doc.get("index", index))),
+        "item_id": str(index if named is None else doc[named]),
         "question": str(text),
         "answer": str(answer),
         "options": (),

@@ -6,16 +6,28 @@ Out: an item whose gold answer is the class's names, separated by commas.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+WORDNET_ID = re.compile(r"n\d{8}")
 
 QUESTION = "What is the main object in the image? Answer with its name."
 
 
 def with_names(dataset: Any) -> Any:
-    """Adds `name` (the class's names) and `number` (the row) where the data set lacks them."""
+    """Adds `name` (the class's names) and `number` (the row) where the data set lacks them.
+
+    Raises ValueError where the classes are WordNet ids, as ILSVRC's own folders are: nobody answers
+    with one, so that every answer would be wrong.
+    """
     label = dataset.features.get("label")
     if "name" not in dataset.column_names and hasattr(label, "int2str"):
+        if label.names and all(map(WORDNET_ID.fullmatch, label.names)):
+            raise ValueError(
+                f"its classes are WordNet ids like {label.names[0]}: give the folder a CSV of the "
+                "columns file and name, with the names of each picture's class"
+            )
         dataset = dataset.add_column("name", [label.int2str(int(row)) for row in dataset["label"]])
     if "number" not in dataset.column_names:
         dataset = dataset.add_column("number", list(range(len(dataset))))

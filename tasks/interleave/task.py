@@ -79,7 +79,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         return {"score": rouge_l(results[0], answer)}
     letter = re.match(r"[(]?([A-H])\b", answer)
     if letter is None:
-        return {"score": float(results[0].strip().casefold() == answer.casefold())}
+        said = results[0].strip().rstrip(".").casefold()
+        return {"score": float(said == answer.rstrip(".").casefold())}
     return {"score": float(lmms_letter(results[0], 8) == letter[1])}
 
 

@@ -34,7 +34,11 @@ keep_vizwiz = _keep("VizWiz")
 
 
 def _options(doc: Mapping[str, Any]) -> list[str]:
+    """The options up to the last; ValueError where one before it is empty, as the letters of those
+    behind it would shift."""
     present = [letter for letter in LETTERS if doc.get(letter) not in (None, "")]
+    if present != list(LETTERS[: len(present)]):
+        raise ValueError(f"row {doc.get('index')} has the options {', '.join(present)} alone")
     return [str(doc[letter]) for letter in present]
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import datasets
 import pandas as pd
 import pytest
 from item_files import ROWS, jsonl_row, message
 
 from suite.items import image_hash, load_items
-from tests.tasks.files import jpeg, png
+from tests.tasks.files import jpeg, png, vmcbench_row
 
 
 def test_jsonl_with_paths_beside_it(tmp_path: Path) -> None:
@@ -83,3 +84,32 @@ def test_without_network_the_error_says_what_to_fetch(
         "): where there is network, `hf download --repo-type dataset Lin-Chen/MMStar --local-dir "
         "mmstar` fetches it; then pass --data mmstar=FOLDER."
     )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_only_an_empty_field_of_a_table_is_missing(tmp_path: Path, suffix: str) -> None:
+    texts = [("None", "NA"), ("n/a", ""), ("null", "nan")]
+    row = {**vmcbench_row(0, "GQA"), "image": base64.b64encode(png((1, 2, 3))).decode()}
+    rows = [{**row, "index": n, "answer": "C", "C": c, "D": d} for n, (c, d) in enumerate(texts)]
+    path = tmp_path / f"dev.{suffix}"
+    pd.DataFrame(rows).to_csv(path, index=False, sep={"csv": ",", "tsv": "\t"}[suffix])
+    items = load_items("gqa", data=str(path), cache_dir=tmp_path / "cache").items
+    assert [item.options[2:] for item in items] == [("None", "NA"), ("n/a",), ("null", "nan")]
+    assert [item.images for item in items] == [(image_hash(png((1, 2, 3))),)] * 3
+
+
+def test_a_data_set_as_its_library_saves_it(tmp_path: Path) -> None:
+    docs = datasets.Dataset.from_list(ROWS).cast_column("image", datasets.Image())
+    datasets.DatasetDict({"train": docs.select([4]), "val": docs.select([1, 3])}).save_to_disk(
+        str(tmp_path / "saved")
+    )
+    items = load_items("mmstar", data=str(tmp_path / "saved"), cache_dir=tmp_path / "cache")
+    assert [item.item_id for item in items.items] == ["1", "3"]
+    assert items.items[0].images == (image_hash(png((1, 0, 0))),)
+
+
+def test_a_folder_with_a_name_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "copy" / "old.parquet").mkdir(parents=True)
+    pd.DataFrame(ROWS[:1]).to_parquet(tmp_path / "copy" / "val.parquet")
+    items = load_items("mmstar", data=str(tmp_path / "copy"), cache_dir=tmp_path / "cache")
+    assert len(items.items) == 1

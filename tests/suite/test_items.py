@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from item_files import message
 
 from suite.items import Item, cluster_id, load_items
@@ -58,11 +59,12 @@ def test_two_rows_with_one_id(tmp_path: Path) -> None:
     )
 
 
-def test_answer_that_is_no_option(tmp_path: Path) -> None:
-    path = write_parquet(tmp_path / "val.parquet", [mmstar_row(1, answer="E")], "image")
+@pytest.mark.parametrize("answer", ["E", "AB", ""])
+def test_answer_that_is_no_option(tmp_path: Path, answer: str) -> None:
+    path = write_parquet(tmp_path / "val.parquet", [mmstar_row(1, answer=answer)], "image")
     assert message("mmstar", cache=tmp_path / "c", data=str(path)) == (
-        "Item 1 of mmstar has the answer 'E' and 4 options: the answer must be the letter of one "
-        "of them."
+        f"Item 1 of mmstar has the answer {answer!r} and 4 options: the answer must be the letter "
+        "of one of them."
     )
 
 

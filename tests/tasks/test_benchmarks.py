@@ -49,6 +49,13 @@ def test_vmcbench_without_the_set_names_what_there_is(tmp_path: Path) -> None:
     )
 
 
+def test_vmcbench_shifts_no_letter_over_an_empty_option(tmp_path: Path) -> None:
+    rows = [{**vmcbench_row(2, "GQA"), "B": ""}]
+    path = write_parquet(tmp_path / "dev.parquet", rows, "image")
+    with pytest.raises(DataError, match="row 2 has the options A, C, D alone"):
+        load_items("gqa", data=str(path), cache_dir=tmp_path / "cache")
+
+
 def test_the_test_split_is_not_mixed_in(tmp_path: Path) -> None:
     write_parquet(tmp_path / "data" / "dev-0.parquet", [vmcbench_row(0, "GQA")], "image")
     write_parquet(tmp_path / "data" / "test-0.parquet", [vmcbench_row(1, "GQA")], "image")
@@ -130,6 +137,21 @@ def test_imagenet_reads_a_folder_of_real_photographs(tmp_path: Path) -> None:
     assert items.image_bytes[robin.images[0]] == (SAMPLE / robin.item_id).read_bytes()
 
 
+def test_imagenet_asks_for_names_where_folders_are_wordnet_ids(tmp_path: Path) -> None:
+    for n, name in enumerate(("n01440764", "n01443537")):
+        (tmp_path / "copy" / name).mkdir(parents=True)
+        (tmp_path / "copy" / name / "0.JPEG").write_bytes(jpeg((n, 5, 5)))
+    with pytest.raises(DataError, match="classes are WordNet ids like n01440764: give the folder"):
+        load_items("imagenet", data=str(tmp_path / "copy"), cache_dir=tmp_path / "cache")
+    for name, words in (("n01440764", "tench, Tinca tinca"), ("n01443537", "goldfish")):
+        (tmp_path / "copy" / name).rename(tmp_path / "copy" / words)
+    items = load_items("imagenet", data=str(tmp_path / "copy"), cache_dir=tmp_path / "cache")
+    assert {item.answer: item.images for item in items.items} == {
+        "tench, Tinca tinca": (image_hash(jpeg((0, 5, 5))),),
+        "goldfish": (image_hash(jpeg((1, 5, 5))),),
+    }
+
+
 def test_multi_image_sets_keep_their_sub_tasks(tmp_path: Path) -> None:
     def row(index: int, sub_task: str, kind: str, answer: str) -> dict[str, object]:
         return {
@@ -146,6 +168,7 @@ def test_multi_image_sets_keep_their_sub_tasks(tmp_path: Path) -> None:
         row(0, "Spot-the-Diff", "open-ended", "the red car is gone"),
         row(1, "RAVEN", "multi-choice", "C"),
         row(2, "VIST", "open-ended", "they went home"),
+        row(3, "VISION", "multi-choice", "Yes"),
     ]
     path = write_parquet(tmp_path / "test-0.parquet", rows, "image_0", "image_1")
     differences = load_items("spot_the_difference", data=str(path), cache_dir=tmp_path).items
@@ -156,6 +179,8 @@ def test_multi_image_sets_keep_their_sub_tasks(tmp_path: Path) -> None:
     puzzle = load_items("raven", data=str(path), cache_dir=tmp_path).items[0]
     assert score(parse("(C)", puzzle), puzzle) == 1.0
     assert score(parse("(D)", puzzle), puzzle) == 0.0
+    word = load_items("multi_image_vqa", data=str(path), cache_dir=tmp_path).items[0]
+    assert [score(parse(text, word), word) for text in ("yes.", "No.")] == [1.0, 0.0]
 
 
 def test_every_task_declares_what_a_reader_wants_to_know() -> None:
@@ -182,6 +207,23 @@ def test_a_task_of_lmms_eval_itself_is_asked_and_scored_as_it_does(tmp_path: Pat
     assert item.images == (image_hash(png((7, 0, 0))),)
     assert score(parse("The answer is B.", item), item) == 1.0
     assert score(parse("A", item), item) == 0.0
+
+
+def test_rows_of_lmms_eval_that_share_an_id_are_told_apart(tmp_path: Path) -> None:
+    rows = [
+        {"question_id": name, "question": q, "answer": a, "category": "OCR", "image": image}
+        for name, image in (("1.png", png((1, 0, 0))), ("2.png", png((2, 0, 0))))
+        for q, a in (("Is it red?", "Yes"), ("Is it blue?", "No"))
+    ]
+    rows = [{**row, "image": {"bytes": row["image"], "path": None}} for row in rows]
+    path = write_parquet(tmp_path / "test.parquet", rows, "image")
+    items = load_items("lmms_eval/mme", data=str(path), cache_dir=tmp_path / "c").items
+    assert [(item.item_id, item.answer) for item in items] == [
+        *[("0", "Yes"), ("1", "No"), ("2", "Yes"), ("3", "No")]
+    ]
+    path = write_parquet(tmp_path / "two" / "test.parquet", rows[::2], "image")
+    items = load_items("lmms_eval/mme", data=str(path), cache_dir=tmp_path / "c").items
+    assert [item.item_id for item in items] == ["1.png", "2.png"]
 
 
 def test_lmms_evals_tasks_for_the_instruction_tuning_sets_are_found_by_name() -> None:
