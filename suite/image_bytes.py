@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from suite.errors import DataError
 
@@ -123,7 +123,19 @@ def whole_images_only() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture as it is to be looked at: cameras note in its EXIF how they were held, and
+    `datasets`, through which lmms-eval reads, turns it accordingly."""
+    try:
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:  # damaged notes are no reason to refuse the picture
+        return picture
+    return ImageOps.exif_transpose(picture) if turned else picture
+
+
 def _as_png(image: Image.Image) -> bytes:
+    """Turned first: the PNG keeps no EXIF."""
+    image = upright(image)
     buffer = io.BytesIO()
     mode = image.mode if image.mode in {"RGB", "RGBA", "L", "1"} else "RGB"
     image.convert(mode).save(buffer, "PNG")

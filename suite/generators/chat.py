@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from suite.decoding.thinking import MARKERS
 from suite.errors import SuiteError
 from suite.generators.loading import Loaded
-from suite.image_bytes import Unreadable, whole_images_only
+from suite.image_bytes import Unreadable, upright, whole_images_only
 from suite.requests import ImageLoader, Message, Request
 
 TODAY = date(2025, 1, 1)
@@ -102,7 +102,7 @@ def _turn(message: Message, sees: bool) -> dict[str, Any]:
 def _open(images: ImageLoader, name: str) -> Image.Image:
     try:
         with whole_images_only(), Image.open(io.BytesIO(images(name))) as picture:
-            return _upright(picture).convert("RGB")
+            return upright(picture).convert("RGB")
     except Unreadable as error:
         raise BadRequest(str(error)) from error
     except UnidentifiedImageError as error:  # its own text holds a memory address
@@ -110,16 +110,6 @@ def _open(images: ImageLoader, name: str) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadRequest(f"Image {name[:12]} cannot be read: {reason.rstrip('.')}.") from error
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """The picture as it is to be looked at: cameras note in its EXIF how they were held, and
-    `datasets`, through which lmms-eval reads, turns it accordingly."""
-    try:
-        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    except Exception:  # damaged notes are no reason to refuse the picture
-        return picture
-    return ImageOps.exif_transpose(picture) if turned else picture
 
 
 def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:

@@ -31,6 +31,14 @@ def test_images_keep_their_bytes_and_others_become_png() -> None:
         encoded("hello?")
 
 
+def test_an_image_of_another_format_stays_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(buffer, "WEBP", exif=exif)
+    assert Image.open(io.BytesIO(encoded(buffer.getvalue()))).size == (20, 40)
+
+
 NO_IMAGES: list[tuple[dict[str, Any], str]] = [
     ({"bytes": b"not an image at all", "path": None}, "its 19 bytes are no image."),
     ({"bytes": b"", "path": None}, "it is empty."),
