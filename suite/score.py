@@ -78,12 +78,13 @@ def iou_score(prediction: str, item: Item) -> float:
 def lmms_metric_score(prediction: str, item: Item) -> float:
     """lmms-eval's own score of the text, for tasks that only it knows how to score."""
     value = lmms_score(item, prediction)
-    if value is None:
+    if value is None and lmms_score(item, item.answer) is None:
         raise SuiteError(
             f"lmms-eval gives no score for item {item.item_id} of {item.task}: its YAML needs "
             "process_results, and metadata.lmms_metric with the name of the score."
         )
-    return min(1.0, max(0.0, value))
+    # Some scorers choke on a text (ROUGE on a lone full stop), while they score the gold answer.
+    return min(1.0, max(0.0, value or 0.0))
 
 
 SCORERS: dict[str, Callable[[str, Item], float]] = {
@@ -167,7 +168,8 @@ def _process_results(task: str) -> tuple[Callable[..., Any], str | None] | None:
 
 def _value(results: Mapping[str, Any], metric: str | None) -> float | None:
     """The score in a dict of process_results: a number, or a dict with a `score`."""
-    value = results.get(metric) if metric is not None else next(iter(results.values()), None)
+    value: Any = results.get(metric) if metric is not None else next(iter(results.values()), None)
     if isinstance(value, Mapping):
         value = value.get("score")
-    return float(value) if isinstance(value, (int, float)) else None
+    value = value.item() if hasattr(value, "item") else value  # NumPy's and torch's numbers
+    return float(value) if isinstance(value, (int, float)) and not math.isnan(value) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,3 +102,25 @@ def test_second_opinion_leaves_the_random_state_alone() -> None:
     random.seed(3)
     assert lmms_score(asked, "A") == 1.0
     assert random.random() == expected
+
+
+def choking(doc: object, results: list[str]) -> dict[str, object]:
+    """A scorer like ROUGE's, which refuses a text without words, and scores in NumPy's numbers."""
+    if not results[0].strip("."):
+        raise ValueError("Hypothesis is empty.")
+    return {"score": np.float32(results[0] == "gold"), "other": np.float64("nan")}
+
+
+def test_a_text_that_lmms_evals_scorer_chokes_on_scores_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def scorer(task: str) -> tuple[object, str]:
+        return choking, task
+
+    monkeypatch.setattr("suite.score._process_results", scorer)
+    asked = Item("score", "0", "?", (), "gold", "", (), "c", None, "lmms", doc="{}")
+    assert [score(read(text), asked) for text in (".", "gold", "x")] == [0.0, 1.0, 0.0]
+    assert lmms_score(asked, ".") is None
+    for name in ("nothing", "other"):  # scores that are not there for the gold answer either
+        with pytest.raises(SuiteError, match="lmms-eval gives no score for item 0"):
+            score(read("x"), Item(**{**vars(asked), "task": name}))
