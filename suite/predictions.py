@@ -18,6 +18,7 @@ from suite.errors import SuiteError
 from suite.items import Item, ItemSet
 from suite.parse import parse
 from suite.prediction_files import KEYS, key_text, keys_of, read_rows, triples
+from suite.registry import get_task
 from suite.score import lmms_score, score
 
 
@@ -132,7 +133,7 @@ def _items_by_key(items: Sequence[Item], column: str) -> dict[str, Item]:
     """By item id; a column `index` is the item's number where the ids are no numbers."""
     if column == "index" and not all(item.item_id.lstrip("-").isdigit() for item in items):
         return {str(number): item for number, item in enumerate(items)}
-    return {item.item_id: item for item in items}
+    return {key_text(item.item_id): item for item in items}  # `3.0` too is read as 3
 
 
 # --- the summary ----------------------------------------------------------------------------
@@ -141,23 +142,27 @@ def _items_by_key(items: Sequence[Item], column: str) -> dict[str, Item]:
 def summary(scored: ScoredFile, *, draws: int = 2000, seed: int = 0) -> dict[str, Any]:
     """The JSON of `downscale score`.
 
-    `mean` is the mean of the categories' accuracies where the task has categories, else of all
-    items. Intervals are 95 %, by cluster bootstrap over images. `unparsed` is a share of the items.
+    `mean` and `chance` are over what `average` says, as in a run's table of cells: the categories
+    of a task out of domain, else all items. Intervals are 95 %, by cluster bootstrap over images.
+    `unparsed` is a share of the items.
     """
     rows = scored.rows
     names = list(dict.fromkeys(row.category for row in rows if row.category))
     groups = {name: [row for row in rows if row.category == name] for name in names}
-    weights = {name: len(rows) / (len(names) * len(group)) for name, group in groups.items()}
-    low, high = _interval(rows, [weights.get(row.category, 1.0) for row in rows], draws, seed)
-    means = [fmean(row.score for row in group) for group in groups.values()]
+    macro = bool(names) and get_task(scored.task).domain == "out_of_domain"
+    counted = [row for row in rows if row.category] if macro else rows
+    share = {name: len(counted) / (len(names) * len(group)) for name, group in groups.items()}
+    weights = [share[row.category] if macro else 1.0 for row in counted]
+    low, high = _interval(counted, weights, draws, seed)
     opinions = [row for row in rows if row.lmms_score is not None]
     return {
         "task": scored.task,
         "n": len(rows),
-        "mean": fmean(means) if means else fmean(row.score for row in rows) if rows else None,
+        "average": "categories" if macro else "items",
+        "mean": fmean((row.score for row in counted), weights) if counted else None,
         "low": low,
         "high": high,
-        "chance": fmean(row.chance for row in rows) if rows else None,
+        "chance": fmean((row.chance for row in counted), weights) if counted else None,
         "unparsed": _share_unparsed(rows),
         "lmms_mean": fmean(row.lmms_score or 0.0 for row in opinions) if opinions else None,
         "lmms_disagreements": sum(row.lmms_score != row.score for row in opinions),

@@ -86,7 +86,8 @@ def _print(content: dict[str, Any]) -> None:
         for name, row in content["categories"].items()
     ]
     names = ("n", "mean", "low", "high", "unparsed", "chance")
-    table.append(["all" if not table else "mean", *(content[name] for name in names)])
+    label = "mean" if content["average"] == "categories" else "all"
+    table.append([label, *(content[name] for name in names)])
     print_table(columns, table, title=content["task"])
     if content["lmms_mean"] is not None:
         talk(
