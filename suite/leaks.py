@@ -16,7 +16,9 @@ from suite.items import Item
 def contents_leak(contents: str, item: Item) -> bool:
     """Whether contents to observe hold an option's text or, for an open item, the answer."""
     texts = item.options or (item.answer,)
-    return _phrases(texts).search(contents) is not None
+    if not item.options and item.metric == "synonyms":
+        texts += tuple(item.answer.split(","))
+    return any(pattern.search(contents) is not None for pattern in _phrases(texts))
 
 
 def letter_leak(description: str, item: Item) -> bool:
@@ -25,11 +27,23 @@ def letter_leak(description: str, item: Item) -> bool:
     return bool(item.options) and _letters(len(item.options)).search(description) is not None
 
 
+_NO_ARTICLE = r"(?!\s+(?!(?:and|or|to|is|in|on|at)\b)[a-z])"
+"""After an A that names something: no word that it could be the article of."""
+
+
 @lru_cache(maxsize=65536)
-def _phrases(texts: tuple[str, ...]) -> re.Pattern[str]:
+def _phrases(texts: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Of the texts of several characters, in any case and with any space between words, and of
+    those of one, as they are written: where A is an option, «a chart» does not hold it."""
     stripped = [text.strip().rstrip(".") for text in texts]
-    words = "|".join(re.escape(text) for text in stripped if text) or r"(?!)"
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+    long = "|".join(r"\s+".join(map(re.escape, t.split())) for t in stripped if len(t) > 1)
+    short = "|".join(
+        re.escape(t) + (_NO_ARTICLE if t in "aA" else "") for t in stripped if len(t) == 1
+    )
+    return (
+        re.compile(rf"(?<!\w)(?:{long or '(?!)'})(?!\w)", re.IGNORECASE),
+        re.compile(rf"(?<!\w)(?:{short or '(?!)'})(?!\w)"),
+    )
 
 
 @lru_cache(maxsize=32)
