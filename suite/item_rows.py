@@ -111,6 +111,7 @@ def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str,
 def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     """Which `datasets` builder reads a local copy, and its files of the task's split."""
     files = data_files(location)
+    own = _own_name(info)
     by_builder = {
         **{".parquet": "parquet", ".arrow": "arrow", ".jsonl": "json", ".json": "json"},
         **{".csv": "csv", ".tsv": "csv"},
@@ -119,8 +120,9 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     for suffixes in ({".parquet"}, {".arrow"}, {".jsonl", ".json"}, {".csv"}, {".tsv"}):
         rows = [file for file in files if file.suffix.lower() in suffixes]
         of_split = [file for file in rows if _names_split(file, info.split)]
+        named = [file for file in rows if file.name == own]
         if rows:
-            return by_builder[rows[0].suffix.lower()], of_split or rows
+            return by_builder[rows[0].suffix.lower()], named or of_split or rows
     pictures = [file for file in files if file.suffix.lower() in IMAGES]
     if pictures:
         return "imagefolder", pictures
@@ -128,6 +130,13 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     raise DataError(
         f"No data of {info.name} at {location}: it holds no file that ends in one of {kinds}."
     )
+
+
+def _own_name(info: TaskInfo) -> str | None:
+    """Name of the file that the YAML reads; a copy may hold others beside it, as NIGHTS does."""
+    files = (info.config.get("dataset_kwargs") or {}).get("data_files")
+    file = files.get(info.split) if isinstance(files, dict) else files
+    return Path(file).name if isinstance(file, str) else None
 
 
 def _names_split(file: Path, split: str) -> bool:

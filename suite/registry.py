@@ -175,7 +175,8 @@ def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo | SuiteError]:
     index: dict[str, TaskInfo | SuiteError] = {}
     places: dict[str, Path] = {}
     unreadable: dict[str, SuiteError] = {}
-    for path in (path for folder in folders for path in _yaml_files(folder)):
+    # A folder may be named twice, or with one inside it.
+    for path in dict.fromkeys(path for folder in folders for path in _yaml_files(folder)):
         try:
             config = load_yaml(path)
         except SuiteError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,19 +21,24 @@ _BOX = re.compile(r"\[\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s
 
 
 def one_row_per_phrase(dataset: Any) -> Any:
-    """Repeats each row for every phrase and adds the box in shares of the image."""
+    """Repeats each row for every phrase and adds the box in shares of the image.
+
+    Phrases are numbered through the rows of a `question_id`: an object may have several rows.
+    """
     from datasets import Image
 
     undecoded = dataset.cast_column("image", Image(decode=False))
     rows, phrases, numbers, boxes = [], [], [], []
+    count: Counter[str] = Counter()
     for index in range(len(undecoded)):
         doc = undecoded[index]
         box = _in_shares(doc["bbox"], _size(doc["image"]))
         answers = doc["answer"] if isinstance(doc["answer"], list) else [doc["answer"]]
-        for number, phrase in enumerate(answers):
+        for phrase in answers:
             rows.append(index)
             phrases.append(str(phrase).strip())
-            numbers.append(number)
+            numbers.append(count[str(doc["question_id"])])
+            count[str(doc["question_id"])] += 1
             boxes.append(box)
     chosen = dataset.select(rows)
     chosen = chosen.add_column("phrase", phrases).add_column("phrase_number", numbers)

@@ -6,6 +6,7 @@ In: the task that CONTRIBUTING shows, changed. Out: its items, read by suite and
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,14 @@ def test_columns_of_other_names_and_several_of_them(mine: Path) -> None:
 
 
 def test_every_task_of_the_suite_can_be_used(mine: Path) -> None:
+    assert unusable_tasks() == {}
+
+
+def test_a_folder_may_be_named_twice(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(mine)
+    monkeypatch.setenv("DOWNSCALE_TASKS", os.pathsep.join([str(mine), str(mine / "shapes")]))
+    clear()
+    assert get_task("shapes").path == mine / "shapes" / "shapes.yaml"
     assert unusable_tasks() == {}
 
 

@@ -73,6 +73,7 @@ def test_nights_reads_three_images_from_its_folder(tmp_path: Path) -> None:
     rows = [f"7,1,0,test,{paths},8", f"8,0,1,test,{paths},6", f"9,1,0,test,{paths},5"]
     rows.append(f"10,1,0,train,{paths},9")
     (folder / "data.csv").write_text("\n".join([header, *rows]) + "\n")
+    (folder / "jnd_votes.csv").write_text("id,vote\n7,1\n")  # of another experiment
     items = load_items("nights", data=str(folder), cache_dir=tmp_path / "cache")
     assert [(item.item_id, item.answer) for item in items.items] == [("7", "A"), ("8", "B")]
     assert items.items[0].images == tuple(image_hash(png((red, 0, 0))) for red in (1, 2, 3))
@@ -103,9 +104,10 @@ def test_refcoco_has_an_item_per_phrase_and_boxes_in_shares(task: str, tmp_path:
         "iscrowd": 0,
         "file_name": "COCO_train2014_000000000001.jpg",
     }
-    path = write_parquet(tmp_path / "val-00000-of-00004.parquet", [row], "image")
+    again = {**row, "answer": ["the left guy"]}  # the same object in another row
+    path = write_parquet(tmp_path / "val-00000-of-00004.parquet", [row, again], "image")
     items = load_items(task, data=str(path), cache_dir=tmp_path / "cache").items
-    assert [item.item_id for item in items] == ["469306/0", "469306/1"]
+    assert [item.item_id for item in items] == ["469306/0", "469306/1", "469306/2"]
     assert items[0].answer == "[0.1, 0.1, 0.6, 0.6]"
     assert "'the guy on the left'" in items[0].question
     assert items[0].image_id == items[1].image_id
