@@ -130,10 +130,12 @@ def _scored(item: Item, text: str) -> ScoredRow:
 
 
 def _items_by_key(items: Sequence[Item], column: str) -> dict[str, Item]:
-    """By item id; a column `index` is the item's number where the ids are no numbers."""
-    if column == "index" and not all(item.item_id.lstrip("-").isdigit() for item in items):
-        return {str(number): item for number, item in enumerate(items)}
-    return {key_text(item.item_id): item for item in items}  # `3.0` too is read as 3
+    """By item id; an `index`, as which a JSON object's keys are read, is rather the item's number
+    where the ids are no numbers."""
+    by_id = {key_text(item.item_id): item for item in items}  # `3.0` too is read as 3
+    if column == "index" and not all(key.lstrip("-").isdigit() for key in by_id):
+        return {**by_id, **{str(number): item for number, item in enumerate(items)}}
+    return by_id
 
 
 # --- the summary ----------------------------------------------------------------------------

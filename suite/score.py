@@ -29,6 +29,8 @@ IOU_THRESHOLD = 0.5
 """RefCOCO's acc@0.5: a box counts from this intersection over union with the gold box on."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+"""The comma in 1,234; that in 3,5 is another one."""
 _WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
@@ -99,8 +101,9 @@ SCORERS: dict[str, Callable[[str, Item], float]] = {
 
 def _comparable(text: str) -> str:
     plain = normalised(text)
-    if _NUMBER.fullmatch(plain.replace(",", "")):
-        return format(float(plain.replace(",", "")), "g")
+    number = _GROUPED.sub("", plain)
+    if _NUMBER.fullmatch(number):
+        return format(float(number), ".15g")
     return _NUMBER_WORDS.get(plain, plain)
 
 

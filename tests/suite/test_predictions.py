@@ -11,7 +11,7 @@ import pytest
 
 from suite.items import Item, ItemSet
 from suite.prediction_files import triples
-from suite.predictions import score_predictions, summary
+from suite.predictions import score_file, score_predictions, summary
 
 
 def items(task: str, *categories: str) -> ItemSet:
@@ -55,3 +55,13 @@ def test_a_key_may_be_a_number_of_any_kind() -> None:
     for key in ("7", "7.0"):
         rows = triples([{"item_id": key, "prediction": "A"}])
         assert score_predictions(floated, rows, Path("x")).complete
+
+
+def test_the_keys_of_a_json_object_may_be_ids_that_are_words(tmp_path: Path) -> None:
+    asked = items("gqa", "", "")
+    named = [Item(**{**vars(item), "item_id": f"9/{item.item_id}"}) for item in asked.items]
+    path = tmp_path / "answers.json"
+    for texts in ('{"9/1": "A", "9/0": "B"}', '{"1": "A", "0": "B"}'):
+        path.write_text(texts)
+        rows = score_file(ItemSet("gqa", tuple(named), {}), path).rows
+        assert [(row.item_id, row.prediction) for row in rows] == [("9/0", "B"), ("9/1", "A")]
