@@ -26,6 +26,9 @@ PREFIX = "downscaling_"
 LMMS_EVAL = "lmms_eval/"
 """Before the name of a task that lmms-eval brings, in place of the suite's own."""
 
+LIKELIHOODS = ("multiple_choice", "loglikelihood", "loglikelihood_rolling")
+"""Output types of lmms-eval whose prompts show no choices and whose targets are their numbers."""
+
 TASKS_VARIABLE = "DOWNSCALE_TASKS"
 
 
@@ -141,10 +144,15 @@ def lmms_eval_task(name: str) -> TaskInfo:
     """One of the tasks that lmms-eval brings, found by its YAML without importing lmms-eval."""
     spec = importlib.util.find_spec("lmms_eval")
     places = list(spec.submodule_search_locations or []) if spec is not None else []
-    line = re.compile(rf"^task:\s*[\"']?{re.escape(name)}[\"']?\s*$", re.M)
+    line = re.compile(rf"^task:\s*[\"']?{re.escape(name)}[\"']?\s*(?:#.*)?$", re.M)
     for path in sorted(Path(places[0], "tasks").rglob("*.yaml")) if places else ():
         if line.search(path.read_text(encoding="utf-8")):
             config = load_yaml(path)
+            if config.get("output_type") in LIKELIHOODS:
+                raise SuiteError(
+                    f"The task {name!r} of lmms-eval compares likelihoods of its choices "
+                    f"(`output_type: {config['output_type']}`), and the suite asks for answers."
+                )
             return TaskInfo(
                 name=LMMS_EVAL + name,
                 lmms_name=name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from tasks.choice import lmms_letter
@@ -50,12 +51,19 @@ def _images(doc: Mapping[str, Any]) -> list[Any]:
     ]
 
 
+def _numbered(question: str) -> str:
+    """The question with its marks of images as words. The suite shows the images before it, and to
+    some models (LLaVA) `<image>` in a text is one more image."""
+    numbers = count(1)
+    return re.sub("<image>", lambda mark: f"[image {next(numbers)}]", question)
+
+
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the suite's item. Options stand in the question, in as many forms as sub-tasks."""
     return {
         "item_id": f"{doc['sub_task']}/{doc['sample_id']}",
         "images": _images(doc),
-        "question": doc["question"],
+        "question": _numbered(doc["question"]),
         "options": (),
         "answer": str(doc["answer"]),
         "category": doc["sub_task"],

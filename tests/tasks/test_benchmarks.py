@@ -176,6 +176,7 @@ def test_multi_image_sets_keep_their_sub_tasks(tmp_path: Path) -> None:
     differences = load_items("spot_the_difference", data=str(path), cache_dir=tmp_path).items
     assert [item.item_id for item in differences] == ["Spot-the-Diff/0"]
     assert len(differences[0].images) == 2
+    assert differences[0].question == "[image 1][image 2] What differs?"
     # longest common subsequence «the car is gone»: 4 words of 4 and of 5
     assert score(parse("the car is gone", differences[0]), differences[0]) == pytest.approx(8 / 9)
     puzzle = load_items("raven", data=str(path), cache_dir=tmp_path).items[0]
@@ -231,5 +232,8 @@ def test_rows_of_lmms_eval_that_share_an_id_are_told_apart(tmp_path: Path) -> No
 def test_lmms_evals_tasks_for_the_instruction_tuning_sets_are_found_by_name() -> None:
     for name in ("vqav2_val", "textvqa_val", "gqa", "vizwiz_vqa_val", "scienceqa_img"):
         assert get_task(f"lmms_eval/{name}").source.startswith("lmms-lab")
+    assert get_task("lmms_eval/naturalbench").source  # a comment stands behind its name
+    with pytest.raises(SuiteError, match=r"'arc_easy' of lmms-eval compares likelihoods of its"):
+        get_task("lmms_eval/arc_easy")
     with pytest.raises(SuiteError, match="lmms-eval has no task 'nothing'"):
         get_task("lmms_eval/nothing")
