@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from unicodedata import normalize
 
 from suite.items import Item
 
@@ -18,7 +19,8 @@ def contents_leak(contents: str, item: Item) -> bool:
     texts = item.options or (item.answer,)
     if not item.options and item.metric == "synonyms":
         texts += tuple(item.answer.split(","))
-    return any(pattern.search(contents) is not None for pattern in _phrases(texts))
+    composed = normalize("NFC", contents)
+    return any(pattern.search(composed) is not None for pattern in _phrases(texts))
 
 
 def letter_leak(description: str, item: Item) -> bool:
@@ -35,7 +37,7 @@ _NO_ARTICLE = r"(?!\s+(?!(?:and|or|to|is|in|on|at)\b)[a-z])"
 def _phrases(texts: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Of the texts of several characters, in any case and with any space between words, and of
     those of one, as they are written: where A is an option, «a chart» does not hold it."""
-    stripped = [text.strip().rstrip(".") for text in texts]
+    stripped = [normalize("NFC", text).strip().rstrip(".") for text in texts]
     long = "|".join(r"\s+".join(map(re.escape, t.split())) for t in stripped if len(t) > 1)
     short = "|".join(
         re.escape(t) + (_NO_ARTICLE if t in "aA" else "") for t in stripped if len(t) == 1

@@ -21,6 +21,7 @@ def item(*options: str, answer: str = "A", metric: str = "choice") -> Item:
         ("The colour: Dark red or not.", ("dark red.", "green"), True),
         ("The colour of the tablecloth.", ("table", "cloth"), False),
         ("Whether x = 1\nprint(x) is there.", ("x = 1 \nprint(x)", "nan"), True),
+        ("The cafe\u0301 noir.", ("caf\u00e9 noir", "tea"), True),
         ("Whether 3 of them lie.", ("3", "4"), True),
         ("A chart, and a point in it.", ("A", "B", "C", "none"), False),
         ("Which point lies lower, A or B.", ("A", "B", "C", "none"), True),
