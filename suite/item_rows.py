@@ -33,7 +33,8 @@ def overrides_for(
     missing = [file for file in files.values() if not Path(file).is_file()]
     if missing and "fetch" in info.metadata:
         raise DataError(f"Task {info.name} needs the data set {info.source}: {fetch_hint(info)}")
-    return {"dataset_kwargs": {**_as_written(info, kwargs), "data_files": files}}
+    kwargs = _as_written(str(info.config.get("dataset_path")), kwargs)
+    return {"dataset_kwargs": {**kwargs, "data_files": files}}
 
 
 AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
@@ -41,9 +42,9 @@ AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
 the answer «NA», would be."""
 
 
-def _as_written(info: TaskInfo, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _as_written(builder: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     """What a task asks of the reader of its rows; of CSV, texts as they stand."""
-    return {**AS_WRITTEN, **kwargs} if info.config.get("dataset_path") == "csv" else kwargs
+    return {**AS_WRITTEN, **kwargs} if builder == "csv" else kwargs
 
 
 def _beside(info: TaskInfo) -> dict[str, str]:
@@ -99,12 +100,11 @@ def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str,
     kwargs: dict[str, Any] = {"data_files": {info.split: [str(file) for file in files]}}
     if builder == "imagefolder":
         kwargs["drop_labels"] = False
-    kwargs |= AS_WRITTEN if builder == "csv" else {}
     kwargs |= {"sep": "\t"} if files[0].suffix.lower() == ".tsv" else {}
     return {
         "dataset_path": builder,
         "dataset_name": None,
-        "dataset_kwargs": {**kwargs, "cache_dir": str(scratch)},
+        "dataset_kwargs": {**_as_written(builder, kwargs), "cache_dir": str(scratch)},
     }
 
 

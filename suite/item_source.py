@@ -50,7 +50,7 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     columns: Mapping[str, Any] | None = info.metadata.get("item")
     places = rows_read(info, location, limit) or range(len(docs))
     folder = rows_folder(info, location)
-    named = id_column(docs)
+    named = None if columns is not None or to_item else id_column(docs)
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}

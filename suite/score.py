@@ -19,6 +19,7 @@ from typing import Any
 from suite.errors import SuiteError
 from suite.items import Item
 from suite.parse import Parsed
+from suite.parsing.numbers import NUMBER_WORDS
 from suite.parsing.text import normalised
 from suite.registry import get_task
 
@@ -31,12 +32,8 @@ IOU_THRESHOLD = 0.5
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 """The comma in 1,234; that in 3,5 is another one."""
-_WORDS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-    "twenty",
-)  # fmt: skip
-_NUMBER_WORDS = {word: str(number) for number, word in enumerate(_WORDS)}
+_NUMBER_WORDS = {word: str(number) for word, number in NUMBER_WORDS.items() if number <= 20}
+"""Larger ones count only as they are written in the gold answer."""
 
 
 def score(parsed: Parsed, item: Item) -> float:

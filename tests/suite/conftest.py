@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_files import environment, write_family
+from study_files import environment, write_study
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the family and study called tiny; items are cached in it."""
     from cli_study import STUDY
 
-    folder = tmp_path_factory.mktemp("study")
-    write_family(folder)
-    (folder / "study.yaml").write_text(STUDY)
-    return folder
+    return write_study(tmp_path_factory.mktemp("study"), study=STUDY).parent
 
 
 @pytest.fixture

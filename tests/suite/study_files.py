@@ -72,11 +72,11 @@ def write_family(folder: Path) -> Path:
     return path
 
 
-def write_study(folder: Path, limit: int = 6) -> Path:
-    """The study's YAML, with its family beside it."""
+def write_study(folder: Path, limit: int = 6, study: str = STUDY) -> Path:
+    """The YAML of the study, or of one that a test has, with the family beside it."""
     write_family(folder)
     path = folder / "study.yaml"
-    path.write_text(STUDY.replace("LIMIT", str(limit)))
+    path.write_text(study.replace("LIMIT", str(limit)))
     return path
 
 

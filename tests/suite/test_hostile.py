@@ -15,23 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cli_study
 import pandas as pd
 import pytest
-from study_files import SHORT_DECODING, environment, write_family
+from study_files import environment, write_study
 
 pytestmark = pytest.mark.slow
 
-STUDY = (
-    """
-study: tiny
-family: tiny.yaml
-limit: 2
-tasks: [{task: micro_ocr}]
-cells:
-  - {method: end_to_end, perception: all}
-  - {method: decoupled, perception: all, reasoning: all, thinking: [false, true]}
-"""
-    + SHORT_DECODING
+STUDY = cli_study.STUDY.replace("perception: s", "perception: all").replace(
+    "reasoning: l", "reasoning: all"
 )
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
 
@@ -39,10 +31,7 @@ INTERRUPTED = "Interrupted: what was finished is in the store; the same command 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with family and study."""
-    folder = tmp_path_factory.mktemp("hostile")
-    write_family(folder)
-    (folder / "study.yaml").write_text(STUDY)
-    return folder
+    return write_study(tmp_path_factory.mktemp("hostile"), study=STUDY).parent
 
 
 def start(home: Path, *arguments: object, **options: Any) -> subprocess.Popen[str]:
