@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses.contrasts import COLUMNS, ZERO, Contrast, contrast_table, estimate
-from analyses.resampled import quantiles
-from analyses.resampling import Floats
-from analyses.scores import Scores, scores_of
+from analyses.contrasts.contrast import COLUMNS, ZERO, Contrast, contrast_table, estimate
+from analyses.stats.arrays import Floats
+from analyses.stats.replicates import quantiles
+from analyses.table.scores import Scores, scores_of
 
 UNPARSED = "unparsed"
 SAME = 1e-9

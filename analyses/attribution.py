@@ -16,7 +16,8 @@ its `reference`, what guessing and re-sampling alone would give, with `reference
 - `lost`: if the largest pairing were the smallest tried again; the classes: if the pairings with
   one large module were. From `samples`, where (P_S, R_S) has three or more: its answers against
   each other. Else from `guessing`: a wrong answer tried again is right with the item's own chance
-  (`analyses.blame`). Two numbers that agree say that nothing but luck need have mended the items.
+  (`analyses.stats.mending`). Two numbers that agree say that nothing but luck need have mended the
+  items.
 - bottleneck: if the pairings' answers had nothing to do with which option is right, agreeing with
   each other as they do (`Answers.all_miss`): 1 % with four options and sixteen independent tries,
   more where pairings answer alike.
@@ -44,12 +45,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses import blame
-from analyses.answers import Answers
-from analyses.pairings import Pairings, pairings_of
-from analyses.resampling import Floats
-from analyses.scores import Scores, scores_of
-from analyses.shares import ROW, Formula, Share, Shares, over, share_rows
+from analyses.contrasts.shares import ROW, Formula, Share, Shares, over, share_rows
+from analyses.stats import mending
+from analyses.stats.arrays import Floats
+from analyses.table.answers import Answers
+from analyses.table.scores import Scores, scores_of
+from analyses.table.sizes import Pairings, pairings_of
 
 GUESSED = "guessed"
 BOTTLENECK, BOTTLENECK_LARGEST = "bottleneck", "bottleneck_largest"
@@ -81,17 +82,17 @@ def _of_lost(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
     values = _complete(scores, at)
     small, large = values[:, 0], values[:, 3]
     right, count = answers.right[:, at[0]], answers.count[:, at[0]]
-    resampled = answers.whole[:, at[0]] & (count >= blame.FEWEST_SAMPLES)
-    retried = blame.by_resampling(right, count, large)
-    guessed = blame.by_guessing(small, large, answers.chance)
-    columns = blame.mended(*values.T)
+    resampled = answers.whole[:, at[0]] & (count >= mending.FEWEST_SAMPLES)
+    retried = mending.by_resampling(right, count, large)
+    guessed = mending.by_guessing(small, large, answers.chance)
+    columns = mending.mended(*values.T)
     for name in guessed:
         luck = np.where(resampled, retried[name], guessed[name])
         columns[f"luck {name}"] = np.where(np.isnan(small), np.nan, luck)
-    shares = [Share(blame.LOST, _mean(blame.LOST), _mean(f"luck {blame.LOST}"))]
-    for name in blame.CLASSES:
-        plain, by_luck = _ratio(name, blame.LOST), _ratio(f"luck {name}", blame.LOST)
-        shares.append(Share(name, plain, by_luck, blame.LOST))
+    shares = [Share(mending.LOST, _mean(mending.LOST), _mean(f"luck {mending.LOST}"))]
+    for name in mending.CLASSES:
+        plain, by_luck = _ratio(name, mending.LOST), _ratio(f"luck {name}", mending.LOST)
+        shares.append(Share(name, plain, by_luck, mending.LOST))
     return Shares(
         columns,
         tuple(shares),

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses import blame
 from analyses.attribution import BOTTLENECK
-from analyses.pairings import Corners, Pairings, pairings_of
-from analyses.resampling import Floats
-from analyses.scores import Scores, scores_of
+from analyses.stats import mending
+from analyses.stats.arrays import Floats
+from analyses.table.scores import Scores, scores_of
+from analyses.table.sizes import Corners, Pairings, pairings_of
 
 CORNERS = ("both_small", "large_perception", "large_reasoning", "both_large")
 """Columns with the answers read of (P_S, R_S), (P_L, R_S), (P_S, R_L), (P_L, R_L)."""
@@ -25,8 +25,8 @@ COLUMNS = (
     *("family", "thinking", "class", "task", "category", "item_id", "key", "answer"),
     *(*CORNERS, "end_to_end", "description_small", "description_large"),
 )
-"""`class`: a class of `analyses.blame`, or bottleneck. `key`: store key of the last answer, of
-(P_L, R_L). `answer`: gold. `end_to_end`: answer of the largest model, missing where it has none.
+"""`class`: a class of `analyses.stats.mending`, or bottleneck. `key`: store key of the last answer,
+of (P_L, R_L). `answer`: gold. `end_to_end`: answer of the largest model, missing where it has none.
 Descriptions: what the smallest and the largest perception wrote for the largest reasoning. An
 answer that could not be read is missing."""
 
@@ -78,8 +78,8 @@ def _classes(
     whole: int | None,
 ) -> Iterator[tuple[str, Floats]]:
     """Each class with how much every item is of it."""
-    weights = blame.mended(*np.take(scores.values, corners, axis=1).T)
-    for name in blame.CLASSES:
+    weights = mending.mended(*np.take(scores.values, corners, axis=1).T)
+    for name in mending.CLASSES:
         yield name, weights[name]
     if whole is not None:
         wrong = 1 - np.take(scores.values, pairs, axis=1)

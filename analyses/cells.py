@@ -8,7 +8,7 @@ and decoupled cells compare.
 Accuracy = mean over items of the mean score of an item's answers, a share; of a task out of domain
 with categories the mean of its categories, of a domain the mean of its tasks, as in Endo and
 Yeung-Levy 2025, arXiv:2511.17487, Table 2. `se`: cluster-robust over images (Miller 2024,
-arXiv:2411.00640); `low`, `high`: 95 % cluster bootstrap (`analyses.ends`). `adjusted` =
+arXiv:2411.00640); `low`, `high`: 95 % cluster bootstrap (`analyses.contrasts.limits`). `adjusted` =
 (accuracy - chance) / (1 - chance) (Abbott 1925): 0 is guessing, 1 all right.
 """
 
@@ -17,9 +17,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts import Contrast, contrast_table
-from analyses.resampling import Floats
-from analyses.scores import CELL_COLUMNS, Group, Scores, scores_of
+from analyses.contrasts.contrast import Contrast, contrast_table
+from analyses.stats.arrays import Floats
+from analyses.table.scores import CELL_COLUMNS, Group, Scores, scores_of
 
 COLUMNS = (
     *CELL_COLUMNS,

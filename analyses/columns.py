@@ -1,4 +1,4 @@
-"""The tidy table that `suite.records` writes and every analysis reads.
+"""The tidy table that `suite.runs.records` writes and every analysis reads.
 
 A row per cell x item x sample.
 

@@ -1,16 +1,17 @@
 """Is the candidate better or worse than the baseline? The paired comparison of two runs.
 
-In: `Pairs` (analyses.pairing). Out: a row per task, category and mean with the difference of
-accuracy candidate - baseline, its interval, p, smallest detectable difference, and a verdict.
+In: `Pairs` (analyses.contrasts.two_runs). Out: a row per task, category and mean with the
+difference of accuracy candidate - baseline, its interval, p, smallest detectable difference, and a
+verdict.
 
 Difference: mean over items of (candidate - baseline), over the pairs that both sides answered; a
 task out of domain with categories is the mean of its categories, `overall` the mean of the tasks,
 `all_items` the mean of all items. Interval: 95 % cluster bootstrap over images, both sides on the
-same draw (expanded percentile, `analyses.resampled`), never narrower than the adjusted Wald
-interval (`analyses.ends`): where a handful of images differ, resampling cannot see the changes
-that did not happen to occur. p: exact McNemar where every image is one item and scores are 0/1,
-else a cluster sign flip (`analyses.signflip`); Holm over tasks, and over the categories of a task.
-Shares.
+same draw (expanded percentile, `analyses.stats.replicates`), never narrower than the adjusted Wald
+interval (`analyses.contrasts.limits`): where a handful of images differ, resampling cannot see the
+changes that did not happen to occur. p: exact McNemar where every image is one item and scores are
+0/1, else a cluster sign flip (`analyses.stats.signflip`); Holm over tasks, and over the categories
+of a task. Shares.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.detectable import FEWEST
-from analyses.ends import ALONE
-from analyses.intervals import holm
-from analyses.paired import ALL_ITEMS, DIFFERENCE, OVERALL, Paired
-from analyses.pairing import Pairs
-from analyses.resampling import Floats
+from analyses.contrasts.differences import ALL_ITEMS, DIFFERENCE, OVERALL, Paired
+from analyses.contrasts.limits import ALONE
+from analyses.contrasts.two_runs import Pairs
+from analyses.stats.arrays import Floats
+from analyses.stats.detectable import FEWEST
+from analyses.stats.intervals import holm
 
 BETTER, WORSE, NOT_WORSE, UNDECIDED = "better", "worse", "not worse", "undecided"
 COLUMNS = (

@@ -29,10 +29,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from analyses.contrasts import Contrast, contrast_table
-from analyses.pairings import Pairings, pairings_of
-from analyses.scores import scores_of
-from analyses.sizes import Rung, ladder
+from analyses.contrasts.contrast import Contrast, contrast_table
+from analyses.table.scores import scores_of
+from analyses.table.sizes import Pairings, Rung, ladder, pairings_of
 
 MEAN = "mean"
 

@@ -14,8 +14,8 @@ In: the tidy table. Out: per family, method, task and category
   options compare, and a model at chance has nothing left to lose.
 
 The items are those scored at every size that a number compares, paired. Intervals: 95 % cluster
-bootstrap over images (`analyses.ends`); `se`: cluster-robust (Miller 2024, arXiv:2411.00640).
-Methods in which one module varies: end_to_end, blind, text_only, oracle.
+bootstrap over images (`analyses.contrasts.limits`); `se`: cluster-robust (Miller 2024,
+arXiv:2411.00640). Methods in which one module varies: end_to_end, blind, text_only, oracle.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts import Contrast, contrast_table
-from analyses.scores import scores_of
-from analyses.sizes import ladder, slope_weights
+from analyses.contrasts.contrast import Contrast, contrast_table
+from analyses.table.scores import scores_of
+from analyses.table.sizes import ladder, slope_weights
 
 LABELS = ("family", "method", "thinking", "size", "params", "small", "large")
 

@@ -24,7 +24,7 @@ noise in x pulls it to 0; the estimators differ in what they do about it:
   no estimator can remove it.
 
 `r2`, `attenuation`, the distances and the nulls describe and have no interval. Formulas and
-sources: `analyses.errors_in_variables`, `analyses.task_lines`. Shares; slopes are
+sources: `analyses.stats.errors_in_variables`, `analyses.stats.lines`. Shares; slopes are
 shares per share.
 """
 
@@ -35,10 +35,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts import COLUMNS, Contrast, contrast_table, estimate
-from analyses.coupling import Tasks, fits
-from analyses.scores import IN_DOMAIN, Scores, scores_of
-from analyses.sizes import ladder
+from analyses.contrasts.contrast import COLUMNS, Contrast, contrast_table, estimate
+from analyses.stats.dependence_fits import Tasks, fits
+from analyses.table.scores import IN_DOMAIN, Scores, scores_of
+from analyses.table.sizes import ladder
 
 LABELS = ("family", "estimator", "small", "large")
 
@@ -79,7 +79,8 @@ def _family(
     points = contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
     yield points[points["group"].isna() & (points["average"] != "tasks")]
     tasks = _tasks(scores, (large, s, b))
-    rows = [labels | row for row in fits(tasks)]
+    about = labels | {"domain": IN_DOMAIN, "average": "tasks"}
+    rows = [about | row for row in fits(tasks)]
     yield pd.DataFrame(rows, columns=[*LABELS, *COLUMNS])
 
 

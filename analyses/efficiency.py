@@ -16,7 +16,7 @@ beside them, are on no front and keep nobody off one (a front of oracles is nobo
 Seconds are model time on the machine that ran the study. Accuracy against time and size: the
 latency figure and Table 2 of Endo and Yeung-Levy 2025, arXiv:2511.17487; the fronts and their
 shares of draws are not in the paper. Intervals: 95 % cluster bootstrap over images
-(`analyses.resampled`).
+(`analyses.stats.replicates`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from analyses.cells import cells
-from analyses.contrasts import estimate
-from analyses.resampled import Resampled
-from analyses.resampling import Floats
-from analyses.scores import CELL_COLUMNS, IN_DOMAIN, SHARED, Scores, scores_of
+from analyses.contrasts.contrast import estimate
+from analyses.stats.arrays import Floats
+from analyses.stats.replicates import Resampled
+from analyses.table.scores import CELL_COLUMNS, IN_DOMAIN, SHARED, Scores, scores_of
 
 COSTS = ("prompt_tokens", "generated_tokens", "seconds")
 CONTROLS = ("oracle", "blind", "text_only")

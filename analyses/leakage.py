@@ -23,9 +23,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts import ZERO, Contrast, contrast_table
-from analyses.scores import scores_of
-from analyses.sizes import ladder
+from analyses.contrasts.contrast import ZERO, Contrast, contrast_table
+from analyses.table.scores import scores_of
+from analyses.table.sizes import ladder
 
 LABELS = ("family", "size", "params")
 GAIN, DIFFERENCE, LEAKAGE = "multimodal_gain", "leakage_difference", "multimodal_leakage"

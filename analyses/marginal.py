@@ -31,10 +31,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from analyses.logit import fit_logit
-from analyses.pairings import Pairings, pairings_of
-from analyses.resampling import Floats, Ints
-from analyses.scores import Scores, scores_of
+from analyses.stats.arrays import Floats, Ints
+from analyses.stats.logit import fit_logit
+from analyses.table.scores import Scores, scores_of
+from analyses.table.sizes import Pairings, pairings_of
 
 COLUMNS = (
     *("family", "thinking", "quantity", "task", "group", "domain", "estimate", "low", "high"),

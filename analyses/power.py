@@ -5,7 +5,7 @@ thinking), per task, category and mean: `estimate`, the smallest true difference
 power at the 5 % level (shares), with the interval that the measured discordance gives it; the
 observed `difference` with its interval as in `downscale compare` (`difference_low`,
 `difference_high`), `discordance` E[d^2], `design_effect` of the images, and `items_needed` to
-find a difference of 2 points. Formulas and sources: analyses.detectable.
+find a difference of 2 points. Formulas and sources: analyses.stats.detectable.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from analyses.comparison import why_missing
-from analyses.detectable import Part, detectable_difference, items_needed, spread_of
-from analyses.intervals import degenerate_interval, mean_interval
-from analyses.paired import DIFFERENCE, Paired
-from analyses.pairing import KEY, pair
-from analyses.scores import scores_of
-from analyses.sizes import ladder
+from analyses.contrasts.differences import DIFFERENCE, Paired
+from analyses.contrasts.two_runs import KEY, pair
+from analyses.stats.detectable import Part, detectable_difference, items_needed, spread_of
+from analyses.stats.intervals import degenerate_interval, mean_interval
+from analyses.table.scores import scores_of
+from analyses.table.sizes import ladder
 
 POINTS = 0.02
 """The difference that `items_needed` is for."""

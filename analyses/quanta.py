@@ -4,14 +4,14 @@ In: the tidy table with cells that differ in the size of one module: end to end,
 and decoupled with the other module at its largest. Out: per ladder of sizes, task and category
 
 - `emerges` at each size and `never`: share of the items whose best monotone step is there
-  (`analyses.emergence`, after Michaud et al. 2023, arXiv:2303.13506); `chance` is the share that
-  guessing alone would give;
+  (`analyses.stats.nesting`, after Michaud et al. 2023, arXiv:2303.13506); `chance` is the share
+  that guessing alone would give;
 - `kept`: of what a smaller size solves, the share that a larger one solves too, over all pairs of
   sizes and of each (`size`, `larger`). `unrelated` is what it would be if the sizes, each as
   accurate as it is, solved unrelated items; p is the share of permutations that keep as much
   (one-sided, (1 + hits) / (1 + permutations)). `index` = (kept - unrelated) / (most - unrelated),
   `most` what these accuracies allow: 0 unrelated, 1 perfectly nested. `nested` is what would be
-  kept if knowledge were perfectly nested and the rest were guessed (`analyses.nestedness`);
+  kept if knowledge were perfectly nested and the rest were guessed (`analyses.stats.nesting`);
 - `pattern`: share of the items with each row of scores over the sizes, smallest first, such as
   0|1|1: the map of items by sizes (named in `sizes`), and in `size` where they emerge. Which items
   they are is said by `items`.
@@ -25,12 +25,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts import COLUMNS, Contrast
-from analyses.emergence import guessing
-from analyses.kept import kept_table
-from analyses.resampling import Floats
-from analyses.scores import Group, Scores, scores_of
-from analyses.size_ladders import LABELS, LADDER, Sizes, derived_table, ladders
+from analyses.contrasts.contrast import COLUMNS, Contrast
+from analyses.contrasts.size_ladders import (
+    LABELS,
+    LADDER,
+    Sizes,
+    derived_table,
+    kept_table,
+    ladders,
+)
+from analyses.stats.arrays import Floats
+from analyses.stats.nesting import guessing
+from analyses.table.scores import Group, Scores, scores_of
 
 NEVER = "never"
 BESIDE = ("chance", "unrelated", "nested", "index")

@@ -16,8 +16,8 @@ quantity, in shares of accuracy:
 The errors describe and have no interval.
 
 Other analyses resample the seeds in the same way where a table holds several
-(`analyses.seed_spread`). Source: Miller 2024, arXiv:2411.00640, sections 2 and 3 (variance of items
-and of answers apart); Owen 2007 (both crossed).
+(`analyses.stats.seed_spread`). Source: Miller 2024, arXiv:2411.00640, sections 2 and 3 (variance of
+items and of answers apart); Owen 2007 (both crossed).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analyses import seed_spread
-from analyses.contrasts import Contrast, contrast_table, estimate
-from analyses.resampling import Floats
-from analyses.scores import CELL_COLUMNS, Group, Scores, scores_of
+from analyses.contrasts.contrast import Contrast, contrast_table, estimate
+from analyses.stats import seed_spread
+from analyses.stats.arrays import Floats
+from analyses.table.scores import CELL_COLUMNS, Group, Scores, scores_of
 
 LABELS = (*CELL_COLUMNS, "seeds", "answers")
 ONE_SEED = "one seed: its spread over seeds is not known"

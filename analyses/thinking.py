@@ -8,7 +8,8 @@ task and category,
 - `direct_budget`, `with_thinking_budget`: share of answers that the token limit or the thinking
   budget ended (finish_reason `length` or `budget`); `direct_unparsed`, `with_thinking_unparsed`:
   share that could not be read, which score 0. Both are shares of the answers that did not fail;
-- over the sizes, on the items scored at all of them: the tests of `analyses.inverted_u`, whose
+- over the sizes, on the items scored at all of them: the tests of `analyses.stats.inverted_u`,
+whose
   primary one is `inverted_u` without a size. p_holm of rows without a size is over tasks.
 
 Methods: decoupled (perception at the largest size, as the paper holds it), oracle (gold
@@ -24,11 +25,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses.contrasts import COLUMNS, Contrast, Estimates, contrast_table, estimate
-from analyses.intervals import holm
-from analyses.inverted_u import Gains, shape_rows
-from analyses.scores import Scores, scores_of
-from analyses.sizes import Rung, ladder
+from analyses.contrasts.contrast import COLUMNS, Contrast, Estimates, contrast_table, estimate
+from analyses.stats.intervals import holm
+from analyses.stats.inverted_u import Gains, shape_rows
+from analyses.table.scores import Scores, scores_of
+from analyses.table.sizes import Rung, ladder
 
 METHODS = ("decoupled", "oracle", "text_only")
 

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from suite.api import Result, load_results, run
-    from suite.comparison import Comparison, compare
-    from suite.published import paper
-    from suite.run_items import load_run_items
-    from suite.study import Study, load_study
+    from suite.planning.plan import plan
+    from suite.planning.study import Study, load_study
+    from suite.report.paper import paper
+    from suite.runs.comparison import Comparison, compare
+    from suite.runs.items import load_run_items
 
 __all__ = [
     "Comparison",
@@ -31,14 +32,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": "suite.comparison",
+    "Comparison": "suite.runs.comparison",
     "Result": "suite.api",
-    "Study": "suite.study",
-    "compare": "suite.comparison",
+    "Study": "suite.planning.study",
+    "compare": "suite.runs.comparison",
     "load_results": "suite.api",
-    "load_run_items": "suite.run_items",
-    "load_study": "suite.study",
-    "paper": "suite.published",
+    "load_run_items": "suite.runs.items",
+    "load_study": "suite.planning.study",
+    "paper": "suite.report.paper",
+    "plan": "suite.planning.plan",
     "run": "suite.api",
 }
 
@@ -46,8 +48,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name == "plan":  # the module itself answers the call suite.plan(study)
-        return importlib.import_module("suite.plan")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'suite' has no attribute {name!r}")

@@ -9,27 +9,24 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite import history, provenance, results
-from suite.asked import Notebook
-from suite.engine.fingerprints import fingerprints
-from suite.engine.local import Loaded, Note, run_walk
+from suite.base.machine import check_device
+from suite.engine.processes import generate
 from suite.engine.progress import Progress, Silent
-from suite.engine.walk import Model, Walk
+from suite.engine.walk import Walk, fingerprints
 from suite.errors import SuiteError
-from suite.generators.device import check_device
-from suite.items import ItemSet
-from suite.plan import Plan, plan
-from suite.prompts import Prompts
-from suite.requests import Generator
-from suite.results import load_results
+from suite.items.item import ItemSet
+from suite.planning.plan import Plan, plan
+from suite.planning.study import Study, load_study
+from suite.report import outputs
+from suite.runs import history, provenance, results
+from suite.runs.results import load_results
+from suite.runs.status import AskedKeys
 from suite.store import Store
-from suite.study import Study, load_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,15 +48,6 @@ class Result:
     def records(self) -> pd.DataFrame:
         """The tidy table."""
         return load_results(self.dir)
-
-
-@dataclass(frozen=True)
-class _Counts:
-    """Distinct requests of a run by what became of them."""
-
-    generated: int = 0
-    cached: int = 0
-    failed: int = 0
 
 
 def run(
@@ -118,27 +106,27 @@ def run(
         provenance.write(folder, {**facts, "runs": [*runs, this]})
 
     begun({})  # a killed run leaves its entry
-    _generate(walk, prompts, device, workers, progress, Notebook(folder, walk).note, begun)
-    facts |= {"ended": provenance.now(), "requests": _requests(walk, _count(walk))}
+    generate(walk, prompts, device, workers, progress, AskedKeys(folder, walk).note, begun)
+    facts |= {"ended": provenance.now(), "requests": results.request_counts(walk)}
     facts["runs"] = history.closed(this, runs, facts["ended"], facts["requests"])
     facts["records"] = results.write_records(walk, folder, before, progress)
     provenance.write(folder, facts)  # the report shows it
-    results.write_baselines(folder, planned)
-    drawn = results.draw(folder, facts["records"], before, progress)
+    outputs.write_baselines(folder, planned)
+    drawn = outputs.draw(folder, facts["records"], before, progress)
     summary = {
         "study": planned.study.study,
         "dir": str(folder),
         "seconds": round(time.monotonic() - clock, 3),
         "requests": facts["requests"],
-        "cells": results.cells(folder, drawn, planned),
+        "cells": outputs.cells(folder, drawn, planned),
     }
     provenance.write(folder, {**facts, "seconds": summary["seconds"], "drawn": drawn})
-    return Result(folder, summary, results.failures(folder, summary))
+    return Result(folder, summary, outputs.failures(folder, summary))
 
 
 def load_all_items(planned: Plan, progress: Progress) -> dict[str, ItemSet]:
     """The items of every planned task; SuiteError when one has none or lacks what a cell reads."""
-    from suite.items import load_items
+    from suite.items.load import load_items
 
     found = {}
     for task in planned.tasks:
@@ -175,70 +163,3 @@ def _make(folder: Path) -> None:
             f"The run directory {folder} cannot be written; change its rights or "
             "choose another --out."
         )
-
-
-def _generate(
-    walk: Walk,
-    prompts: Prompts,
-    device: str,
-    workers: int | None,
-    progress: Progress,
-    note: Note,
-    begun: Callable[[dict[str, Any]], None],
-) -> None:
-    """Generates what is missing; devices are looked for when the first model loads. `begun` is
-    told which, before it loads."""
-    from suite.engine.worker import Job, build
-    from suite.engine.workers import Helpers, Layout, about, layout
-
-    helpers = Helpers()
-    chosen: list[Layout] = []
-
-    def build_here(model: Model) -> Generator:
-        if model[1].generator == "recorded":
-            if not chosen:
-                begun({"devices": [], "processes": 1})
-            return build(model, "cpu", None)
-        if not chosen:
-            found = layout(device, walk, workers)
-            chosen.append(found)
-            begun(about(found))
-            helpers.start(Job.of(walk, prompts, found.threads), found.devices[1:])
-            if len(found.devices) > 1:
-                progress.say(f"Working with {len(found.devices)} processes on {found.devices[0]}")
-        return build(model, chosen[0].devices[0], chosen[0].threads)
-
-    claims = walk.store.claims()
-    loaded = Loaded(build_here)
-    patience = 0.0
-    try:
-        run_walk(walk, loaded, claims, progress, note)
-        patience = 30.0
-    finally:
-        claims.close()
-        loaded.drop()
-        helpers.stop(progress.say, patience=patience)
-
-
-def _count(walk: Walk) -> _Counts:
-    found: Counter[str] = Counter()
-    for model, key in walk.distinct():
-        stored = walk.store.shelf(walk.fingerprints[model]).get(key)
-        if stored is None or stored.generation.error is not None:
-            found["failed"] += 1
-        else:
-            found["generated" if stored.run == walk.store.run else "cached"] += 1
-    return _Counts(**found)
-
-
-def _requests(walk: Walk, counts: _Counts) -> dict[str, int]:
-    planned = walk.plan
-    distinct = counts.generated + counts.cached + counts.failed
-    return {
-        "planned": planned.planned,
-        "distinct": distinct,
-        "generated": counts.generated,
-        "cached": counts.cached,
-        "failed": counts.failed,
-        "coincided": planned.distinct - distinct - walk.blocked(),
-    }

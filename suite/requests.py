@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from suite.base.json_values import canonical_json
+
 KEY_FORMAT = 2
 """Version of what a key stands for. Raise it when the same content would now give another answer,
 so that no store hands out the old ones. 2: finite sampling noise, photographs turned upright."""
@@ -91,7 +93,7 @@ class Generation:
 
 @runtime_checkable
 class Generator(Protocol):
-    """Turns requests into generations. One file per implementation in suite/generators."""
+    """Turns requests into generations. One file per implementation in suite/models."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -110,13 +112,7 @@ class OutOfMemory(RuntimeError):
     """A batch did not fit. The engine halves it and tries again."""
 
 
-_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _text = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return _encoder.encode(value)
 
 
 def request_key(fingerprint: dict[str, Any], request: Request) -> str:

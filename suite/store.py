@@ -19,9 +19,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from suite.claims import Claims
-from suite.folder import Folder
-from suite.requests import Generation, Request, canonical_json
+from suite.base.files import Folder
+from suite.base.json_values import canonical_json
+from suite.requests import Generation, Request
 
 _GENERATION = tuple(field.name for field in fields(Generation))
 SCHEMA = pa.schema(
@@ -56,7 +56,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Row:
+class Answered:
     """One line of a batch."""
 
     key: str
@@ -116,7 +116,7 @@ class Shelf:
                 where = f"{self._folder.name}/{self._inside}/{name}"
                 self._say(f"Ignoring {where}, which cannot be read ({table}).")
 
-    def commit(self, rows: Sequence[Row], **about: str) -> None:
+    def commit(self, rows: Sequence[Answered], **about: str) -> None:
         """Writes a batch as one part, whole or not at all, and adds it to what `get` finds.
 
         about: facts for people who open the part (stage, model). Unfinished on a full disk.
@@ -172,7 +172,7 @@ class Shelf:
         return (failed, failed and stored.run != self._run, stored.part)
 
 
-def _table(rows: Sequence[Row]) -> pa.Table:
+def _table(rows: Sequence[Answered]) -> pa.Table:
     columns: dict[str, list[Any]] = {
         "key": [row.key for row in rows],
         "task": [row.request.task for row in rows],
@@ -207,7 +207,3 @@ class Store:
         if name not in self._shelves:
             self._shelves[name] = Shelf(self.folder, fingerprint, self.run, self._say)
         return self._shelves[name]
-
-    def claims(self) -> Claims:
-        """A new worker's claims on this store."""
-        return Claims(self.folder)

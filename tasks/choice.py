@@ -1,8 +1,8 @@
 """What the multiple-choice tasks share: a prompt for lmms-eval, and lmms-eval's own extractor.
 
 In: a question with its options, or a raw answer. Out: text, or a letter. The suite itself words its
-prompts in suite/prompts.yaml and reads answers with suite/parse.py; these are for lmms-eval's runs
-and for its second opinion.
+prompts in suite/prompts.yaml and reads answers with suite/answers/parse.py; these are for
+lmms-eval's runs and for its second opinion.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from suite.families import load_family
-from suite.registry import list_tasks, load_yaml
-from suite.study import load_study
+from suite.items.tasks import list_tasks, load_yaml
+from suite.models.family import load_family
+from suite.planning.study import load_study
 from tests.house import ROOT, tracked
 
 TEXT = (

@@ -19,8 +19,8 @@ import pytest
 
 import suite
 from analyses.columns import validate
+from tests.house import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / "results" / "micro_run"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PLOTS = {"01": 2, "02": 4, "03": 3, "04": 1}

@@ -36,8 +36,15 @@ def test_loaded_after_sees_a_heavy_package() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("suite", "suite.study", "suite.plan", "suite.cells", "suite.store", "suite.registry"),
-        *("suite.families", "suite.prompts", "suite.generators", "suite.cli"),
+        *(
+            "suite",
+            "suite.planning.study",
+            "suite.planning.plan",
+            "suite.planning.cells",
+            "suite.store",
+            "suite.items.tasks",
+        ),
+        *("suite.models.family", "suite.planning.prompts", "suite.models.backends", "suite.cli"),
     ],
 )
 def test_what_starts_fast_imports_nothing_heavy(module: str) -> None:

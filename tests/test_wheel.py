@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.registry import list_tasks
+from suite.items.tasks import list_tasks
 from tests.house import PACKAGES, ROOT, tracked
 
 
@@ -41,8 +41,8 @@ def test_the_wheel_holds_every_tracked_file_of_the_packages(tmp_path: Path) -> N
     }
     assert packed == expected
     code = (
-        "import suite, suite.registry, suite.study, suite.families\n"
-        "print(suite.__file__, len(suite.registry.list_tasks()), suite.plan('micro').distinct)"
+        "import suite, suite.items.tasks, suite.planning.study, suite.models.family\n"
+        "print(suite.__file__, len(suite.items.tasks.list_tasks()), suite.plan('micro').distinct)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

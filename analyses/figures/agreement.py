@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.agreement import NO_SCORES, UNPARSED
-from analyses.figures import style
-from analyses.figures.decoupling import entries_of, keys_of, name_rows
-from analyses.scores import IN_DOMAIN, SHARED
+from analyses.figures.parts import style
+from analyses.figures.parts.rows import entries_of, keys_of, name_rows
+from analyses.table.scores import IN_DOMAIN, SHARED
 
 BY_TASK = {
     "agree": "share of answers\nscored alike",

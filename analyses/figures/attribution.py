@@ -16,10 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.attribution import BOTTLENECK_LARGEST, GUESSED
-from analyses.blame import EITHER, LOST, ONLY_BOTH, PERCEPTION, REASONING
-from analyses.figures import style
-from analyses.figures.decoupling import TITLES, entries_of, keys_of, name_rows
-from analyses.scores import SHARED
+from analyses.figures.parts import style
+from analyses.figures.parts.rows import TITLES, entries_of, keys_of, name_rows
+from analyses.stats.mending import EITHER, LOST, ONLY_BOTH, PERCEPTION, REASONING
+from analyses.table.scores import SHARED
 
 LOOK: dict[str, tuple[str, dict[str, Any]]] = {
     PERCEPTION: ("perception\nalone", {"color": style.BLUE, "marker": "o"}),

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
+from analyses.figures.parts import style
 
 MINUS = "\N{MINUS SIGN}"
 MEANS = {"overall": "mean over tasks", "all_items": "all items"}

@@ -14,8 +14,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.resampling import Floats
+from analyses.figures.parts import style
+from analyses.stats.arrays import Floats
 
 ESTIMATORS = {
     "least_squares": "least squares",

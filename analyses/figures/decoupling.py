@@ -6,7 +6,6 @@ thinking), tasks above, categories below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.scores import IN_DOMAIN, SHARED
+from analyses.figures.parts import style
+from analyses.figures.parts.rows import MODES, TITLES, entries_of, keys_of, name_rows
+from analyses.table.scores import SHARED
 
 MODULES = {
     "perception_drop": ("only perception shrinks", style.PERCEPTION),
@@ -30,8 +30,6 @@ SERIES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
     ("reasoning_part", "part of reasoning in the whole drop", style.REASONING | OPEN, -0.25),
 )
 """Quantity, its name, its look and where it stands in its row."""
-MODES = {False: "direct", True: "thinking"}
-TITLES = {False: "direct answers", True: "answers after thinking"}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,18 +67,6 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def entries_of(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
-    """What has a row in the panel, bottom to top: categories, outside tasks, tasks, the mean."""
-    own = rows.drop_duplicates(["task", "group"])
-    part = own["group"].notna()
-    mean = own["average"] == "tasks"
-    outside = (own["domain"] != IN_DOMAIN) & ~part & ~mean
-    order = [mean & (own["task"] == IN_DOMAIN), ~part & ~mean & ~outside]
-    order += [mean & (own["task"] != IN_DOMAIN), outside, part]
-    top_down = pd.concat([own[mask] for mask in order])
-    return keys_of(top_down)[::-1]
-
-
 def _panel(axes: Axes, rows: pd.DataFrame, entries: list[tuple[str, str | None]]) -> None:
     names = style.task_names(rows["task"])
     at = {entry: k for k, entry in enumerate(entries)}
@@ -102,22 +88,6 @@ def _panel(axes: Axes, rows: pd.DataFrame, entries: list[tuple[str, str | None]]
     axes.axvline(0, color=style.QUIET, linewidth=0.7)
     axes.grid(axis="x")
     axes.set_xlabel("accuracy lost, largest to smallest")
-
-
-def keys_of(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
-    """The entry of each row."""
-    pairs = zip(rows["task"], rows["group"])
-    return [(str(task), None if pd.isna(group) else str(group)) for task, group in pairs]
-
-
-def name_rows(axes: Axes, names: dict[str, str], entries: Sequence[tuple[str, str | None]]) -> None:
-    """Names along y, and a rule between means, tasks and categories."""
-    labels = [names.get(task, task) if group is None else f"· {group}" for task, group in entries]
-    axes.set_yticks(range(len(entries)), labels)
-    axes.set_ylim(-0.6, len(entries) - 0.4)
-    for k, (entry, below) in enumerate(zip(entries[1:], entries)):
-        if (entry[1] is None) != (below[1] is None) or IN_DOMAIN in (entry[0], below[0]):
-            axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
 
 
 def caption(table: pd.DataFrame) -> str:

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.resampling import Floats
-from analyses.scores import IN_DOMAIN
+from analyses.figures.parts import style
+from analyses.stats.arrays import Floats
+from analyses.table.scores import IN_DOMAIN
 
 DROPS: dict[str, dict[str, Any]] = {
     "drop": {"label": "points of accuracy", "marker": "o", "color": style.BLUE},

@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import labels, style
-from analyses.scores import IN_DOMAIN
+from analyses.figures.parts import labels, style
+from analyses.table.scores import IN_DOMAIN
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures import style, systems
-from analyses.figures.systems import COSTS
+from analyses.figures.parts import style, systems
+from analyses.figures.parts.systems import COSTS
 
 DRAWN = {"generated_tokens": "generated tokens", "params": "parameters"}
 """Cost -> its name in a title."""

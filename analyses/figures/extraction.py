@@ -1,6 +1,6 @@
 """Figure: what visual extraction adds to captioning at each perception size, as published.
 
-In: the values of the paper's Figure 5 (`analyses.paper_claims`). Out: a Figure with the in-domain
+In: the values of the paper's Figure 5 (`analyses.paper.claims`). Out: a Figure with the in-domain
 and the MMStar average, a line per training of the perception module, the gain written between them.
 
 The paper prints no intervals: on MMStar the bars are the widest that a binomial mean of six
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.paper_claims import EXTRACTION
+from analyses.figures.parts import style
+from analyses.paper.claims import EXTRACTION
 
 TABLE = EXTRACTION
 ITEMS = 1500

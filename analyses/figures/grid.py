@@ -11,9 +11,9 @@ import textwrap
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures import heatmap, style
-from analyses.figures.decoupling import TITLES
-from analyses.scores import IN_DOMAIN
+from analyses.figures.parts import heatmap, style
+from analyses.figures.parts.rows import TITLES
+from analyses.table.scores import IN_DOMAIN
 
 ACROSS = 4
 """Panels beside each other with up to MOST sizes; fewer with more, so that the numbers fit."""

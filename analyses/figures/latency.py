@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style, systems
 from analyses.figures.efficiency import LEFT_OUT
+from analyses.figures.parts import style, systems
 
 LISTED = 14
 """Systems in the list: those likeliest on the front, then the most accurate."""

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
+from analyses.figures.parts import style
 from analyses.leakage import GAIN, LEAKAGE
-from analyses.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
+from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "with_images": ("with images", style.SERIES[0]),

@@ -14,10 +14,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.figures.decoupling import MODES, entries_of, keys_of, name_rows
+from analyses.figures.parts import style
+from analyses.figures.parts.rows import MODES, entries_of, keys_of, name_rows
 from analyses.marginal import DIFFERENCE, LEVEL, SLOPES
-from analyses.scores import IN_DOMAIN
+from analyses.table.scores import IN_DOMAIN
 
 ROWS = {
     SLOPES[0]: "perception",

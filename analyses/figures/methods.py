@@ -1,6 +1,6 @@
 """Figure: the paper's table of methods: systems by parameters against their accuracy.
 
-In: the published Table 2 (`analyses.paper_claims`). Out: a Figure with the in-domain and the MMStar
+In: the published Table 2 (`analyses.paper.claims`). Out: a Figure with the in-domain and the MMStar
 average over the parameters of the language models, end-to-end systems open, decoupled ones filled.
 
 The paper prints no intervals. MMStar's number of items is known (six categories of 250), so there
@@ -19,8 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analyses.figures import style
-from analyses.paper_claims import AVERAGES, METHODS, MMSTAR_CATEGORIES, SYSTEM
+from analyses.figures.parts import style
+from analyses.paper.claims import AVERAGES, METHODS, MMSTAR_CATEGORIES, SYSTEM
 
 TABLE = METHODS
 PER_CATEGORY = 250

@@ -13,9 +13,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import heatmap, style
-from analyses.figures.decoupling import MODES, MODULES
-from analyses.scores import IN_DOMAIN, OUT_OF_DOMAIN
+from analyses.figures.decoupling import MODULES
+from analyses.figures.parts import heatmap, style
+from analyses.figures.parts.rows import MODES
+from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN
 
 MOST = 4
 """Sizes up to which an interval fits on one line of its square."""

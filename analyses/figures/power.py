@@ -14,9 +14,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.figures.decoupling import entries_of, keys_of, name_rows
-from analyses.paired import ALL_ITEMS, OVERALL
+from analyses.contrasts.differences import ALL_ITEMS, OVERALL
+from analyses.figures.parts import style
+from analyses.figures.parts.rows import entries_of, keys_of, name_rows
 
 LADDER = ["method", "module", "thinking"]
 METHODS = {

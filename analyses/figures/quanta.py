@@ -18,9 +18,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analyses.figures import style
-from analyses.resampling import Ints
-from analyses.scores import IN_DOMAIN, SHARED
+from analyses.figures.parts import style
+from analyses.stats.arrays import Ints
+from analyses.table.scores import IN_DOMAIN, SHARED
 
 NEVER = "never"
 LADDERS = (

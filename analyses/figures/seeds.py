@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.scores import IN_DOMAIN, SHARED
+from analyses.figures.parts import style
+from analyses.table.scores import IN_DOMAIN, SHARED
 
 ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
     "item_error": ("of items", {"color": style.BLUE, "marker": "o"}),

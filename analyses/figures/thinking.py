@@ -16,9 +16,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.contrasts import EXACT
-from analyses.figures import style
-from analyses.scores import IN_DOMAIN, SHARED
+from analyses.contrasts.contrast import EXACT
+from analyses.figures.parts import style
+from analyses.table.scores import IN_DOMAIN, SHARED
 
 METHODS = {
     "decoupled": "largest perception module",

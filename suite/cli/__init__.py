@@ -25,7 +25,7 @@ import click
 from suite.errors import NO_ROOM, SuiteError, Unfinished, no_room
 
 FOLDER = Path(__file__).parent
-NOT_COMMANDS = frozenset({"__init__", "__main__", "output"})
+NOT_COMMANDS = frozenset({"__init__", "options", "output"})
 INTERRUPTED = "Interrupted: what was finished is stored, and the same command resumes there."
 
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyses.registry import ANALYSES
+from suite.cli.options import bootstrap_options, json_option
 from suite.cli.output import (
     PValue,
-    bootstrap_options,
     cell_text,
-    json_option,
     print_json,
     print_table,
     talk,

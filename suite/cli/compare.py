@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import (
-    PValue,
-    bootstrap_options,
-    counted,
-    json_option,
-    print_json,
-    print_table,
-    talk,
-    talk_reasons,
-    task_name,
-)
+from suite.cli.options import bootstrap_options, json_option
+from suite.cli.output import PValue, counted, print_json, print_table, talk, talk_reasons, task_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from suite.comparison import Comparison
+    from suite.runs.comparison import Comparison
 
 SHOWN = (
     *("n", "images", "baseline", "candidate", "difference", "low", "high", "p_holm", "verdict"),
@@ -78,7 +69,7 @@ def command(
     Example: the largest end-to-end model of a run against the smallest
       downscale compare runs/micro:end_to_end/P=xs runs/micro:end_to_end/P=l
     """
-    from suite.comparison import compare
+    from suite.runs.comparison import compare
 
     found = compare(baseline, candidate, margin=margin, tasks=tasks, draws=draws, seed=seed)
     if as_json:

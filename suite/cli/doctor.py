@@ -12,8 +12,9 @@ from typing import Literal
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
-from suite.cores import cores
+from suite.base.machine import cores
+from suite.cli.options import json_option
+from suite.cli.output import print_json, print_table, talk
 
 State = Literal["ok", "missing", "note"]
 
@@ -95,7 +96,7 @@ def _package(name: str, absent: State, remedy: str) -> Check:
 
 def device() -> Check:
     """What models will run on."""
-    from suite.generators.device import resolve_device, resolve_dtype, torch_build
+    from suite.base.machine import resolve_device, resolve_dtype, torch_build
 
     if torch_build() == "none":
         return Check("device", "missing", "torch is not installed", "pip install torch")
@@ -134,8 +135,8 @@ def disk(folder: Path) -> Check:
 
 def shipped() -> Check:
     """The micro family's weights, which come with the suite."""
-    from suite.cli.models import present
-    from suite.families import load_family
+    from suite.models.family import load_family
+    from suite.models.weights import present
 
     specs = [
         spec

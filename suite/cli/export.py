@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import counted, json_option, print_json, talk
+from suite.cli.options import json_option
+from suite.cli.output import counted, print_json, talk
 
 
 @click.command()
@@ -28,7 +29,7 @@ def command(folder: str, cells: tuple[str, ...], out: str | None, as_json: bool)
       downscale export runs/micro --cell end_to_end/P=l --out logs
       python -m lmms_eval ... --baseline logs/end_to_end__P=l/DATE_samples_TASK.jsonl
     """
-    from suite.lmms_samples import export
+    from suite.runs.export import export
 
     target = Path(out) if out else Path(folder) / "lmms_eval"
     files = export(folder, cells=cells, out=target)

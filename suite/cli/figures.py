@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from analyses.registry import FIGURES
-from suite.cli.output import counted, json_option, print_json, talk
+from suite.cli.options import json_option
+from suite.cli.output import counted, print_json, talk
 
 HELP = "\n".join(
     [
@@ -33,9 +34,9 @@ HELP = "\n".join(
 @json_option
 def command(folder: str, names: tuple[str, ...], as_json: bool) -> None:
     """Figures of a run, all or those named."""
-    from suite.report import write_figures
+    from suite.report.figures import write
 
-    paths = write_figures(Path(folder), names)
+    paths = write(Path(folder), names)
     if as_json:
         print_json([str(path) for path in paths])
         return

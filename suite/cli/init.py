@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import json_option, print_json, talk
+from suite.cli.options import json_option
+from suite.cli.output import print_json, talk
 from suite.errors import NO_ROOM, SuiteError
 
 STDOUT = "-"
@@ -22,7 +23,7 @@ def command(path: str, force: bool, as_json: bool) -> None:
     PATH `-` prints it on stdout. --json prints where it is and the name of its study; for `-` its
     text too.
     """
-    from suite.study import FOLDER
+    from suite.planning.study import FOLDER
 
     target = Path("study.yaml" if path == STDOUT else path)
     template = (FOLDER / "_template.yaml").read_text(encoding="utf-8")

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.options import json_option
+from suite.cli.output import print_json, print_table, talk
+from suite.models.weights import present
 
 
 @click.command()
@@ -19,7 +21,7 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
     Params are those of the language model. Text models reason, VLMs see. Here means that the
     weights are on this machine; others are fetched from the Hub when a study needs them.
     """
-    from suite.families import list_families, load_family
+    from suite.models.family import list_families, load_family
 
     rows: list[dict[str, Any]] = []
     for name in families or list_families():
@@ -49,23 +51,6 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
             f"{absent} of {len(rows)} checkpoints are not here; those on the Hub are fetched when "
             "a study needs them, or by `hf download`."
         )
-
-
-def present(
-    path: Path | None, repo: str | None, revision: str | None = None, gguf_file: str | None = None
-) -> bool:
-    """Whether a checkpoint's weights are on this machine, as far as its files tell."""
-    if path is not None:
-        if path.is_file():
-            return True
-        return (path / gguf_file).is_file() if gguf_file else any(path.glob("*.safetensors"))
-    from huggingface_hub import constants
-
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{str(repo).replace('/', '--')}"
-    revision = revision or "main"
-    reference = folder / "refs" / revision
-    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
-    return any((folder / "snapshots" / commit).glob(gguf_file or "*.safetensors"))
 
 
 def _short(params: float) -> str:

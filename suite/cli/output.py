@@ -9,45 +9,17 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import click
 
-from suite.plain import plain
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from suite.base.json_values import json_value
 
 GAPS = (3, 2, 1)
 """Spaces between two columns, the widest that the terminal has room for."""
 NARROWEST = 12
 """Width down to which a column of text is folded."""
-
-
-def json_option(function: Function) -> Function:
-    """Adds `--json`, which arrives as the argument `as_json`."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs."
-    )(function)
-
-
-def bootstrap_options(function: Function) -> Function:
-    """Adds `--draws` and `--seed` of the bootstrap."""
-    draws = click.option(
-        "--draws",
-        default=2000,
-        show_default=True,
-        type=click.IntRange(min=100),
-        help="Bootstrap draws for the intervals.",
-    )
-    seed = click.option(
-        "--seed",
-        default=0,
-        show_default=True,
-        type=click.IntRange(min=0),
-        help="Seed of the bootstrap.",
-    )
-    return draws(seed(function))
 
 
 def talk(message: str) -> None:
@@ -62,7 +34,7 @@ def counted(count: int, thing: str) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(json_value(value), indent=2, ensure_ascii=False))
 
 
 class PValue(float):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.options import json_option
+from suite.cli.output import print_json, print_table, talk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
     Example:
       downscale paper runs/micro
     """
-    from suite.published import beside_run, default_tables, draw_figures, paper
+    from suite.report.paper import beside_run, default_tables, draw_figures, paper
 
     folder = tables if tables is not None else default_tables()
     claims = paper(folder)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import counted, json_option, print_json, print_table, talk
-from suite.cli.run import data_paths, study_options
+from suite.cli.options import data_paths, json_option, study_options
+from suite.cli.output import counted, print_json, print_table, talk
 
 if TYPE_CHECKING:
-    from suite.expected import Expected
+    from suite.engine.cost import Expected
 
 TABLES = {
     "cells": ("cell", "samples", "items", "requests"),
@@ -47,8 +47,8 @@ def command(
     Example:
       downscale plan micro
     """
-    from suite.expected import expected
-    from suite.plan import plan
+    from suite.engine.cost import expected
+    from suite.planning.plan import plan
 
     planned = plan(study, limit=limit, only=only, data=data_paths(data), weights=weights)
     costs = expected(planned, out=out, store=store)

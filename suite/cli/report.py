@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import json_option, print_json
+from suite.cli.options import json_option
+from suite.cli.output import print_json
 
 
 @click.command()
@@ -19,9 +20,9 @@ def command(folder: str, as_json: bool) -> None:
     Example:
       downscale report runs/micro
     """
-    from suite.report import write_report
+    from suite.report.page import write
 
-    path = write_report(Path(folder))
+    path = write(Path(folder))
     if as_json:
         print_json({"report": str(path)})
     else:

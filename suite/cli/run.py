@@ -7,37 +7,10 @@ from typing import Any
 
 import click
 
-from suite.cli.output import counted, json_option, print_json, print_table, talk
-from suite.errors import SuiteError
+from suite.cli.options import data_paths, json_option, study_options
+from suite.cli.output import counted, print_json, print_table, talk
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
-
-
-def study_options(function: Any) -> Any:
-    """The options that `run` and `plan` share."""
-    for option in (
-        click.option("--weights", type=click.Path(), help="Checkpoints in place of the family's."),
-        click.option(
-            "--data", multiple=True, metavar="TASK=PATH", help="Local copy of a task's data."
-        ),
-        click.option(
-            "--only", multiple=True, metavar="CELL", help="Keep cells with this id or glob."
-        ),
-        click.option("--limit", type=int, help="Items of each task, or of each of its categories."),
-    ):
-        function = option(function)
-    return function
-
-
-def data_paths(data: tuple[str, ...]) -> dict[str, str]:
-    """TASK=PATH words as a mapping."""
-    found = {}
-    for word in data:
-        task, equals, path = word.partition("=")
-        if not equals or not task or not path:
-            raise SuiteError(f"--data {word}: write it as TASK=PATH, e.g. mmstar=mmstar.parquet.")
-        found[task] = path
-    return found
 
 
 @click.command()

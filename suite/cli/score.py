@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import bootstrap_options, json_option, print_json, print_table, talk
+from suite.cli.options import bootstrap_options, json_option
+from suite.cli.output import print_json, print_table, talk
 
 if TYPE_CHECKING:
-    from suite.predictions import ScoredFile
+    from suite.answers.predictions import ScoredFile
 
 NAMED = 10
 """How many missing or duplicate rows are named before the rest is only counted."""
@@ -50,8 +51,8 @@ def command(
     scores 0 and is counted as unparsed; an item without a prediction is named and left out. Exit
     code 1 when rows are missing, duplicated or unknown.
     """
-    from suite.items import get_task, load_items
-    from suite.predictions import score_file, summary
+    from suite.answers.predictions import score_file, summary
+    from suite.items.load import get_task, load_items
 
     name = get_task(task).name
     scored = score_file(load_items(name, data=_path_of(name, data)), file)
@@ -70,7 +71,7 @@ def command(
 
 
 def _path_of(task: str, data: Sequence[str]) -> str | None:
-    from suite.cli.run import data_paths
+    from suite.cli.options import data_paths
 
     paths: dict[str, str] = dict(data_paths(tuple(data)))
     unused = [name for name in paths if name != task]
@@ -97,7 +98,7 @@ def _print(content: dict[str, Any]) -> None:
 
 
 def _write_rows(scored: ScoredFile, path: Path) -> None:
-    from suite.predictions import ScoredRow
+    from suite.answers.predictions import ScoredRow
 
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [column.name for column in fields(ScoredRow)])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.options import json_option
+from suite.cli.output import print_json, print_table, talk
 
 
 @click.command()
@@ -17,7 +18,7 @@ def command(folder: str, as_json: bool) -> None:
 
     A stage can end below its number: texts that coincide are asked once.
     """
-    from suite.status import status_of
+    from suite.runs.status import status_of
 
     status = status_of(Path(folder))
     if as_json:

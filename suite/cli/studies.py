@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table
+from suite.cli.options import json_option
+from suite.cli.output import print_json, print_table
 
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
     """List the built-in studies; `downscale plan NAME` says what one would run."""
-    from suite.study import list_studies, load_study
+    from suite.planning.study import list_studies, load_study
 
     studies = [load_study(name) for name in list_studies()]
     rows = [

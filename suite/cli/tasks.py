@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, print_table, talk
+from suite.cli.options import json_option
+from suite.cli.output import print_json, print_table, talk
 
 if TYPE_CHECKING:
-    from suite.registry import TaskInfo
+    from suite.items.tasks import TaskInfo
 
 
 @click.command()
@@ -22,7 +23,7 @@ def command(name: str | None, as_json: bool) -> None:
     with a sentence that says what it is. Further task folders are read from the environment
     variable DOWNSCALE_TASKS, and any task that lmms-eval brings is named lmms_eval/NAME.
     """
-    from suite.registry import get_task, list_tasks, unusable_tasks
+    from suite.items.tasks import get_task, list_tasks, unusable_tasks
 
     tasks = (get_task(name),) if name else list_tasks()
     for problem in () if name else unusable_tasks().values():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.output import json_option, print_json, talk
+from suite.cli.options import json_option
+from suite.cli.output import print_json, talk
 
 if TYPE_CHECKING:
     from suite.training.recipe import Recipe
@@ -69,13 +70,13 @@ def command(
     from transformers.utils import logging
 
     from suite.training.export import export
-    from suite.training.family import Family
+    from suite.training.run import TrainingRun
 
     quiet: Any = logging.disable_progress_bar
     quiet()
     if threads:
         torch.set_num_threads(threads)
-    family = Family(loaded, folder, workers, talk)
+    family = TrainingRun(loaded, folder, workers, talk)
     family.train(chosen, named)
     written = export(family, chosen, folder / "export") if exporting else []
     if as_json:
@@ -97,8 +98,8 @@ def _side_by_side(
     import os
     import subprocess
 
-    from suite.cores import cores
-    from suite.training.side_by_side import Task, command_of, tasks_of, train_side_by_side
+    from suite.base.machine import cores
+    from suite.training.parallel import Task, command_of, tasks_of, train_side_by_side
 
     jobs, threads, workers = share
     own = threads or max(1, cores() // jobs)

@@ -7,7 +7,7 @@ Ctrl-C) is raised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from suite.errors import SuiteError
 from suite.requests import Generation, Generator, ImageLoader, OutOfMemory, Request
@@ -15,7 +15,7 @@ from suite.requests import Generation, Generator, ImageLoader, OutOfMemory, Requ
 NO_MEMORY = "The request does not fit in memory, even alone."
 
 
-class Room:
+class FittingRows:
     """How many rows fit, learned from the batches that did not. A batch is known not to fit only
     after much of it was generated, so the next ones start with as many rows as did; after some
     that fitted twice as many are tried, as the longest requests come first."""
@@ -44,10 +44,13 @@ class Room:
 
 
 def generate(
-    generator: Generator, requests: Sequence[Request], images: ImageLoader, room: Room | None = None
+    generator: Generator,
+    requests: Sequence[Request],
+    images: ImageLoader,
+    room: FittingRows | None = None,
 ) -> list[Generation]:
     """Answers to `requests`, in order."""
-    room = room or Room()
+    room = room or FittingRows()
     answers: list[Generation] = []
     while len(answers) < len(requests):
         rest = requests[len(answers) :]
@@ -57,7 +60,7 @@ def generate(
 
 
 def _some(
-    generator: Generator, part: Sequence[Request], images: ImageLoader, room: Room
+    generator: Generator, part: Sequence[Request], images: ImageLoader, room: FittingRows
 ) -> list[Generation]:
     """Answers to `part`, or none when it did not fit; then there is less room."""
     try:
@@ -91,3 +94,28 @@ def _attempt(
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def sort_key(request: Request, key: str) -> tuple[int, int, str]:
+    """Order in which requests are batched: alike in images and length; ties by key, so that the
+    partition is the same in every run."""
+    images = sum(len(message.images) for message in request.messages)
+    return (-images, -sum(len(message.text) for message in request.messages), key)
+
+
+def partition(requests: Mapping[str, Request], size: int) -> list[list[str]]:
+    """Splits a group's keys into batches of at most `size`, longest first.
+
+    Depends on the requests alone, not on what is stored already: a resumed run meets the same
+    batches. Requests with different numbers of images are not mixed.
+    """
+    ordered: Sequence[str] = sorted(requests, key=lambda key: sort_key(requests[key], key))
+    batches: list[list[str]] = []
+    images: int | None = None
+    for key in ordered:
+        count = -sort_key(requests[key], key)[0]
+        if not batches or len(batches[-1]) >= size or count != images:
+            batches.append([])
+        batches[-1].append(key)
+        images = count
+    return batches

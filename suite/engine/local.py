@@ -15,24 +15,24 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from suite.claims import Claims
-from suite.engine.batches import Room, generate
+from suite.base.images import Unreadable
+from suite.engine.batches import FittingRows, generate, partition
+from suite.engine.claims import Claims
 from suite.engine.progress import Progress
-from suite.engine.walk import Group, Model, Walk, partition
-from suite.image_bytes import Unreadable
+from suite.engine.walk import Model, StepGroup, Walk
 from suite.requests import Generator, ImageLoader, Request
-from suite.store import Row, Shelf
+from suite.store import Answered, Shelf
 
 WAIT_SECONDS = (0.02, 0.5)
 """First and longest pause before looking again at batches that another process has claimed."""
 DEFAULT_BATCH = 16
 
 Build = Callable[[Model], Generator]
-Note = Callable[[Group, Iterable[str]], None]
+Note = Callable[[StepGroup, Iterable[str]], None]
 """Is told the keys of each group that the engine reaches."""
 
 
-class Loaded:
+class CurrentModel:
     """Builds generators and keeps the last one: one model in memory at a time."""
 
     def __init__(self, build: Build) -> None:
@@ -57,14 +57,14 @@ class Loaded:
             gc.collect()
 
 
-def missing(walk: Walk, group: Group) -> bool:
+def missing(walk: Walk, group: StepGroup) -> bool:
     """Whether a group whose upstream is stored still lacks an answer."""
     shelf = walk.shelf(group)
     return any(not shelf.settled(key) for key in walk.requests(group))
 
 
 def run_walk(
-    walk: Walk, loaded: Loaded, claims: Claims, progress: Progress, note: Note | None = None
+    walk: Walk, loaded: CurrentModel, claims: Claims, progress: Progress, note: Note | None = None
 ) -> None:
     """Runs every group of the walk until nothing is missing."""
     images = image_loader(walk)
@@ -94,9 +94,9 @@ def image_loader(walk: Walk) -> ImageLoader:
 
 def _run_group(
     walk: Walk,
-    group: Group,
+    group: StepGroup,
     requests: dict[str, Request],
-    loaded: Loaded,
+    loaded: CurrentModel,
     claims: Claims,
     images: ImageLoader,
     progress: Progress,
@@ -112,7 +112,7 @@ def _run_group(
     about = {"stage": group.stage, "model": group.model}
     queue = deque(partition(requests, int(getattr(generator, "batches_of", DEFAULT_BATCH))))
     waiting: list[list[str]] = []
-    room = Room()
+    room = FittingRows()
     pause = WAIT_SECONDS[0]
     while queue or waiting:
         if not queue:
@@ -153,10 +153,10 @@ def _run_batch(
     shelf: Shelf,
     images: ImageLoader,
     about: dict[str, Any],
-    room: Room,
+    room: FittingRows,
 ) -> None:
     if not keys:
         return
     answers = generate(generator, [requests[key] for key in keys], images, room)
-    rows = [Row(key, requests[key], answer) for key, answer in zip(keys, answers)]
+    rows = [Answered(key, requests[key], answer) for key, answer in zip(keys, answers)]
     shelf.commit(rows, **about)

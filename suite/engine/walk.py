@@ -7,17 +7,18 @@ and item, the key of its answer or the reason why there is none. No torch: gener
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from suite.cells import Role, Step
-from suite.families import ModelSpec
-from suite.items import Item, ItemSet
-from suite.plan import Plan
-from suite.prompts import Prompts
+from suite.items.item import Item, ItemSet
+from suite.models.backends import fingerprint
+from suite.models.family import ModelSpec
+from suite.planning.cells import Step
+from suite.planning.methods import Role
+from suite.planning.plan import Plan
+from suite.planning.prompts import Prompts
 from suite.requests import Decoding, Generation, Keyer, Request
-from suite.stages import load_stage
 from suite.store import Shelf, Store
 
 Model = tuple[Role, ModelSpec]
@@ -25,7 +26,7 @@ Model = tuple[Role, ModelSpec]
 
 
 @dataclass(frozen=True)
-class Group:
+class StepGroup:
     """Steps that one model does in one way: their requests are batched together."""
 
     stage: str
@@ -49,7 +50,7 @@ class Place:
     reason: str | None = None
 
 
-def groups_of(plan: Plan) -> tuple[Group, ...]:
+def groups_of(plan: Plan) -> tuple[StepGroup, ...]:
     """The plan's groups in the order in which they run.
 
     Upstream comes first, a loaded model is used again before the next one is loaded, and of several
@@ -60,7 +61,7 @@ def groups_of(plan: Plan) -> tuple[Group, ...]:
         step = count.step
         members.setdefault((step.stage, step.role, step.spec, step.decoding), []).append(step)
     waiting = [
-        Group(stage, role, spec, steps[0].model, decoding, tuple(steps))
+        StepGroup(stage, role, spec, steps[0].model, decoding, tuple(steps))
         for (stage, role, spec, decoding), steps in members.items()
     ]
     behind: dict[Step, int] = {}
@@ -68,7 +69,7 @@ def groups_of(plan: Plan) -> tuple[Group, ...]:
         for distance, step in enumerate(reversed(count.step.chain)):
             behind[step] = max(behind.get(step, 0), distance)
     done: set[Step] = set()
-    order: list[Group] = []
+    order: list[StepGroup] = []
     while waiting:
         ready = [
             g for g in waiting if all(s.upstream is None or s.upstream in done for s in g.steps)
@@ -105,15 +106,15 @@ class Walk:
             for step in task.steps:
                 self._tasks.setdefault(step, []).append(task.task)
 
-    def shelf(self, group: Group | Step) -> Shelf:
+    def shelf(self, group: StepGroup | Step) -> Shelf:
         """Where the answers of a group or step are stored."""
         return self.store.shelf(self.fingerprint(group))
 
-    def fingerprint(self, group: Group | Step) -> dict[str, Any]:
+    def fingerprint(self, group: StepGroup | Step) -> dict[str, Any]:
         """The fingerprint of the generator that does a group or step."""
         return self.fingerprints[(group.role, group.spec)]
 
-    def requests(self, group: Group) -> dict[str, Request]:
+    def requests(self, group: StepGroup) -> dict[str, Request]:
         """Key -> request of a group whose upstream is stored; notes the place of every answer."""
         keyer = Keyer(self.fingerprint(group), group.decoding)
         found: dict[str, Request] = {}
@@ -152,7 +153,6 @@ class Walk:
 
     def _ask(self, step: Step, task: str, keyer: Keyer, found: dict[str, Request]) -> list[Place]:
         """The place of every answer of a step; adds what is to be asked to `found`."""
-        render = load_stage(step.stage).messages
         seed = self.plan.study.seed
         places: list[Place] = []
         before = self._before(step, task)
@@ -165,7 +165,7 @@ class Walk:
                 request = Request(
                     task,
                     item.item_id,
-                    render(self._prompts, step.template, item, text),
+                    self._prompts.render(step.template, item, text),
                     step.decoding,
                     0 if step.decoding.greedy else sample,
                     seed,
@@ -212,26 +212,15 @@ def _gold(item: Item, index: int, sample: int) -> tuple[str | None, str | None]:
     return item.gold_description, None
 
 
-def sort_key(request: Request, key: str) -> tuple[int, int, str]:
-    """Order in which requests are batched: alike in images and length; ties by key, so that the
-    partition is the same in every run."""
-    images = sum(len(message.images) for message in request.messages)
-    return (-images, -sum(len(message.text) for message in request.messages), key)
+def fingerprints(planned: Plan, device: str = "auto") -> dict[Model, dict[str, Any]]:
+    """The fingerprint of every model of a plan on a device, found without loading any of them.
 
-
-def partition(requests: Mapping[str, Request], size: int) -> list[list[str]]:
-    """Splits a group's keys into batches of at most `size`, longest first.
-
-    Depends on the requests alone, not on what is stored already: a resumed run meets the same
-    batches. Requests with different numbers of images are not mixed.
+    Raises SuiteError for a checkpoint that is not there.
     """
-    ordered: Sequence[str] = sorted(requests, key=lambda key: sort_key(requests[key], key))
-    batches: list[list[str]] = []
-    images: int | None = None
-    for key in ordered:
-        count = -sort_key(requests[key], key)[0]
-        if not batches or len(batches[-1]) >= size or count != images:
-            batches.append([])
-        batches[-1].append(key)
-        images = count
-    return batches
+    found: dict[Model, dict[str, Any]] = {}
+    for role, spec in {(count.step.role, count.step.spec): None for count in planned.steps}:
+        identity = fingerprint(spec, role, spec.dtype, device=device)
+        # Recorded texts belong to items: two items with one question have two texts.
+        recorded = spec.generator == "recorded"
+        found[(role, spec)] = {**identity, "per_item": True} if recorded else identity
+    return found

@@ -1,7 +1,7 @@
 """A worker process of a run: works on the same walk over the same store as the process above it.
 
 In: a pickled Job on stdin. Out: parts in the store; errors as one line on stderr and exit code 1.
-Started by suite.engine.workers. It ends when nothing is left to do, or when its parent is gone.
+Started by suite.engine.processes. It ends when nothing is left to do, or when its parent is gone.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from suite.engine.local import Loaded, run_walk
+from suite.engine.claims import Claims
+from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
 from suite.engine.walk import Model, Walk
-from suite.items import ItemSet
-from suite.plan import Plan
-from suite.prompts import Prompts
+from suite.items.item import ItemSet
+from suite.planning.plan import Plan
+from suite.planning.prompts import Prompts
 from suite.requests import Generator
 from suite.store import Store
 
@@ -53,7 +54,7 @@ class Job:
 
 def build(model: Model, device: str, threads: int | None) -> Generator:
     """The generator of a model on a device."""
-    from suite.generators import build_generator
+    from suite.models.backends import build_generator
 
     role, spec = model
     if threads is not None and spec.generator != "recorded":
@@ -71,8 +72,8 @@ def build(model: Model, device: str, threads: int | None) -> Generator:
 def work(job: Job) -> None:
     """Runs a job to its end."""
     walk = job.walk()
-    loaded = Loaded(lambda model: build(model, job.device, job.threads))
-    claims = walk.store.claims()
+    loaded = CurrentModel(lambda model: build(model, job.device, job.threads))
+    claims = Claims(walk.store.folder)
     try:
         run_walk(walk, loaded, claims, Silent())
     finally:

@@ -5,22 +5,18 @@ In: tables/<analysis>.csv. Out: figures/<name>.png, .svg, .pdf and .csv.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from analyses.figures.parts.style import FORMATS, encoded
 from analyses.registry import FIGURES, load_figure
+from suite.base.files import Folder
 from suite.errors import SuiteError, nearest
-from suite.folder import Folder
-from suite.report import stamp, tables
-
-FORMATS = ("png", "svg", "pdf")
-UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""Metadata left out, so that the same records give the same files."""
+from suite.report import tables
+from suite.runs import freshness
 
 
 def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -32,9 +28,9 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         if name not in FIGURES:
             raise SuiteError(f"There is no figure called {name!r}{nearest(name, FIGURES)}.")
     wanted = [name for name in FIGURES if name in names or not names]
-    outputs, digest = folder / "figures", stamp.digest_of(folder)
+    outputs, digest = folder / "figures", freshness.digest_of(folder)
     paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
-    if stamp.is_current(outputs, digest, [path.name for path in paths]):
+    if freshness.is_current(outputs, digest, [path.name for path in paths]):
         return paths
     tables.write(folder)
     outputs.mkdir(exist_ok=True)
@@ -45,20 +41,16 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
             known[spec.analysis] = tables.read(folder, spec.analysis)
         module = load_figure(name)
         rows = module.select(known[spec.analysis])
-        rows.to_csv(outputs / f"{name}.csv", index=False)
-        save(module.draw(rows), outputs / name)
+        save(module.draw(rows), rows, outputs / name)
     if len(wanted) == len(FIGURES):
-        stamp.put(outputs, digest)  # it speaks of the whole folder
+        freshness.put(outputs, digest)  # it speaks of the whole folder
     return paths
 
 
-def save(figure: Figure, stem: Path) -> None:
-    """Saves a figure as `stem`.png, .svg and .pdf. The layout is computed once for all three."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    with rc_context({"svg.hashsalt": stem.name, "pdf.fonttype": 42}):
-        for kind in FORMATS:
-            # Drawn in memory first: writing to a full disk half-way hides its error in matplotlib.
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=UNDATED.get(kind))
-            Folder(stem.parent).write(f"{stem.name}.{kind}", buffer.getvalue())
+def save(figure: Figure, rows: pd.DataFrame, stem: Path) -> list[Path]:
+    """Saves a figure as `stem`.png, .svg and .pdf, and its rows as `stem`.csv. The files."""
+    rows.to_csv(stem.with_suffix(".csv"), index=False)
+    files = encoded(figure, stem.name)
+    for name, content in files.items():
+        Folder(stem.parent).write(name, content)
+    return [*(stem.parent / name for name in files), stem.with_suffix(".csv")]

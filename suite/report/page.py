@@ -15,14 +15,14 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
-from suite import provenance
-from suite.report import differing, figures, lost, others, samples, stamp, summary, tables
+from suite.report import examples, figures, item_cards, page_tables, summary, tables
+from suite.runs import freshness, provenance
 
 
 def write(folder: Path) -> Path:
     """Writes report.html; nothing but provenance is read anew where the rest is up to date."""
     path = folder / "report.html"
-    stamp.records_path(folder)
+    freshness.records_path(folder)
     tables.write(folder)
     figures.write(folder)
     text = render(folder)
@@ -51,7 +51,7 @@ def render(folder: Path) -> str:
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
-    chosen, unshown = samples.with_items(samples.choose(frame), folder)
+    chosen, unshown = item_cards.with_items(examples.samples(frame), folder)
     drawn = [name for name in FIGURES if len(_rows(folder, name))]
     return environment.get_template("page.html.jinja").render(
         about=summary.about(frame, known),
@@ -62,10 +62,10 @@ def render(folder: Path) -> str:
         by_task=summary.by_task(cells),
         failures=summary.failures(frame),
         baselines=_baselines(folder),
-        others=others.sections(folder, frame),
-        lost=lost.examples(frame, folder),
-        lost_mode=lost.mode(frame),
-        differing=differing.examples(frame, folder),
+        others=page_tables.sections(folder, frame),
+        lost=examples.lost(frame, folder),
+        lost_mode=examples.lost_mode(frame),
+        differing=examples.differing(frame, folder),
         samples=chosen,
         unshown=unshown,
         provenance=summary.facts(known),

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from analyses.figures.style import task_names
-from analyses.scores import IN_DOMAIN, SHARED
-from suite import history
+from analyses.figures.parts.style import task_names
+from analyses.table.scores import IN_DOMAIN, SHARED
 from suite.report import tables
+from suite.runs import history
 
 MODES = {False: "answering directly", True: "after thinking"}
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from analyses.registry import ANALYSES, ROWS, load_analysis, load_rows
 from suite.errors import SuiteError
-from suite.report import stamp
-from suite.results import load_results
+from suite.runs import freshness
+from suite.runs.results import load_results
 
 TEXT = (
     *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
@@ -26,7 +26,7 @@ TEXT = (
 
 def load_records(folder: Path) -> pd.DataFrame:
     """records.parquet. Raises SuiteError when it is missing, unreadable or of another version."""
-    stamp.records_path(folder)
+    freshness.records_path(folder)
     return load_results(folder)
 
 
@@ -43,9 +43,9 @@ def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.
 
 def write(folder: Path) -> list[Path]:
     """Writes every table; nothing where they are of these records already."""
-    outputs, digest = folder / "tables", stamp.digest_of(folder)
+    outputs, digest = folder / "tables", freshness.digest_of(folder)
     paths = [outputs / f"{name}.csv" for name in (*ANALYSES, *ROWS)]
-    if stamp.is_current(outputs, digest, [path.name for path in paths]):
+    if freshness.is_current(outputs, digest, [path.name for path in paths]):
         return paths
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
@@ -55,7 +55,7 @@ def write(folder: Path) -> list[Path]:
         except ValueError as error:
             raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
         table.to_csv(path, index=False, float_format="%.6g")
-    stamp.put(outputs, digest)
+    freshness.put(outputs, digest)
     return paths
 
 

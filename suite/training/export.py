@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.training.family import Family
+from suite.training.micro.tokenizer import IMAGE
 from suite.training.recipe import DONE, SHARED, Stage
-from suite.training.tokenizer import IMAGE
+from suite.training.run import TrainingRun
 
 PARTS = ("text_config", "vision_config")
 
 
-def export(family: Family, sizes: Sequence[str], target: Path) -> list[Path]:
+def export(family: TrainingRun, sizes: Sequence[str], target: Path) -> list[Path]:
     """Writes every exported role of the sizes whose stage is done; returns the folders."""
     written = []
     for stage in family.recipe.stages:
@@ -30,7 +30,7 @@ def export(family: Family, sizes: Sequence[str], target: Path) -> list[Path]:
     return written
 
 
-def _folder(family: Family, stage: Stage, size: str, source: Path, target: Path) -> Path:
+def _folder(family: TrainingRun, stage: Stage, size: str, source: Path, target: Path) -> Path:
     out = target / f"{stage.export}-{size}"
     if out.exists():
         shutil.rmtree(out)
@@ -62,7 +62,7 @@ def _model(stage: Stage, folder: Path) -> Any:
     return kind.from_pretrained(folder)
 
 
-def _processor(family: Family) -> Any:
+def _processor(family: TrainingRun) -> Any:
     from transformers import LlavaProcessor, SiglipImageProcessor
 
     spec = family.recipe.encoder
@@ -84,7 +84,7 @@ def _processor(family: Family) -> Any:
     )
 
 
-def history(family: Family, stage: Stage, size: str) -> list[tuple[Stage, dict[str, Any]]]:
+def history(family: TrainingRun, stage: Stage, size: str) -> list[tuple[Stage, dict[str, Any]]]:
     """The stages that made a model, first to last, with what each one's `done.json` says."""
     chain: list[tuple[Stage, dict[str, Any]]] = []
     current: Stage | None = stage
@@ -99,7 +99,7 @@ def history(family: Family, stage: Stage, size: str) -> list[tuple[Stage, dict[s
     return chain
 
 
-def card(family: Family, stage: Stage, size: str, model: Any) -> str:
+def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:
     """The model card: data, seeds, steps, seconds and final held-out figures of every stage."""
     parameters = sum(p.numel() for p in model.parameters())
     language = getattr(model.model, "language_model", model)

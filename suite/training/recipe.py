@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from suite import yaml_files
+from suite.base import yaml_files
 from suite.errors import SuiteError
 
 FOLDER = Path(__file__).parent / "recipes"

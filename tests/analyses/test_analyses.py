@@ -15,7 +15,7 @@ from analyses.decoupling import decoupling
 from analyses.degradation import degradation
 from analyses.dependence import Tasks, dependence, fits
 from analyses.registry import ANALYSES, FIGURES, load_analysis, load_figure
-from analyses.sizes import Rung, slope_weights
+from analyses.table.sizes import Rung, slope_weights
 from analyses.thinking import thinking
 from tests.analyses.simulate import World, simulate
 

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analyses import blame
-from analyses.answers import Answers
 from analyses.attribution import attribution
 from analyses.attribution_examples import CORNERS, attribution_examples
-from analyses.contrasts import EXACT
+from analyses.contrasts.contrast import EXACT
 from analyses.registry import load_figure
-from analyses.scores import scores_of
+from analyses.stats import mending as blame
+from analyses.table.answers import Answers
+from analyses.table.scores import scores_of
 from tests.analyses.simulate import World, simulate
 
 TWO = (("s", 1e6), ("l", 1e7))

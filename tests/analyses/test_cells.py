@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from analyses.cells import COLUMNS, cells
-from analyses.intervals import mean_interval
+from analyses.stats.intervals import mean_interval
 from tests.analyses.simulate import STAR, World, simulate
 
 SMALL = World(tasks=("ocr", "knowledge"), items=12)

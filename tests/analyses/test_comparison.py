@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from analyses.comparison import COLUMNS, comparison, verdict
+from analyses.contrasts.two_runs import ItemsDiffer, Pairs, check_items, flips, pair
 from analyses.degradation import degradation
-from analyses.detectable import Part, detectable_difference, spread_of
 from analyses.figures import comparison as forest
-from analyses.pairing import ItemsDiffer, Pairs, check_items, flips, pair
-from analyses.signflip import mcnemar
+from analyses.stats.detectable import Part, detectable_difference, spread_of
+from analyses.stats.signflip import mcnemar
 from tests.analyses.simulate import World, simulate
 
 SMALL, LARGE = "end_to_end/P=xs", "end_to_end/P=l"

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from analyses.decoupling import decoupling
-from analyses.pairings import pairings_of
-from analyses.scores import scores_of
+from analyses.table.scores import scores_of
+from analyses.table.sizes import pairings_of
 from tests.analyses.simulate import World, simulate
 
 TWO = (("s", 1e6), ("l", 1e7))

@@ -11,9 +11,9 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.outliers_influence import OLSInfluence
 
-from analyses.coupling import Tasks, fits
 from analyses.dependence import dependence
-from analyses.errors_in_variables import (
+from analyses.stats.dependence_fits import Tasks, fits
+from analyses.stats.errors_in_variables import (
     bces,
     bces_small_sample,
     corrected_covariance,
@@ -21,7 +21,7 @@ from analyses.errors_in_variables import (
     moments,
     moments_without_each,
 )
-from analyses.task_lines import least_squares, left_out, theil_sen
+from analyses.stats.lines import least_squares, left_out, theil_sen
 from tests.analyses.simulate import World, simulate
 
 

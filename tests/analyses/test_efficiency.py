@@ -8,7 +8,8 @@ import pytest
 
 from analyses.efficiency import CONTROLS, FRONTS, SHARE_OF, efficiency, front
 from analyses.figures import efficiency as figure
-from analyses.figures import latency, systems
+from analyses.figures import latency
+from analyses.figures.parts import systems
 from tests.analyses.simulate import World, simulate
 
 

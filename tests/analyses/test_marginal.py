@@ -9,8 +9,8 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.special import logit
 
-from analyses.logit import SEPARATED, UNDETERMINED, fit_logit
 from analyses.marginal import DIFFERENCE, LEVEL, SLOPES, marginal
+from analyses.stats.logit import SEPARATED, UNDETERMINED, fit_logit
 from tests.analyses.simulate import World, simulate
 
 TWO = (("s", 1e6), ("l", 1e8))

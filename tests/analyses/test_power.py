@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from analyses.comparison import comparison
-from analyses.detectable import Part, detectable_difference, items_needed
-from analyses.pairing import pair
+from analyses.contrasts.two_runs import pair
 from analyses.power import COLUMNS, power
+from analyses.stats.detectable import Part, detectable_difference, items_needed
 from tests.analyses.simulate import World, simulate
 
 WORLD = World(

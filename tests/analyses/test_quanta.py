@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from analyses.emergence import emergence, guessing
 from analyses.figures import quanta as figure
-from analyses.nestedness import kept, mean_of, overlap, pairs
 from analyses.quanta import items, quanta
+from analyses.stats.nesting import emergence, guessing, kept, mean_of, overlap, pairs
 from tests.analyses.simulate import World, simulate
 
 

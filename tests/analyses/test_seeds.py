@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analyses import seed_spread
 from analyses.degradation import degradation
-from analyses.intervals import resample
-from analyses.scores import scores_of
 from analyses.seeds import seeds
+from analyses.stats import seed_spread
+from analyses.stats.intervals import resample
+from analyses.table.scores import scores_of
 from tests.analyses.simulate import World, simulate
 
 SMALL = World(tasks=("ocr", "knowledge"), items=20, star=False, end_to_end_only=())

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from analyses.figures import thinking as figure
-from analyses.inverted_u import OVERALL
+from analyses.stats.inverted_u import OVERALL
 from analyses.thinking import thinking
 from tests.analyses.simulate import World, simulate
 

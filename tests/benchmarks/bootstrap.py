@@ -28,8 +28,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import bootstrap
 
-from analyses.figures import style
-from analyses.intervals import resample
+from analyses.figures.parts import style
+from analyses.stats.intervals import resample
 
 OUT = Path("results/benchmarks/bootstrap.csv")
 DRAWS, ITEMS, CELLS = 10_000, 10_000, 100

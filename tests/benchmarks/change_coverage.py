@@ -7,9 +7,9 @@ the interval, and change_coverage.png.
 Two systems that are nearly alike differ on few items, and resampling cannot see the changes that
 did not happen to occur. `resampling` is the expanded percentile interval alone (with the exact
 bound where nothing changed), `reported` what the analyses report: never narrower than the adjusted
-Wald interval (`analyses.ends`). Studies are those of `paired_world`: one task, images of three
-items, images of one and of twenty, a mean of six tasks. The standard error of a coverage of .95 at
-2,000 studies is .005.
+Wald interval (`analyses.contrasts.limits`). Studies are those of `paired_world`: one task, images
+of three items, images of one and of twenty, a mean of six tasks. The standard error of a coverage
+of .95 at 2,000 studies is .005.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.ends import Ends
-from analyses.estimates import Estimates
-from analyses.figures import style
-from analyses.intervals import degenerate_interval, resample
-from analyses.scores import Group
+from analyses.contrasts.estimates import Estimates
+from analyses.contrasts.limits import Limits
+from analyses.figures.parts import style
+from analyses.stats.intervals import degenerate_interval, resample
+from analyses.table.scores import Group
 from tests.benchmarks.paired_world import Condition, changes
 
 OUT = Path("results/benchmarks/change_coverage.csv")
@@ -66,7 +66,7 @@ def ends_of(condition: Condition, delta: float, draws: int, seed: int) -> dict[s
         groups.append(Group("mean", None, "in_domain", "tasks", every, tuple(range(tasks))))
     planned = np.ones((len(groups), AT_ONCE), dtype=bool)
     estimates = Estimates(tuple(groups), result, planned, np.zeros(planned.shape, dtype=np.int64))
-    ends = Ends.of(estimates, DIFFERENCE, (0.0, 1.0))
+    ends = Limits.of(estimates, DIFFERENCE, (0.0, 1.0))
     last = len(groups) - 1
     reported = [ends.row(last, column, None) for column in range(AT_ONCE)]
     alone = np.column_stack([side[last] for side in result.interval()])

@@ -20,8 +20,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.comparison import BETTER, NOT_WORSE, WORSE, verdict
-from analyses.figures import style
-from analyses.paired import DIFFERENCE
+from analyses.contrasts.differences import DIFFERENCE
+from analyses.figures.parts import style
 from tests.benchmarks.paired_world import Condition, study
 
 OUT = Path("results/benchmarks")

@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from analyses.resampling import Floats
+from analyses.stats.arrays import Floats
 
 X_MEAN, Y_MEAN, SCATTER = 0.35, 0.25, 0.05
 SHARED = 0.5

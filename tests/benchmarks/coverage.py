@@ -8,10 +8,10 @@ A population of items is drawn: each image has a difficulty, items of an image s
 share the items, a share of the scores is missing. Truths are the population's. Statistics: the
 accuracy of the large and of the small model, their difference and relative drop, and the macro mean
 of the difference over three tasks. Where every image gives the same value the exact bound stands in
-for resampling, as in `analyses.contrasts`. `t` is estimate +- t(C - 1) x cluster-robust error, for
-comparison; `kept` is what `analyses.contrasts` reports of an accuracy: `expanded`, never narrower
-than `share_ends` (of differences: `tests.benchmarks.change_coverage`). The standard error of a
-coverage of .95 at 2,000 studies is .005.
+for resampling, as in `analyses.contrasts.contrast`. `t` is estimate +- t(C - 1) x cluster-robust
+error, for comparison; `kept` is what `analyses.contrasts.contrast` reports of an accuracy:
+`expanded`, never narrower than `share_ends` (of differences: `tests.benchmarks.change_coverage`).
+The standard error of a coverage of .95 at 2,000 studies is .005.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
-from analyses.figures import style
-from analyses.intervals import (
+from analyses.figures.parts import style
+from analyses.stats.arrays import Floats
+from analyses.stats.intervals import (
     METHODS,
     Resampled,
     degenerate_interval,
@@ -37,7 +38,6 @@ from analyses.intervals import (
     resample,
     share_ends,
 )
-from analyses.resampling import Floats
 
 OUT = Path("results/benchmarks/coverage.csv")
 IMAGES = (10, 20, 30, 60, 250)

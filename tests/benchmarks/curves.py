@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures import style
+from analyses.figures.parts import style
 
 OUT = Path("results/training")
 TEXT, VISION = ("language", "reasoning", "practice"), ("vit",)

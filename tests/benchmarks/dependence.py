@@ -27,16 +27,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
-from analyses.errors_in_variables import (
+from analyses.figures.parts import style
+from analyses.stats.arrays import Floats
+from analyses.stats.errors_in_variables import (
     Estimate,
     bces,
     bces_small_sample,
     corrected_covariance,
     independence_test,
 )
-from analyses.figures import style
-from analyses.resampling import Floats
-from analyses.task_lines import least_squares, theil_sen
+from analyses.stats.lines import least_squares, theil_sen
 from tests.benchmarks.coupling_world import simulate_studies, true_slope
 
 OUT = Path("results/benchmarks/dependence.csv")

@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures import style
-from analyses.intervals import resample
-from analyses.inverted_u import Gains, shape_rows
+from analyses.figures.parts import style
+from analyses.stats.intervals import resample
+from analyses.stats.inverted_u import Gains, shape_rows
 
 OUT = Path("results/benchmarks/inverted_u.csv")
 SIZES = (4, 6)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analyses.detectable import design_effect
-from analyses.intervals import resample
-from analyses.paired import OVERALL, Paired
-from analyses.resampling import Floats, Ints
-from analyses.scores import Group
+from analyses.contrasts.differences import OVERALL, Paired
+from analyses.stats.arrays import Floats, Ints
+from analyses.stats.detectable import design_effect
+from analyses.stats.intervals import resample
+from analyses.table.scores import Group
 
 
 @dataclass(frozen=True)

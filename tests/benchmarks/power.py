@@ -21,8 +21,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.comparison import BETTER, verdict
-from analyses.detectable import LEVEL, Part, detectable_difference
-from analyses.figures import style
+from analyses.figures.parts import style
+from analyses.stats.detectable import LEVEL, Part, detectable_difference
 from tests.benchmarks.paired_world import Condition, study
 
 OUT = Path("results/benchmarks")

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from analyses.attribution import BOTTLENECK_LARGEST, attribution
-from analyses.figures import style
+from analyses.figures.parts import style
 
 OUT = Path("results/benchmarks/share_coverage.csv")
 WORLDS = ((60, 1), (500, 1), (500, 2))

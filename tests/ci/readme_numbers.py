@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analyses.scores import IN_DOMAIN, SHARED
+from analyses.table.scores import IN_DOMAIN, SHARED
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "results/micro/tables/cells.csv"

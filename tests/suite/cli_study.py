@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from click.testing import CliRunner, Result
-from study_files import SHORT_DECODING
 
 from suite.cli import cli
+from tests.suite.study_files import SHORT_DECODING
 
 STUDY = (
     """

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_files import environment, write_study
+
+from tests.suite.study_files import environment, write_study
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the family and study called tiny; items are cached in it."""
-    from cli_study import STUDY
+    from tests.suite.cli_study import STUDY
 
     return write_study(tmp_path_factory.mktemp("study"), study=STUDY).parent
 
@@ -32,7 +33,7 @@ def tiny_environment(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def finished(tiny: Path) -> tuple[Path, dict[str, Any]]:
     """A run directory of the study called tiny, and what the run printed as JSON."""
-    from cli_study import call
+    from tests.suite.cli_study import call
 
     with pytest.MonkeyPatch.context() as patched:
         for name, value in environment(tiny).items():
@@ -45,14 +46,14 @@ def finished(tiny: Path) -> tuple[Path, dict[str, Any]]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out figures and report, which take most of a small run's time."""
-    monkeypatch.setattr("suite.report.write_figures", lambda folder: [])
-    monkeypatch.setattr("suite.report.write_report", lambda folder: folder)
+    monkeypatch.setattr("suite.report.figures.write", lambda folder, names=(): [])
+    monkeypatch.setattr("suite.report.page.write", lambda folder: folder)
 
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory of simulated records, with tables, figures and the page."""
-    from drawn_run import write_run
+    from tests.suite.drawn_run import write_run
 
     return write_run(tmp_path_factory.mktemp("run"))
 
@@ -60,7 +61,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of tasks of one's own, which holds the task that CONTRIBUTING shows."""
-    from own_tasks import write
+    from tests.suite.own_tasks import write
 
     monkeypatch.setenv("DOWNSCALE_TASKS", str(tmp_path / "mine"))
     monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
@@ -71,8 +72,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def parquet(tmp_path: Path) -> Path:
     """Five rows of MMStar's schema."""
-    from item_files import ROWS
-
+    from tests.suite.item_files import ROWS
     from tests.tasks.files import write_parquet
 
     return write_parquet(tmp_path / "data" / "val-0.parquet", ROWS, "image")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from suite import run_items
-from suite.items import Item, ItemSet
-from suite.report import write_report
+from suite.items.item import Item, ItemSet
+from suite.report import page
+from suite.runs import items as run_items
 from tests.analyses.simulate import World, simulate
 
 TINY = World(tasks=("ocr", "knowledge", "counting"), items=4, failed=0.02)
@@ -74,5 +74,5 @@ def write_run(folder: Path) -> Path:
     (folder / "tables" / "baselines.csv").write_text("task,guessing,n\nocr,0.31,4\n")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(run_items, "cached", asked)
-        write_report(folder)
+        page.write(folder)
     return folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from analyses.columns import COLUMNS
-from suite.items import Item
+from suite.items.item import Item
 
 EMPTY: dict[str, Any] = {"bool": False, "int": 0, "float": 0.0, "string": ""}
 

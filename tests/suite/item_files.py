@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from suite.errors import SuiteError
-from suite.items import load_items
+from suite.items.load import load_items
 from tests.tasks.files import mmstar_row
 
 ROWS = [

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from suite.errors import SuiteError
-from suite.items import load_items
+from suite.items.load import load_items
+from tests.house import ROOT
 from tests.tasks.files import png
 
-CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
 ROWS = [
     {
@@ -83,7 +84,7 @@ def load_functions(folder: Path, content: dict[str, Any]) -> None:
 
 
 def clear() -> None:
-    from suite import registry
+    from suite.items import tasks as registry
 
     registry._index.cache_clear()
 

@@ -57,8 +57,8 @@ decoding:
 def write_family(folder: Path) -> Path:
     """The family's YAML, with random weights beside it."""
     import safetensors.torch
-    import tiny_models
-    import tiny_vlms
+
+    from tests.suite import tiny_models, tiny_vlms
 
     for seed, size in enumerate(("s", "l")):
         tiny_models.text_folder(folder / f"text-{size}", seed)

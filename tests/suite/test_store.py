@@ -11,19 +11,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from suite.claims import STALE_SECONDS, Claims, is_alive, live_claims
+from suite.base.files import Folder
+from suite.engine.claims import STALE_SECONDS, Claims, is_alive, live_claims
 from suite.errors import Unfinished
-from suite.folder import Folder
 from suite.requests import Decoding, Generation, Message, Request
-from suite.store import Row, Store
+from suite.store import Answered, Store
 
 FINGERPRINT = {"weights": "abc"}
 
 
-def row(key: str, text: str = "A", error: str | None = None) -> Row:
+def row(key: str, text: str = "A", error: str | None = None) -> Answered:
     request = Request("ocr", key, (Message("user", "q"),), Decoding())
     answer = Generation(text, "thought", "stop", 3, 2, 0.5, error)
-    return Row(key, request, answer)
+    return Answered(key, request, answer)
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -54,11 +54,11 @@ def test_a_memory_address_works_like_a_folder() -> None:
     again = Store("memory://downscale-test-store").shelf(FINGERPRINT).get("k")
     assert again is not None
     assert again.generation.text == "A"
-    claims = store.claims()
+    claims = Claims(store.folder)
     assert claims.take(["k"])
-    assert not store.claims().take(["k"])
+    assert not Claims(store.folder).take(["k"])
     claims.close()
-    assert store.claims().take(["k"])
+    assert Claims(store.folder).take(["k"])
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 nothing", b"\0" * 500])
@@ -174,7 +174,8 @@ def test_claims_exclude_each_other_until_released(tmp_path: Path) -> None:
 
 def test_a_dead_process_claims_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from suite.claims import Claims; from suite.folder import Folder;"
+        "import os, signal; from suite.engine.claims import Claims;"
+        "from suite.base.files import Folder;"
         f"assert Claims(Folder({str(tmp_path)!r})).take(['a']); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)
@@ -239,7 +240,7 @@ def test_a_dead_claim_of_a_clock_ahead_ends_when_it_was_long_silent(
     path = tmp_path / "claims" / "other.json"
     path.write_text(json.dumps(record))
     now = 1000.0
-    monkeypatch.setattr("suite.claims.time.monotonic", lambda: now)
+    monkeypatch.setattr("suite.engine.claims.time.monotonic", lambda: now)
     claims = Claims(Folder(tmp_path))
     assert not claims.take(["a"])
     now += STALE_SECONDS - 1
@@ -255,7 +256,7 @@ def test_a_dead_claim_of_a_clock_ahead_ends_when_it_was_long_silent(
 def test_where_the_system_tells_no_starting_time_a_claim_lives_by_its_beat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("suite.claims._started", lambda pid: "")
+    monkeypatch.setattr("suite.engine.claims._started", lambda pid: "")
     monkeypatch.setattr("os.kill", lambda *about: pytest.fail("on Windows this is Ctrl-C"))
     record = claim_of_this_process(tmp_path)
     assert is_alive(record)

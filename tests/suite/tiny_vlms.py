@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 import transformers as tf
-from tiny_models import TEMPLATE, TEXT, qwen3_config, word_tokenizer
+
+from tests.suite.tiny_models import TEMPLATE, TEXT, qwen3_config, word_tokenizer
 
 TOWER: dict[str, Any] = {
     "hidden_size": 16,

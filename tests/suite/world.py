@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from suite.api import with_counts
-from suite.engine.local import Loaded, run_walk
+from suite.engine.claims import Claims
+from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
 from suite.engine.walk import Model, Walk
-from suite.items import Item, ItemSet
-from suite.plan import plan
-from suite.prompts import load_prompts
+from suite.items.item import Item, ItemSet
+from suite.planning.plan import plan
+from suite.planning.prompts import load_prompts
+from suite.planning.study import parse_study
 from suite.requests import Generation, ImageLoader, Request, request_key
 from suite.store import Store
-from suite.study import parse_study
 
 FAMILY = """
 family: pair
@@ -132,9 +133,9 @@ class Speakers:
 def finish(walk: Walk, trouble: Callable[[Sequence[Request]], None] | None = None) -> Speakers:
     """Runs a walk to its end; what was asked is in the answer."""
     speakers = Speakers(walk, trouble)
-    claims = walk.store.claims()
+    claims = Claims(walk.store.folder)
     try:
-        run_walk(walk, Loaded(speakers), claims, Silent())
+        run_walk(walk, CurrentModel(speakers), claims, Silent())
     finally:
         claims.close()
     return speakers

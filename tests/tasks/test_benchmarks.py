@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from suite.answers.parse import parse
+from suite.answers.score import iou, lmms_score, score
 from suite.errors import DataError, SuiteError
-from suite.items import get_task, image_hash, list_tasks, load_items
-from suite.parse import parse
-from suite.score import iou, lmms_score, score
+from suite.items.item import image_hash
+from suite.items.load import get_task, list_tasks, load_items
 from tests.tasks.files import SHARED, jpeg, mmstar_row, png, vmcbench_row, write_parquet
 
 IN_DOMAIN = {

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from suite.items import get_task, load_items
-from suite.lmms_task import build_task, quiet
+from suite.items.lmms_task import build_task, quiet
+from suite.items.load import get_task, load_items
+from tests.house import ROOT
 from tests.tasks.files import mmstar_row, write_parquet
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from suite.items import get_task, image_hash, load_items
-from suite.score import lmms_score
+from suite.answers.score import lmms_score
+from suite.items.item import image_hash
+from suite.items.load import get_task, load_items
 from tasks.mmstar.questions import fillers, parse_question
 from tests.tasks.files import SHARED, mmstar_row, png, write_parquet
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from suite.training.family import vocabulary
-from suite.training.tokenizer import Encoder, build_tokenizer
+from suite.training.micro.tokenizer import Encoder, build_tokenizer
+from suite.training.run import vocabulary
 
 MINI = """\
 recipe: mini

@@ -1,0 +1,1 @@
+"""From scores and weights to rows with intervals."""

@@ -1,0 +1,134 @@
+"""Names beside points, where they cover no other name, no marker and no line.
+
+In: axes whose layout is fixed (`Figure.draw_without_rendering`), points with names, lines to keep
+clear of. Out: the axes with the names, those away from their point with a thin line to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+
+from analyses.figures.parts import style
+from analyses.stats.arrays import Floats
+
+SIZE = 7.0
+"""Of a name, in points."""
+PLACES = sorted(
+    [
+        (side * right, up)
+        for side in (1, -1)
+        for right in (0, 5, 14, 24, 36)
+        for up in (4, -10, 14, -20, 24, -30, 36, -42)
+    ],
+    key=lambda place: max(abs(place[0]), abs(place[1] + 3)),
+)
+"""Offsets of a name from its point, in points, nearest first; 0 to the right: centred."""
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top in pixels."""
+
+
+def name_points(
+    axes: Axes,
+    xy: Floats,
+    names: Sequence[str],
+    *,
+    lines: Sequence[Floats] = (),
+    others: Floats | None = None,
+    size: float = SIZE,
+) -> None:
+    """Writes each name beside its point, (points, 2); points that coincide share one name.
+
+    `lines`: polylines, (corners, 2), that no name should lie on, bars too. `others`: points without
+    a name, (k, 2), whose markers no name should cover. Where no place is free of everything, one
+    free of markers and names is taken, then any inside the axes.
+    """
+    if not len(xy):
+        return
+    unit = axes.figure.dpi / 72
+    dots = np.asarray(axes.transData.transform(xy), dtype=np.float64)
+    more = np.zeros((0, 2)) if others is None else axes.transData.transform(others)
+    around = np.concatenate([dots, more.reshape(-1, 2)])
+    taken = [(x - 4 * unit, y - 4 * unit, x + 4 * unit, y + 4 * unit) for x, y in around]
+    drawn = np.concatenate([np.zeros((0, 2)), *(_along(axes, line) for line in lines)])
+    frame = axes.get_window_extent()
+    first: dict[int, list[str]] = {}
+    for name, dot in zip(names, dots):
+        near = np.hypot(*(dots - dot).T) < 4 * unit
+        first.setdefault(int(near.argmax()), []).append(name)
+    for k, shared in first.items():
+        dot, text = dots[k], ", ".join(shared)
+        width, height = _width(text, size) * unit, size * unit
+        boxes = {place: _box(dot, place, width, height, unit) for place in PLACES}
+        inside = [
+            place
+            for place, (left, bottom, right, top) in boxes.items()
+            if frame.x0 < left and right < frame.x1 and frame.y0 < bottom and top < frame.y1
+        ]
+        free = [p for p in inside if not any(_overlap(boxes[p], other) for other in taken)]
+        clear = [p for p in free if not _crossed(boxes[p], drawn)]
+        # A name belongs to the point that it is nearest to.
+        own = [p for p in clear if _gap(boxes[p], dot) <= min(_gap(boxes[p], d) for d in around)]
+        place = (own or clear or free or inside or PLACES)[0]
+        taken.append(boxes[place])
+        _write(axes, text, xy[k], place, size)
+
+
+def _write(axes: Axes, text: str, point: Floats, place: tuple[int, int], size: float) -> None:
+    far = max(abs(place[0]), abs(place[1])) > 10
+    written = axes.annotate(
+        text,
+        (float(point[0]), float(point[1])),
+        xytext=place,
+        textcoords="offset points",
+        fontsize=size,
+        ha=("right", "center", "left")[int(np.sign(place[0])) + 1],
+        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": style.QUIET} if far else None,
+    )
+    written.set_in_layout(False)
+
+
+def _along(axes: Axes, line: Floats) -> Floats:
+    """Points two pixels apart along a polyline, in pixels; its unknown corners are left out."""
+    line = np.asarray(line, dtype=np.float64)
+    corners = np.asarray(axes.transData.transform(line[~np.isnan(line).any(axis=1)]))
+    parts = [np.zeros((0, 2))]
+    for start, end in pairwise(corners):
+        steps = np.linspace(0, 1, int(np.hypot(*(end - start)) // 2) + 2)
+        parts.append(start + steps[:, None] * (end - start))
+    return np.concatenate(parts)
+
+
+def _width(text: str, size: float) -> float:
+    """Of a name, in points."""
+    extent = TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans"))
+    return float(extent.get_extents().x1)
+
+
+def _box(dot: Floats, place: tuple[int, int], width: float, height: float, unit: float) -> Box:
+    """Where a name would stand; `unit` is pixels per point."""
+    left = float(dot[0]) + place[0] * unit - width * (1 - int(np.sign(place[0]))) / 2
+    bottom = float(dot[1]) + place[1] * unit
+    return left, bottom - 0.15 * height, left + width, bottom + height
+
+
+def _crossed(box: Box, drawn: Floats) -> bool:
+    left, bottom, right, top = box
+    x, y = drawn.T
+    return bool(((left < x) & (x < right) & (bottom < y) & (y < top)).any())
+
+
+def _gap(box: Box, dot: Floats) -> float:
+    """Distance of a point from a name, in pixels; 0 inside."""
+    left, bottom, right, top = box
+    beside, above = max(left - dot[0], dot[0] - right, 0), max(bottom - dot[1], dot[1] - top, 0)
+    return float(np.hypot(beside, above))
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

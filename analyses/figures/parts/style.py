@@ -1,0 +1,215 @@
+"""One look for every figure: fonts, sizes, colours that survive grey and colour blindness, names.
+
+In: tables of the analyses. Out: prepared Figures and the pieces that figures share: points with
+intervals, names of tasks, what n is. Colours are Okabe and Ito's (2008) or steps of cividis, in an
+order whose lightness differs; every series has a marker of its own as well.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
+
+FORMATS = ("png", "svg", "pdf")
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Metadata left out, so that the same rows give the same files."""
+
+ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
+"""Widths in inches."""
+DPI = 160
+INK, QUIET, RULE = "#1a1a1a", "#595959", "#c8c8c8"
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+PERCEPTION: dict[str, Any] = {"color": BLUE, "marker": "o"}
+REASONING: dict[str, Any] = {"color": ORANGE, "marker": "s"}
+SERIES: tuple[dict[str, Any], ...] = (
+    {"color": "#0b3c5d", "marker": "o", "linestyle": "-"},
+    {"color": "#E69F00", "marker": "s", "linestyle": "--"},
+    {"color": "#00805D", "marker": "^", "linestyle": "-."},
+    {"color": "#000000", "marker": "D", "linestyle": ":"},
+)
+"""Lightness L* 24, 71, 47, 0: steps of 23 or more in grey. The green is Okabe and Ito's, darker."""
+BOOTSTRAP = "bars are 95 % paired cluster-bootstrap intervals over images"
+INTERVAL = f"{BOOTSTRAP}, never narrower than adjusted Wald"
+"""Of accuracies and differences (`analyses.contrasts.limits`); ratios have BOOTSTRAP alone."""
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": RULE,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "lines.markersize": 3.2,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "downscaling-suite",
+}
+
+Draw = TypeVar("Draw", bound=Callable[..., Figure])
+
+
+def styled(function: Draw) -> Draw:
+    """Runs a figure's function with the suite's settings, and leaves matplotlib's own alone."""
+
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Figure:
+        with mpl.rc_context(cast(Any, RC)):
+            return function(*args, **kwargs)
+
+    return cast(Draw, inside)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, `width` x `height` inches, whose layout fits itself; no pyplot state."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+@styled
+def nothing(reason: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = new_figure(TWO_COLUMNS, 1.0)
+    figure.text(0.5, 0.5, f"Nothing to draw: {reason}.", ha="center", va="center", color=QUIET)
+    return figure
+
+
+def with_interval(
+    axes: Axes, x: Any, y: Any, low: Any, high: Any, *, upright: bool = True, **style: Any
+) -> None:
+    """Points with their intervals; a point without an interval is drawn alone.
+
+    `upright`: the interval is along y, else along x. The ends may lie on one side of the point.
+    Caps stand out beside the marker where the interval is shorter than it; less where rows are
+    close together.
+    """
+    x, y, low, high = (np.asarray(v, dtype=np.float64) for v in (x, y, low, high))
+    centre = y if upright else x
+    reach = np.vstack([centre - low, high - centre]).clip(min=0)
+    look: dict[str, Any] = {"capsize": 3.2 if upright else 2.2, "elinewidth": 1.0}
+    look |= {"capthick": 0.8, "linestyle": "none"}
+    look |= {"markeredgewidth": 0.9, ("yerr" if upright else "xerr"): reach} | style
+    axes.errorbar(x, y, **look)
+
+
+def ramp(count: int) -> list[tuple[float, float, float]]:
+    """`count` colours from light (small) to dark (large), steps of cividis reversed."""
+    steps = [0.78] if count == 1 else np.linspace(0.15, 0.9, count)
+    return [tuple(mpl.colormaps["cividis_r"](float(s))[:3]) for s in steps]  # type: ignore[misc]
+
+
+def task_names(tasks: Iterable[object]) -> dict[str, str]:
+    """Task -> name in figures: the prefix that all share is dropped, means are named as such."""
+    means = {IN_DOMAIN: "in-domain mean", OUT_OF_DOMAIN: "out-of-domain mean"}
+    means[SHARED] = "in-domain mean (tasks of all cells)"
+    own = list(dict.fromkeys(str(task) for task in tasks if str(task) not in means))
+    prefixes = {name.partition("_")[0] for name in own if "_" in name}
+    shared = len(own) > 1 and len(prefixes) == 1 and all("_" in name for name in own)
+    cut = len(prefixes.pop()) + 1 if shared else 0
+    return means | {name: name[cut:].replace("_", " ") for name in own}
+
+
+def range_text(numbers: Iterable[float]) -> str:
+    """`3,360`, `3,360–4,000` where they differ, `0` where there are none."""
+    known = [int(value) for value in numbers if not np.isnan(value)]
+    low, high = min(known, default=0), max(known, default=0)
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def n_text(n: Iterable[float]) -> str:
+    """`n = 60`, or `n = 58–60` where rows differ."""
+    return f"n = {range_text(n)}"
+
+
+def params_text(params: float) -> str:
+    """16000 -> `16K`, 1.7e9 -> `1.7B`."""
+    for unit, size in (("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if params >= size:
+            return f"{params / size:.3g}{unit}"
+    return f"{params:.3g}"
+
+
+def size_axis(axes: Axes, sizes: Sequence[str], label: str) -> None:
+    """Ticks 0, 1, ... named by size, smallest first."""
+    axes.set_xticks(range(len(sizes)), list(sizes))
+    axes.set_xlim(-0.4, len(sizes) - 0.6)
+    axes.set_xlabel(label)
+
+
+def sizes_in_order(table: pd.DataFrame, size: str, params: str) -> list[str]:
+    """Distinct sizes of a table, fewest parameters first."""
+    rows = table[table[size].notna()].drop_duplicates(size).sort_values(params, kind="stable")
+    return [str(name) for name in rows[size]]
+
+
+def size_labels(table: pd.DataFrame, size: str, params: str) -> list[str]:
+    """Names of `sizes_in_order` with their parameters below: `xs`, `15K`."""
+    rows = table[table[size].notna()].drop_duplicates(size).sort_values(params, kind="stable")
+    return [
+        f"{name}\n{params_text(count)}" if count > 0 else str(name)
+        for name, count in zip(rows[size], rows[params])
+    ]
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def footnote(figure: Figure, text: str) -> None:
+    """Quiet lines under a figure of two columns: what n is, what the bars are."""
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 116)]
+    figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
+
+
+def families(table: pd.DataFrame) -> list[str]:
+    """The families of a table, in order of appearance."""
+    return [str(name) for name in table["family"].drop_duplicates()]
+
+
+def panel_title(family: str, among: Sequence[str], text: str) -> str:
+    """The text, with the family before it where the figure shows several."""
+    return f"{family}: {text}" if len(among) > 1 else text
+
+
+def encoded(figure: Figure, name: str) -> dict[str, bytes]:
+    """The figure as files: `name`.png, .svg and .pdf with their contents.
+
+    The layout is computed once for all three. Drawn in memory, because writing to a full disk
+    half-way hides its error in matplotlib.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    files = {}
+    with rc_context({"svg.hashsalt": name, "pdf.fonttype": 42}):
+        for kind in FORMATS:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=UNDATED.get(kind))
+            files[f"{name}.{kind}"] = buffer.getvalue()
+    return files

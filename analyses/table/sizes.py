@@ -1,0 +1,117 @@
+"""Sizes of a family in a study: which cells differ only in the size of one module.
+
+In: the cells of `Scores`. Out: rungs, smallest first, and the weights of a slope over them; the
+decoupled pairings of each family, and the corners of their grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One size and the cell that has it."""
+
+    size: str
+    params: float
+    """Parameters of its language model; NaN when unknown."""
+    cell: str
+
+
+def ladder(cells: pd.DataFrame, axis: str) -> tuple[Rung, ...]:
+    """The cells as rungs of `axis` (`perception` or `reasoning`), smallest first.
+
+    Two cells of one size are two variants; the first stands for the size.
+    """
+    rows = cells[cells[axis].notna()].drop_duplicates(axis)
+    rows = rows.sort_values(f"{axis}_params", kind="stable")
+    return tuple(
+        Rung(str(size), float(params), str(cell))
+        for size, params, cell in zip(rows[axis], rows[f"{axis}_params"], rows["cell"])
+    )
+
+
+def slope_weights(rungs: tuple[Rung, ...]) -> dict[str, float] | None:
+    """Weights whose sum with accuracies is the least-squares slope per decade of parameters.
+
+    w_k = (x_k - mean x) / sum (x - mean x)^2, x = log10 parameters. None when fewer than two
+    different sizes are known.
+    """
+    params = np.array([rung.params for rung in rungs])
+    if len(rungs) < 2 or not (params > 0).all():
+        return None
+    x = np.log10(params)
+    centred = x - x.mean()
+    square = float((centred**2).sum())
+    if square < 1e-12:
+        return None
+    return {rung.cell: float(c) / square for rung, c in zip(rungs, centred)}
+
+
+@dataclass(frozen=True)
+class Corners:
+    """Cells of the largest (L) and smallest (S) size of each module."""
+
+    both_small: str
+    """(P_S, R_S)."""
+    large_perception: str
+    """(P_L, R_S)."""
+    large_reasoning: str
+    """(P_S, R_L)."""
+    both_large: str
+    """(P_L, R_L)."""
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """In the order of the fields."""
+        return self.both_small, self.large_perception, self.large_reasoning, self.both_large
+
+
+@dataclass(frozen=True)
+class Pairings:
+    """The decoupled cells of one family, answering directly or after thinking."""
+
+    family: str
+    thinking: bool
+    perception: tuple[Rung, ...]
+    """Sizes that look, smallest first."""
+    reasoning: tuple[Rung, ...]
+    """Sizes that reason, smallest first."""
+    cells: Mapping[tuple[str, str], str]
+    """(perception size, reasoning size) -> cell; a study may leave pairings out."""
+
+    @property
+    def labels(self) -> dict[str, object]:
+        """What tells it from the others in a table."""
+        return {"family": self.family, "thinking": self.thinking}
+
+    def corners(self) -> Corners | None:
+        """None with one size of a module, or where one of the four was not run."""
+        if len(self.perception) < 2 or len(self.reasoning) < 2:
+            return None
+        small, large = self.perception[0].size, self.perception[-1].size
+        low, high = self.reasoning[0].size, self.reasoning[-1].size
+        cells = [self.cells.get(pair) for pair in ((small, low), (large, low), (small, high))]
+        found = [cell for cell in (*cells, self.cells.get((large, high))) if cell is not None]
+        return Corners(*found) if len(found) == 4 else None
+
+
+def pairings_of(cells: pd.DataFrame) -> list[Pairings]:
+    """The grids of a study in order of appearance, none where it has no decoupled cell.
+
+    Two cells of one pairing are two variants; the first stands for the pairing.
+    """
+    own = cells[cells["method"] == "decoupled"]
+    found = []
+    for (family, thinking), rows in own.groupby(["family", "thinking"], sort=False, dropna=False):
+        pairs: dict[tuple[str, str], str] = {}
+        for p, r, cell in zip(rows["perception"], rows["reasoning"], rows["cell"]):
+            pairs.setdefault((str(p), str(r)), str(cell))
+        sizes = ladder(rows, "perception"), ladder(rows, "reasoning")
+        found.append(Pairings(str(family), bool(thinking), *sizes, pairs))
+    return found

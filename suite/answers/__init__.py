@@ -1,0 +1,1 @@
+"""Reads and scores one text; knows no run."""

@@ -1,0 +1,1 @@
+"""What every room stands on: files, YAML, JSON values, the machine, images."""

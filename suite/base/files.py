@@ -1,0 +1,157 @@
+"""Files: the suite's own folder, the user's cache, and folders whose writes are whole or absent.
+
+In: the environment; a path or an fsspec address such as s3://bucket/store. Out: names and bytes. On
+a local disk a file is written under a temporary name and renamed; an object store's put is already
+one atomic act. All in the cache can be made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from suite.errors import NO_ROOM, SuiteError, no_room
+
+PACKAGE = Path(__file__).resolve().parent.parent
+"""The folder suite/, whose YAML files come with the code; `tasks` and `analyses` lie beside it."""
+NAME = "downscaling-suite"
+TEMPORARY = ".writing-"
+ABANDONED_SECONDS = 3600.0
+
+
+def cache_folder() -> Path:
+    """DOWNSCALE_CACHE, else downscaling-suite under XDG_CACHE_HOME or the system's cache folder."""
+    if explicit := os.environ.get("DOWNSCALE_CACHE"):
+        return Path(explicit).expanduser()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base).expanduser() / NAME
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / NAME
+    if sys.platform == "win32" and (base := os.environ.get("LOCALAPPDATA")):
+        return Path(base) / NAME
+    return Path.home() / ".cache" / NAME
+
+
+class Folder:
+    """Names and bytes under one address. Sub-folders are made when first written to."""
+
+    def __init__(self, address: str | Path) -> None:
+        self.address = str(address)
+        """As the person gave it."""
+        self._local: Path | None = None
+        self._remote: Any = None
+        if "://" not in self.address:
+            self._local = Path(self.address).expanduser()
+        elif self.address.startswith("file://"):
+            self._local = Path(self.address.removeprefix("file://"))
+        else:
+            self._remote, self._root = _remote(self.address)
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"address": self.address}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__init__(state["address"])  # type: ignore[misc]  # a connection is not copied, it is opened again
+
+    @property
+    def name(self) -> str:
+        """Whole address, for messages."""
+        return str(self._local.absolute()) if self._local is not None else self.address
+
+    def names(self, inside: str) -> list[str]:
+        """File names in a sub-folder, sorted, no temporary ones; empty when it is not there."""
+        if self._local is not None:
+            try:
+                found = os.listdir(self._local / inside)  # noqa: PTH208 - a scan per batch
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        else:
+            self._remote.invalidate_cache()
+            try:
+                entries = self._remote.ls(f"{self._root}/{inside}", detail=False)
+            except FileNotFoundError:
+                return []
+            found = [str(entry).rstrip("/").rpartition("/")[2] for entry in entries]
+        return sorted(name for name in found if not name.startswith("."))
+
+    def read(self, name: str) -> bytes:
+        """Content of a file; FileNotFoundError where it is gone."""
+        if self._local is not None:
+            return (self._local / name).read_bytes()
+        content: bytes = self._remote.cat_file(f"{self._root}/{name}")
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file whole, or not at all. Unfinished when the disk has no room."""
+        try:
+            if self._local is not None:
+                self._write_local(self._local / name, content)
+            else:
+                parent = f"{self._root}/{name}".rpartition("/")[0]
+                self._remote.makedirs(parent, exist_ok=True)
+                self._remote.pipe_file(f"{self._root}/{name}", content)
+        except OSError as error:
+            raise _explained(error, self.name) from error
+
+    def _write_local(self, path: Path, content: bytes) -> None:
+        temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            try:
+                file = temporary.open("xb")
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = temporary.open("xb")
+            with file:
+                file.write(content)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+    def remove(self, name: str) -> None:
+        """Removes a file; nothing happens when it is gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._local is not None:
+                (self._local / name).unlink()
+            else:
+                self._remote.rm_file(f"{self._root}/{name}")
+
+    def sweep(self, inside: str) -> None:
+        """Removes temporary files that a killed writer left more than an hour ago."""
+        if self._local is None:
+            return
+        for path in (self._local / inside).glob(f"{TEMPORARY}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                    path.unlink()
+
+
+def _remote(address: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    try:
+        remote, root = url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise SuiteError(
+            f"Store {address} cannot be opened: {error}. Install the package it names or give "
+            "another --store."
+        ) from error
+    return remote, str(root).rstrip("/")
+
+
+def _explained(error: OSError, where: str) -> Exception:
+    if error.errno in NO_ROOM:
+        return no_room(error, where)
+    if isinstance(error, (PermissionError, NotADirectoryError)) or error.errno == errno.EROFS:
+        return SuiteError(
+            f"Cannot write to {where} ({error.strerror}): change its rights or choose another "
+            "folder with --out or --store."
+        )
+    return error

@@ -1,0 +1,34 @@
+"""Values in JSON's own types, for whatever is printed or written as JSON.
+
+In: mappings, sequences, NumPy scalars and arrays, numbers. Out: what `json.dumps` takes as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def json_value(value: Any) -> Any:
+    """The value in JSON's own types: NaN and infinities become null, NumPy scalars numbers."""
+    if isinstance(value, Mapping):
+        return {str(key): json_value(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [json_value(entry) for entry in value]
+    if hasattr(value, "tolist") and not isinstance(value, (str, bytes)):
+        return json_value(value.tolist())  # NumPy scalars and arrays, without importing NumPy
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    return str(value)
+
+
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return _encoder.encode(value)

@@ -1,0 +1,217 @@
+"""The item cache: two Parquet files per task, source and limit, one of items and one of images.
+
+In: an ItemSet and the key of its source. Out: the same ItemSet, read without lmms-eval or torch,
+while the files that its rows name as images are what they were.
+Files are written to a temporary name and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from suite.base.files import PACKAGE, cache_folder
+from suite.base.json_values import canonical_json
+from suite.items.item import Item, ItemSet, first_of_each_category
+from suite.items.task_yaml import FunctionReference
+from suite.items.tasks import TaskInfo
+
+FORMAT = 6
+"""Version of the cache's content. Raise it when an Item's meaning changes."""
+
+CODE = frozenset(
+    {".py", ".yaml", ".json", ".jsonl", ".csv", ".tsv", ".npz", ".npy", ".parquet", ".txt"}
+)
+DATA = frozenset({".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow"})
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+_FILES = b"image_files"
+"""Where a Parquet of items keeps ItemSet.files, as JSON."""
+
+_ITEM_SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("question", pa.string()),
+        ("options", pa.list_(pa.string())),
+        ("answer", pa.string()),
+        ("category", pa.string()),
+        ("images", pa.list_(pa.string())),
+        ("image_id", pa.string()),
+        ("gold_description", pa.string()),
+        ("metric", pa.string()),
+        ("fillers", pa.int64()),
+        ("doc", pa.string()),
+        ("row", pa.int64()),
+    ]
+)
+_IMAGE_SCHEMA = pa.schema(
+    [("hash", pa.string()), ("bytes", pa.binary()), ("unreadable", pa.string())]
+)
+
+
+def source_key(info: TaskInfo, location: Path | None) -> str:
+    """Hash of what determines a task's items: its YAML, the files beside it (code, rows, images),
+    those that it depends on, and its data."""
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "task": info.lmms_name,
+        "config": _plain(info.config),
+        "code": _hash_files(_code_files(info), info.path.parent),
+    }
+    if location is not None:
+        content["data"] = _hash_files(data_files(location), location)
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:24]
+
+
+def data_files(location: Path) -> list[Path]:
+    """The files of a local copy: itself, or those in a folder that hold rows or images."""
+    if location.is_file():
+        return [location]
+    return sorted(
+        path
+        for path in location.rglob("*")
+        if path.suffix.lower() in DATA | IMAGES
+        and path.is_file()  # a folder may be called `old.json`
+        and not path.name.startswith(".")
+    )
+
+
+def _code_files(info: TaskInfo) -> list[Path]:
+    folder = info.path.parent
+    depends = [folder / name for name in info.metadata.get("depends", [])]
+    roots = [folder, *depends, PACKAGE.parent / "tasks" / "choice.py"]
+    found: set[Path] = set()
+    for root in roots:
+        found.update([root] if root.is_file() else root.rglob("*"))
+    return sorted(
+        path
+        for path in found
+        if path.suffix.lower() in CODE | IMAGES
+        and path.is_file()
+        and "__pycache__" not in path.parts
+        and (path.suffix != ".yaml" or path == info.path)  # the merged config is hashed apart
+    )
+
+
+def _hash_files(paths: list[Path], root: Path) -> list[list[str]]:
+    hashes = []
+    for path in paths:
+        name = path.relative_to(root) if path != root and path.is_relative_to(root) else path.name
+        hashes.append([str(name), file_hash(path)])
+    return hashes
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unchanged(folder: Path, files: dict[str, str]) -> bool:
+    """Whether files still have their hashes. By content, because times and sizes are kept by what
+    copies a folder and by what paints over a picture."""
+    try:
+        return all(file_hash(folder / name) == digest for name, digest in files.items())
+    except OSError:
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """A config in JSON's own types."""
+    if isinstance(value, FunctionReference):
+        return {"!function": value.dotted}
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+
+
+class ItemCache:
+    """Item sets under one folder."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = (Path(folder) if folder is not None else cache_folder()) / "items"
+
+    def read(
+        self, task: str, key: str, limit: int | None, folder: Path | None = None
+    ) -> ItemSet | None:
+        """The cached items, cut to `limit` when a larger set is there; None when there are none.
+
+        `folder`: where the rows' paths of images lead from. Sets of which one has changed are none.
+        """
+        for path in self._candidates(task, key, limit):
+            try:
+                table = pq.read_table(path, schema=_ITEM_SCHEMA)
+                files = json.loads((pq.read_schema(path).metadata or {}).get(_FILES, b"{}"))
+                if not _unchanged(folder or Path(), files):
+                    continue
+                images = pq.read_table(path.with_suffix(".images"), schema=_IMAGE_SCHEMA)
+            except (OSError, ValueError, pa.ArrowException):
+                continue  # half-deleted or of another format: the source is read again
+            items = tuple(_item(task, row) for row in table.to_pylist())
+            kept = first_of_each_category(items, limit)
+            wanted = {name for item in kept for name in item.images}
+            stored = [row for row in images.to_pylist() if row["hash"] in wanted]
+            return ItemSet(
+                task,
+                kept,
+                {row["hash"]: row["bytes"] for row in stored},
+                {row["hash"]: row["unreadable"] for row in stored if row["unreadable"]},
+                files,
+            )
+        return None
+
+    def write(self, items: ItemSet, key: str, limit: int | None) -> None:
+        """Stores a set. A cache that cannot be written is no reason to stop."""
+        path = self._path(items.task, key, limit)
+        rows = [{name: getattr(item, name) for name in _ITEM_SCHEMA.names} for item in items.items]
+        pairs = [
+            {"hash": name, "bytes": data, "unreadable": items.unreadable.get(name)}
+            for name, data in items.image_bytes.items()
+        ]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(pa.Table.from_pylist(pairs, _IMAGE_SCHEMA), path.with_suffix(".images"))
+            schema = _ITEM_SCHEMA.with_metadata({_FILES: json.dumps(items.files)})
+            _write(pa.Table.from_pylist(rows, schema), path)
+        except OSError:
+            return
+
+    def _path(self, task: str, key: str, limit: int | None) -> Path:
+        return self.folder / task / f"{key}-{'all' if limit is None else limit}.parquet"
+
+    def _candidates(self, task: str, key: str, limit: int | None) -> Iterator[Path]:
+        """Exact limit first, then larger ones, then the whole."""
+        yield self._path(task, key, limit)
+        if limit is None:
+            return
+        pattern = re.compile(rf"{key}-(\d+)\.parquet$")
+        matches = [
+            pattern.search(path.name) for path in self.folder.glob(f"{task}/{key}-*.parquet")
+        ]
+        for larger in sorted(int(match[1]) for match in matches if match and int(match[1]) > limit):
+            yield self._path(task, key, larger)
+        yield self._path(task, key, None)
+
+
+def _item(task: str, row: dict[str, Any]) -> Item:
+    return Item(
+        task=task, **{**row, "options": tuple(row["options"]), "images": tuple(row["images"])}
+    )
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        pq.write_table(table, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,178 @@
+"""Builds an lmms-eval task object, kept quiet and quick to fail, with errors a person can use.
+
+In: a TaskInfo and the keys of its YAML to replace. Out: lmms-eval's task, with its rows loaded.
+Slow to import: lmms-eval brings torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from suite.errors import DataError
+from suite.items.tasks import TaskInfo
+
+MODEL_NAME = "downscaling_suite"
+"""Some tasks word their prompts by model; one fixed name keeps them the same for every model."""
+
+
+def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None = None) -> Any:
+    """The lmms-eval task object, with some keys of its YAML replaced."""
+    with (
+        quiet(),
+        undecodable_as_stored(),
+        _offline_when_unreachable(location is None and on_hub(info)),
+        _no_retry(),
+    ):
+        from lmms_eval.tasks import TaskManager
+
+        manager = TaskManager(  # reads every YAML of a folder: a mistake in another task's stops it
+            include_path=[str(info.path.parent)],
+            include_defaults=False,
+            model_name=MODEL_NAME,
+            verbosity="ERROR",
+        )
+        try:
+            built = manager.load_task_or_group(
+                [{"task": info.lmms_name, **overrides}], task_type="chat"
+            )
+        except Exception as error:
+            raise data_error(info, location, _cause(error)) from error
+    return built[info.lmms_name]
+
+
+def fetch_hint(info: TaskInfo) -> str:
+    """The sentence that says how to get a task's data onto a machine without network."""
+    hub = str(info.config.get("dataset_path", ""))
+    command = f"hf download --repo-type dataset {hub} --local-dir {info.name}"
+    return (
+        f"where there is network, `{info.metadata.get('fetch', command)}` fetches it; "
+        f"then pass --data {info.name}=FOLDER."
+    )
+
+
+def on_hub(info: TaskInfo) -> bool:
+    return "/" in str(info.config.get("dataset_path", ""))
+
+
+def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> DataError:
+    if isinstance(cause, DataError):
+        return cause
+    reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+    if isinstance(cause, KeyError):
+        reason = f"there is no column {cause}"
+    if location is not None:
+        return DataError(
+            f"The data of {info.name} at {location} cannot be read as {info.source}: {reason}."
+        )
+    if on_hub(info):
+        hub = info.config["dataset_path"]
+        return DataError(
+            f"Task {info.name} needs the data set {hub}, which cannot be read here ({reason}): "
+            + fetch_hint(info)
+        )
+    return DataError(f"The items of {info.name} cannot be made by {info.path}: {reason}.")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What really went wrong, below tenacity's RetryError."""
+    attempt = getattr(error, "last_attempt", None)
+    inner = attempt.exception() if attempt is not None else None
+    return inner if inner is not None else error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silences lmms-eval's loggers, progress bars and third-party warnings on stderr."""
+    logging.getLogger("datasets").setLevel(logging.ERROR)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import datasets
+        from loguru import logger
+
+        bars = datasets.are_progress_bars_disabled()
+        datasets.disable_progress_bars()
+        logger.disable("lmms_eval")
+        try:
+            yield
+        finally:
+            logger.enable("lmms_eval")
+            if not bars:
+                datasets.enable_progress_bars()
+
+
+@contextlib.contextmanager
+def undecodable_as_stored() -> Iterator[None]:
+    """Inside, an image that cannot be decoded comes as it is stored: lmms-eval decodes the first
+    row of a task to look at it, and one bad image is no reason to refuse the others."""
+    from datasets import Image
+
+    decode = Image.decode_example
+
+    def lenient(self: Any, value: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return decode(self, value, *arguments, **options)
+        except Exception:  # Pillow's decoders raise many kinds
+            return value
+
+    Image.decode_example = lenient
+    try:
+        yield
+    finally:
+        Image.decode_example = decode
+
+
+@contextlib.contextmanager
+def _no_retry() -> Iterator[None]:
+    """lmms-eval retries a failed download for a minute and hides its cause; once is enough."""
+    from lmms_eval.api.task import ConfigurableTask
+    from tenacity import stop_after_attempt
+
+    retrying: Any = getattr(ConfigurableTask.download, "retry", None)
+    before = getattr(retrying, "stop", None)
+    if before is not None:
+        retrying.stop = stop_after_attempt(1)
+    try:
+        yield
+    finally:
+        if before is not None:
+            retrying.stop = before
+
+
+@contextlib.contextmanager
+def _offline_when_unreachable(needs_hub: bool) -> Iterator[None]:
+    """Without network, uses what the hub's cache holds at once instead of retrying for minutes."""
+    if not needs_hub or _hub_answers():
+        yield
+        return
+    import datasets.config
+    import huggingface_hub.constants
+
+    places = [(huggingface_hub.constants, "HF_HUB_OFFLINE"), (datasets.config, "HF_HUB_OFFLINE")]
+    before = [getattr(module, name, False) for module, name in places]
+    for module, name in places:
+        setattr(module, name, True)
+    try:
+        yield
+    finally:
+        for (module, name), value in zip(places, before, strict=True):
+            setattr(module, name, value)
+
+
+def _hub_answers() -> bool:
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        return True  # names are resolved by the proxy, so a probe from here says nothing
+    address = urlparse(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 443), timeout=5):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,83 @@
+"""Items: what a benchmark asks, in one shape for every benchmark.
+
+In: a task name (an lmms-eval task YAML) and optionally a local copy of its data.
+Out: an ItemSet, cached as Parquet by the content of its source. Reading the cache imports neither
+lmms-eval nor torch; reading the source (suite/items/source.py) does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from suite.errors import DataError
+from suite.items.item import Item, ItemSet
+from suite.items.tasks import TaskInfo, declared_n, get_task, list_tasks
+
+__all__ = ["Item", "ItemSet", "TaskInfo", "declared_n", "get_task", "list_tasks", "load_items"]
+
+
+def load_items(
+    task: str,
+    *,
+    data: str | None = None,
+    limit: int | None = None,
+    cache_dir: str | Path | None = None,
+    refresh: bool = False,
+) -> ItemSet:
+    """All items of a task, or with `limit` the first of each category.
+
+    `data` is a local copy (a Parquet or JSONL file, or a folder) read in place of the hub data set.
+    The result is kept under `cache_dir` (default: the user's cache folder), keyed by the content of
+    the task's files and of the local copy, or by the hub data set's name and revision; `refresh`
+    reads the source again. Raises SuiteError for an unknown task, DataError for missing data.
+    """
+    from suite.items import cache as item_cache
+
+    if limit is not None and limit < 1:
+        raise DataError(f"limit={limit} leaves no items of {task}: use 1 or more, or none for all.")
+    found = None if refresh else cached_items(task, data=data, limit=limit, cache_dir=cache_dir)
+    if found is not None:
+        return found
+    from suite.items.source import read_source
+
+    info = get_task(task)
+    location = local_copy(info, data)
+    items = read_source(info, location, limit)
+    # A file that is missing beside the data may be there next time: the cache would not notice.
+    if items.unreadable.keys() <= items.image_bytes.keys():
+        item_cache.ItemCache(cache_dir).write(items, item_cache.source_key(info, location), limit)
+    return items
+
+
+def cached_items(
+    task: str,
+    *,
+    data: str | None = None,
+    limit: int | None = None,
+    cache_dir: str | Path | None = None,
+) -> ItemSet | None:
+    """What `load_items` gives where the cache has it; None where the source must be read.
+
+    Raises SuiteError for an unknown task and for a local copy that is gone.
+    """
+    from suite.items import cache as item_cache
+    from suite.items.rows import rows_folder
+
+    info = get_task(task)
+    location = local_copy(info, data)
+    key = item_cache.source_key(info, location)
+    folder = rows_folder(info, location)
+    return item_cache.ItemCache(cache_dir).read(info.name, key, limit, folder)
+
+
+def local_copy(info: TaskInfo, data: str | None) -> Path | None:
+    """The path given for a task's data; DataError when nothing is there."""
+    if data is None:
+        return None
+    path = Path(data).expanduser().resolve()
+    if not path.exists():
+        raise DataError(
+            f"There is nothing at {path}, given as the data of {info.name}: pass a Parquet or "
+            f"JSONL file, or a folder of them, as --data {info.name}=PATH."
+        )
+    return path

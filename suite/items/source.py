@@ -1,0 +1,282 @@
+"""Reads a task's items through lmms-eval's own YAML task machinery.
+
+In: a TaskInfo and optionally a local copy of its data. Out: an ItemSet. lmms-eval builds the task
+(loader, split, process_docs) from its YAML; each doc becomes an Item by the columns that the YAML
+maps under `metadata.item`, by the function that it names under `metadata.doc_to_item`, or by
+`generic_item` where it has neither. suite/items/load.py comes here only when its cache has nothing,
+because lmms-eval is slow to import.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.base.images import Unreadable, encoded, file_of, stored_images, without_media
+from suite.errors import DataError, nearest
+from suite.items.cache import file_hash
+from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
+from suite.items.lmms_task import build_task, data_error, quiet
+from suite.items.rows import overrides_for, rows_folder, rows_read
+from suite.items.task_yaml import ITEM_KEYS, references
+from suite.items.tasks import LMMS_EVAL, TaskInfo
+
+
+def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:
+    """Items of a task from its data, the first `limit` of each category.
+
+    Raises DataError when the data are missing, unreadable, or lack a column that the task needs.
+    """
+    if not info.name.startswith(LMMS_EVAL):
+        with quiet():  # lmms-eval's own words for a wrong name say less
+            for reference in references(dict(info.config)):
+                reference.resolve(info.path.parent)
+    with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
+        overrides = overrides_for(info, location, limit, Path(scratch))
+        task = build_task(info, overrides, location)
+        with quiet():
+            return _items(info, task, location, limit)
+
+
+def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) -> ItemSet:
+    docs = task.eval_docs
+    undecoded = _undecoded(docs)
+    to_item = info.function("doc_to_item")
+    columns: Mapping[str, Any] | None = info.metadata.get("item")
+    places = rows_read(info, location, limit) or range(len(docs))
+    folder = rows_folder(info, location)
+    named = None if columns is not None or to_item else id_column(docs)
+    made: list[Item] = []
+    image_bytes: dict[str, bytes] = {}
+    unreadable: dict[str, str] = {}
+    files: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for index in range(len(docs)):
+        try:
+            doc = undecoded[index]
+            if columns is not None:
+                row = mapped_item(info, columns, doc)
+            else:
+                row = (
+                    to_item(doc)
+                    if to_item
+                    else generic_item(task, _decoded(docs, doc, index), index, named)
+                )
+            _check_row(info, row)
+            category = str(row.get("category") or "")
+            counts[category] = counts.get(category, 0) + 1
+            if limit is not None and counts[category] > limit:
+                continue
+            media = row["images"] if "images" in row else _shown(task, docs, doc, index)
+            where = f"row {places[index]} of {location or info.source}"
+            pictures = [_picture(i, folder, where) for i in media or [] if i is not None]
+        except Exception as error:
+            raise data_error(info, location, _named(error, index)) from error
+        hashes = tuple(picture.name for picture in pictures)
+        image_bytes |= {p.name: p.data for p in pictures if p.data is not None}
+        unreadable |= {p.name: p.problem for p in pictures if p.problem is not None}
+        files |= {p.file: p.digest for p in pictures if p.file and p.digest}
+        made.append(_item(info, row, doc, hashes, places[index]))
+    _check_unique(info, made)
+    kept = first_of_each_category(tuple(made), limit)
+    return ItemSet(info.name, kept, image_bytes, unreadable, files)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An image of a row, or what stands in its place."""
+
+    name: str
+    """Content hash."""
+    data: bytes | None
+    problem: str | None = None
+    file: str | None = None
+    """Where it was read from, where the row names a file that is there."""
+    digest: str | None = None
+    """SHA-256 of that file."""
+
+
+def _picture(image: Any, folder: Path | None, where: str) -> _Picture:
+    """An image as bytes; one that is none keeps its item, whose requests then say why they fail."""
+    path = file_of(image, folder)
+    at = path.relative_to(folder) if path and folder and path.is_relative_to(folder) else path
+    file = str(at) if path and path.is_file() else None
+    digest = file_hash(path) if path and file else None
+    try:
+        data = encoded(image, folder)
+    except Unreadable as error:
+        problem = f"the image in {where} cannot be read: {error}."
+        name = image_hash(problem.encode() if error.data is None else error.data)
+        return _Picture(name, error.data, problem, file, digest)
+    return _Picture(image_hash(data), data, None, file, digest)
+
+
+def _decoded(docs: Any, doc: Mapping[str, Any], index: int) -> Any:
+    """A doc with its images decoded; as it is stored where one cannot be."""
+    try:
+        return docs[index]
+    except Exception:  # Pillow's decoders raise many kinds, and so does the library around them
+        return doc
+
+
+def _shown(task: Any, docs: Any, doc: Mapping[str, Any], index: int) -> Any:
+    """What lmms-eval's task shows of a doc; all images of the row where one cannot be decoded."""
+    decoded = _decoded(docs, doc, index)
+    return stored_images(doc) if decoded is doc else task.doc_to_visual(decoded)
+
+
+def mapped_item(
+    info: TaskInfo, columns: Mapping[str, Any], doc: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An item's row from the columns that `metadata.item` names; several may make up one key.
+
+    Images and options are a list in one column, one value, or one column each. A row may have
+    fewer: empty images, and empty options after the last, are none. Raises DataError for a column
+    that is not there, and for an empty option before another, without which the letter of the
+    answer would name the next one.
+    """
+    row: dict[str, Any] = {"images": []}
+    for key, named in columns.items():
+        for name in named if isinstance(named, list) else [named]:
+            if name not in doc:
+                raise DataError(
+                    f"`metadata.item.{key}` in {info.path} names the column {name!r}, which the "
+                    f"data do not have{nearest(name, map(str, doc))}."
+                )
+        if key in ("images", "options"):
+            names = named if isinstance(named, list) else [named]
+            values = [(name, doc[name]) for name in names]
+            parts = [(name, p) for name, v in values for p in (v if isinstance(v, list) else [v])]
+            row[key] = [part for _, part in parts if part is not None]
+            gap = next((name for name, p in parts[: len(row[key])] if p is None), None)
+            if key == "options" and gap is not None:
+                raise DataError(
+                    f"`metadata.item.options` in {info.path} names the column {gap!r}, where an "
+                    "option is empty before another: the letters of those after it would shift."
+                )
+        elif doc[named] is not None:
+            row[key] = doc[named]
+    return row
+
+
+def _check_row(info: TaskInfo, row: Any) -> None:
+    """What a task's own function or columns give must be what an item has."""
+    if not isinstance(row, Mapping):
+        raise DataError(f"doc_to_item of {info.path} gives {row!r}, and not an item's keys.")
+    for key in row:
+        if key not in ITEM_KEYS:
+            raise DataError(
+                f"doc_to_item of {info.path} gives the unknown key {key!r}"
+                f"{nearest(str(key), ITEM_KEYS)}."
+            )
+    for key in ("question", "answer"):
+        if row.get(key) is None:
+            raise DataError(f"the item that {info.path} makes has no {key!r}.")
+    shown = "images" in row or info.config.get("doc_to_visual") is not None
+    if not shown and not info.name.startswith(LMMS_EVAL):
+        raise DataError(
+            f"the item that {info.path} makes has no 'images': give them, [] for a task without, "
+            "or `doc_to_visual`."
+        )
+    category = str(row.get("category") or "")
+    if info.categories and category not in info.categories:
+        raise DataError(
+            f"the category {category!r} is none of those that {info.path} declares"
+            f"{nearest(category, info.categories)}."
+        )
+    if str(row.get("metric", info.metric)) == "choice" and not row.get("options"):
+        raise DataError(
+            f"the metric of {info.path} is `choice`, and the item has no options to choose from."
+        )
+
+
+def _named(error: Exception, index: int) -> Exception:
+    if isinstance(error, DataError):
+        return DataError(f"Row {index}: {error}")
+    return error
+
+
+def _undecoded(docs: Any) -> Any:
+    """The docs with images as stored ({bytes, path}), so that their files are kept to the byte."""
+    from datasets import Image, List
+
+    for name, feature in docs.features.items():
+        if isinstance(feature, Image):
+            docs = docs.cast_column(name, Image(decode=False))
+        elif isinstance(feature, List) and isinstance(feature.feature, Image):
+            docs = docs.cast_column(name, List(Image(decode=False)))
+    return docs
+
+
+def _item(
+    info: TaskInfo,
+    row: Mapping[str, Any],
+    doc: Mapping[str, Any],
+    images: tuple[str, ...],
+    index: int,
+) -> Item:
+    item_id = str(row.get("item_id", index))
+    options = tuple(str(option) for option in row.get("options") or ())
+    answer = str(row["answer"])
+    if options and answer not in tuple(LETTERS[: len(options)]):  # in a text, `AB` would be too
+        raise DataError(
+            f"Item {item_id} of {info.name} has the answer {answer!r} and {len(options)} options: "
+            "the answer must be the letter of one of them."
+        )
+    return Item(
+        task=info.name,
+        item_id=item_id,
+        question=str(row["question"]),
+        options=options,
+        answer=answer,
+        category=str(row.get("category") or ""),
+        images=images,
+        image_id=cluster_id(info.name, item_id, images),
+        gold_description=row.get("gold_description"),
+        metric=str(row.get("metric", info.metric)),
+        fillers=int(row.get("fillers", 0)),
+        doc=json.dumps(without_media(doc), ensure_ascii=False, sort_keys=True, default=str),
+        row=index,
+    )
+
+
+def _check_unique(info: TaskInfo, items: list[Item]) -> None:
+    seen: set[str] = set()
+    for item in items:
+        if item.item_id in seen:
+            raise DataError(
+                f"Two rows of {info.name} have the id {item.item_id!r}: each needs its own."
+            )
+        seen.add(item.item_id)
+
+
+def id_column(docs: Any) -> str | None:
+    """The column whose values tell the rows of a task of lmms-eval apart; None: their number does.
+
+    A `question_id` may be shared: MME's is the picture's name, of which it asks two questions.
+    """
+    for name in ("question_id", "index"):
+        if name in docs.column_names:
+            values = [str(value) for value in docs[name] if value is not None]
+            if len(set(values)) == len(docs):
+                return name
+    return None
+
+
+def generic_item(
+    task: Any, doc: Mapping[str, Any], index: int, named: str | None
+) -> dict[str, Any]:
+    """An open question from lmms-eval's own prompt and target, for tasks with its own scorer."""
+    target = task.doc_to_target(doc)
+    text = task.doc_to_text(doc)
+    answer = target[0] if isinstance(target, list) and target else target
+    return {
+        "item_id": str(index if named is None else doc[named]),
+        "question": str(text),
+        "answer": str(answer),
+        "options": (),
+    }

@@ -1,0 +1,250 @@
+"""Which tasks there are, read from their YAML files alone: no lmms-eval, no torch, no data.
+
+In: the folders under tasks/ and those named by the environment variable DOWNSCALE_TASKS.
+Out: a TaskInfo per task YAML. Each file is an lmms-eval task; its `metadata` block holds what the
+suite wants to know before any data are there (n, domain, categories, metric, ...).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from suite.base.files import PACKAGE
+from suite.errors import SuiteError
+from suite.items.task_yaml import FunctionReference, check, load_yaml
+
+PREFIX = "downscaling_"
+"""Before every name in lmms-eval, where a built-in task wins a clash; people type it without."""
+
+LMMS_EVAL = "lmms_eval/"
+"""Before the name of a task that lmms-eval brings, in place of the suite's own."""
+
+LIKELIHOODS = ("multiple_choice", "loglikelihood", "loglikelihood_rolling")
+"""Output types of lmms-eval whose prompts show no choices and whose targets are their numbers."""
+
+TASKS_VARIABLE = "DOWNSCALE_TASKS"
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a task's YAML declares about it."""
+
+    name: str
+    """What a person types, e.g. `mmstar`."""
+    lmms_name: str
+    """The name inside lmms-eval, e.g. `downscaling_mmstar`."""
+    title: str
+    description: str
+    n: int | None
+    """Declared number of items; None when the YAML does not say."""
+    domain: str
+    """`in_domain` or `out_of_domain` (of the training data in PAPER.md)."""
+    categories: tuple[str, ...]
+    """The benchmark's own category names, in its order; empty when it has none."""
+    category_sizes: tuple[int | None, ...]
+    """Declared number of items of each category."""
+    abbreviations: Mapping[str, str]
+    """Category name -> the paper's short form."""
+    metric: str
+    """`choice`, `exact`, `synonyms`, `iou`, or `lmms` (lmms-eval's own score)."""
+    n_options: int | None
+    """Declared number of options; 0 for open answers, None where it differs between items."""
+    source: str
+    """Hub data set, or a word on where the data come from."""
+    split: str
+    decoupled: bool
+    """False for tasks that the paper leaves out of the decoupled experiment."""
+    path: Path
+    """The YAML file."""
+    config: Mapping[str, Any] = field(repr=False)
+    """The whole YAML with its includes; functions are FunctionReference."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The YAML's `metadata` block."""
+        metadata = self.config.get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
+
+    @property
+    def chance(self) -> float | None:
+        """Declared accuracy of guessing; None where each item has its own."""
+        if self.n_options is None:
+            return None
+        return 1.0 / self.n_options if self.n_options else 0.0
+
+    def declared(self, limit: int | None = None) -> int | None:
+        """Number of items that `limit` (the first of each category) leaves, as declared."""
+        sizes: tuple[int | None, ...] = self.category_sizes or (self.n,)
+        counts = [size if size is None or limit is None else min(size, limit) for size in sizes]
+        return sum(count for count in counts if count is not None) if None not in counts else None
+
+    def function(self, key: str) -> Callable[..., Any] | None:
+        """The function under a key of the YAML, or of its metadata, imported; None if absent."""
+        value = self.config.get(key, self.metadata.get(key))
+        if isinstance(value, FunctionReference):
+            return value.resolve(self.path.parent)
+        if isinstance(value, str) and key in self.metadata:
+            return FunctionReference(value).resolve(self.path.parent)
+        return None
+
+
+def task_folders() -> tuple[Path, ...]:
+    """Where task YAMLs are looked for: the suite's tasks/, then DOWNSCALE_TASKS (os.pathsep)."""
+    own = PACKAGE.parent / "tasks"
+    others = os.environ.get(TASKS_VARIABLE, "").split(os.pathsep)
+    return (own, *(Path(other).expanduser().resolve() for other in others if other.strip()))
+
+
+def list_tasks() -> tuple[TaskInfo, ...]:
+    """Every task that can be used, by name. Reads YAML files only."""
+    found = (entry for _, entry in sorted(_index(task_folders()).items()))
+    return tuple(entry for entry in found if isinstance(entry, TaskInfo))
+
+
+def unusable_tasks() -> dict[str, str]:
+    """Name -> what is wrong, of each task that `list_tasks` leaves out."""
+    found = sorted(_index(task_folders()).items())
+    return {name: str(entry) for name, entry in found if isinstance(entry, SuiteError)}
+
+
+def get_task(name: str) -> TaskInfo:
+    """The task that a person calls `name`; SuiteError with near names when there is none, or with
+    what is wrong with its file. A mistake in another task's file is no matter of this one's.
+
+    `lmms_eval/NAME` is a task of lmms-eval itself: its prompt is the question, its score the score.
+    """
+    if name.startswith(LMMS_EVAL):
+        return lmms_eval_task(name.removeprefix(LMMS_EVAL))
+    index = _index(task_folders())
+    plain = name.removeprefix(PREFIX)
+    if plain not in index:
+        near = get_close_matches(plain, index, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise SuiteError(f"There is no task {name!r}: {hint}`downscale tasks` lists them.")
+    found = index[plain]
+    if isinstance(found, SuiteError):
+        raise SuiteError(str(found))
+    return found
+
+
+def declared_n(task: str, limit: int | None = None) -> int | None:
+    """Items that the task's YAML declares (with `limit`, the first of each category), or None."""
+    return get_task(task).declared(limit)
+
+
+@lru_cache(maxsize=64)
+def lmms_eval_task(name: str) -> TaskInfo:
+    """One of the tasks that lmms-eval brings, found by its YAML without importing lmms-eval."""
+    spec = importlib.util.find_spec("lmms_eval")
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    line = re.compile(rf"^task:\s*[\"']?{re.escape(name)}[\"']?\s*(?:#.*)?$", re.M)
+    for path in sorted(Path(places[0], "tasks").rglob("*.yaml")) if places else ():
+        if line.search(path.read_text(encoding="utf-8")):
+            config = load_yaml(path)
+            if config.get("output_type") in LIKELIHOODS:
+                raise SuiteError(
+                    f"The task {name!r} of lmms-eval compares likelihoods of its choices "
+                    f"(`output_type: {config['output_type']}`), and the suite asks for answers."
+                )
+            return TaskInfo(
+                name=LMMS_EVAL + name,
+                lmms_name=name,
+                title=name,
+                description="A task of lmms-eval, asked and scored as lmms-eval does.",
+                n=None,
+                domain="out_of_domain",
+                categories=(),
+                category_sizes=(),
+                abbreviations={},
+                metric="lmms" if "process_results" in config else "exact",
+                n_options=0,
+                source=str(config.get("dataset_path", "")),
+                split=str(config.get("test_split") or config.get("validation_split") or "test"),
+                decoupled=False,
+                path=path,
+                config=config,
+            )
+    raise SuiteError(
+        f"lmms-eval has no task {name!r} with a file of its own: `lmms-eval tasks list` lists them."
+    )
+
+
+@lru_cache(maxsize=8)
+def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo | SuiteError]:
+    """Name -> task, or why it cannot be used. A file of which not even the name can be read has
+    that of the file."""
+    index: dict[str, TaskInfo | SuiteError] = {}
+    places: dict[str, Path] = {}
+    unreadable: dict[str, SuiteError] = {}
+    # A folder may be named twice, or with one inside it.
+    for path in dict.fromkeys(path for folder in folders for path in _yaml_files(folder)):
+        try:
+            config = load_yaml(path)
+        except SuiteError as error:
+            unreadable[path.stem.removeprefix(PREFIX)] = error
+            continue
+        if not isinstance(config.get("task"), str):
+            continue  # a group, or a shared part
+        name = config["task"].removeprefix(PREFIX)
+        if name in places:
+            index[name] = SuiteError(
+                f"Two files declare the task {name!r}, {places[name]} and {path}: rename one of "
+                "them."
+            )
+            continue
+        places[name] = path
+        try:
+            index[name] = _read(name, config, path)
+        except SuiteError as error:
+            index[name] = error
+    return {**unreadable, **index}
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise SuiteError(
+            f"{TASKS_VARIABLE} names {folder}, which is no folder; correct the variable or unset "
+            "it."
+        )
+    return iter(sorted(folder.rglob("*.yaml")))
+
+
+def _read(name: str, config: dict[str, Any], path: Path) -> TaskInfo:
+    """What a YAML declares; SuiteError where it says what the suite cannot read."""
+    check(config, path)
+    metadata: dict[str, Any] = config.get("metadata", {})
+    categories = metadata.get("categories") or {}
+    sizes: tuple[int | None, ...] = (
+        tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)
+    )
+    n = metadata.get("n")
+    if n is None and sizes and None not in sizes:
+        n = sum(size or 0 for size in sizes)
+    if n is not None and sizes and None in sizes and n % len(sizes) == 0:
+        sizes = (n // len(sizes),) * len(sizes)
+    return TaskInfo(
+        name=name,
+        lmms_name=config["task"],
+        title=str(metadata.get("title", name)),
+        description=str(metadata.get("description", "")),
+        n=n,
+        domain=str(metadata.get("domain", "in_domain")),
+        categories=tuple(str(category) for category in categories),
+        category_sizes=sizes,
+        abbreviations=dict(metadata.get("abbreviations") or {}),
+        metric=str(metadata.get("metric", "choice")),
+        n_options=metadata.get("n_options"),
+        source=str(metadata.get("source", config.get("dataset_path", ""))),
+        split=str(config.get("test_split") or config.get("validation_split") or "test"),
+        decoupled=bool(metadata.get("decoupled", True)),
+        path=path,
+        config=config,
+    )

@@ -1,0 +1,1 @@
+"""Which checkpoints there are, and who answers: a file a backend."""

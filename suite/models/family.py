@@ -1,0 +1,190 @@
+"""Model families: which checkpoints exist at which size, and what each is used for.
+
+In: a family's name (a YAML file in this folder) or the path of a YAML file.
+Out: a frozen Family with its sizes sorted by the parameters of the language model. Checkpoints are
+named here, never opened: no torch, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from suite.base import yaml_files
+from suite.base.files import PACKAGE
+from suite.errors import SuiteError, nearest
+
+FOLDER = PACKAGE / "families"
+
+Backend = Literal["transformers", "recorded"]
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One checkpoint and how to load it. Exactly one of `repo` and `path` is set."""
+
+    repo: str | None = None
+    """Repository on the Hugging Face Hub, `owner/name`."""
+    path: Path | None = None
+    """Local folder in Hugging Face layout, or a file of texts for the recorded generator."""
+    revision: str | None = None
+    """Branch, tag or commit of `repo`; None is its main branch."""
+    dtype: str = "auto"
+    """`auto` is bfloat16 on CUDA and float32 elsewhere."""
+    batch_size: int | None = None
+    """Rows per batch; None lets model size and memory decide."""
+    trust_remote_code: bool = False
+    """Whether code inside the repository may run. Off unless the family says so."""
+    gguf_file: str | None = None
+    """Name of a GGUF file inside the folder or repository, in place of safetensors."""
+    generator: Backend = "transformers"
+    processor: tuple[tuple[str, Any], ...] = ()
+    """Settings of the processor in place of its own, by its own names, such as the pixels that
+    Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`."""
+
+    @property
+    def source(self) -> str:
+        """The path or repository as a person would name it."""
+        return str(self.path) if self.path is not None else str(self.repo)
+
+
+@dataclass(frozen=True)
+class Size:
+    """One scale of a family."""
+
+    name: str
+    params: float
+    """Parameters of the language model (not of the vision encoder)."""
+    text: ModelSpec | None = None
+    """Reasoning module: a text model, or a vision-language model, which is then shown no image."""
+    vlm: ModelSpec | None = None
+    """Perception and end-to-end module: a vision-language model."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A series of models that differ in the size of their language model."""
+
+    name: str
+    title: str
+    prompts: str
+    """Prompt set: a name in suite/prompts.yaml or the path of a YAML file."""
+    instruct: str | None
+    """Size whose text model writes the contents to observe; None where no size has one."""
+    sizes: tuple[Size, ...]
+    """Smallest language model first."""
+
+    def size(self, name: str) -> Size:
+        """The size called `name`; SuiteError names the nearest one otherwise."""
+        for size in self.sizes:
+            if size.name == name:
+                return size
+        known = [size.name for size in self.sizes]
+        raise SuiteError(f"Family {self.name!r} has no size {name!r}{nearest(name, known)}.")
+
+
+def list_families() -> tuple[str, ...]:
+    """Names of the families that come with the suite, sorted."""
+    return yaml_files.names(FOLDER)
+
+
+def load_family(name_or_path: str | Path) -> Family:
+    """Reads a family by built-in name or YAML path.
+
+    Relative checkpoint paths are read from the YAML file's own folder. Raises SuiteError that
+    names the file, the key and the nearest known key.
+    """
+    path = yaml_files.find(name_or_path, FOLDER, "family", "`downscale models` lists them")
+    return _family(yaml_files.read(path, "family"), path)
+
+
+def _family(data: object, path: Path) -> Family:
+    where = f"family file {path}"
+    data = yaml_files.mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
+    name = _required(data, "family", str, where)
+    rows = _required(data, "sizes", list, where)
+    sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
+    names = [size.name for size in sizes]
+    if not names or len(set(names)) < len(names):
+        raise SuiteError(f"In {where}: `sizes` needs at least one entry, each with its own name.")
+    instruct = data.get("instruct")
+    if instruct is not None and instruct not in names:
+        raise SuiteError(f"In {where}: `instruct` is {instruct!r}{nearest(str(instruct), names)}.")
+    if instruct is None:
+        instruct = next((size.name for size in reversed(sizes) if size.text), None)
+    prompts = str(data.get("prompts", "default"))
+    beside = path.parent / prompts.partition("#")[0]
+    if prompts.partition("#")[0].endswith(yaml_files.SUFFIXES) and beside.is_file():
+        prompts = str(path.parent / prompts)
+    return Family(name, str(data.get("title", name)), prompts, instruct, tuple(sizes))
+
+
+def _size(row: object, path: Path, where: str) -> Size:
+    row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm"))
+    name = str(_required(row, "name", (str, int, float), where))
+    params = _required(row, "params", (int, float, str), where)
+    where = f"{where}, size {name!r}"
+    try:
+        params = float(params)  # YAML 1.1 reads 6e8 as text
+    except ValueError:
+        params = 0.0
+    if not params > 0:
+        raise SuiteError(f"In {where}: `params` must be a positive number.")
+    text, vlm = (_spec(row.get(role), path, f"{where}, {role}") for role in ("text", "vlm"))
+    if text is None and vlm is None:
+        raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
+    return Size(name, params, text, vlm)
+
+
+def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        local = path.parent / value
+        if value.startswith(("./", "../", "/", "~")) or local.exists() or _sibling(value, path):
+            value = {"path": value}
+        else:
+            value = {"repo": value}
+    data = dict(yaml_files.mapping(value, where, tuple(ModelSpec.__dataclass_fields__)))
+    if ("repo" in data) == ("path" in data):
+        raise SuiteError(f"In {where}: give either `repo` (on the Hub) or `path` (a folder).")
+    if "path" in data:
+        data["path"] = path.parent / Path(str(data["path"])).expanduser()
+    _check(data, where)
+    data["processor"] = tuple(sorted(data.get("processor", {}).items()))
+    return ModelSpec(**data)
+
+
+def _sibling(value: str, path: Path) -> bool:
+    """Whether `value` starts with the family's own folder, as micro/text-xs does in micro.yaml:
+    then it is a path even while the folder is not there yet."""
+    return value.split("/")[0] == path.stem and "/" in value
+
+
+def _check(data: Mapping[str, Any], where: str) -> None:
+    types: dict[str, tuple[type, str]] = {
+        "repo": (str, "text"),
+        "revision": (str, "text"),
+        "batch_size": (int, "a positive whole number"),
+        "trust_remote_code": (bool, "true or false"),
+        "gguf_file": (str, "text"),
+        "processor": (dict, "a mapping"),
+    }
+    for key, (kind, words) in types.items():
+        value = data.get(key)
+        wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 1))
+        if value is not None and (wrong or not isinstance(value, kind)):
+            raise SuiteError(f"In {where}: `{key}` must be {words}, not {value!r}.")
+    for key, allowed in (("dtype", DTYPES), ("generator", get_args(Backend))):
+        if key in data and data[key] not in allowed:
+            hint = nearest(str(data[key]), allowed)
+            raise SuiteError(f"In {where}: `{key}` is {data[key]!r}{hint}.")
+
+
+def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:
+    if not isinstance(data.get(key), kind):
+        raise SuiteError(f"In {where}: `{key}` is missing or has the wrong type.")
+    return data[key]

@@ -1,0 +1,95 @@
+"""Texts that exist already, in place of a model: a contents-to-observe list, someone's captions.
+
+In: a JSON file (index -> text), or a JSONL, CSV or Parquet file with `item_id` (or `index`) and
+`text`, and `task` where it holds several. Out: Generations with those texts; an item without one is
+a failed row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from suite.errors import SuiteError
+from suite.models.fingerprint import recorded_identity
+from suite.requests import Generation, ImageLoader, Request
+
+
+class RecordedGenerator:
+    """Answers each request with the text recorded for its item."""
+
+    batches_of = 4096
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._fingerprint = recorded_identity(self.path)
+        self._texts = _read(self.path)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Hash of the file's content."""
+        return self._fingerprint
+
+    def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
+        """One Generation per request, in order; `error` where the file has no text for the item."""
+        for request in requests:
+            text = self._texts.get((request.task, request.item_id))
+            if text is None:
+                text = self._texts.get(("", request.item_id))
+            if text is None:
+                yield Generation(error=f"{self.path} has no text for item {request.item_id}.")
+            else:
+                yield Generation(text=text, finish_reason="stop")
+
+
+def _read(path: Path) -> dict[tuple[str, str], str]:
+    """(task or empty, item id) -> text."""
+    try:
+        if path.suffix == ".json":
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(content, dict):
+                rows: list[dict[str, Any]] = [
+                    {"item_id": key, "text": value} for key, value in content.items()
+                ]
+            else:
+                rows = [
+                    row if isinstance(row, dict) else {"item_id": index, "text": row}
+                    for index, row in enumerate(content)
+                ]
+        elif path.suffix in (".jsonl", ".ndjson"):
+            # Not splitlines(): JSON may hold U+2028 and its like as they are.
+            lines = path.read_text(encoding="utf-8").split("\n")
+            rows = [json.loads(line) for line in lines if line.strip()]
+        else:
+            import pandas as pd
+
+            if path.suffix == ".parquet":
+                frame = pd.read_parquet(path)
+            else:  # as it stands: `007` is an id, and `None` a text
+                frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+            rows = [
+                {str(key): value for key, value in row.items()} for row in frame.to_dict("records")
+            ]
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise SuiteError(f"The file of recorded texts {path} cannot be read: {reason}.") from error
+    return _index(rows, path)
+
+
+def _index(rows: list[dict[str, Any]], path: Path) -> dict[tuple[str, str], str]:
+    texts: dict[tuple[str, str], str] = {}
+    for number, row in enumerate(rows):
+        item = row.get("item_id", row.get("index"))
+        if item in (None, "") or not isinstance(row.get("text"), str):
+            raise SuiteError(
+                f"Row {number} of {path} has no `item_id` (or `index`) or no `text`; "
+                "each row needs both."
+            )
+        key = (str(row.get("task") or ""), str(item))
+        if key in texts:
+            raise SuiteError(f"Item {item} stands twice in {path}; leave one row for each item.")
+        # JSON can hold half of a character of two (an emoji that was cut), which no file can.
+        texts[key] = row["text"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return texts

@@ -1,0 +1,131 @@
+"""Messages -> the text and the tensors that a model reads.
+
+In: requests and the bytes of their images. Out: the rendered chat prompt of each, decoded images,
+and the batch of a tokenizer or processor, padded on the left.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from suite.base.images import Unreadable, upright, whole_images_only
+from suite.errors import SuiteError
+from suite.models.transformers.loading import Loaded
+from suite.models.transformers.thinking import MARKERS
+from suite.requests import ImageLoader, Message, Request
+
+TODAY = date(2025, 1, 1)
+"""What a chat template that tells the model today's date (Llama 3, SmolLM3) gets for it: an answer
+depends on its request, not on the day."""
+_PARTS = ("%d", "%m", "%Y", "%y", "%B", "%b", "%A", "%a", "%H", "%M", "%S")
+_WRITTEN = "".join(f" | replace('{part}', '{TODAY.strftime(part)}')" for part in _PARTS)
+CLOCK = f"{{%- macro strftime_now(format) -%}}{{{{ format{_WRITTEN} }}}}{{%- endmacro -%}}"
+"""Stands before such a template, in place of the library's clock, which no argument replaces."""
+
+
+class BadRequest(Exception):
+    """One request cannot be asked; the text says why. The others of its batch go on."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One request as its model reads it."""
+
+    request: Request
+    text: str
+    """After the chat template, with the model's image placeholders."""
+    images: tuple[Image.Image, ...]
+    opening: str
+    """Where to look for a thinking block that the template has opened: `text`, or its end after the
+    last message where a message itself speaks of such blocks."""
+
+
+def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
+    """Renders one request. Raises BadRequest for an image that cannot be read."""
+    names = [name for message in request.messages for name in message.images]
+    try:
+        pictures = tuple(_open(images, name) for name in names)
+    except BadRequest as error:
+        raise BadRequest(f"{request.task}, item {request.item_id}: {error}") from error
+    if pictures and loaded.processor is None:
+        raise BadRequest("The request shows images, and the model reads text alone.")
+    conversation = [_turn(message, loaded.processor is not None) for message in request.messages]
+    template = _template(loaded)
+    if not template:
+        raise SuiteError(
+            f"Model {loaded.model.name_or_path} has no chat template; add a chat_template.jinja to "
+            "its folder."
+        )
+
+    def rendered(opened: bool) -> str:
+        text: str = loaded.tokenizer.apply_chat_template(
+            conversation,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=opened,
+            enable_thinking=request.decoding.thinking,
+        )
+        return text
+
+    text = opening = rendered(True)
+    words = [mark for pair in MARKERS for mark in pair]
+    if any(word in message.text for message in request.messages for word in words):
+        opening = text.removeprefix(rendered(False))
+    return Prompt(request, text, pictures, opening)
+
+
+def _template(loaded: Loaded) -> str | None:
+    """The chat template of the processor, else of the tokenizer; of several, the one for plain
+    conversations."""
+    for owner in (loaded.processor, loaded.tokenizer):
+        template = getattr(owner, "chat_template", None)
+        if isinstance(template, dict):
+            template = template.get("default")
+        if isinstance(template, str) and template:
+            return CLOCK + template if "strftime_now" in template else template
+    return None
+
+
+def _turn(message: Message, sees: bool) -> dict[str, Any]:
+    if not sees:
+        return {"role": message.role, "content": message.text}
+    parts: list[dict[str, str]] = [{"type": "image"} for _ in message.images]
+    return {"role": message.role, "content": [*parts, {"type": "text", "text": message.text}]}
+
+
+def _open(images: ImageLoader, name: str) -> Image.Image:
+    try:
+        with whole_images_only(), Image.open(io.BytesIO(images(name))) as picture:
+            return upright(picture).convert("RGB")
+    except Unreadable as error:
+        raise BadRequest(str(error)) from error
+    except UnidentifiedImageError as error:  # its own text holds a memory address
+        raise BadRequest(f"Image {name[:12]} cannot be read: it is in no known format.") from error
+    except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadRequest(f"Image {name[:12]} cannot be read: {reason.rstrip('.')}.") from error
+
+
+def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
+    """The batch on the model's device. All prompts of a batch show images, or none does."""
+    settings = {
+        "padding": True,
+        "padding_side": "left",
+        "add_special_tokens": False,  # the chat template has written them
+        "return_tensors": "pt",
+    }
+    texts = [prompt.text for prompt in prompts]
+    if any(prompt.images for prompt in prompts):
+        batch = loaded.processor(
+            text=texts, images=[list(prompt.images) for prompt in prompts], **settings
+        )
+        return batch.to(loaded.device, loaded.model.dtype)
+    batch = loaded.tokenizer(texts, **settings)
+    kept = {name: batch[name].to(loaded.device) for name in ("input_ids", "attention_mask")}
+    return kept

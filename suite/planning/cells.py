@@ -1,0 +1,227 @@
+"""Cells: the rows of a study's result, and the chain of steps that answers each.
+
+In: a Study and its Family. Out: frozen Cells, each ending in a Step whose `upstream` leads back to
+the first stage. Two cells that ask the same thing share the Step, so that it is run once.
+A method is a row of METHODS: the stages it passes, who does each, and how it decodes. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.errors import SuiteError, nearest
+from suite.models.family import Family, ModelSpec, Size
+from suite.planning.methods import METHODS, ROLES, Method, Role, Who
+from suite.requests import Decoding
+
+if TYPE_CHECKING:
+    from suite.planning.study import CellRow, Study
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage done by one model in one way, over what its upstream wrote."""
+
+    stage: str
+    template: str
+    role: Role
+    size: str
+    spec: ModelSpec
+    decoding: Decoding
+    samples: int
+    """Answers per item: 1 unless this step or one before it is sampled."""
+    upstream: Step | None = None
+    gold: bool = False
+    """Whether it reads the item's gold description."""
+
+    @property
+    def model(self) -> str:
+        """Name for people: `vlm-8b`, or the file of recorded texts."""
+        recorded = self.spec.generator == "recorded"
+        return Path(self.spec.source).name if recorded else f"{self.role}-{self.size}"
+
+    @property
+    def chain(self) -> tuple[Step, ...]:
+        """This step and those before it, first one first."""
+        return (*(self.upstream.chain if self.upstream else ()), self)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A row of the study's result."""
+
+    id: str
+    """Unique in the study, e.g. decoupled/P=8b/R=4b/think."""
+    method: str
+    family: str
+    perception: str | None
+    perception_params: float | None
+    reasoning: str | None
+    reasoning_params: float | None
+    thinking: bool
+    step: Step
+    """The step that answers."""
+
+    @property
+    def samples(self) -> int:
+        """Answers per item."""
+        return self.step.samples
+
+
+def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell, ...]:
+    """The study's cells in the order of its rows; `only` keeps those that match an id or a glob.
+
+    Raises SuiteError for a size or model that the family lacks, in `perceive` too, for two
+    rows that give the same cell, and for a pattern that matches nothing.
+    """
+    sizes = [size.name for size in family.sizes]
+    for name in study.perceive:
+        if name not in sizes:
+            raise SuiteError(
+                f"In study {study.study!r}: `perceive` names {name!r}, which is no size of family "
+                f"{family.name!r}{nearest(name, sizes)}."
+            )
+    cells: dict[str, Cell] = {}
+    for row in study.cells:
+        for cell in _expand_row(study, family, row):
+            if cell.id in cells:
+                raise SuiteError(
+                    f"In study {study.study!r}: two rows of `cells` give {cell.id}; remove one."
+                )
+            cells[cell.id] = cell
+    return tuple(_select(cells, only))
+
+
+def _select(cells: dict[str, Cell], only: Sequence[str]) -> list[Cell]:
+    kept = matching(cells, only, "--only") if only else set(cells)
+    return [cell for id, cell in cells.items() if id in kept]
+
+
+def matching(ids: Iterable[str], patterns: Sequence[str], option: str) -> set[str]:
+    """The cell ids that equal or match one of `patterns`; SuiteError for one that matches none."""
+    known, kept = list(ids), set[str]()
+    for pattern in patterns:
+        matched = {id for id in known if id == pattern or fnmatchcase(id, pattern)}
+        if not matched:
+            raise SuiteError(f"{option} {pattern}: no cell has this id{nearest(pattern, known)}.")
+        kept |= matched
+    return kept
+
+
+def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:
+    method = METHODS[row.method]
+    thinking = row.thinking if isinstance(row.thinking, list) else [row.thinking]
+    perceivers = _sizes(study, family, method, "perception", row.perception)
+    reasoners = _sizes(study, family, method, "reasoning", row.reasoning)
+    for p, r, think in product(perceivers, reasoners, thinking):
+        parts = [method.name]
+        parts += [f"P={p.name}"] if p else []
+        parts += [f"R={r.name}"] if r else []
+        parts += [("think" if think else "direct")] if r or think else []
+        step = _chain(study, family, method, {"perception": p, "reasoning": r}, think, row.samples)
+        yield Cell(
+            id="/".join(parts),
+            method=method.name,
+            family=family.name,
+            perception=p.name if p else None,
+            perception_params=p.params if p else None,
+            reasoning=r.name if r else None,
+            reasoning_params=r.params if r else None,
+            thinking=think,
+            step=step,
+        )
+
+
+def _sizes(
+    study: Study, family: Family, method: Method, who: Who, wanted: str | list[str] | None
+) -> list[Size | None]:
+    """The sizes that a row names; [None] where the method does not use `who`."""
+    where = f"In study {study.study!r}, method {method.name}"
+    if not method.uses(who):
+        if wanted is not None:
+            raise SuiteError(f"{where}: it has no {who} model; remove the key `{who}`.")
+        return [None]
+    if wanted is None:
+        raise SuiteError(f"{where}: give `{who}`: all, a size, or a list of sizes.")
+    able = [size for size in family.sizes if _spec(study, method, who, size) is not None]
+    if wanted == "all" and able:
+        return list(able)
+    names = [] if wanted == "all" else [wanted] if isinstance(wanted, str) else wanted
+    sizes = [family.size(name) for name in names]
+    lacking = [size.name for size in sizes if size not in able]
+    if lacking or not sizes:
+        size = f"size {lacking[0]!r}" if lacking else "no size"
+        lack = "has no" if lacking else "has a"
+        raise SuiteError(
+            f"{where}: {size} of family {family.name!r} {lack} {ROLES[who]} model; "
+            "add it to the family or remove the row."
+        )
+    return list(sizes)
+
+
+def _spec(study: Study, method: Method, who: Who, size: Size) -> ModelSpec | None:
+    """The model of a size in a role, or the file of texts that stands for it."""
+    recorded = study.perceive.get(size.name)
+    if who == "perception" and recorded and any(link.stage == "perceive" for link in method.links):
+        return ModelSpec(path=Path(recorded.file), generator="recorded")
+    return size.vlm if ROLES[who] == "vlm" else size.text
+
+
+def _instruct(study: Study, family: Family) -> tuple[str, ModelSpec]:
+    """Size and model that write the contents to observe."""
+    file = getattr(study.instruct, "file", None)
+    if file:
+        return "recorded", ModelSpec(path=Path(file), generator="recorded")
+    name = getattr(study.instruct, "size", None) or family.instruct
+    spec = family.size(name).text if name else None
+    if name is None or spec is None:
+        raise SuiteError(
+            f"Family {family.name!r} has no text model to write the contents to observe; "
+            "add `instruct: {file: PATH}` to the study or a text model to the family."
+        )
+    return name, spec
+
+
+def _chain(
+    study: Study,
+    family: Family,
+    method: Method,
+    sizes: dict[str, Size | None],
+    thinking: bool,
+    samples: int | None,
+) -> Step:
+    wanted = samples or study.samples
+    step: Step | None = None
+    for link in method.links:
+        think = thinking and link is method.links[-1]
+        row = study.decoding.think if think else getattr(study.decoding, link.decoding)
+        decoding = row.decoding(think)
+        if link.who == "instruct":
+            name, spec = _instruct(study, family)
+        else:
+            size = sizes[link.who]
+            found = _spec(study, method, link.who, size) if size else None
+            assert size is not None  # `_sizes` has checked both
+            assert found is not None
+            name, spec = size.name, found
+        recorded = spec.generator == "recorded"
+        varies = (not decoding.greedy and not recorded) or (step is not None and step.samples > 1)
+        step = Step(
+            stage=link.stage,
+            template=link.template,
+            role=ROLES[link.who],
+            size=name,
+            spec=spec,
+            # Recorded texts are the same whatever the decoding: one key for all.
+            decoding=Decoding() if recorded else decoding,
+            samples=wanted if varies else 1,
+            upstream=step,
+            gold=method.gold and step is None,
+        )
+    assert step is not None
+    return step

@@ -1,0 +1,97 @@
+"""Stages: what is asked on the way from an item to an answer, a row each.
+
+In: nothing. Out: STAGES, which prompt sets, the study's decoding table, the plan and the walk read.
+A stage declares its templates, with what each may show; whose text it reads; and how it decodes
+where a study says nothing. A method of suite/planning/methods.py passes through stages. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from suite.errors import SuiteError, nearest
+from suite.requests import Decoding
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a template may say; its words are in the prompt set."""
+
+    fields: tuple[str, ...] = ()
+    """Fields it may show: `question`, `options` and `letters` of the item, and the one that its
+    stage reads. What is left out here can not leak."""
+    needs: str | None = None
+    """Field without which it would silently ask something else."""
+    images: bool = False
+    """Whether the item's images stand before the text."""
+    empty: str | None = None
+    """Template that takes its place where the text of `needs` is empty."""
+    like: str | None = None
+    """Template whose words it has in a set that gives it none."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of request."""
+
+    name: str
+    templates: Mapping[str, Form]
+    """Template -> form. No two stages may declare the same template."""
+    reads: str | None = None
+    """Field that takes the text of the stage before; None for one that is always the first."""
+    decoding: Decoding = field(default_factory=Decoding)
+    """For studies whose `decoding` has no row of the stage's name."""
+
+
+_ITEM = ("question", "options", "letters")
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        # One model answers alone, with the image (end to end) or without.
+        Stage(
+            "answer",
+            {
+                "answer": Form(_ITEM, images=True),
+                "blind": Form(_ITEM, like="answer"),
+                "text_only": Form(_ITEM),
+            },
+        ),
+        # A text model turns the question into a short list of contents to observe. It sees no
+        # options: a list made from them would leak them.
+        Stage("instruct", {"instruct": Form(("question",), needs="question")}),
+        # A vision-language model describes the image, especially these contents. It sees neither
+        # question nor options.
+        Stage(
+            "perceive",
+            {
+                "perceive": Form(("contents",), needs="contents", images=True, empty="describe"),
+                "describe": Form(images=True),
+            },
+            reads="contents",
+        ),
+        # A text model answers from the description (a perceiver's, or the item's gold one).
+        Stage(
+            "reason",
+            {"reason": Form(("description", *_ITEM), needs="description")},
+            reads="description",
+            decoding=Decoding(temperature=0.7, top_p=0.8),
+        ),
+    )
+}
+"""Every stage. To add one, add a row here, its words to the sets of suite/prompts.yaml, and a row
+of METHODS that passes through it."""
+
+
+def templates() -> dict[str, Form]:
+    """Every template of every stage, in the order of the stages."""
+    return {name: form for stage in STAGES.values() for name, form in stage.templates.items()}
+
+
+def stage_of(template: str) -> Stage:
+    """The stage that declares a template; SuiteError for one that none declares."""
+    for stage in STAGES.values():
+        if template in stage.templates:
+            return stage
+    raise SuiteError(f"No prompt template is called {template!r}{nearest(template, templates())}.")

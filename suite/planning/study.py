@@ -1,0 +1,266 @@
+"""Study files: what to run, in YAML, read strictly.
+
+In: the name of a built-in study (a file in suite/studies) or the path of a YAML file.
+Out: a frozen Study. An unknown key, a wrong type or an unknown name is a SuiteError that says which
+file, which key, and the nearest known one. No torch, no network; nothing is opened but the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from suite.base import yaml_files
+from suite.base.files import PACKAGE
+from suite.errors import SuiteError, nearest
+from suite.planning.methods import METHODS
+from suite.planning.stages import STAGES
+from suite.requests import Decoding
+
+FOLDER = PACKAGE / "studies"
+
+Sizes = Literal["all"] | str | list[str]
+"""`all`, one size, or a list of sizes."""
+Count = Annotated[int, Field(gt=0)]
+
+
+class Strict(BaseModel):
+    """Base of every part: no unknown keys, no silent conversions, no changes afterwards."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class TaskRow(Strict):
+    """A task of the study."""
+
+    task: str
+    domain: Literal["in_domain", "out_of_domain"] | None = None
+    """What it counts as in the means over tasks; None is what the task's own YAML declares."""
+    methods: list[str] | None = None
+    """Methods that run on it; None is all of the study's."""
+    limit: Count | None = None
+    """Items of the task or of each of its categories; None is the study's limit."""
+
+
+class CellRow(Strict):
+    """A row of `cells`: expands to one cell per perception x reasoning x thinking."""
+
+    method: str
+    perception: Sizes | None = None
+    reasoning: Sizes | None = None
+    thinking: bool | list[bool] = False
+    samples: Count | None = None
+    """Answers per item; None is the study's `samples`."""
+
+
+class DecodingRow(Strict):
+    """How one stage decodes; see suite.requests.Decoding for the fields."""
+
+    max_new_tokens: Count = 1024
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    thinking_budget: Count | None = None
+    nowait: bool = False
+
+    def decoding(self, thinking: bool = False) -> Decoding:
+        """The row as the Decoding of a request."""
+        values = self.model_dump()
+        return Decoding(
+            **{**values, "temperature": float(values["temperature"])}, thinking=thinking
+        )
+
+
+class DecodingTable(Strict):
+    """Decoding by stage: a row of each stage's name, by default what the stage declares.
+
+    `reason` is reasoning without thinking, text_only too; `answer` is end to end and blind.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, DecodingRow] = Field(init=False)
+
+    think: DecodingRow = DecodingRow(temperature=0.6, top_p=0.95, thinking_budget=4096)
+    """Any answer with thinking."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_stages(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        rows = {name: _row(stage.decoding) for name, stage in STAGES.items()}
+        for name in given:
+            if name not in rows and name not in cls.model_fields:
+                known = [*rows, *cls.model_fields]
+                raise ValueError(f"unknown key {name!r} in `decoding`{nearest(str(name), known)}")
+        return {**rows, **given}
+
+
+def _row(decoding: Decoding) -> DecodingRow:
+    return DecodingRow(**{name: getattr(decoding, name) for name in DecodingRow.model_fields})
+
+
+class RecordedFile(Strict):
+    """Texts that somebody else's model wrote, in place of a model."""
+
+    file: str
+    """JSON (index -> text), or Parquet or JSONL with item_id and text."""
+
+
+class InstructSize(Strict):
+    """The size whose text model writes the contents to observe."""
+
+    size: str
+
+
+class Study(Strict):
+    """A study: a family's sizes, the tasks they answer, and the cells to compare."""
+
+    study: str
+    """Name; also the default run directory, runs/NAME."""
+    title: str = ""
+    family: str
+    """Built-in family or path of a YAML file, relative to the study's file."""
+    prompts: str | None = None
+    """Prompt set or file; None is the family's."""
+    seed: int = 0
+    limit: Count | None = None
+    """Items of each task, or of each category where a task has categories; None is all."""
+    samples: Count = 1
+    """Answers per item where decoding is sampled."""
+    tasks: Annotated[list[TaskRow], Field(min_length=1)]
+    cells: Annotated[list[CellRow], Field(min_length=1)]
+    decoding: DecodingTable = Field(default_factory=DecodingTable)
+    instruct: InstructSize | RecordedFile | None = None
+    """Who writes the contents to observe; None is the family's instruct size."""
+    perceive: dict[str, RecordedFile] = {}
+    """Recorded descriptions by perception size, in place of that size's model."""
+    data: dict[str, str] = {}
+    """Local copies of tasks' data: task -> Parquet, JSONL or folder."""
+    store: str | None = None
+    """Folder or fsspec address of a shared store; None is in the run's directory."""
+    path: str | None = Field(default=None, exclude=True, repr=False)
+    """File it was read from."""
+
+    @model_validator(mode="after")
+    def _names(self) -> Study:
+        rows = [(f"cells.{i}.method", row.method) for i, row in enumerate(self.cells)]
+        for i, task in enumerate(self.tasks):
+            rows += [(f"tasks.{i}.methods", method) for method in task.methods or ()]
+        for key, name in rows:
+            if name not in METHODS:
+                raise ValueError(f"`{key}` is {name!r}{nearest(name, METHODS)}")
+        names = [task.task for task in self.tasks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"`tasks` names {name!r} twice")
+        for name in self.data:
+            if name not in names:
+                raise ValueError(f"`data` names {name!r}, which is no task{nearest(name, names)}")
+        return self
+
+
+def list_studies() -> tuple[str, ...]:
+    """Names of the studies that come with the suite, sorted."""
+    return yaml_files.names(FOLDER)
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """Reads a study by built-in name or YAML path.
+
+    Relative paths in it (family, prompts, data, recorded files, store) are read from its folder.
+    Raises SuiteError that names the file, the key and the nearest known key.
+    """
+    path = find_study(name_or_path)
+    data = yaml_files.read(path, "study")
+    if not isinstance(data, dict):
+        raise SuiteError(f"Study file {path} holds no keys; `downscale init` writes one to start.")
+    return parse_study(data, path)
+
+
+def parse_study(data: dict[str, Any], path: Path | None = None) -> Study:
+    """A Study from the mapping that its YAML file holds; errors as in `load_study`."""
+    where = f"study file {path}" if path else "the study"
+    if "path" in data:
+        raise SuiteError(f"In {where}: unknown key 'path'{nearest('path', _keys(Study))}.")
+    try:
+        study = Study.model_validate(data)
+    except ValidationError as error:
+        raise SuiteError(f"In {where}: {_first_problem(error)}.") from error
+    return _resolved(study, path) if path else study
+
+
+def find_study(name_or_path: str | Path) -> Path:
+    """The YAML file of a built-in study or a path; SuiteError when there is none."""
+    advice = "name one of them or a YAML file, which `downscale init` writes"
+    return yaml_files.find(name_or_path, FOLDER, "study", advice)
+
+
+def _resolved(study: Study, path: Path) -> Study:
+    def beside(value: str) -> str:
+        local = path.parent / Path(value).expanduser()
+        return str(local) if "://" not in value else value
+
+    def named(value: str | None) -> str | None:
+        file = value is not None and value.partition("#")[0].endswith(yaml_files.SUFFIXES)
+        return beside(value) if file and value is not None else value
+
+    changes: dict[str, Any] = {
+        "path": str(path),
+        "family": named(study.family),
+        "prompts": named(study.prompts),
+        "data": {task: beside(value) for task, value in study.data.items()},
+        "perceive": {
+            size: RecordedFile(file=beside(row.file)) for size, row in study.perceive.items()
+        },
+        "store": None if study.store is None else beside(study.store),
+    }
+    if isinstance(study.instruct, RecordedFile):
+        changes["instruct"] = RecordedFile(file=beside(study.instruct.file))
+    return study.model_copy(update=changes)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first problem in words; a misspelt key comes before what its absence caused."""
+    problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    problem = problems[0]
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(part for part in location if part not in _VARIANTS)
+    if problem["type"] == "extra_forbidden":
+        name = location[-1]
+        inside = key.rpartition(".")[0]
+        place = f" in `{inside}`" if inside else ""
+        return f"unknown key {name!r}{place}{nearest(name, _keys_at(location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"`{key}` is missing"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    return f"`{key}` is {problem['input']!r}: {problem['msg'].lower()}"
+
+
+_VARIANTS = {"InstructSize", "RecordedFile", "literal['all']", "str", "list[str]", "list[bool]"}
+_PARTS: dict[str, type[BaseModel]] = {
+    "tasks": TaskRow,
+    "cells": CellRow,
+    "perceive": RecordedFile,
+    "instruct": RecordedFile,
+    "InstructSize": InstructSize,
+    "RecordedFile": RecordedFile,
+}
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [name for name in model.model_fields if name != "path"]
+
+
+def _keys_at(location: list[str]) -> list[str]:
+    """Keys that are known at a place of the file."""
+    if len(location) == 2 and location[0] == "decoding":
+        return _keys(DecodingRow)
+    if location[:1] == ["instruct"]:
+        return ["size", "file"]
+    named: Iterator[type[BaseModel]] = (_PARTS[p] for p in reversed(location) if p in _PARTS)
+    return _keys(next(named, Study))

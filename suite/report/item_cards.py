@@ -1,0 +1,120 @@
+"""What an item asked, as the page shows it: question, options, and images small enough to stand in
+it.
+
+In: rows that name items, and the run's directory, whose items are in the item cache. Out: the rows
+with plain values; images as data addresses, each of about LARGEST bytes at most before encoding,
+and no more than BUDGET bytes of them on a page.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from suite.items.item import LETTERS, Item, ItemSet
+from suite.runs import items as run_items
+
+IMAGES = 4
+"""Images of an item that the page shows; the others are counted."""
+LONGEST = 1500
+"""Characters of a text that the page shows."""
+SIDE = 320
+"""Longest side of an image on the page, pixels."""
+LARGEST = 40_000
+"""Bytes of one image."""
+BUDGET = 1_200_000
+"""Bytes of all images of a page."""
+QUALITIES = (80, 60, 40, 20)
+"""JPEG qualities, tried until an image is small enough."""
+
+
+def with_items(
+    rows: Sequence[dict[str, Any]], folder: Path
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows with `item`, what was asked, and a sentence for each reason why rows lack it.
+
+    `item` holds question, options (letter, text, whether it is the gold one), images (address or
+    None, alternative text) and `more`, the number of images that are not shown.
+    """
+    found, reasons = run_items.cached(folder, dict.fromkeys(row["task"] for row in rows))
+    album = Album()
+    known = {(task, item.item_id): item for task, own in found.items() for item in own.items}
+    shown = []
+    for row in rows:
+        item = known.get((row["task"], row["item_id"]))
+        asked = None if item is None else _asked(item, found[item.task], album)
+        shown.append({**row, "item": asked})
+    return shown, list(dict.fromkeys(reasons.values()))
+
+
+def _asked(item: Item, items: ItemSet, album: Album) -> dict[str, Any]:
+    images = []
+    for number, name in enumerate(item.images[:IMAGES], 1):
+        which = f"Image {number} of {len(item.images)}" if len(item.images) > 1 else "The image"
+        what = f": {cut(item.gold_description)}" if item.gold_description else "."
+        data = items.image_bytes.get(name)
+        address = album.address(data) if data is not None else None
+        images.append({"source": address, "alt": f"{which} of item {item.item_id}{what}"})
+    return {
+        "question": cut(item.question),
+        "options": [
+            {"letter": letter, "text": cut(text), "gold": letter == item.answer}
+            for letter, text in zip(LETTERS, item.options)
+        ],
+        "images": images,
+        "more": max(0, len(item.images) - IMAGES),
+    }
+
+
+def cut(text: object, longest: int = LONGEST) -> str | None:
+    """A text as the page shows it, at most `longest` characters; None where it is missing."""
+    if text is None or pd.isna(text):  # type: ignore[call-overload]
+        return None
+    whole = str(text)
+    return whole if len(whole) <= longest else whole[:longest] + " … (cut)"
+
+
+class Album:
+    """The images of one page, which share its budget."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self._left = budget
+
+    def address(self, data: bytes) -> str | None:
+        """An image as a data address; None for one that is no image or that the page has no room
+        for."""
+        small = shrunk(data)
+        if small is None or len(small) > self._left:
+            return None
+        self._left -= len(small)
+        kind = "png" if small.startswith(b"\x89PNG") else "jpeg"
+        return f"data:image/{kind};base64,{base64.b64encode(small).decode()}"
+
+
+def shrunk(data: bytes) -> bytes | None:
+    """The image itself where it is small already, else a smaller JPEG; None for no image."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            kept = image.format in ("PNG", "JPEG") and len(data) <= LARGEST
+            if kept and max(image.size) <= SIDE:
+                image.load()
+                return data
+            image.thumbnail((SIDE, SIDE))
+            flat = Image.new("RGB", image.size, "white")
+            colored = image.convert("RGBA")
+            flat.paste(colored, mask=colored.getchannel("A"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    for quality in QUALITIES:
+        buffer = io.BytesIO()
+        flat.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= LARGEST:
+            break
+    return buffer.getvalue()

@@ -1,0 +1,112 @@
+"""The published tables and a run beside them: what `downscale paper` prints.
+
+In: a folder of the published tables (those that ship with the suite by default) and optionally a
+run directory. Out: the claims with their verdicts, and the run's own numbers, as frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.errors import SuiteError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def default_tables() -> Path:
+    """The folder of the published tables: of the checkout, or packed into the installation.
+
+    The files live in results/paper; links in analyses/paper bring them into the wheel.
+    """
+    import analyses
+
+    package = Path(str(analyses.__file__)).parent
+    checkout = package.parent / "results" / "paper"
+    return checkout if (checkout / "table2.csv").is_file() else package / "paper"
+
+
+def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd.DataFrame:
+    """The paper's claims, recomputed from its tables: a row each (`analyses.paper.verdicts`).
+
+    tables: a folder with the tables under their names, those of the paper by default. With `run`, a
+    run directory: a row per claim and number of the run, its columns `run_what`, `run_estimate`,
+    `run_low`, `run_high`, `run_n`, `run_reason` (in the claim's unit; missing where the claim
+    concerns the published systems alone).
+    """
+    from analyses.paper.verdicts import published
+
+    folder = Path(tables) if tables is not None else default_tables()
+    try:
+        claims = published(read_tables(folder))
+    except ValueError as error:
+        raise SuiteError(f"{folder}: {error}") from error
+    if run is None:
+        return claims
+    numbers = beside_run(Path(run), folder).drop(columns="unit")
+    numbers = numbers.rename(columns={n: f"run_{n}" for n in numbers.columns if n != "claim"})
+    return claims.merge(numbers, on="claim", how="left")
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """The published tables by name. Raises SuiteError for one that is missing or unreadable."""
+    import pandas as pd
+
+    from analyses.paper.claims import TABLES
+
+    found = {}
+    for name in TABLES:
+        path = folder / f"{name}.csv"
+        if not path.is_file():
+            raise SuiteError(
+                f"There is no table {name}.csv in {folder}; the published tables are "
+                f"{', '.join(f'{table}.csv' for table in TABLES)}."
+            )
+        try:
+            found[name] = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise SuiteError(f"The table {path} cannot be read ({error}).") from error
+    return found
+
+
+def beside_run(run: Path, tables: Path) -> pd.DataFrame:
+    """What the run says to the claims that the tables do not determine
+    (`analyses.paper.unpublished`)."""
+    from analyses.paper.unpublished import ANALYSES, beside, unpublished
+    from suite.report.tables import analyse, read
+    from suite.runs import freshness
+
+    digest = freshness.digest_of(run)
+    numbers = {}
+    for name in ANALYSES:
+        current = freshness.is_current(run / "tables", digest, [f"{name}.csv"])
+        numbers[name] = read(run, name) if current else analyse(run, name)
+    return beside(unpublished(read_tables(tables)), numbers)
+
+
+def draw_figures(tables: Path, folder: Path) -> list[Path]:
+    """Draws the table of methods and the gain of visual extraction into `folder`.
+
+    Writes methods.* and extraction.*, each as png, svg and pdf, with the csv that it is drawn from.
+    """
+    from analyses.figures import extraction, methods
+    from analyses.paper.verdicts import checked
+    from suite.report.figures import save
+
+    published = read_tables(tables)
+    modules = {"methods": methods, "extraction": extraction}
+    try:
+        rows = {k: m.select(checked(published, m.TABLE)) for k, m in modules.items()}
+    except ValueError as error:
+        raise SuiteError(f"{tables}: {error}") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(
+            f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
+        ) from error
+    written = []
+    for name, module in modules.items():
+        written += save(module.draw(rows[name]), rows[name], folder / name)
+    return written

@@ -1,0 +1,1 @@
+"""A run's directory: what it holds, and of what it is made."""

@@ -1,0 +1,100 @@
+"""Freshness: digests of what records and drawings are made of, and stamps beside the outputs.
+
+In: a walk, or a run directory. Out: whether records, tables or figures must be made again. A stamp
+is a hidden file `.made-of` in the folder of the outputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from suite.base.files import PACKAGE
+from suite.base.json_values import canonical_json
+from suite.engine.walk import Walk
+from suite.errors import SuiteError
+from suite.items.item import Item
+
+NAME = ".made-of"
+READING = ("answers/**/*.py", "runs/records.py")
+"""Files of suite/ that turn texts into records: when one changes, records are made again."""
+
+
+def records_path(folder: Path) -> Path:
+    """records.parquet of a run directory. Raises SuiteError where there is none."""
+    path = folder / "records.parquet"
+    if not path.is_file():
+        raise SuiteError(
+            f"There are no results in {folder}: it has no records.parquet. Give the directory of a "
+            "finished `downscale run`, such as runs/micro."
+        )
+    return path
+
+
+def digest_of(folder: Path) -> str:
+    """Hash of the records and of the code that draws them."""
+    with records_path(folder).open("rb") as file:
+        return drawing_digest(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def is_current(outputs: Path, digest: str, names: Iterable[str]) -> bool:
+    """Whether `outputs` holds all `names`, made of `digest`."""
+    try:
+        made_of = (outputs / NAME).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return made_of == digest and all((outputs / name).is_file() for name in names)
+
+
+def put(outputs: Path, digest: str) -> None:
+    """Says that `outputs` is made of `digest`."""
+    (outputs / NAME).write_text(digest, encoding="utf-8")
+
+
+def records_digest(walk: Walk) -> str:
+    """Changes whenever the records would: with the plan, the items, the texts or the reading."""
+    digest = hashlib.sha256()
+    plan = walk.plan
+    head = {
+        "study": plan.study.model_dump(mode="json"),
+        "family": [[size.name, size.params] for size in plan.family.sizes],
+        "cells": [cell.id for cell in plan.cells],
+        "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
+        "reading": source_digest(f for name in READING for f in PACKAGE.glob(name)),
+    }
+    digest.update(canonical_json(head).encode())
+    for task in plan.tasks:
+        digest.update(items_digest(walk.items[task.task].items).encode())
+        for step in task.steps:
+            shelf = walk.shelf(step)
+            lines = []
+            for place in walk.places(step, task.task):
+                stored = shelf.get(place.key) if place.key is not None else None
+                lines.append(f"{place.key} {stored.part if stored else place.reason}\n")
+            digest.update("".join(lines).encode())
+    return digest.hexdigest()
+
+
+def drawing_digest(records: str) -> str:
+    """Changes whenever tables, figures or report would: with the records and the drawing code."""
+    files = [*(PACKAGE.parent / "analyses").rglob("*.py"), *(PACKAGE / "report").rglob("*.*")]
+    code = source_digest(path for path in files if "__pycache__" not in path.parts)
+    return hashlib.sha256(f"{records} {code}".encode()).hexdigest()
+
+
+def source_digest(files: Iterable[Path]) -> str:
+    """Hash of the contents of source files."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if path.is_file():
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def items_digest(items: Iterable[Item]) -> str:
+    """Hash of items as they were asked, images by content."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(repr(item).encode())
+    return digest.hexdigest()

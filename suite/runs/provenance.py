@@ -1,0 +1,134 @@
+"""Provenance: what a result was made with, when and where.
+
+In: a walk, and when and where it ran. Out: the content of provenance.json. Versions are read from
+package metadata, so that nothing heavy is imported to write them down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from suite.base.files import PACKAGE
+from suite.base.machine import cores, processor
+from suite.engine.walk import Walk
+from suite.errors import SuiteError
+from suite.runs import history
+from suite.runs.freshness import items_digest
+
+PACKAGES = (
+    *("downscaling-suite", "lmms-eval", "torch", "transformers", "pandas", "pyarrow", "numpy"),
+    *("scipy", "statsmodels", "matplotlib", "seaborn", "scikit-learn", "pillow"),
+)
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str | None]:
+    """Version of Python and of each package that can change a result; None when not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def commit() -> str | None:
+    """Commit of the suite's checkout, with `+changes` where files differ; None outside of git."""
+    if not (PACKAGE.parent / ".git").exists():
+        return None
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("+changes" if _git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(PACKAGE.parent), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Where it ran: system, processor and cores."""
+    return {"system": platform.platform(), "processor": processor(), "cores": cores()}
+
+
+def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
+    """The part of provenance.json that is known before anything is generated."""
+    plan = walk.plan
+    models = {(count.step.role, count.step.spec): count.step for count in plan.steps}
+    return {
+        "study": plan.study.model_dump(mode="json"),
+        "seed": plan.study.seed,
+        "family": {"name": plan.family.name, "title": plan.family.title},
+        "prompts": prompts,
+        "plan": {key: value for key, value in plan.as_json().items() if key != "study"},
+        "models": [
+            {
+                "model": step.model,
+                "role": role,
+                "source": spec.source,
+                "revision": spec.revision,
+                "fingerprint": walk.fingerprint(step),
+            }
+            for (role, spec), step in models.items()
+        ],
+        "items": {
+            task.task: {
+                "n": task.n,
+                "digest": items_digest(walk.items[task.task].items),
+                "data": task.data,
+            }
+            for task in plan.tasks
+        },
+        "versions": versions(),
+        "commit": commit(),
+        "machine": machine(),
+    }
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """provenance.json of a run directory; empty where there is none yet."""
+    try:
+        content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def finished(folder: Path) -> datetime:
+    """When something was last generated for the run in a directory, in UTC.
+
+    SuiteError where it did not come to an end, or has no provenance.json.
+    """
+    facts = read(folder)
+    runs = history.earlier(facts) or [facts]
+    try:
+        return datetime.fromisoformat(runs[-1]["ended"])
+    except (KeyError, TypeError, ValueError):
+        raise SuiteError(
+            f"The run in {folder} has not come to its end; run the study again with --out {folder}."
+        ) from None
+
+
+def write(folder: Path, content: dict[str, Any]) -> None:
+    """Writes provenance.json whole."""
+    path = folder / "provenance.json"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,171 @@
+"""How far a run is: its store counted against its plan.
+
+In: groups of requests as the engine reaches them; a run directory, whose provenance.json names
+plan, generators and store. Out: DIR/asked/NNN.txt, one a group, which tell the run's own rows from
+those of other studies on a shared store (the first line says whose requests they are, the others
+are keys, cut to the 16 digits that claims use too); per stage and model the requests expected,
+answered and failed, and why they failed. No model is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.base.json_values import canonical_json
+from suite.engine.claims import live_claims
+from suite.engine.walk import StepGroup, Walk
+from suite.errors import SuiteError
+from suite.planning.plan import Plan
+from suite.requests import SHORT
+from suite.runs import provenance
+from suite.store import Shelf, Store, Stored
+
+INSIDE = "asked"
+"""Folder of a run directory that holds, a file a group, the keys that the run has reached."""
+
+
+@dataclass(frozen=True)
+class AskedGroup:
+    """The requests of one group that a run has reached."""
+
+    stage: str
+    role: str
+    model: str
+    plan: str
+    """Hash of the plan it belongs to."""
+    keys: tuple[str, ...]
+    """First SHORT digits of each, sorted."""
+
+
+class AskedKeys:
+    """Writes down what a run asks."""
+
+    def __init__(self, folder: Path, walk: Walk) -> None:
+        """Takes away what another plan has left in the folder."""
+        self._folder = folder / INSIDE
+        self._plan = _digest(walk.plan)
+        self._numbers = {group: number for number, group in enumerate(walk.groups)}
+        for path in self._folder.glob("*.txt"):
+            group = _read(path)
+            if group is None or group.plan != self._plan:
+                path.unlink(missing_ok=True)
+
+    def note(self, group: StepGroup, keys: Iterable[str]) -> None:
+        """Writes the keys of a group, unless they stand there already."""
+        about = {"stage": group.stage, "role": group.role, "model": group.model, "plan": self._plan}
+        text = "\n".join([json.dumps(about), *sorted(key[:SHORT] for key in keys)]) + "\n"
+        path = self._folder / f"{self._numbers[group]:03d}.txt"
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+
+def asked_groups(folder: Path) -> list[AskedGroup] | None:
+    """The groups that the run in `folder` has reached; None for a run that wrote none down."""
+    if not (folder / INSIDE).is_dir():
+        return None
+    found = (_read(path) for path in sorted((folder / INSIDE).glob("*.txt")))
+    return [group for group in found if group is not None]
+
+
+def _read(path: Path) -> AskedGroup | None:
+    try:
+        head, *keys = path.read_text(encoding="utf-8").splitlines()
+        return AskedGroup(**json.loads(head), keys=tuple(keys))
+    except (OSError, ValueError, TypeError):
+        return None  # taken away while we looked, or not of this format
+
+
+def _digest(plan: Plan) -> str:
+    """Changes with everything that decides which requests a plan has."""
+    tasks = [[task.task, task.n, [cell.id for cell in task.cells]] for task in plan.tasks]
+    content = canonical_json([plan.study.model_dump(mode="json"), tasks])
+    return hashlib.sha256(content.encode()).hexdigest()[:SHORT]
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """Progress of a run as JSON-able values; SuiteError where no run was started."""
+    facts = provenance.read(folder)
+    try:
+        return _status(folder, facts)
+    except (KeyError, TypeError) as error:
+        if facts and "plan" in facts:
+            raise SuiteError(
+                f"{folder / 'provenance.json'} is of another version of the suite (it lacks "
+                f"{error}); run the study again with `--out {folder}`: what was generated is kept."
+            ) from error
+        raise SuiteError(
+            f"There is no run in {folder}; `downscale run STUDY --out {folder}` starts one."
+        ) from None
+
+
+def _status(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    store = Store(facts["store"] or folder / "store")
+    groups = asked_groups(folder)
+    rows: list[dict[str, Any]] = []
+    failures: Counter[str] = Counter()
+    for model in facts["models"]:
+        expected: Counter[str] = Counter()
+        for step in facts["plan"]["stages"]:
+            if (step["model"], step["role"]) == (model["model"], model["role"]):
+                expected[step["stage"]] += step["distinct"]
+        own = None if groups is None else [g for g in groups if _of(g, model)]
+        shelf = store.shelf(model["fingerprint"])
+        stored: dict[str, list[Stored]] = {stage: [] for stage in expected}
+        for stage, entry in _entries(shelf, own):
+            stored.setdefault(stage, []).append(entry)
+        for stage, entries in stored.items():
+            failed = [e.generation.error for e in entries if e.generation.error is not None]
+            failures.update(failed)
+            rows.append(
+                {
+                    "stage": stage,
+                    "model": model["model"],
+                    "requests": expected[stage],
+                    "answered": len(entries) - len(failed),
+                    "failed": len(failed),
+                    "tokens": sum(e.generation.generated_tokens for e in entries),
+                    "seconds": sum(e.generation.seconds for e in entries),
+                }
+            )
+    return {
+        "study": facts["study"]["study"],
+        "started": facts["started"],
+        "ended": facts["ended"],
+        "working": _working(store, groups),
+        **{name: sum(row[name] for row in rows) for name in ("requests", "answered", "failed")},
+        "stages": rows,
+        "failures": [{"reason": text, "count": n} for text, n in failures.most_common()],
+    }
+
+
+def _working(store: Store, groups: list[AskedGroup] | None) -> int:
+    """Processes that are generating for this run, or for another that asks the same."""
+    claims = live_claims(store.folder)
+    if groups is None:
+        return len(claims)
+    own = {key for group in groups for key in group.keys}
+    return sum(not own.isdisjoint(claim["keys"]) for claim in claims)
+
+
+def _of(group: AskedGroup, model: dict[str, Any]) -> bool:
+    return (group.model, group.role) == (model["model"], model["role"])
+
+
+def _entries(shelf: Shelf, own: list[AskedGroup] | None) -> Iterable[tuple[str, Stored]]:
+    """What a run has on a shelf, each once, with its stage; the whole shelf where it is not known
+    what the run has asked (a run of an older version)."""
+    if own is None:
+        return [(entry.stage, entry) for _, entry in shelf.rows()]
+    stages = {key: group.stage for group in reversed(own) for key in group.keys}
+    return [(stages[key[:SHORT]], entry) for key, entry in shelf.rows() if key[:SHORT] in stages]

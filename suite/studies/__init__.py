@@ -1,1 +1,0 @@
-"""The built-in studies, a YAML file each; `_template.yaml` is what `downscale init` writes."""

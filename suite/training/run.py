@@ -1,0 +1,194 @@
+"""Trains a family by its recipe: every stage of every size, resumable, and exports the folders.
+
+In: a Recipe and a working folder. Out: standard Hugging Face folders `text-SIZE` and `vlm-SIZE`
+with a model card each. Run it as `downscale train micro --out checkpoints/micro`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.errors import SuiteError
+from suite.training import loop
+from suite.training.micro import data, measure, models
+from suite.training.micro.tokenizer import END, IMAGE, PAD, Encoder, build_tokenizer
+from suite.training.recipe import DONE, SHARED, Recipe, Stage
+from tasks.micro import lessons
+from tasks.micro.scene import HELD_OUT
+
+HELD_OUT_ROWS = 256
+WORDS = Path(lessons.__file__).parent / "words.txt"
+
+
+class TrainingRun:
+    """The state of one training run on disk."""
+
+    def __init__(self, recipe: Recipe, out: Path, workers: int, say: Callable[[str], None]) -> None:
+        self.recipe, self.out, self.workers, self.say = recipe, out, workers, say
+        self.tokenizer = build_tokenizer(vocabulary())
+        # By id: the tokenizer lists its words in another order in every process.
+        vocab: dict[str, int] = self.tokenizer.get_vocab()
+        self.encode = Encoder(dict(sorted(vocab.items(), key=lambda pair: pair[1])))
+        self.patches = recipe.encoder.side // recipe.encoder.patch
+        torch.set_float32_matmul_precision("high" if torch.cuda.is_available() else "highest")
+
+    def train(self, sizes: Sequence[str], stages: Sequence[str]) -> None:
+        """Runs the named stages for the named sizes, skipping what is finished."""
+        for stage in self.recipe.stages:
+            if stage.name not in stages:
+                continue
+            for size in [SHARED] if stage.shared else sizes:
+                if not (self.folder(stage.name, size) / DONE).exists():
+                    self._stage(stage, size)
+
+    def folder(self, stage: str, size: str) -> Path:
+        """Where a stage of a size lives."""
+        return self.out / f"{stage}-{size}"
+
+    def _stage(self, stage: Stage, size: str) -> None:
+        attempts = [(self.recipe.seed, 1.0), *((r.seed, r.scale) for r in stage.retries)]
+        outcome, folder, model = None, self.folder(stage.name, size), None
+        tried = []
+        for number, (seed, scale) in enumerate(attempts):
+            work = folder / f"attempt-{number}"
+            model, outcome = self._attempt(stage, size, seed, scale, work)
+            tried.append({"seed": seed, "scale": scale, **asdict(outcome)})
+            if outcome.passed:
+                break
+            self.say(f"{stage.name} {size}: gate {stage.gate} not reached, trying again")
+        assert model is not None
+        if stage.kind == "encoder":
+            model = model.tower
+        model.cpu().save_pretrained(folder / "model", safe_serialization=True)
+        (folder / DONE).write_text(json.dumps({"attempts": tried}, indent=1) + "\n")
+
+    def _attempt(
+        self, stage: Stage, size: str, seed: int, scale: float, work: Path
+    ) -> tuple[Any, loop.Outcome]:
+        def say(line: str) -> None:
+            self.say(f"{stage.name} {size}: {line}")
+
+        builder = {
+            "encoder": self._encoder_job, "recall": self._recall_job,
+            "text": self._text_job, "vision": self._vision_job,
+        }[stage.kind]  # fmt: skip
+        model, rows, collate, measured, metric = builder(stage, size, seed)
+        rate = scale * (stage.peak(size) if not stage.shared else stage.peak(""))
+        job = loop.Job(
+            stage, model, rows, collate, measured, metric, rate, seed, work, self.workers, say
+        )
+        return model, loop.run(job)
+
+    def _encoder_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
+        spec = self.recipe.encoder
+        tower = models.vision_model(spec.side, spec.patch, spec.width, spec.layers, seed)
+        model = models.Probe(tower, data.FIELDS)
+        collate = data.ProbeCollator(self.patches)
+        rows = data.Scenes(stage.name, seed, stage.steps * stage.batch)
+        fresh = data.Scenes("held out", seed, HELD_OUT_ROWS, HELD_OUT)
+        scenes = [fresh[i] for i in range(HELD_OUT_ROWS)]
+        return (
+            model, rows, collate,
+            partial(measure.probe_accuracy, scenes=scenes, collate=collate), "readers",
+        )  # fmt: skip
+
+    def _token_job(
+        self, model: Any, stage: Stage, make: Callable[[int], data.Row],
+        fresh: Callable[[int], data.Row], metric: str,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        pad = self.encode.ids[PAD]
+        held_out = [fresh(i) for i in range(HELD_OUT_ROWS)]
+        return (
+            model, data.Rows(make, stage.steps * stage.batch), data.TokenCollator(pad),
+            partial(measure.turn_accuracy, rows=held_out, pad=pad), metric,
+        )  # fmt: skip
+
+    def _recall_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
+        if stage.init:
+            model = self._load_text(stage.init, size)
+        else:
+            spec = self.recipe.sizes[size]
+            shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
+            ids = {"pad": self.encode.ids[PAD], "eos": self.encode.ids[END]}
+            model = models.text_model(shape, self.encode.size, ids, seed)
+        make = partial(_recall, self.encode, stage.name, seed)
+        fresh = partial(_recall, self.encode, "held out", seed)
+        return self._token_job(model, stage, make, fresh, "recall")
+
+    def _text_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
+        model = self._load_text(stage.init, size)
+        make = partial(_text, self.encode, stage.name, seed, stage.thinking)
+        fresh = partial(_text_held_out, self.encode, seed, stage.thinking)
+        return self._token_job(model, stage, make, fresh, "think")
+
+    def _vision_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
+        from transformers import SiglipVisionModel
+
+        tower = SiglipVisionModel.from_pretrained(self.folder("encoder", SHARED) / "model")
+        text = self._load_text(stage.init, size)
+        statistics = self._feature_statistics(tower)
+        model = models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)
+        model.model.vision_tower.requires_grad_(False)
+        make = partial(_vision, self.encode, self.patches**2, stage.name, seed, stage.describing)
+        fresh = partial(_vision_held_out, self.encode, self.patches**2, seed, stage.describing)
+        return self._token_job(model, stage, make, fresh, "direct")
+
+    def _load_text(self, stage: str | None, size: str) -> Any:
+        from transformers import Qwen3ForCausalLM
+
+        folder = self.folder(stage or "", size) / "model"
+        if not folder.exists():
+            raise SuiteError(
+                f"Stage {stage!r} of size {size!r} is not finished in {self.out}; run it first."
+            )
+        return Qwen3ForCausalLM.from_pretrained(folder)
+
+    @torch.no_grad()
+    def _feature_statistics(self, tower: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        stream = data.Scenes("statistics", 0, 512)
+        pictures = data.pixels([stream[i] for i in range(len(stream))])
+        features = tower(pixel_values=pictures).last_hidden_state.flatten(0, 1)
+        return features.mean(0), torch.cov(features.T)
+
+
+def _recall(encode: Encoder, stage: str, seed: int, index: int) -> data.Row:
+    return data.recall_row(stage, seed, index, encode)
+
+
+def _text(encode: Encoder, stage: str, seed: int, thinking: float, index: int) -> data.Row:
+    return data.lesson_row(lessons.text_lesson(stage, seed, index, thinking=thinking), encode, 0)
+
+
+def _text_held_out(encode: Encoder, seed: int, thinking: float, index: int) -> data.Row:
+    lesson = lessons.text_lesson("held out", seed, index, HELD_OUT, thinking)
+    return data.lesson_row(lesson, encode, 0)
+
+
+def _vision(
+    encode: Encoder, tokens: int, stage: str, seed: int, describing: float, index: int
+) -> data.Row:
+    lesson = lessons.vision_lesson(stage, seed, index, describing=describing)
+    return data.lesson_row(lesson, encode, tokens)
+
+
+def _vision_held_out(
+    encode: Encoder, tokens: int, seed: int, describing: float, index: int
+) -> data.Row:
+    lesson = lessons.vision_lesson("held out", seed, index, HELD_OUT, describing)
+    return data.lesson_row(lesson, encode, tokens)
+
+
+def vocabulary() -> list[str]:
+    """The closed vocabulary of the world: one word a line in tasks/micro/words.txt.
+
+    It is a file, not a computation, so that shipped weights keep their token ids when lessons
+    change; a test proves that no lesson or evaluation item leaves it.
+    """
+    return WORDS.read_text(encoding="utf-8").split()

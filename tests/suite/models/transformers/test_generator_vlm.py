@@ -1,0 +1,120 @@
+"""Vision-language models of several classes, small and random: equality with `generate`, images.
+
+In: model folders and images, some unreadable. Out: tokens, logits and generations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from suite.models.backends import build_generator
+from suite.models.family import ModelSpec
+from suite.models.transformers.chat import prompt, tensors
+from suite.models.transformers.loop import decode
+from tests.suite import tiny_vlms
+from tests.suite.asking import GREEDY, IMAGES, THINKING, ask, request, said
+
+VLMS: dict[str, Callable[[Path], Path]] = {
+    "llava": tiny_vlms.llava,
+    "llava_onevision": tiny_vlms.llava_onevision,
+    "qwen3_vl": tiny_vlms.qwen3_vl,
+    "internvl": tiny_vlms.internvl,
+    "gemma3": tiny_vlms.gemma3,
+}
+
+
+@pytest.fixture(scope="module", params=list(VLMS))
+def vlm(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = VLMS[request.param](tmp_path_factory.mktemp(request.param))
+    return build_generator(ModelSpec(path=folder), "vlm", device="cpu")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [("one",), ("two",), ("wide",), ("one",)],
+        [("one", "two"), ("wide", "one")],
+        [(), (), ()],
+    ],
+    ids=["one image", "two images", "blind"],
+)
+def test_vlm_tokens_equal_generate_with_left_padding(vlm: Any, shown: list[Any]) -> None:
+    prompts = [
+        prompt(vlm.loaded, request(index, images=images), IMAGES.__getitem__)
+        for index, images in enumerate(shown)
+    ]
+    inputs = tensors(vlm.loaded, prompts)
+    mask = inputs["attention_mask"]
+    assert bool((mask == 0).any())
+    assert bool(mask[:, -1].all())
+    with torch.inference_mode():
+        want = vlm.loaded.model.generate(**inputs, max_new_tokens=20, do_sample=False)
+    want = want[:, mask.shape[1] :]
+    inputs = tensors(vlm.loaded, prompts)
+    rows = decode(vlm.loaded.model, inputs, vlm._rules(prompts, [400] * len(prompts)), pad_id=0)
+    for row, expected in zip(rows, want.tolist(), strict=True):
+        assert list(row.ids) == expected[: len(row.ids)]
+        assert len(row.ids) == 20 or row.ids[-1] in vlm.loaded.end_ids
+
+
+def test_what_is_shown_changes_what_is_said(vlm: Any) -> None:
+    logits = []
+    for images in (("one",), ("two",)):
+        one = prompt(vlm.loaded, request(0, images=images), IMAGES.__getitem__)
+        with torch.inference_mode():
+            logits.append(vlm.loaded.model(**tensors(vlm.loaded, [one])).logits[0, -1])
+    assert float((logits[0] - logits[1]).abs().max()) > 1e-3
+
+
+def test_an_unreadable_image_fails_its_own_row_only(vlm: Any) -> None:
+    images: list[tuple[str, ...]] = [("one",), ("broken",), ("two",), ("cut",), ("absent",)]
+    asked = [request(n, images=shown) for n, shown in enumerate(images)]
+    answers = ask(vlm, asked)
+    assert [answer.error is None for answer in answers] == [True, False, True, False, False]
+    assert answers[1].error == (
+        f"{asked[1].task}, item {asked[1].item_id}: Image broken cannot be read: it is in no known "
+        "format."
+    )
+    assert ": Image cut cannot be read: " in str(answers[3].error)
+    assert ": Image absent cannot be read: " in str(answers[4].error)
+    good = [request(0, images=("one",)), request(2, images=("two",))]
+    assert said([answers[0], answers[2]]) == said(ask(vlm, good))
+
+
+def test_rows_with_and_without_images_may_share_a_call(vlm: Any) -> None:
+    mixed = [request(0, images=("one",)), request(1), request(2, images=("two",)), request(3)]
+    answers = ask(vlm, mixed)
+    assert said([answers[0], answers[2]]) == said(ask(vlm, [mixed[0], mixed[2]]))
+    assert said([answers[1], answers[3]]) == said(ask(vlm, [mixed[1], mixed[3]]))
+
+
+def test_settings_of_the_processor_reach_the_images(tmp_path: Path) -> None:
+    size = {"shortest_edge": 256, "longest_edge": 1024}
+    folder = tiny_vlms.qwen3_vl(tmp_path / "vlm")
+    tokens = []
+    for settings in ((), (("size", size),)):
+        spec = ModelSpec(path=folder, processor=settings)
+        generator = build_generator(spec, "vlm", device="cpu")
+        tokens.append(ask(generator, [request(0, images=("two",))])[0].prompt_tokens)
+    # 60 x 60 pixels are rounded to 64 x 64, a token for 16 x 16; the setting halves each side
+    assert tokens[0] - tokens[1] == 16 - 4
+
+
+@pytest.mark.parametrize("name", ["qwen3_vl", "llava", "gemma3"])
+def test_a_vision_language_model_reasons_without_images(name: str, tmp_path: Path) -> None:
+    folder = VLMS[name](tmp_path / "vlm")
+    reasoner: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    seer = build_generator(ModelSpec(path=folder), "vlm", device="cpu")
+    requests = [request(n, (GREEDY, THINKING)[n % 2]) for n in range(4)]
+    answers = said(ask(reasoner, requests))
+    assert all(answer.error is None and answer.generated_tokens for answer in answers)
+    assert [one.prompt_tokens for one in answers] == [
+        one.prompt_tokens for one in ask(seer, requests)
+    ]
+    assert answers[::2] == said(ask(seer, requests))[::2]  # greedy: the same model, asked the same
+    assert reasoner.fingerprint["role"] == "text"

@@ -1,0 +1,177 @@
+"""The decoding loop gives, token by token, what model.generate gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3ForCausalLM,
+)
+
+from suite.models.transformers.kv_cache import BufferedLayer, can_select, growing_cache
+from suite.models.transformers.loop import GeneratedRow, Rules, decode
+from suite.models.transformers.sampling import SeededSampler
+from suite.models.transformers.thinking import AnswerLimit, Markers, ThinkingBudget
+from tests.suite.tiny_models import qwen3_config
+
+VOCABULARY = 50
+NEW = 90  # more than the room a buffer starts with
+
+
+def llama() -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            initializer_range=0.3,
+            tie_word_embeddings=False,
+        )
+    )
+
+
+def gemma() -> Any:
+    return Gemma3ForCausalLM(
+        Gemma3TextConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            sliding_window=8,
+            layer_types=["sliding_attention", "full_attention"],
+            initializer_range=0.3,
+            tie_word_embeddings=False,
+        )
+    )
+
+
+def qwen3() -> Any:
+    return Qwen3ForCausalLM(qwen3_config(VOCABULARY, tie_word_embeddings=False))
+
+
+def batch(rows: int = 10) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(2)
+    ids = torch.randint(2, VOCABULARY, (rows, 13))
+    mask = torch.ones_like(ids)
+    for row in range(rows):
+        mask[row, : row % 7] = 0
+        ids[row, : row % 7] = 0
+    return ids, mask
+
+
+def rules(rows: int, limits: list[int], end: list[int], *processors: Any) -> Rules:
+    marks = Markers("", "", (), ())
+    budget = ThinkingBudget(marks, [False] * rows, [False] * rows, [None] * rows)
+    return Rules(end, AnswerLimit(budget, limits, limits), max(limits), processors)
+
+
+@pytest.mark.parametrize("build", [qwen3, llama, gemma])
+@pytest.mark.parametrize("padded", [True, False])
+def test_greedy_equals_generate(build: Any, padded: bool) -> None:
+    torch.manual_seed(0)
+    model = build().eval()
+    ids, mask = batch()
+    if not padded:
+        mask = torch.ones_like(mask)
+    free = model.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=30, do_sample=False, pad_token_id=0
+    )[:, ids.shape[1] :]
+    # A token that some rows reach and others do not.
+    end = [int(min(free.unique(), key=lambda t: abs((free == t).any(1).float().mean() - 0.5)))]
+    want = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=NEW,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=0,
+    )[:, ids.shape[1] :]
+    rows = decode(
+        model, {"input_ids": ids, "attention_mask": mask}, rules(10, [NEW] * 10, end), pad_id=0
+    )
+    got = [row.ids for row in rows]
+    lengths = {len(tokens) for tokens in got}
+    assert len(lengths) > 1  # rows end at different steps, so some were dropped on the way
+    for row, tokens in enumerate(got):
+        assert tokens == want[row, : len(tokens)].tolist()
+        assert len(tokens) == NEW or tokens[-1] == end[0]
+
+
+def test_sampled_rows_equal_generate_with_the_same_sampler() -> None:
+    torch.manual_seed(0)
+    model = qwen3().eval()
+    ids, mask = batch()
+
+    def sampler() -> SeededSampler:
+        return SeededSampler([0.7, 0.0] * 5, [0] * 10, [0.8] * 10, list(range(10)))
+
+    limits = [3 + 4 * row for row in range(10)]
+    rows = decode(
+        model,
+        {"input_ids": ids, "attention_mask": mask},
+        rules(10, limits, [1], sampler()),
+        pad_id=0,
+    )
+    got = [row.ids for row in rows]
+    want = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=max(limits),
+        do_sample=False,
+        eos_token_id=1,
+        pad_token_id=0,
+        logits_processor=[sampler()],
+    )[:, ids.shape[1] :]
+    for row, tokens in enumerate(got):
+        assert tokens == want[row, : len(tokens)].tolist()
+        assert len(tokens) == limits[row] or tokens[-1] == 1
+
+
+def test_nothing_to_generate() -> None:
+    ids, mask = batch(2)
+    got = decode(qwen3(), {"input_ids": ids, "attention_mask": mask}, rules(2, [0, 0], [1]), 0)
+    assert got == [GeneratedRow(), GeneratedRow()]
+
+
+def test_buffered_layer_equals_concatenation() -> None:
+    torch.manual_seed(0)
+    layer = BufferedLayer()
+    whole = torch.zeros(4, 2, 0, 3)
+    for length in (5, 1, 1, 90, 1, 1):
+        new = torch.randn(4, 2, length, 3)
+        whole = torch.cat([whole, new], -2)
+        keys, values = layer.update(new, -new)
+        assert torch.equal(keys, whole)
+        assert torch.equal(values, -whole)
+    layer.batch_select_indices(torch.tensor([2, 0]))
+    layer.crop(-3)
+    new = torch.randn(2, 2, 1, 3)
+    keys, values = layer.update(new, -new)
+    assert torch.equal(keys, torch.cat([whole[[2, 0], :, :-3], new], -2))
+    assert torch.equal(values, -keys)
+    layer.reorder_cache(torch.tensor([1, 0]))
+    layer.batch_repeat_interleave(2)
+    assert torch.equal(layer.keys, keys[[1, 1, 0, 0]])
+    layer.reset()
+    assert layer.get_seq_length() == 0
+
+
+def test_sliding_layers_keep_their_class_and_rows_can_still_be_dropped() -> None:
+    cache = growing_cache(gemma().config)
+    assert [type(layer).__name__ for layer in cache.layers] == [
+        "DynamicSlidingWindowLayer",
+        "BufferedLayer",
+    ]
+    assert can_select(cache)

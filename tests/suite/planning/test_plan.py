@@ -1,0 +1,349 @@
+"""Cells and plan: ids, expansion, and requests counted by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import suite
+from analyses.stats.detectable import mcnemar_power
+from suite.errors import SuiteError
+from suite.items.tasks import get_task
+from suite.models.family import load_family
+from suite.planning.cells import expand
+from suite.planning.plan import PlannedTask, plan
+from suite.planning.study import Study, list_studies, parse_study
+
+FAMILY = """
+family: pair
+instruct: l
+sizes:
+  - {name: s, params: 1000, text: ./text-s, vlm: ./vlm-s}
+  - {name: l, params: 100000, text: ./text-l, vlm: ./vlm-l}
+"""
+
+
+@pytest.fixture
+def family_file(tmp_path: Path) -> Path:
+    path = tmp_path / "pair.yaml"
+    path.write_text(FAMILY)
+    return path
+
+
+def study_of(family: Path, **changes: Any) -> Study:
+    content: dict[str, Any] = {
+        "study": "grid",
+        "family": str(family),
+        "tasks": [{"task": "one"}, {"task": "two", "methods": ["end_to_end"]}],
+        "cells": [
+            {"method": "end_to_end", "perception": "all"},
+            {"method": "blind", "perception": "all"},
+            {"method": "decoupled", "perception": "all", "reasoning": "all"},
+        ],
+    }
+    return parse_study({**content, **changes})
+
+
+def ids(study: Study, only: tuple[str, ...] = ()) -> list[str]:
+    return [cell.id for cell in expand(study, load_family(study.family), only)]
+
+
+def test_ids_and_their_order(family_file: Path) -> None:
+    assert ids(study_of(family_file)) == [
+        "end_to_end/P=s",
+        "end_to_end/P=l",
+        "blind/P=s",
+        "blind/P=l",
+        "decoupled/P=s/R=s/direct",
+        "decoupled/P=s/R=l/direct",
+        "decoupled/P=l/R=s/direct",
+        "decoupled/P=l/R=l/direct",
+    ]
+
+
+def test_thinking_and_lists_of_sizes(family_file: Path) -> None:
+    rows = [
+        {"method": "oracle", "reasoning": ["l"], "thinking": [False, True]},
+        {"method": "text_only", "reasoning": "s", "thinking": True},
+    ]
+    study = study_of(family_file, cells=rows)
+    assert ids(study) == ["oracle/R=l/direct", "oracle/R=l/think", "text_only/R=s/think"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (("blind/P=s",), ["blind/P=s"]),
+        (("*/P=s",), ["end_to_end/P=s", "blind/P=s"]),
+        (("decoupled/*/R=l/*",), ["decoupled/P=s/R=l/direct", "decoupled/P=l/R=l/direct"]),
+        (("blind/P=s", "end_to_end/*"), ["end_to_end/P=s", "end_to_end/P=l", "blind/P=s"]),
+    ],
+)
+def test_only(family_file: Path, pattern: tuple[str, ...], expected: list[str]) -> None:
+    assert ids(study_of(family_file), pattern) == expected
+
+
+def test_only_without_a_match_names_the_nearest(family_file: Path) -> None:
+    with pytest.raises(
+        SuiteError, match=r"^--only blind/P=x: no cell has this id \(did you mean 'blind/P=s'\?\)"
+    ):
+        ids(study_of(family_file), ("blind/P=x",))
+
+
+def test_counts_by_hand(family_file: Path) -> None:
+    found = plan(study_of(family_file), counts={"one": 10, "two": 3})
+    # end_to_end: 2 cells x 13; blind: 2 x 10; decoupled: 4 cells x 10 items x 3 stages
+    assert found.planned == 26 + 20 + 120
+    # instruct once: 10; perceive once per perceiver: 20; reason in each of the 4 pairings: 40
+    assert found.distinct == 26 + 20 + 10 + 20 + 40
+    assert {cell.id: found.requests_of(cell) for cell in found.cells}["end_to_end/P=s"] == 13
+
+
+def test_counts_with_samples_by_hand(family_file: Path) -> None:
+    rows = [{"method": "decoupled", "perception": "all", "reasoning": "all", "samples": 5}]
+    found = plan(study_of(family_file, cells=rows, tasks=[{"task": "one"}]), counts={"one": 10})
+    # Instruct and perceive are greedy, one answer each; only reasoning is sampled.
+    assert found.planned == 4 * 10 * (1 + 1 + 5)
+    assert found.distinct == 10 + 20 + 4 * 10 * 5
+
+
+def test_sampling_before_the_end_multiplies_what_follows(family_file: Path) -> None:
+    study = study_of(
+        family_file,
+        tasks=[{"task": "one"}],
+        cells=[{"method": "decoupled", "perception": "s", "reasoning": "s", "samples": 3}],
+        decoding={"perceive": {"temperature": 1.0}, "reason": {"temperature": 0.0}},
+    )
+    cell = plan(study, counts={"one": 1}).cells[0]
+    assert [step.samples for step in cell.step.chain] == [1, 3, 3]
+
+
+def test_greedy_cells_have_one_sample(family_file: Path) -> None:
+    found = plan(study_of(family_file, samples=7), counts={"one": 1, "two": 1})
+    assert [cell.samples for cell in found.cells] == [1] * 4 + [7] * 4
+
+
+def test_the_built_in_grid() -> None:
+    tasks = {"one": 60, "two": 60}
+    study = parse_study(
+        {
+            "study": "grid",
+            "family": "micro",
+            "tasks": [{"task": task} for task in tasks],
+            "cells": [
+                {
+                    "method": "decoupled",
+                    "perception": "all",
+                    "reasoning": "all",
+                    "thinking": [False, True],
+                }
+            ],
+        }
+    )
+    found = plan(study, counts=tasks)
+    assert len(found.cells) == 32
+    assert found.planned == 32 * 120 * 3
+    assert found.distinct == 120 + 4 * 120 + 32 * 120
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"method": "blind", "perception": "m"},
+            r"Family 'pair' has no size 'm'",
+        ),
+        (
+            {"method": "blind", "perception": "all", "reasoning": "all"},
+            "it has no reasoning model; remove the key `reasoning`",
+        ),
+        (
+            {"method": "decoupled", "perception": "all"},
+            "give `reasoning`: all, a size, or a list of sizes",
+        ),
+    ],
+)
+def test_rows_that_the_family_cannot_do(
+    family_file: Path, row: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SuiteError, match=message):
+        ids(study_of(family_file, cells=[row]))
+
+
+def test_two_rows_with_one_cell(family_file: Path) -> None:
+    rows = [{"method": "blind", "perception": size} for size in ("all", "s")]
+    with pytest.raises(SuiteError, match="two rows of `cells` give blind/P=s; remove one"):
+        ids(study_of(family_file, cells=rows))
+
+
+def test_one_familys_perceivers_with_anothers_reasoners(tmp_path: Path) -> None:
+    (tmp_path / "mix.yaml").write_text(
+        "family: mix\n"
+        "sizes:\n"
+        "  - {name: seer-7b, params: 7e9, vlm: owner/seer-7b}\n"
+        "  - {name: mind-1b, params: 1e9, text: owner/mind-1b}\n"
+        "  - {name: mind-8b, params: 8e9, text: owner/mind-8b}\n"
+    )
+    study = study_of(tmp_path / "mix.yaml")
+    cells = expand(study, load_family(study.family))
+    assert [cell.id for cell in cells] == [
+        "end_to_end/P=seer-7b",
+        "blind/P=seer-7b",
+        "decoupled/P=seer-7b/R=mind-1b/direct",
+        "decoupled/P=seer-7b/R=mind-8b/direct",
+    ]
+    assert [step.model for step in cells[2].step.chain] == [
+        "text-mind-8b",  # the largest text model writes the contents to observe
+        "vlm-seer-7b",
+        "text-mind-1b",
+    ]
+    assert (cells[2].perception_params, cells[2].reasoning_params) == (7e9, 1e9)
+
+
+def test_recorded_files_stand_for_models(family_file: Path) -> None:
+    study = study_of(
+        family_file,
+        instruct={"file": "contents.json"},
+        perceive={"s": {"file": "seen.parquet"}},
+        cells=[
+            {"method": "decoupled", "perception": "all", "reasoning": "s"},
+            {"method": "end_to_end", "perception": "s"},
+        ],
+    )
+    cells = {cell.id: cell for cell in expand(study, load_family(study.family))}
+    models = [step.model for step in cells["decoupled/P=s/R=s/direct"].step.chain]
+    assert models == ["contents.json", "seen.parquet", "text-s"]
+    models = [step.model for step in cells["decoupled/P=l/R=s/direct"].step.chain]
+    assert models == ["contents.json", "vlm-l", "text-s"]
+    assert cells["end_to_end/P=s"].step.model == "vlm-s"  # it answers, it does not describe
+
+
+def test_limit_replaces_every_limit_of_the_study(family_file: Path) -> None:
+    study = study_of(family_file, tasks=[{"task": "one", "limit": 50}], limit=20)
+    assert plan(study, counts={"one": 50}).tasks[0].limit == 50
+    assert plan(study, limit=2, counts={"one": 2}).tasks[0].limit == 2
+    with pytest.raises(SuiteError, match="--limit 0: give a positive number of items"):
+        plan(study, limit=0, counts={"one": 2})
+
+
+def test_data_for_an_unknown_task(family_file: Path) -> None:
+    with pytest.raises(SuiteError, match=r"--data on=\.\.\.: study 'grid' has no such task"):
+        plan(study_of(family_file), data={"on": "x"}, counts={})
+
+
+def test_tasks_that_run_nothing_are_left_out(family_file: Path) -> None:
+    found = plan(study_of(family_file), only=("blind/*",), counts={"one": 4, "two": 4})
+    assert [task.task for task in found.tasks] == ["one"]
+    with pytest.raises(SuiteError, match="no task runs any of the cells"):
+        plan(
+            study_of(family_file, tasks=[{"task": "one", "methods": ["oracle"]}]),
+            counts={"one": 1},
+        )
+
+
+def test_json_shape(family_file: Path) -> None:
+    content = plan(study_of(family_file), counts={"one": 10, "two": 3}).as_json()
+    assert content["study"] == "grid"
+    assert content["requests"] == {"planned": 166, "distinct": 116}
+    assert len({row["cell"] for row in content["cells"]}) == len(content["cells"]) == 8
+    assert sum(row["distinct"] for row in content["stages"]) == 116
+    assert sum(row["requests"] for row in content["cells"]) == 166
+
+
+def test_detectable_differences_by_hand(family_file: Path) -> None:
+    found = plan(study_of(family_file), counts={"one": 300, "two": 300})
+    # Independent items, discordance .5: the exact McNemar power is .8 there
+    one = found.tasks[0].detectable
+    assert one is not None
+    assert mcnemar_power(300, one, 0.5) == pytest.approx(0.8, abs=1e-4)
+    # the mean of two of one size is tested on all 600 items
+    assert found.detectable is not None
+    assert mcnemar_power(600, found.detectable, 0.5) == pytest.approx(0.8, abs=1e-4)
+    # which z tests would see from 2.801585 * sqrt(.5 / 600) on
+    assert found.detectable == pytest.approx(0.0808748, rel=0.03)
+    content = found.as_json()
+    assert content["overall"] == {"tasks": 2, "detectable": found.detectable}
+    assert content["assumed"]["discordance"] == 0.5
+    assert content["tasks"][0]["images"] is None
+
+
+def test_images_of_several_items_make_the_detectable_difference_larger() -> None:
+    alone = PlannedTask("one", "in_domain", 300, (), None, None, (1,) * 300)
+    shared = PlannedTask("one", "in_domain", 300, (), None, None, (3,) * 100)
+    # 1 + (3 - 1) * .5
+    assert (alone.design_effect, shared.design_effect) == (1.0, 2.0)
+    assert alone.detectable is not None
+    assert shared.detectable is not None
+    assert shared.detectable > 1.35 * alone.detectable
+    assert PlannedTask("one", "in_domain", None, (), None, None).detectable is None
+    assert (
+        PlannedTask("one", "in_domain", 3, (), None, None).detectable is None
+    )  # 3 items show nothing
+
+
+def test_the_module_is_the_verb(family_file: Path) -> None:
+    study = study_of(family_file)
+    assert (
+        suite.plan(study, counts={"one": 1, "two": 1}).distinct
+        == plan(study, counts={"one": 1, "two": 1}).distinct
+    )
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "suite",
+        "suite.api",
+        "suite.planning.plan",
+        "suite.planning.study",
+        "suite.store",
+        "suite.cli.run",
+    ],
+)
+def test_nothing_heavy_is_imported(module: str) -> None:
+    heavy = ("torch", "transformers", "lmms_eval", "pandas")
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_task_keeps_the_domain_that_its_yaml_declares(family_file: Path) -> None:
+    tasks = [
+        {"task": "micro_star"},
+        {"task": "micro_ocr"},
+        {"task": "mmstar", "domain": "in_domain"},
+        {"task": "nights", "domain": "out_of_domain"},
+    ]
+    found = plan(study_of(family_file, tasks=tasks))
+    assert {task.task: task.domain for task in found.tasks} == {
+        "micro_star": "out_of_domain",
+        "micro_ocr": "in_domain",
+        "mmstar": "in_domain",  # the study overrules what it names
+        "nights": "out_of_domain",
+    }
+
+
+def test_a_task_that_is_not_there_is_named_whatever_its_domain(family_file: Path) -> None:
+    for domain in ({}, {"domain": "in_domain"}):
+        with pytest.raises(SuiteError, match="no task 'micro_stra': did you mean micro_star"):
+            plan(study_of(family_file, tasks=[{"task": "micro_stra", **domain}]))
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_no_shipped_study_overrules_a_task(name: str) -> None:
+    for task in plan(name).tasks:
+        assert task.domain == get_task(task.task).domain
+
+
+def test_recorded_descriptions_of_a_size_that_is_not_there(family_file: Path) -> None:
+    study = study_of(family_file, perceive={"xl": {"file": "texts.json"}})
+    with pytest.raises(SuiteError) as caught:
+        ids(study)
+    assert str(caught.value) == (
+        "In study 'grid': `perceive` names 'xl', which is no size of family 'pair' "
+        "(did you mean 'l'?)."
+    )

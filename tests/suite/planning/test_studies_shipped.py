@@ -1,0 +1,43 @@
+"""Every study that comes with the suite is one that a person can plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.items.load import list_tasks
+from suite.models.family import load_family
+from suite.planning.plan import plan
+from suite.planning.prompts import load_prompts
+from suite.planning.study import list_studies, load_study
+
+REAL = ("paper", "qwen3_vl", "internvl", "gemma3", "llava_onevision")
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_a_shipped_study_names_what_exists(name: str) -> None:
+    study = load_study(name)
+    assert study.study == name
+    family = load_family(study.family)
+    load_prompts(study.prompts or family.prompts)
+    known = {task.name for task in list_tasks()}
+    assert {row.task for row in study.tasks} <= known
+    content = plan(name).as_json()
+    assert content["cells"]
+    assert content["requests"]["distinct"] <= content["requests"]["planned"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_studies_hold_the_papers_grid_and_its_decoding(name: str) -> None:
+    study = load_study(name)
+    family = load_family(study.family)
+    seeing = [size for size in family.sizes if size.vlm is not None]
+    reading = [size for size in family.sizes if size.text is not None]
+    decoupled = [cell for cell in plan(name).as_json()["cells"] if "decoupled" in cell["cell"]]
+    thinking = 2 if any(row.thinking != False for row in study.cells) else 1  # noqa: E712
+    assert len(decoupled) == len(seeing) * len(reading) * thinking
+    table = study.decoding
+    assert (table.reason.temperature, table.reason.top_p) == (0.7, 0.8)
+    assert (table.think.temperature, table.think.top_p) == (0.6, 0.95)
+    assert (table.think.thinking_budget, table.think.max_new_tokens) == (4096, 1024)
+    assert table.answer.temperature == table.perceive.temperature == 0
+    assert {row.task for row in study.tasks} >= {"mmstar", "gqa", "textvqa", "vizwiz"}

@@ -1,0 +1,174 @@
+"""Study files: what is accepted, and the one sentence that a mistake gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from suite.errors import SuiteError
+from suite.planning.study import list_studies, load_study, parse_study
+
+MINIMAL = """
+study: small
+family: micro
+tasks: [{task: micro_ocr}]
+cells: [{method: end_to_end, perception: all}]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(text)
+    return path
+
+
+def error_of(folder: Path, text: str) -> str:
+    path = write(folder, text)
+    with pytest.raises(SuiteError) as caught:
+        load_study(path)
+    return str(caught.value).replace(str(path), "small.yaml")
+
+
+def test_defaults_are_the_papers(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, MINIMAL))
+    assert study.seed == 0
+    assert study.samples == 1
+    assert study.decoding.answer.decoding().greedy
+    reason = study.decoding.reason.decoding()
+    assert (reason.temperature, reason.top_p, reason.max_new_tokens) == (0.7, 0.8, 1024)
+    think = study.decoding.think.decoding(thinking=True)
+    assert (think.temperature, think.top_p, think.thinking_budget) == (0.6, 0.95, 4096)
+    assert think.thinking
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "family: micro",
+            "familly: micro",
+            "In study file small.yaml: unknown key 'familly' (did you mean 'family'?).",
+        ),
+        (
+            "{task: micro_ocr}",
+            "{task: micro_ocr, domian: in_domain}",
+            "In study file small.yaml: unknown key 'domian' in `tasks.0` (did you mean 'domain'?).",
+        ),
+        (
+            "perception: all}",
+            "perception: all, thinkin: true}",
+            "In study file small.yaml: unknown key 'thinkin' in `cells.0` "
+            "(did you mean 'thinking'?).",
+        ),
+        (
+            "seed: 0",
+            "decoding: {reason: {temprature: 1}}",
+            "In study file small.yaml: unknown key 'temprature' in `decoding.reason` "
+            "(did you mean 'temperature'?).",
+        ),
+        (
+            "seed: 0",
+            "decoding: {reasn: {temperature: 1}}",
+            "In study file small.yaml: unknown key 'reasn' in `decoding` (did you mean 'reason'?).",
+        ),
+        (
+            "method: end_to_end",
+            "method: endtoend",
+            "In study file small.yaml: `cells.0.method` is 'endtoend' "
+            "(did you mean 'end_to_end'?).",
+        ),
+        ("family: micro", "", "In study file small.yaml: `family` is missing."),
+        (
+            "seed: 0",
+            "seed: zero",
+            "In study file small.yaml: `seed` is 'zero': input should be a valid integer.",
+        ),
+        (
+            "seed: 0",
+            "limit: 0",
+            "In study file small.yaml: `limit` is 0: input should be greater than 0.",
+        ),
+        (
+            "seed: 0",
+            "data: {micro_ocrr: here}",
+            "In study file small.yaml: `data` names 'micro_ocrr', which is no task "
+            "(did you mean 'micro_ocr'?).",
+        ),
+        (
+            "[{task: micro_ocr}]",
+            "[{task: micro_ocr}, {task: micro_ocr}]",
+            "In study file small.yaml: `tasks` names 'micro_ocr' twice.",
+        ),
+        (
+            "seed: 0",
+            "instruct: {fil: contents.json}",
+            "In study file small.yaml: unknown key 'fil' in `instruct` (did you mean 'file'?).",
+        ),
+        (
+            "seed: 0",
+            "path: x",
+            "In study file small.yaml: unknown key 'path' (did you mean 'data'?).",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = MINIMAL + "seed: 0\n"
+    assert old in text
+    assert error_of(tmp_path, text.replace(old, new)) == message
+
+
+def test_broken_yaml_names_the_file(tmp_path: Path) -> None:
+    assert error_of(tmp_path, "study: [").startswith("Study file small.yaml cannot be read: ")
+
+
+def test_unknown_study_names_the_nearest() -> None:
+    with pytest.raises(SuiteError, match=r"^No study is called 'mikro' \(did you mean 'micro'\?\)"):
+        load_study("mikro")
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"nowhere\.yaml does not exist; check the path\."):
+        load_study(tmp_path / "nowhere.yaml")
+
+
+def test_paths_are_read_from_the_studys_folder(tmp_path: Path) -> None:
+    text = MINIMAL.replace("family: micro", "family: mine.yaml") + (
+        "prompts: words.yaml#short\n"
+        "instruct: {file: contents.json}\n"
+        "perceive: {xs: {file: seen.parquet}}\n"
+        "data: {micro_ocr: ocr}\n"
+        "store: s3://bucket/store\n"
+    )
+    study = load_study(write(tmp_path, text))
+    assert study.family == str(tmp_path / "mine.yaml")
+    assert study.prompts == f"{tmp_path}/words.yaml#short"
+    assert study.instruct is not None
+    assert study.instruct.model_dump() == {"file": str(tmp_path / "contents.json")}
+    assert study.perceive["xs"].file == str(tmp_path / "seen.parquet")
+    assert study.data == {"micro_ocr": str(tmp_path / "ocr")}
+    assert study.store == "s3://bucket/store"
+
+
+def test_a_study_cannot_be_changed(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, MINIMAL))
+    with pytest.raises(ValueError, match="frozen"):
+        study.seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_every_built_in_study_is_valid(name: str) -> None:
+    assert load_study(name).study == name
+
+
+def test_a_mapping_is_a_study_too() -> None:
+    study = parse_study(
+        {
+            "study": "inline",
+            "family": "micro",
+            "tasks": [{"task": "micro_ocr"}],
+            "cells": [{"method": "blind", "perception": "all"}],
+        }
+    )
+    assert study.path is None
+    assert study.cells[0].method == "blind"

@@ -1,0 +1,107 @@
+"""Single answers on the page: samples with their images, what two scorers tell apart, lost items.
+
+In: a run of simulated records and the items that were asked. Out: what the page shows of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from analyses.agreement import differing as differing_rows
+from suite.report import examples, item_cards
+from tests.analyses.simulate import simulate
+from tests.suite.drawn_run import PICTURES, TINY
+
+
+def test_samples_show_what_was_asked(drawn: Path) -> None:
+    text = (drawn / "report.html").read_text(encoding="utf-8")
+    assert "What &lt;script&gt;alert(&#34;q&#34;)&lt;/script&gt; &amp; &#34;quotes&#34;?" in text
+    assert '<span class="gold">A. &lt;b&gt;one&lt;/b&gt; (gold)</span>' in text
+    assert re.search(r'alt="Image 1 of 6 of item \S+: A &#34;red&#34; &lt;square&gt;"', text)
+    assert "An image of this item cannot be shown." in text
+    assert "2 more." in text
+    assert "Questions and images are missing below: The items are &lt;gone&gt;." in text
+
+
+def test_samples_are_right_and_wrong_and_fixed() -> None:
+    frame = simulate(TINY)
+    chosen = examples.samples(frame)
+    assert {row["right"] for row in chosen} == {True, False}
+    assert any(row["description"] for row in chosen)
+    assert any(row["thinking_text"] for row in chosen)
+    assert chosen == examples.samples(frame.sample(frac=1, random_state=1))
+
+
+def test_pictures_are_small_and_bounded() -> None:
+    album = item_cards.Album()
+    assert album.address(PICTURES["none"]) is None
+    assert album.address(PICTURES["small"]) == (
+        "data:image/png;base64," + base64.b64encode(PICTURES["small"]).decode()
+    )
+    large = album.address(PICTURES["large"])
+    assert large is not None
+    assert large.startswith("data:image/jpeg;base64,")
+    content = base64.b64decode(large.partition(",")[2])
+    assert len(content) <= item_cards.LARGEST
+    assert max(Image.open(io.BytesIO(content)).size) == item_cards.SIDE
+    few = item_cards.Album(budget=len(content))
+    assert few.address(PICTURES["large"]) == large
+    assert few.address(PICTURES["small"]) is None
+
+
+def test_a_picture_with_transparency_is_laid_on_white() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (400, 400), (255, 0, 0, 0)).save(buffer, "PNG")
+    small = item_cards.shrunk(buffer.getvalue())
+    assert small is not None
+    assert Image.open(io.BytesIO(small)).getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_answers_that_two_scorers_tell_apart_are_shown_and_counted(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.read_parquet(drawn / "records.parquet")
+    every = differing_rows(frame)
+    apart = int((frame["score"] != frame["lmms_score"])[~frame["failed"]].sum())
+    assert apart == 41
+    monkeypatch.setattr(examples, "MOST", 3)
+    found = examples.differing(frame, drawn)
+    assert (found["texts"], found["answers"]) == (len(every), apart)
+    assert len(every) > len(found["rows"]) == 3
+    # The one of its rule is among them, though the other rule has enough to fill the page.
+    rules = [row["rule"] for row in found["rows"]]
+    assert sorted(rules) == ["letter", "letter", "unparsed"]
+    long = frame.assign(text="x" * 1000)
+    assert {len(row["text"]) for row in examples.differing(long, drawn)["rows"]} == {308}
+    same = frame.assign(lmms_score=frame["score"])
+    assert examples.differing(same, drawn) == {"rows": [], "texts": 0, "answers": 0}
+    text = (drawn / "report.html").read_text(encoding="utf-8")
+    assert f"tell apart: {len(every)} of them, in {apart} answers" in text
+    assert "All are in tables/agreement_differing.csv." in text
+
+
+def test_lost_items_are_shown_with_the_answers_of_the_four_corners(drawn: Path) -> None:
+    frame = pd.read_parquet(drawn / "records.parquet")
+    rows = examples.lost(frame, drawn)
+    assert {row["class"] for row in rows} >= {
+        "larger perception alone mends it",
+        "only both larger modules mend it",
+    }
+    for row in rows:
+        assert len(row["answers"]) == 5
+        corners = [answer["read"] == row["answer"] for answer in row["answers"]]
+        assert corners[:4] == [answer["right"] for answer in row["answers"][:4]]
+        assert row["item"] is None  # the run has no cached items
+    text = (drawn / "report.html").read_text(encoding="utf-8")
+    assert '<h2 id="lost">' in text
+    assert "no pairing does; after thinking." in text
+    direct = frame[~frame["thinking"]]
+    assert examples.lost_mode(direct) == "answering directly"
+    assert examples.lost(frame[frame["method"] == "end_to_end"], drawn) == []

@@ -1,0 +1,128 @@
+"""The page as a whole: self-contained, well formed, with every number that it must tell.
+
+In: a run of simulated records. Out: report.html, read as a browser reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analyses.registry import FIGURES
+from suite.report import page
+from tests.analyses.simulate import World, simulate
+
+
+class Page(HTMLParser):
+    """Every address and tag of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.names: set[str] = set()
+        self.alternatives: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.names |= {value or "" for name, value in attrs if name == "id"}
+        self.alternatives += [value or "" for name, value in attrs if name == "alt"]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+
+def test_the_page_is_self_contained_and_well_formed(drawn: Path) -> None:
+    page = Page()
+    page.feed((drawn / "report.html").read_text(encoding="utf-8"))
+    assert page.open == []
+    figures = [a for a in page.addresses if a.startswith("data:image/svg+xml;base64,")]
+    pictures = [a for a in page.addresses if a.startswith(("data:image/png;", "data:image/jpeg;"))]
+    anchors = [a for a in page.addresses if a.startswith("#")]
+    assert len(figures) == len(FIGURES) - 1  # no item has a second answer
+    assert len(pictures) > 0
+    assert len(figures) + len(pictures) + len(anchors) == len(page.addresses)
+    assert len(page.alternatives) == len(figures) + len(pictures)
+    assert all(page.alternatives)
+    assert {anchor[1:] for anchor in anchors} <= page.names
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+
+
+def test_the_page_says_what_it_must(drawn: Path) -> None:
+    text = (drawn / "report.html").read_text(encoding="utf-8")
+    frame = pd.read_parquet(drawn / "records.parquet")
+    assert "<h1>Tiny &lt;study&gt;</h1>" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; A &amp; B" in text
+    assert f"<dt>failed</dt><dd>{int(frame['failed'].sum())}</dd>" in text
+    assert f"<dt>answers</dt><dd>{len(frame):,}</dd>" in text
+    assert "The image could not be read" in text
+    read = frame[~frame["failed"]]
+    lost = int((~read["parsed"]).sum())
+    rate = f"{100 * lost / len(read):.1f}\N{NO-BREAK SPACE}%"
+    assert f"<dt>unparsed</dt><dd>{lost:,} <small>({rate})</small></dd>" in text
+    assert f"<dt>clusters</dt><dd>{frame['image_id'].nunique():,}</dd>" in text
+    assert "Guessing baselines" in text
+    assert "<td>0.310</td>" in text
+    assert "weights aaaaaaaaaaaa…" in text
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", text, re.S)
+    assert len(captions) == text.count("<figure ") > 0
+    for caption in captions:
+        assert "n = " in caption
+        assert "95 %" in caption
+    for cell in frame["cell"].unique():
+        assert f'<td class="code">{cell}</td>' in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (True, "yes"),
+        (False, "no"),
+        (7, "7"),
+        (3000, "3,000"),
+        (0.25, "0.250"),
+        (1.0, "1.000"),
+        (-0.25, "\N{MINUS SIGN}0.250"),
+        (-0.0001, "0.000"),
+    ],
+)
+def test_values_of_unknown_tables(value: object, text: str) -> None:
+    assert page.plain(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.25, "0.250")]
+)
+def test_p_values_of_the_page(value: object, text: str) -> None:
+    assert page.p_value(value) == text
+
+
+def test_a_run_without_provenance_or_with_few_rows_has_a_page(tmp_path: Path) -> None:
+    frame = simulate(World(tasks=("ocr",), items=1, star=False, failed=1.0))
+    frame.to_parquet(tmp_path / "records.parquet", index=False)
+    text = page.write(tmp_path).read_text(encoding="utf-8")
+    assert "The run directory holds no provenance.json." in text
+    undrawn = "Not drawn, because the study has no cells or answers for them: "
+    assert f"{undrawn}{FIGURES['seeds'].title}.</p>" in text
+    assert re.findall(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text), re.IGNORECASE) == []
+
+
+def test_figures_without_rows_are_named_and_left_out(tmp_path: Path) -> None:
+    frame = simulate(World(tasks=("ocr",), items=3, star=False))
+    frame[frame["cell"] == "text_only/R=l"].to_parquet(tmp_path / "records.parquet", index=False)
+    text = page.write(tmp_path).read_text(encoding="utf-8")
+    assert "The grid of perception and reasoning sizes; Degradation end to end" in text
+    # What any answer gives is drawn: whether both scorers agree on it.
+    assert re.findall(r'<figure id="figure-(\w+)">', text) == ["agreement"]
+    assert text.count("<img") == 1
