@@ -23,6 +23,7 @@ from suite.engine.progress import Progress
 from suite.engine.walk import Model, StepGroup, Walk
 from suite.engine.worker import Job, build
 from suite.errors import SuiteError
+from suite.models.backends import backend_of
 from suite.planning.prompts import Prompts
 from suite.requests import Generator
 
@@ -113,7 +114,7 @@ def _largest(walk: Walk) -> float:
     """Bytes of the largest checkpoint of the walk; infinite where one is not a local folder."""
     largest = 0.0
     for group in walk.groups:
-        if group.spec.generator == "recorded":
+        if not backend_of(group.spec).on_device:
             continue
         path = group.spec.path
         if path is None or not path.exists():
@@ -179,7 +180,7 @@ def generate(
     chosen: list[Layout] = []
 
     def build_here(model: Model) -> Generator:
-        if model[1].generator == "recorded":
+        if not backend_of(model[1]).on_device:
             if not chosen:
                 begun({"devices": [], "processes": 1})
             return build(model, "cpu", None)

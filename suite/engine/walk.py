@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.items.item import Item, ItemSet
-from suite.models.backends import fingerprint
-from suite.models.family import ModelSpec
+from suite.models.backends import backend_of, fingerprint
+from suite.models.spec import ModelSpec, Role
 from suite.planning.cells import Step
-from suite.planning.methods import Role
 from suite.planning.plan import Plan
 from suite.planning.prompts import Prompts
 from suite.requests import Decoding, Generation, Keyer, Request
@@ -220,7 +219,6 @@ def fingerprints(planned: Plan, device: str = "auto") -> dict[Model, dict[str, A
     found: dict[Model, dict[str, Any]] = {}
     for role, spec in {(count.step.role, count.step.spec): None for count in planned.steps}:
         identity = fingerprint(spec, role, spec.dtype, device=device)
-        # Recorded texts belong to items: two items with one question have two texts.
-        recorded = spec.generator == "recorded"
-        found[(role, spec)] = {**identity, "per_item": True} if recorded else identity
+        writes = backend_of(spec).writes
+        found[(role, spec)] = identity if writes else {**identity, "per_item": True}
     return found

@@ -19,6 +19,7 @@ from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
 from suite.engine.walk import Model, Walk
 from suite.items.item import ItemSet
+from suite.models.backends import backend_of, build_generator
 from suite.planning.plan import Plan
 from suite.planning.prompts import Prompts
 from suite.requests import Generator
@@ -54,14 +55,12 @@ class Job:
 
 def build(model: Model, device: str, threads: int | None) -> Generator:
     """The generator of a model on a device."""
-    from suite.models.backends import build_generator
-
     role, spec = model
-    if threads is not None and spec.generator != "recorded":
+    if threads is not None and backend_of(spec).on_device:
         import torch
 
         torch.set_num_threads(threads)
-    if device.startswith("cuda:") and spec.generator != "recorded":
+    if device.startswith("cuda:") and backend_of(spec).on_device:
         import torch
 
         # Kernels that are not torch's own (Triton's) start on the current device, not the tensors'.

@@ -1,17 +1,53 @@
-"""Generators: what turns requests into text. One file per backend, found by name.
+"""Backends: who turns requests into text, a row each. To add one, add a file and its row.
 
-In: a ModelSpec of a family. Out: a Generator (suite.requests), or its fingerprint alone, which
-needs neither torch nor the weights in memory, so that a finished study is recognised at once.
+In: a ModelSpec. Out: a Generator (suite.requests), or its fingerprint alone, which needs neither
+torch nor the weights in memory, so that a finished study is recognised at once.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import importlib
+from dataclasses import dataclass
+from typing import Any, cast
 
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec, Role
 from suite.requests import Generator
 
-Role = Literal["text", "vlm"]
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to answer, and what the rest must know of it."""
+
+    generator: str
+    """`module:class`, imported when a model is loaded; its arguments are `build_generator`'s."""
+    identity: str
+    """`module:function` of (spec, role, dtype, device): the fingerprint, without torch."""
+    on_device: bool
+    """Whether it computes on this machine: then each device has a process, with its threads."""
+    writes: bool
+    """Whether it writes texts anew. Else they are there already: the same whatever the decoding and
+    the sample, and each belongs to its item, so that two items with one question have two."""
+
+
+BACKENDS: dict[str, Backend] = {
+    "transformers": Backend(
+        "suite.models.transformers.generator:TransformersGenerator",
+        "suite.models.fingerprint:identity",
+        on_device=True,
+        writes=True,
+    ),
+    "recorded": Backend(
+        "suite.models.recorded:RecordedGenerator",
+        "suite.models.recorded:recorded_identity",
+        on_device=False,
+        writes=False,
+    ),
+}
+
+
+def backend_of(spec: ModelSpec) -> Backend:
+    """The row of a spec."""
+    return BACKENDS[spec.generator]
 
 
 def build_generator(
@@ -24,19 +60,13 @@ def build_generator(
 ) -> Generator:
     """Loads the model of a spec.
 
-    role: `text` for a language model, `vlm` for one that also sees. device: `auto` (CUDA, then MPS,
-    then CPU) or a torch device name. dtype: `auto` (bfloat16 on CUDA, float32 elsewhere) or a torch
-    dtype name; the spec's own setting holds where this says `auto`. batch_size: rows per batch;
-    None takes the spec's, else one that fits model and memory.
+    device: `auto` (CUDA, then MPS, then CPU) or a torch device name. dtype: `auto` (bfloat16 on
+    CUDA, float32 elsewhere) or a torch dtype name; the spec's own setting holds where this says
+    `auto`. batch_size: rows per batch; None takes the spec's, else one that fits model and memory.
     Raises SuiteError for a checkpoint that is missing or cannot be loaded.
     """
-    if spec.generator == "recorded":
-        from suite.models.recorded import RecordedGenerator
-
-        return RecordedGenerator(spec.source)
-    from suite.models.transformers.generator import TransformersGenerator
-
-    return TransformersGenerator(spec, role, device=device, dtype=dtype, batch_size=batch_size)
+    build = _named(backend_of(spec).generator)
+    return cast(Generator, build(spec, role, device=device, dtype=dtype, batch_size=batch_size))
 
 
 def fingerprint(
@@ -46,8 +76,9 @@ def fingerprint(
 
     Raises SuiteError for a checkpoint that is not there.
     """
-    from suite.models.fingerprint import identity, recorded_identity
+    return cast(dict[str, Any], _named(backend_of(spec).identity)(spec, role, dtype, device))
 
-    if spec.generator == "recorded":
-        return recorded_identity(spec.source)
-    return identity(spec, role, dtype, device)
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -10,45 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from suite.base import yaml_files
 from suite.base.files import PACKAGE
 from suite.errors import SuiteError, nearest
+from suite.models.backends import BACKENDS
+from suite.models.spec import ModelSpec
 
 FOLDER = PACKAGE / "families"
 
-Backend = Literal["transformers", "recorded"]
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """One checkpoint and how to load it. Exactly one of `repo` and `path` is set."""
-
-    repo: str | None = None
-    """Repository on the Hugging Face Hub, `owner/name`."""
-    path: Path | None = None
-    """Local folder in Hugging Face layout, or a file of texts for the recorded generator."""
-    revision: str | None = None
-    """Branch, tag or commit of `repo`; None is its main branch."""
-    dtype: str = "auto"
-    """`auto` is bfloat16 on CUDA and float32 elsewhere."""
-    batch_size: int | None = None
-    """Rows per batch; None lets model size and memory decide."""
-    trust_remote_code: bool = False
-    """Whether code inside the repository may run. Off unless the family says so."""
-    gguf_file: str | None = None
-    """Name of a GGUF file inside the folder or repository, in place of safetensors."""
-    generator: Backend = "transformers"
-    processor: tuple[tuple[str, Any], ...] = ()
-    """Settings of the processor in place of its own, by its own names, such as the pixels that
-    Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`."""
-
-    @property
-    def source(self) -> str:
-        """The path or repository as a person would name it."""
-        return str(self.path) if self.path is not None else str(self.repo)
 
 
 @dataclass(frozen=True)
@@ -178,7 +150,7 @@ def _check(data: Mapping[str, Any], where: str) -> None:
         wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 1))
         if value is not None and (wrong or not isinstance(value, kind)):
             raise SuiteError(f"In {where}: `{key}` must be {words}, not {value!r}.")
-    for key, allowed in (("dtype", DTYPES), ("generator", get_args(Backend))):
+    for key, allowed in (("dtype", DTYPES), ("generator", tuple(BACKENDS))):
         if key in data and data[key] not in allowed:
             hint = nearest(str(data[key]), allowed)
             raise SuiteError(f"In {where}: `{key}` is {data[key]!r}{hint}.")

@@ -17,7 +17,7 @@ from typing import Any
 from suite.base.files import cache_folder
 from suite.base.machine import resolve_dtype
 from suite.errors import SuiteError
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 
 FILES = (
     "*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
@@ -48,14 +48,6 @@ def identity(
         return found | {"files": _folder(spec.path, spec.gguf_file)}
     found |= {"repo": spec.repo, "commit": commit(spec)}
     return found if spec.gguf_file is None else found | {"gguf_file": spec.gguf_file}
-
-
-def recorded_identity(path: str | Path) -> dict[str, Any]:
-    """The fingerprint of a file of texts: its content."""
-    path = Path(path)
-    if not path.is_file():
-        raise SuiteError(f"The file of recorded texts {path} does not exist; check the path.")
-    return {"generator": "recorded", "content": _hash(path)}
 
 
 def commit(spec: ModelSpec) -> str:
@@ -102,7 +94,7 @@ def _folder(folder: Path, gguf_file: str | None) -> dict[str, str]:
     if gguf_file is not None:
         if not (folder / gguf_file).is_file():
             raise SuiteError(f"Checkpoint folder {folder} has no file {gguf_file}; check its name.")
-        return {gguf_file: _hash(folder / gguf_file)}
+        return {gguf_file: content_hash(folder / gguf_file)}
     found = [*folder.iterdir(), *(folder / "additional_chat_templates").glob("*")]
     names = [path.relative_to(folder).as_posix() for path in found if path.is_file()]
     files = sorted(name for name in names if any(fnmatch(name, pattern) for pattern in FILES))
@@ -112,10 +104,10 @@ def _folder(folder: Path, gguf_file: str | None) -> dict[str, str]:
                 f"Checkpoint folder {folder} has no {what}; it must be a Hugging Face folder with "
                 "safetensors weights."
             )
-    return {name: _hash(folder / name) for name in files}
+    return {name: content_hash(folder / name) for name in files}
 
 
-def _hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
     """SHA-256 of a file's content; large files are read once as long as they do not change."""
     status = path.stat()
     if status.st_size < REMEMBER_FROM:

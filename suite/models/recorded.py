@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import SuiteError
-from suite.models.fingerprint import recorded_identity
+from suite.models.fingerprint import content_hash
+from suite.models.spec import ModelSpec, Role
 from suite.requests import Generation, ImageLoader, Request
+
+
+def recorded_identity(
+    spec: ModelSpec, role: Role, dtype: str = "auto", device: str = "auto"
+) -> dict[str, Any]:
+    """The fingerprint of a file of texts: its content. SuiteError for one that is not there."""
+    path = Path(spec.source)
+    if not path.is_file():
+        raise SuiteError(f"The file of recorded texts {path} does not exist; check the path.")
+    return {"generator": "recorded", "content": content_hash(path)}
 
 
 class RecordedGenerator:
@@ -22,9 +33,10 @@ class RecordedGenerator:
 
     batches_of = 4096
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._fingerprint = recorded_identity(self.path)
+    def __init__(self, spec: ModelSpec, role: Role = "text", **settings: Any) -> None:
+        """Reads the file that is the spec's `path`; nothing else changes what it holds."""
+        self.path = Path(spec.source)
+        self._fingerprint = recorded_identity(spec, role)
         self._texts = _read(self.path)
 
     @property

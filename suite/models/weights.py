@@ -15,7 +15,8 @@ from pathlib import Path
 
 from suite.base.files import cache_folder
 from suite.errors import SuiteError
-from suite.models.family import Family, ModelSpec
+from suite.models.family import Family
+from suite.models.spec import ModelSpec
 
 
 def with_weights(family: Family, weights: str | Path) -> Family:

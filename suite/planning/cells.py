@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.errors import SuiteError, nearest
-from suite.models.family import Family, ModelSpec, Size
-from suite.planning.methods import METHODS, ROLES, Method, Role, Who
+from suite.models.backends import backend_of
+from suite.models.family import Family, Size
+from suite.models.spec import ModelSpec, Role
+from suite.planning.methods import METHODS, ROLES, Method, Who
 from suite.requests import Decoding
 
 if TYPE_CHECKING:
@@ -42,8 +44,8 @@ class Step:
     @property
     def model(self) -> str:
         """Name for people: `vlm-8b`, or the file of recorded texts."""
-        recorded = self.spec.generator == "recorded"
-        return Path(self.spec.source).name if recorded else f"{self.role}-{self.size}"
+        writes = backend_of(self.spec).writes
+        return f"{self.role}-{self.size}" if writes else Path(self.spec.source).name
 
     @property
     def chain(self) -> tuple[Step, ...]:
@@ -209,8 +211,8 @@ def _chain(
             assert size is not None  # `_sizes` has checked both
             assert found is not None
             name, spec = size.name, found
-        recorded = spec.generator == "recorded"
-        varies = (not decoding.greedy and not recorded) or (step is not None and step.samples > 1)
+        writes = backend_of(spec).writes
+        varies = (writes and not decoding.greedy) or (step is not None and step.samples > 1)
         step = Step(
             stage=link.stage,
             template=link.template,
@@ -218,7 +220,7 @@ def _chain(
             size=name,
             spec=spec,
             # Recorded texts are the same whatever the decoding: one key for all.
-            decoding=Decoding() if recorded else decoding,
+            decoding=decoding if writes else Decoding(),
             samples=wanted if varies else 1,
             upstream=step,
             gold=method.gold and step is None,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from suite.models.spec import Role
+
 Who = Literal["perception", "reasoning", "instruct"]
-Role = Literal["text", "vlm"]
 ROLES: dict[Who, Role] = {"perception": "vlm", "reasoning": "text", "instruct": "text"}
 
 

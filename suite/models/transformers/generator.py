@@ -14,8 +14,8 @@ import torch
 
 from suite.base.machine import resolve_device, resolve_dtype
 from suite.errors import SuiteError, Unfinished
-from suite.models.family import ModelSpec
 from suite.models.fingerprint import identity
+from suite.models.spec import ModelSpec
 from suite.models.transformers.chat import BadRequest, Prompt, prompt, tensors
 from suite.models.transformers.loading import Loaded, load
 from suite.models.transformers.loop import GeneratedRow, Rules, decode

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import GenerationConfig
 
 from suite.errors import SuiteError, nearest
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 
 
 @dataclass(frozen=True)

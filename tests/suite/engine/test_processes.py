@@ -15,7 +15,7 @@ from suite.engine.processes import Helpers, Layout, layout
 from suite.engine.worker import Job, build
 from suite.errors import Unfinished
 from suite.models.backends import build_generator
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 from suite.models.transformers import generator as backend
 from suite.requests import Decoding, Message, Request
 from tests.suite.tiny_models import text_folder
@@ -108,7 +108,7 @@ def test_a_worker_makes_its_device_the_current_one(
 ) -> None:
     chosen: list[str] = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr("suite.models.backends.build_generator", lambda *about, **settings: None)
+    monkeypatch.setattr("suite.engine.worker.build_generator", lambda *about, **settings: None)
     for device in ("cpu", "cuda:1"):
         build(("text", ModelSpec(path=tmp_path)), device, None)
     build(("text", ModelSpec(path=tmp_path, generator="recorded")), "cuda:1", None)

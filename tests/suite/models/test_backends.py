@@ -14,9 +14,9 @@ import pytest
 from suite.base.machine import resolve_device, resolve_dtype, torch_build
 from suite.errors import SuiteError
 from suite.models.backends import build_generator, fingerprint
-from suite.models.family import ModelSpec
 from suite.models.fingerprint import commit
 from suite.models.recorded import RecordedGenerator
+from suite.models.spec import ModelSpec
 from suite.requests import Decoding, Generator, Message, Request
 from tests.suite.tiny_models import text_folder
 
@@ -49,7 +49,7 @@ def test_recorded_rows_of_several_tasks(tmp_path: Path, suffix: str) -> None:
         pd.DataFrame(ROWS).to_parquet(path)
     else:
         frame.to_csv(path, index=False)
-    generator = RecordedGenerator(path)
+    generator = RecordedGenerator(ModelSpec(path=path))
     assert texts(generator, request("0"), request("0", "b"), request("7")) == [
         "the sky",
         "a cup",
@@ -62,10 +62,13 @@ def test_recorded_rows_of_several_tasks(tmp_path: Path, suffix: str) -> None:
 def test_recorded_json_by_index_serves_every_task(tmp_path: Path) -> None:
     by_index = tmp_path / "contents.json"
     by_index.write_text(json.dumps({"0": "the sky", "12": "a cup"}))
-    assert texts(RecordedGenerator(by_index), request("12"), request("12", "b")) == ["a cup"] * 2
+    assert (
+        texts(RecordedGenerator(ModelSpec(path=by_index)), request("12"), request("12", "b"))
+        == ["a cup"] * 2
+    )
     listed = tmp_path / "list.json"
     listed.write_text(json.dumps(["zero", "one"]))
-    assert texts(RecordedGenerator(listed), request("1")) == ["one"]
+    assert texts(RecordedGenerator(ModelSpec(path=listed)), request("1")) == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_a_bad_file_of_texts_is_one_sentence(tmp_path: Path, content: str, words
     path = tmp_path / "texts.json"
     path.write_text(content)
     with pytest.raises(SuiteError) as caught:
-        RecordedGenerator(path)
+        RecordedGenerator(ModelSpec(path=path))
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -191,7 +194,7 @@ def test_device_and_dtype_without_torch() -> None:
 def test_fingerprints_need_no_torch(tmp_path: Path) -> None:
     folder = text_folder(tmp_path / "m")
     code = (
-        "import sys, pathlib; from suite.models.family import ModelSpec;"
+        "import sys, pathlib; from suite.models.spec import ModelSpec;"
         "from suite.models.backends import fingerprint;"
         f"fingerprint(ModelSpec(path=pathlib.Path({str(folder)!r})), 'text');"
         "sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
@@ -202,10 +205,13 @@ def test_fingerprints_need_no_torch(tmp_path: Path) -> None:
 def test_recorded_csv_is_read_as_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "texts.csv"
     path.write_text("item_id,text\n007,None\n8,\n")
-    assert texts(RecordedGenerator(path), request("007"), request("8")) == ["None", ""]
+    assert texts(RecordedGenerator(ModelSpec(path=path)), request("007"), request("8")) == [
+        "None",
+        "",
+    ]
     path.write_text("item_id,text\n,x\n")
     with pytest.raises(SuiteError, match="Row 0 of"):
-        RecordedGenerator(path)
+        RecordedGenerator(ModelSpec(path=path))
 
 
 def test_recorded_texts_with_rare_characters(tmp_path: Path) -> None:
@@ -214,7 +220,7 @@ def test_recorded_texts_with_rare_characters(tmp_path: Path) -> None:
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     path.write_text("\n".join([*lines, '{"item_id": 2, "text": "cut \\ud83d"}']), encoding="utf-8")
     asked = [request(str(n)) for n in range(3)]
-    assert texts(RecordedGenerator(path), *asked) == [
+    assert texts(RecordedGenerator(ModelSpec(path=path)), *asked) == [
         rows[0]["text"],
         rows[1]["text"],
         "cut \ufffd",

@@ -19,7 +19,7 @@ import transformers
 from PIL import Image
 
 from suite.models.backends import build_generator
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 from suite.models.transformers.chat import prompt
 from suite.models.transformers.thinking import opens_thinking
 from suite.requests import Decoding, Generation, Message, Request

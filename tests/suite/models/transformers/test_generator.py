@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from suite.models.backends import build_generator, fingerprint
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 from suite.models.transformers import generator as backend
 from suite.models.transformers.chat import prompt, tensors
 from suite.requests import Decoding, OutOfMemory

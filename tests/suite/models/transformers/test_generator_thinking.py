@@ -13,7 +13,7 @@ import pytest
 
 from suite.errors import SuiteError
 from suite.models.backends import build_generator
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 from suite.models.transformers import generator as backend
 from tests.suite.asking import THINKING, ask, request
 from tests.suite.tiny_models import text_folder

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from suite.models.backends import build_generator
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 from suite.models.transformers.chat import prompt, tensors
 from suite.models.transformers.loop import decode
 from tests.suite import tiny_vlms

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from suite.errors import SuiteError
 from suite.models.backends import build_generator
-from suite.models.family import ModelSpec
+from suite.models.spec import ModelSpec
 from tests.suite import tiny_vlms
 from tests.suite.tiny_models import text_folder
 

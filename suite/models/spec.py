@@ -1,0 +1,43 @@
+"""One checkpoint of a family: where it is, and how to load it.
+
+In: nothing. Out: ModelSpec, which families hold and backends load, and the roles of a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Role = Literal["text", "vlm"]
+"""`text`: a language model, or one that is shown no image; `vlm`: one that also sees."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One checkpoint and how to load it. Exactly one of `repo` and `path` is set."""
+
+    repo: str | None = None
+    """Repository on the Hugging Face Hub, `owner/name`."""
+    path: Path | None = None
+    """Local folder in Hugging Face layout, or a file of texts for the recorded generator."""
+    revision: str | None = None
+    """Branch, tag or commit of `repo`; None is its main branch."""
+    dtype: str = "auto"
+    """`auto` is bfloat16 on CUDA and float32 elsewhere."""
+    batch_size: int | None = None
+    """Rows per batch; None lets model size and memory decide."""
+    trust_remote_code: bool = False
+    """Whether code inside the repository may run. Off unless the family says so."""
+    gguf_file: str | None = None
+    """Name of a GGUF file inside the folder or repository, in place of safetensors."""
+    generator: str = "transformers"
+    """Who answers: a row of BACKENDS."""
+    processor: tuple[tuple[str, Any], ...] = ()
+    """Settings of the processor in place of its own, by its own names, such as the pixels that
+    Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`."""
+
+    @property
+    def source(self) -> str:
+        """The path or repository as a person would name it."""
+        return str(self.path) if self.path is not None else str(self.repo)
