@@ -42,7 +42,7 @@ _BY_PLACE = re.compile(
     rf"(?:^|(?<=\s))(?:the\s+)?(?:(?P<place>{'|'.join([*PLACES, 'last'])})\s+"
     r"(?:option|choice|answer|alternative)|"
     r"(?:option|choice)\s*(?:number\s+|no\.\s*|#\s*)?"
-    r"(?P<number>[1-9]|one|two|three|four|five|six|seven|eight))[.!]?$",
+    rf"(?P<number>[1-9]|{'|'.join(COUNTS[:8])}))[.!]?$",
     re.I,
 )
 _COUNTS = re.compile(rf"\d|\b(?:{'|'.join([*PLACES, *COUNTS, 'last'])})\b")
