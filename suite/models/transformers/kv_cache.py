@@ -54,8 +54,9 @@ class BufferedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.buffers = (grown[0], grown[1])
 
     def reset(self) -> None:
-        """Empties the layer."""
-        self.buffers = None
+        """Empties the layer, as the parent does only since transformers 5.24."""
+        self.buffers = self.keys = self.values = None
+        self.is_initialized = False
         super().reset()
 
     def crop(self, tokens_to_remove: int) -> None:

@@ -8,12 +8,13 @@ here; what differs is that ended rows leave the batch and that the cache does no
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, GenerationMixin
 
 from suite.models.transformers.kv_cache import can_select, growing_cache
 from suite.models.transformers.thinking import AnswerLimit
@@ -78,6 +79,21 @@ class Rules:
             rule.select(rows)
 
 
+_ONE_NAME = "cache" in inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+
+
+def cache_argument(model: Any) -> str:
+    """The name under which a model takes its cache and returns it.
+
+    `cache` since transformers 5.24; before, `cache_params` for models of states alone (Mamba) and
+    `past_key_values` for all others. By another name a cache is lost without a word.
+    """
+    if _ONE_NAME:
+        return "cache"
+    takes = inspect.signature(model.forward).parameters
+    return "cache_params" if "cache_params" in takes else "past_key_values"
+
+
 def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> list[GeneratedRow]:
     """What every row generated, in the order of the inputs.
 
@@ -106,8 +122,8 @@ def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> 
         model.generate(
             **inputs,
             generation_config=settings,
-            past_key_values=growing_cache(model.config),
             custom_generate=run,
+            **{cache_argument(model): growing_cache(model.config)},
         )
     return found
 
@@ -127,6 +143,8 @@ class _Batch:
     length: int
     """Columns in use."""
     cache: Any
+    argument: str
+    """The name under which the model takes the cache."""
 
     def select(self, keep: torch.Tensor) -> None:
         self.rows, self.ids = self.rows[keep], self.ids[keep]
@@ -156,7 +174,7 @@ class _Batch:
             inputs["attention_mask"] = self.mask[:, : self.length]
         if self.position is not None:
             inputs["position_ids"] = self.position
-        return inputs | {"past_key_values": self.cache, "use_cache": True}
+        return inputs | {self.argument: self.cache, "use_cache": True}
 
 
 def _loop(
@@ -168,13 +186,15 @@ def _loop(
     prepared = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
     outputs = model(**prepared, return_dict=True)
     count = input_ids.shape[0]
+    argument = cache_argument(model)
     batch = _Batch(
         rows=torch.arange(count, device=input_ids.device),
         ids=input_ids,
         mask=mask,
         position=None if position is None else position[..., -1:],
         length=prompt,
-        cache=outputs.past_key_values,
+        cache=getattr(outputs, argument),
+        argument=argument,
     )
     del kwargs, prepared  # the image tensors are not needed again
     ended = torch.zeros(count, dtype=torch.bool, device=input_ids.device)

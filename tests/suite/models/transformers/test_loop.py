@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from transformers import (
     Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
+    Mamba2Config,
+    Mamba2ForCausalLM,
     Qwen3ForCausalLM,
 )
+from transformers.cache_utils import DynamicLayer
 
 from suite.models.transformers.kv_cache import BufferedLayer, can_select, growing_cache
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
@@ -61,6 +65,23 @@ def qwen3() -> Any:
     return Qwen3ForCausalLM(qwen3_config(VOCABULARY, tie_word_embeddings=False))
 
 
+def mamba2() -> Any:
+    return Mamba2ForCausalLM(
+        Mamba2Config(
+            vocab_size=VOCABULARY,
+            hidden_size=32,
+            state_size=8,
+            num_hidden_layers=2,
+            num_heads=4,
+            head_dim=16,
+            n_groups=1,
+            chunk_size=8,
+            initializer_range=0.3,
+            tie_word_embeddings=False,
+        )
+    )
+
+
 def batch(rows: int = 10) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(2)
     ids = torch.randint(2, VOCABULARY, (rows, 13))
@@ -77,7 +98,7 @@ def rules(rows: int, limits: list[int], end: list[int], *processors: Any) -> Rul
     return Rules(end, AnswerLimit(budget, limits, limits), max(limits), processors)
 
 
-@pytest.mark.parametrize("build", [qwen3, llama, gemma])
+@pytest.mark.parametrize("build", [qwen3, llama, gemma, mamba2])
 @pytest.mark.parametrize("padded", [True, False])
 def test_greedy_equals_generate(build: Any, padded: bool) -> None:
     torch.manual_seed(0)
@@ -166,6 +187,27 @@ def test_buffered_layer_equals_concatenation() -> None:
     assert torch.equal(layer.keys, keys[[1, 1, 0, 0]])
     layer.reset()
     assert layer.get_seq_length() == 0
+
+
+OVERRIDDEN = [name for name in vars(BufferedLayer) if inspect.isfunction(vars(BufferedLayer)[name])]
+
+
+def parameters(method: Any) -> list[Any]:
+    """Names and defaults, and of `*args` and `**kwargs` only that they are there."""
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    found = inspect.signature(method).parameters.values()
+    return [p.kind if p.kind in starred else (p.name, p.default) for p in found]
+
+
+@pytest.mark.parametrize("name", [name for name in OVERRIDDEN if hasattr(DynamicLayer, name)])
+def test_buffered_layer_takes_what_its_parent_takes(name: str) -> None:
+    """transformers calls the layer, and its caches changed in almost every version."""
+    assert parameters(getattr(BufferedLayer, name)) == parameters(getattr(DynamicLayer, name))
+
+
+def test_buffered_layer_overrides_what_its_parent_has() -> None:
+    """A method that the library renamed would be called by nobody."""
+    assert [name for name in OVERRIDDEN if not hasattr(DynamicLayer, name)] == ["_grow"]
 
 
 def test_sliding_layers_keep_their_class_and_rows_can_still_be_dropped() -> None:
