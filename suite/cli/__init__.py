@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import click
 
+from suite.base.deprecations import hide_deprecations
 from suite.errors import NO_ROOM, SuiteError, Unfinished, no_room
 
 FOLDER = Path(__file__).parent
@@ -162,4 +163,5 @@ cli.params.append(debug_option())
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the console script."""
+    hide_deprecations()
     cli.main(args=list(arguments) if arguments is not None else None, prog_name="downscale")

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from suite.base.deprecations import hide_deprecations
 from suite.engine.claims import Claims
 from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
@@ -87,6 +88,7 @@ def _end_with(parent: int) -> None:
 
 def main() -> int:
     """Entry point of the process."""
+    hide_deprecations()
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     job: Job = pickle.load(sys.stdin.buffer)

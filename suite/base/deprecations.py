@@ -1,0 +1,21 @@
+"""Keeps off the screen what libraries announce to the authors of code, who alone can heed it.
+
+In: nothing. Out: filters of warnings and the level of transformers' logger in this process, and in
+those that it starts.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+
+def hide_deprecations() -> None:
+    """Hides the deprecations of libraries.
+
+    What a person said before holds: -W, PYTHONWARNINGS, filters, TRANSFORMERS_VERBOSITY. So does
+    what their own script or notebook (the module __main__) calls.
+    """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+        warnings.filterwarnings("ignore", "", category, r"(?!__main__$)", append=True)
