@@ -6,28 +6,47 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import subprocess
+import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from suite.base.files import cache_folder
 from suite.base.machine import cores
 from suite.cli.options import json_option
 from suite.cli.output import print_json, print_table, talk
+from suite.items.tasks import task_folders
 
 State = Literal["ok", "missing", "note"]
 
 NEEDED = (
-    "torch", "transformers", "accelerate", "lmms-eval", "pandas", "pyarrow", "scipy", "statsmodels",
+    "torch", "transformers", "accelerate", "pandas", "pyarrow", "scipy", "statsmodels",
     "matplotlib", "seaborn", "pydantic", "pillow",
 )  # fmt: skip
+REMEDY = "pip install -U downscaling-suite"
 EXTRAS = {
     "gguf": ("gguf", "reads GGUF text models, as study smollm2_mmstar needs"),
     "ray": ("ray", "spreads a run over machines"),
     "endpoint": ("openai", "asks an OpenAI-compatible server"),
 }
 """Extra of the distribution -> (package, what it brings)."""
+
+
+EVALUATE = """
+import sys
+from pathlib import Path
+sys.path.append(str(Path(sys.argv[1]).parent))
+from lmms_eval.evaluator import simple_evaluate
+from lmms_eval.tasks import TaskManager
+tasks = TaskManager(include_path=sys.argv[1], include_defaults=False)
+name = "downscaling_micro_ocr"
+simple_evaluate("dummy", tasks=[name], task_manager=tasks, limit=1, bootstrap_iters=0)
+"""
+"""One item through lmms-eval. To import it is not enough: it imports more when it evaluates."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +65,11 @@ class Check:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Check Python, packages, device, memory, disk and shipped weights. Exit code 1 if something
-    that every study needs is missing. The network is not asked."""
-    checks = [python(), *packages(), device(), memory(), disk(Path.cwd()), shipped(), *extras()]
+    """Check Python, packages, device, memory, disk, cache and shipped weights, and whether
+    lmms-eval starts. Exit code 1 if something that every study needs is missing. The network is not
+    asked."""
+    checks = [python(), version(), *packages(), lmms_eval(), device(), memory()]
+    checks += [disk(Path.cwd()), cache(), shipped(), *extras()]
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -69,9 +90,51 @@ def python() -> Check:
     return Check("python", "ok", found)
 
 
+def version() -> Check:
+    """The suite itself."""
+    return _package("downscaling-suite", "note", "not installed: pip install -e . in its folder")
+
+
 def packages() -> list[Check]:
     """The distribution's own requirements, by installed version; nothing is imported."""
-    return [_package(name, "missing", "pip install -U downscaling-suite") for name in NEEDED]
+    return [_package(name, "missing", REMEDY) for name in NEEDED]
+
+
+def lmms_eval() -> Check:
+    """Whether lmms-eval evaluates, in a process and a cache of its own; takes seconds."""
+    installed = _package("lmms-eval", "missing", REMEDY)
+    if installed.state != "ok":
+        return installed
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run(
+            [sys.executable, "-c", EVALUATE, str(task_folders()[0])],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "HF_HOME": scratch, "HF_HUB_OFFLINE": "1"},
+        )
+    if done.returncode == 0:
+        return installed
+    cause = (done.stderr.strip() or f"exit code {done.returncode}").rpartition("\n")[2]
+    found = f"{installed.found}, which does not start: {cause}"
+    unmet = " ".join(f'"{requirement}"' for requirement in _unmet())
+    remedy = f"pip install {unmet}" if unmet else "pip install --force-reinstall lmms-eval"
+    return Check("lmms-eval", "missing", found, remedy)
+
+
+def _unmet() -> list[str]:
+    """The suite's requirements that what is installed does not meet, as pip wants them."""
+    from packaging.requirements import Requirement
+
+    if version().state != "ok":
+        return []
+    found = []
+    for requirement in map(Requirement, importlib.metadata.requires("downscaling-suite") or ()):
+        here = _package(requirement.name, "missing", "")
+        met = here.state == "ok" and requirement.specifier.contains(here.found, prereleases=True)
+        if requirement.marker is None and not met:  # a marker: an extra's
+            found.append(f"{requirement.name}{requirement.specifier}")
+    return found
 
 
 def extras() -> list[Check]:
@@ -131,6 +194,16 @@ def disk(folder: Path) -> Check:
     if free < 0.5:
         return Check("disk", "missing", f"{free:.2f} GiB free", "free some space or use --out")
     return Check("disk", "ok", f"{free:.0f} GiB free in {folder}")
+
+
+def cache() -> Check:
+    """Where items and unpacked weights are kept."""
+    folder = cache_folder()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return Check("cache", "ok", str(folder))
+    found, remedy = f"{folder} cannot be written", "set DOWNSCALE_CACHE to a folder that can"
+    return Check("cache", "missing", found, remedy)
 
 
 def shipped() -> Check:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 
 from suite.cli import doctor, models
 from suite.models.family import list_families, load_family
+from tests.house import ROOT
 
 
 def test_models_lists_every_checkpoint_of_every_family() -> None:
@@ -77,24 +80,77 @@ def test_models_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_doctor_names_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "shipped", lambda: doctor.Check("micro weights", "ok", "8 of 8"))
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "not" / "yet"))
     result = CliRunner().invoke(doctor.command, ["--json"])
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stdout
     checks = {check["name"]: check for check in json.loads(result.stdout)}
     assert checks["python"]["state"] == "ok"
-    assert {"torch", "transformers", "lmms-eval", "device", "memory", "disk"} <= set(checks)
+    assert {"torch", "transformers", "device", "memory", "disk"} <= set(checks)
     assert all(check["state"] in ("ok", "note") for check in checks.values())
+    assert checks["downscaling-suite"]["found"] == importlib.metadata.version("downscaling-suite")
+    assert checks["lmms-eval"]["found"] == importlib.metadata.version("lmms-eval")
+    assert checks["cache"]["found"] == str(tmp_path / "not" / "yet")
+    assert not (tmp_path / "not").exists()
 
 
-def test_doctor_ends_with_1_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_ends_with_1_and_names_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "NEEDED", ("torch", "no-such-distribution"))
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 1000))
     monkeypatch.setattr(doctor, "shipped", lambda: doctor.Check("micro weights", "ok", "8 of 8"))
+    monkeypatch.setattr(doctor, "lmms_eval", lambda: doctor.Check("lmms-eval", "ok", "0.7.3"))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "file" / "cache"))
     result = CliRunner().invoke(doctor.command, [])
     assert result.exit_code == 1
-    assert result.stderr.strip() == "Missing: no-such-distribution, disk."
+    assert result.stderr.strip() == "Missing: no-such-distribution, disk, cache."
+    assert doctor.cache() == doctor.Check(
+        "cache",
+        "missing",
+        f"{tmp_path / 'file' / 'cache'} cannot be written",
+        "set DOWNSCALE_CACHE to a folder that can",
+    )
+
+
+@pytest.mark.parametrize(
+    ("filelock", "remedy"),
+    [
+        (None, "pip install --force-reinstall lmms-eval"),
+        ("4.0.0", 'pip install "filelock<4,>=3.20"'),
+    ],
+)
+def test_doctor_starts_lmms_eval(tmp_path: Path, filelock: str | None, remedy: str) -> None:
+    """A broken one shadows the installed one, and says itself that it is a newer filelock."""
+    broken = tmp_path / "lmms_eval"
+    broken.mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "evaluator.py").write_text("def simple_evaluate(*a, **k):\n    import filelock._no\n")
+    (broken / "tasks.py").write_text("TaskManager = dict\n")
+    if filelock is not None:
+        information = tmp_path / f"filelock-{filelock}.dist-info"
+        information.mkdir()
+        text = f"Metadata-Version: 2.1\nName: filelock\nVersion: {filelock}\n"
+        (information / "METADATA").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "suite", "doctor", "--json"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "Missing: lmms-eval.\n")
+    (check,) = [row for row in json.loads(done.stdout) if row["name"] == "lmms-eval"]
+    cause = "ModuleNotFoundError: No module named 'filelock._no'"
+    assert check == {
+        "name": "lmms-eval",
+        "state": "missing",
+        "found": f"{importlib.metadata.version('lmms-eval')}, which does not start: {cause}",
+        "remedy": remedy,
+    }
 
 
 def test_doctor_sees_missing_micro_weights(monkeypatch: pytest.MonkeyPatch) -> None:
