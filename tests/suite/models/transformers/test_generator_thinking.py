@@ -29,6 +29,7 @@ def test_thinking_is_cut_split_off_and_counted(tmp_path: Path) -> None:
     generator: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
     answers = ask(generator, [replace(request(n, THINKING), study_seed=n) for n in range(24)])
     ends = {answer.finish_reason for answer in answers}
+    assert "budget" in ends
     assert ends <= {"stop", "length", "budget"}
     by_itself = [answer for answer in answers if answer.generated_tokens < 9]
     cut = [answer for answer in answers if answer.generated_tokens >= 9 + 1]
@@ -37,7 +38,8 @@ def test_thinking_is_cut_split_off_and_counted(tmp_path: Path) -> None:
         assert answer.generated_tokens <= 9 + 1 + 6
         assert 0 < len(answer.thinking.split()) <= 9
         assert len(answer.text.split()) <= 6
-        assert answer.finish_reason in ("budget", "length")
+        # One that closed its block itself has room left to end by itself as well.
+        assert answer.finish_reason != "stop" or len(answer.thinking.split()) < 9
     assert by_itself
     assert "budget" not in {answer.finish_reason for answer in by_itself}
     unlimited = replace(THINKING, thinking_budget=None, max_new_tokens=1)
