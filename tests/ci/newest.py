@@ -28,8 +28,8 @@ from tests.ci.bounds import KEPT
 SEEN = "DOWNSCALE_NEWEST_SEEN"
 """Variable that names the file to which the plugin writes."""
 FAILED = "FAILED "
-ANNOUNCED = re.compile(r"(\S+\.py):\d+: (\w*(?:Deprecation|Future|Pandas\d*)Warning): (.*)")
-"""A deprecation as Python prints it: file, category, message."""
+ANNOUNCED = re.compile(r"(\S+\.py):\d+: (\w*(?:Deprecation|Future|User|Pandas\d*)Warning): (.*)")
+"""A warning that may be a deprecation, as Python prints it: file, category, message."""
 SHARED = "source .ci/environment && "
 COMMANDS = {
     "downscale run micro --limit 3": 'downscale run micro --limit 3 --out "$scratch/micro"',
@@ -111,7 +111,8 @@ def deprecations(lines: Iterable[str]) -> Counter[str]:
     """Deprecations among lines, without line numbers, with how often each was seen."""
     found: Counter[str] = Counter()
     for line in lines:
-        if match := ANNOUNCED.search(line):
+        match = ANNOUNCED.search(line)
+        if match and (match[2] != "UserWarning" or "deprecat" in match[3]):
             file = match[1].rpartition("site-packages/")[2]
             found[f"{file}: {match[2]}: {match[3].strip()[:200]}"] += 1
     return found

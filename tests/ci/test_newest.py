@@ -48,12 +48,14 @@ def test_deprecations_are_told_apart_by_file_and_message() -> None:
         "/env/lib/python3.11/site-packages/a/b.py:99: FutureWarning: old",
         "  bars 10% ENV/site-packages/a/c.py:1: MatplotlibDeprecationWarning: gone",
         "suite/x.py:3: Pandas4Warning: soon",
-        "suite/x.py:3: UserWarning: no deprecation",
+        "suite/x.py:3: UserWarning: something else",
+        "/env/site-packages/torch/t.py:3: UserWarning: will be deprecated",
     ]
     assert newest.deprecations(lines) == {
         "a/b.py: FutureWarning: old": 2,
         "a/c.py: MatplotlibDeprecationWarning: gone": 1,
         "suite/x.py: Pandas4Warning: soon": 1,
+        "torch/t.py: UserWarning: will be deprecated": 1,
     }
 
 
