@@ -29,7 +29,8 @@ def test_errs(no_such_fixture):
 def test_the_plugin_sees_failures_and_warnings(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TEST)
     (tmp_path / "test_broken.py").write_text("import no_such_module\n")
-    env = {**os.environ, newest.SEEN: str(tmp_path / "seen"), "PYTHONPATH": str(ROOT)}
+    env = {k: v for k, v in os.environ.items() if k != "PYTEST_XDIST_WORKER"}
+    env |= {newest.SEEN: str(tmp_path / "seen"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-p", "tests.ci.newest", "-n", "2", str(tmp_path)]
     command += ["--rootdir", str(tmp_path), "-c", os.devnull, "--continue-on-collection-errors"]
     subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=False)
