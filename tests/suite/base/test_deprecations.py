@@ -15,17 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from study_files import environment
-from tiny_models import text_folder
 
 from suite.api import load_all_items, with_counts
-from suite.engine.fingerprints import fingerprints
 from suite.engine.progress import Silent
-from suite.engine.walk import Walk
+from suite.engine.walk import Walk, fingerprints
 from suite.engine.worker import Job
-from suite.plan import plan
+from suite.planning.plan import plan
 from suite.store import Store
 from tests.house import ROOT
+from tests.suite.study_files import environment
+from tests.suite.tiny_models import text_folder
 
 OWN_CODE = """
 import warnings
