@@ -23,14 +23,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses.contrasts.contrast import COLUMNS, ZERO, Contrast, contrast_table, estimate
-from analyses.stats.arrays import Floats
-from analyses.stats.replicates import quantiles
+from analyses.contrasts.contrast import COLUMNS, Contrast, contrast_table, estimate
+from analyses.stats.arrays import ZERO, Floats
+from analyses.stats.replicates import Drawn
 from analyses.table.scores import Scores, scores_of
 
 UNPARSED = "unparsed"
 SAME = 1e-9
 WHOLE = ("agree", "own", "lmms")
+NO_SPREAD = "resampling sees no spread or no kappa in too many draws: no interval"
 NO_SCORES = "lmms-eval gave no score of any of these answers"
 EXAMPLE = (
     *("task", "category", "item_id", "cell", "sample", "answer", "prediction", "rule"),
@@ -172,15 +173,12 @@ def _kappas(
             numbers["estimate"] = value
             if data.clusters[g, 0] < 2:
                 reason = "one image: an interval needs at least two"
-            elif np.isnan(drawn).mean() > 0.025 or np.nanstd(drawn) < ZERO:
-                reason = "resampling sees no spread or no kappa in too many draws: no interval"
             else:
-                ends = (quantiles(drawn[:, None], float(tail[g, 0]))[0] for tail in tails)
-                numbers |= dict(zip(("low", "high"), map(float, ends)))
-                numbers["se"] = float(np.nanstd(drawn, ddof=1))
+                ends = [float(tail[g, 0]) for tail in tails]
+                numbers |= vars(Drawn.of(drawn, ends, unknown=NO_SPREAD, same=NO_SPREAD))
         base = about[_group(group.task, group.group)]
         named = {str(name): value for name, value in base.items()}
-        rows.append(named | numbers | {"quantity": "kappa", "reason": reason})
+        rows.append(named | {"quantity": "kappa", "reason": reason} | numbers)
     return rows
 
 

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analyses.contrasts.contrast import ZERO, Contrast, contrast_table
+from analyses.contrasts.contrast import Contrast, contrast_table
+from analyses.stats.arrays import ZERO
 from analyses.table.scores import scores_of
 from analyses.table.sizes import ladder
 

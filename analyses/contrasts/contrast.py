@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analyses.contrasts.estimates import Estimates, estimate
-from analyses.contrasts.limits import EXACT, ZERO, Limits
+from analyses.contrasts.limits import EXACT, Limits
 from analyses.stats.arrays import Floats
 from analyses.stats.intervals import holm
 from analyses.table.scores import Group, Scores
@@ -27,7 +27,6 @@ from analyses.table.scores import Group, Scores
 __all__ = [
     "COLUMNS",
     "EXACT",
-    "ZERO",
     "Contrast",
     "Estimates",
     "contrast_table",

@@ -24,14 +24,15 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.contrasts.estimates import Estimates
-from analyses.stats.arrays import Floats
-from analyses.stats.intervals import degenerate_interval, quantiles, share_ends, unseen_share
+from analyses.stats.arrays import ZERO, Floats
+from analyses.stats.intervals import degenerate_interval, share_ends, unseen_share
+from analyses.stats.replicates import Drawn
 from analyses.table.scores import Group
 
-ZERO = 1e-12
-"""Below this a divisor or an error is rounding."""
 ALONE = "a task or category of this mean has one image: an interval needs at least two of each"
 SAME_RATIO = "every draw gives the same ratio: resampling sees no spread"
+"""Nothing is left, or nothing is lost."""
+NO_DIVISOR = "the divisor is not above 0 in more than 2.5 % of the draws"
 EXACT = "every image gives the same value: exact bound in place of resampling"
 
 
@@ -152,15 +153,9 @@ class Limits:
         if self._flat(g, column) and self._flat(g, divisor):
             reason = "every image gives the same value: resampling sees no spread"
             return unknown | {"estimate": value, "reason": reason}
-        if np.isnan(ratios).mean() > 0.025:
-            reason = "the divisor is not above 0 in more than 2.5 % of the draws"
-            return unknown | {"estimate": value, "reason": reason}
-        if np.nanmax(ratios) - np.nanmin(ratios) < ZERO:  # nothing is left, or nothing is lost
-            return unknown | {"estimate": value, "reason": SAME_RATIO}
-        tails = (tail[g, column] for tail in data.tails())
-        low, high = (float(quantiles(ratios[:, None], tail)[0]) for tail in tails)
-        spread = float(np.nanstd(ratios, ddof=1))
-        return unknown | {"estimate": value, "low": low, "high": high, "se": spread}
+        tails = [float(tail[g, column]) for tail in data.tails()]
+        drawn = Drawn.of(ratios, tails, unknown=NO_DIVISOR, same=SAME_RATIO)
+        return unknown | {"estimate": value} | vars(drawn)
 
 
 def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from analyses.contrasts.contrast import EXACT, Estimates, estimate
 from analyses.stats.arrays import Floats
-from analyses.stats.intervals import degenerate_interval, quantiles
-from analyses.stats.replicates import expanded_tail
+from analyses.stats.intervals import degenerate_interval
+from analyses.stats.replicates import Drawn, expanded_tails
 from analyses.table.scores import Group, Scores
 
 ROW = (
@@ -28,6 +28,7 @@ ROW = (
 """Columns of a table of shares, after its labels."""
 Ends = tuple[float, float, float]
 UNKNOWN: Ends = (np.nan, np.nan, np.nan)
+FEW_DRAWS = "more than 2.5 % of the draws hold no such item: no interval"
 Means = Mapping[str, Floats]
 """Name of a column -> its mean, over the items or over those of every draw."""
 Formula = Callable[[Means], Floats]
@@ -141,7 +142,7 @@ class _Row:
             plain = plain[0], *degenerate_interval(plain[0], images)
             reasons.append(EXACT)
         elif np.isnan(plain[1]):
-            reasons.append("more than 2.5 % of the draws hold no such item: no interval")
+            reasons.append(FEW_DRAWS)
         adjusted, reason = self._adjusted(images)
         return plain, adjusted, [*reasons, *([reason] if reason else [])]
 
@@ -195,13 +196,11 @@ class _Row:
         data, names = self.result.resampled, list(self.shares.columns)
         means = {name: data.estimate[self.g, k : k + 1] for k, name in enumerate(names)}
         draws = {name: data.replicates[:, self.g, k] for k, name in enumerate(names)}
-        value, drawn = float(formula(means)[0]), formula(draws)
-        if np.isnan(value) or np.isnan(drawn).mean() > 0.025:
-            return value, np.nan, np.nan
-        count = max(self._images, 2)
-        tail = float(expanded_tail(0.025, count - 1, np.sqrt(1 - 1 / count)))
-        low, high = (float(quantiles(drawn[:, None], end)[0]) for end in (tail, 1 - tail))
-        return value, low, high
+        value = float(formula(means)[0])
+        if np.isnan(value):
+            return UNKNOWN
+        found = Drawn.of(formula(draws), expanded_tails(self._images), unknown=FEW_DRAWS)
+        return value, found.low, found.high
 
     def _source(self) -> str | None:
         own = sorted(set(self.shares.source[self.group.rows][self._base > 0]))

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses.contrasts.contrast import EXACT, ZERO, Contrast, contrast_table, holm_over_tasks
-from analyses.stats.arrays import Floats, Ints
+from analyses.contrasts.contrast import EXACT, Contrast, contrast_table, holm_over_tasks
+from analyses.stats.arrays import ZERO, Floats, Ints
 from analyses.stats.intervals import degenerate_interval
 from analyses.stats.nesting import (
     PERMUTATIONS,

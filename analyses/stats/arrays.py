@@ -1,4 +1,4 @@
-"""Types of the arrays that statistics take and give."""
+"""Types of the arrays that statistics take and give, and what counts as nothing in them."""
 
 from __future__ import annotations
 
@@ -7,3 +7,5 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+ZERO = 1e-12
+"""Below this a divisor, an error or a difference is rounding."""

@@ -37,9 +37,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from analyses.stats.arrays import Floats
-from analyses.stats.intervals import holm, quantiles
-from analyses.stats.replicates import expanded_tail
+from analyses.stats.arrays import ZERO, Floats
+from analyses.stats.intervals import holm
+from analyses.stats.replicates import Drawn, expanded_tails
 
 OVERALL = ("inverted_u", "curvature", "lind_mehlum", "best_inside")
 """What every set of gains has a row of, NaN with a reason where it cannot be computed."""
@@ -83,12 +83,9 @@ def combination(gains: Gains, weights: Sequence[float] | Floats) -> Combination:
     w = np.asarray(weights, dtype=np.float64)
     estimate = float(w @ gains.gain)
     se = math.sqrt(max(float(w @ gains.covariance @ w), 0.0))
-    narrow = math.sqrt(1 - 1 / max(gains.clusters, 2))
-    tail = float(expanded_tail(0.025, gains.degrees, narrow))
-    draws = (gains.replicates @ w)[:, None]
-    low, high = (float(quantiles(draws, end)[0]) for end in (tail, 1 - tail))
-    p = float(stats.t.sf(estimate / se, gains.degrees)) if se > 1e-12 else np.nan
-    return Combination(estimate, se, low, high, p)
+    found = Drawn.of(gains.replicates @ w, expanded_tails(gains.clusters, gains.degrees))
+    p = float(stats.t.sf(estimate / se, gains.degrees)) if se > ZERO else np.nan
+    return Combination(estimate, se, found.low, found.high, p)
 
 
 def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[dict[str, object]]:

@@ -1,7 +1,8 @@
 """What a bootstrap found: means with their replicates, and the intervals and errors these give.
 
 In: the parts that `analyses.stats.intervals.resample` fills in. Out: `Resampled`, with intervals,
-standard errors, degrees of freedom, p values, means of groups and means over seeds; `quantiles`.
+standard errors, degrees of freedom, p values, means of groups and means over seeds; `Drawn`, the
+ends of the draws of any number made of them.
 
 Sources: Efron 1987 (BCa); Hesterberg 2014, arXiv:1411.5279 (expanded percentile); Miller 2024,
 arXiv:2411.00640 (error).
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from analyses.stats import seed_spread
-from analyses.stats.arrays import Floats, Ints
+from analyses.stats.arrays import ZERO, Floats, Ints
 from analyses.stats.bootstrap import Influence
 
 METHODS = ("percentile", "bca", "expanded")
@@ -34,6 +35,43 @@ def expanded_tail(half: float, degrees: float | Floats | Ints, narrow: float | F
     unbiased one, sqrt(1 - 1 / C) over C clusters.
     """
     return np.asarray(ndtr(stdtrit(degrees, half) / narrow), dtype=np.float64)
+
+
+def expanded_tails(clusters: int, degrees: float | None = None) -> tuple[float, float]:
+    """Both tails of a 95 % expanded percentile interval over C clusters, C - 1 degrees or others.
+
+    Fewer than two clusters count as two.
+    """
+    count = max(clusters, 2)
+    free = count - 1 if degrees is None else degrees
+    tail = float(expanded_tail(0.025, free, np.sqrt(1 - 1 / count)))
+    return tail, 1 - tail
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the draws of one number say of it; NaN with a reason where they say nothing."""
+
+    low: float
+    high: float
+    se: float
+    reason: str | None = None
+
+    @classmethod
+    def of(
+        cls, draws: Floats, tails: Sequence[float], *, unknown: str = "", same: str = ""
+    ) -> Drawn:
+        """Ends at both tails and standard deviation of draws (draws,), NaN where one has no value.
+
+        `unknown`: the reason where more than 2.5 % of them have none; `same`: where all are alike.
+        Left empty, the ends are given there too.
+        """
+        if unknown and np.isnan(draws).mean() > 0.025:
+            return cls(np.nan, np.nan, np.nan, unknown)
+        if same and np.nanmax(draws) - np.nanmin(draws) < ZERO:
+            return cls(np.nan, np.nan, np.nan, same)
+        low, high = (float(quantiles(draws[:, None], tail)[0]) for tail in tails)
+        return cls(low, high, float(np.nanstd(draws, ddof=1)))
 
 
 @dataclass(frozen=True)
