@@ -21,12 +21,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analyses.contrasts.contrast import holm_over_tasks
 from analyses.contrasts.differences import ALL_ITEMS, DIFFERENCE, OVERALL, Paired
 from analyses.contrasts.limits import ALONE
 from analyses.contrasts.two_runs import Pairs
-from analyses.stats.arrays import Floats
 from analyses.stats.detectable import FEWEST
-from analyses.stats.intervals import holm
 
 BETTER, WORSE, NOT_WORSE, UNDECIDED = "better", "worse", "not worse", "undecided"
 COLUMNS = (
@@ -76,7 +75,7 @@ def comparison(
             row = {"low": ends[0], "high": ends[1], "verdict": verdict(*ends, margin)}
             rows.append(row | _numbers(paired, g) | _counts(paired, g, pairs.table))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table["p_holm"] = _holm(table)
+    table["p_holm"] = holm_over_tasks(table, alone=[ALL_ITEMS])
     single = (table["average"] != "tasks") & (table["task"] != ALL_ITEMS)
     rank = np.where(table["task"] == OVERALL, 0, np.where(single, 2, 1))
     table = table.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
@@ -137,15 +136,3 @@ def why_missing(paired: Paired, g: int, detectable: float) -> str | None:
     if np.isnan(detectable):
         return "too few items: no difference is found with 80 % power"
     return None
-
-
-def _holm(table: pd.DataFrame) -> Floats:
-    """Holm over the tasks, and over the categories of each task; a mean stands alone."""
-    mean = (table["average"] == "tasks") | (table["task"] == ALL_ITEMS)
-    family = np.where(mean, "mean:" + table["task"], "tasks")
-    family = np.where(table["group"].notna(), "in:" + table["task"], family)
-    adjusted = np.full(len(table), np.nan)
-    p = table["p"].to_numpy(dtype=np.float64)
-    for rows in pd.Series(family).groupby(family).indices.values():
-        adjusted[rows] = holm(p[rows])
-    return adjusted

@@ -25,8 +25,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analyses.contrasts.contrast import COLUMNS, Contrast, Estimates, contrast_table, estimate
-from analyses.stats.intervals import holm
+from analyses.contrasts.contrast import (
+    COLUMNS,
+    Contrast,
+    Estimates,
+    contrast_table,
+    estimate,
+    holm_over_tasks,
+)
 from analyses.stats.inverted_u import Gains, shape_rows
 from analyses.table.scores import Scores, scores_of
 from analyses.table.sizes import Rung, ladder
@@ -141,7 +147,9 @@ def _shapes(scores: Scores, pair: _Pairs, draws: int, seed: int) -> pd.DataFrame
         about |= {"missing": int(result.missing[g, 0])}
         rows += [pair.labels | about | row for row in shape_rows(_of(result, g, params), sizes)]
     table = pd.DataFrame(rows, columns=[*LABELS, *COLUMNS])
-    return _holm_over_tasks(table)
+    whole = table["reasoning"].isna()  # of the sizes inside, Holm is over these
+    table.loc[whole, "p_holm"] = holm_over_tasks(table[whole], ["quantity"])
+    return table
 
 
 def _of(result: Estimates, g: int, params: npt.NDArray[np.float64]) -> Gains:
@@ -158,13 +166,3 @@ def _of(result: Estimates, g: int, params: npt.NDArray[np.float64]) -> Gains:
             covariance = covariance + np.cov(of_seed, rowvar=False) / len(of_seed)
     degrees = float(data.degrees()[g].min())
     return Gains(params, data.estimate[g], covariance, data.replicates[:, g], clusters, degrees)
-
-
-def _holm_over_tasks(table: pd.DataFrame) -> pd.DataFrame:
-    """p_holm of rows without a size: over tasks, or the categories of one; a macro mean alone."""
-    whole = table[table["reasoning"].isna()]
-    family = whole["task"].where(whole["group"].notna(), "")
-    family = family.where(whole["average"] != "tasks", "macro " + whole["task"])
-    for rows in whole.groupby([whole["quantity"], family], sort=False).groups.values():
-        table.loc[rows, "p_holm"] = holm(table.loc[rows, "p"].to_numpy(dtype=np.float64))
-    return table

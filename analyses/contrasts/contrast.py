@@ -121,12 +121,18 @@ def _names(group: Group) -> dict[str, object]:
     }
 
 
-def holm_over_tasks(table: pd.DataFrame, by: list[str]) -> Floats:
-    """Holm over the tasks of a contrast; over the categories of one task; a macro mean alone."""
+def holm_over_tasks(
+    table: pd.DataFrame, by: Sequence[str] = (), alone: Sequence[str] = ()
+) -> Floats:
+    """Adjusted p of each row: Holm over tasks, or the categories of one; a mean of tasks alone.
+
+    Each set of values in the columns `by` is a study of its own. `alone`: tasks that are means.
+    """
     adjusted = np.full(len(table), np.nan)
-    macro = table["average"] == "tasks"
-    whole = table["group"].isna()
-    family = np.where(macro, "macro:" + table["task"], np.where(whole, "tasks", table["task"]))
+    mean = (table["average"] == "tasks") | table["task"].isin(alone)
+    # The name of a row's family; the prefixes keep a task called «tasks» apart.
+    family = np.where(table["group"].notna(), "in:" + table["task"], "tasks")
+    family = np.where(mean, "mean:" + table["task"], family)
     p = table["p"].to_numpy(dtype=np.float64)
     keys = [*(table[name] for name in by), pd.Series(family, index=table.index)]
     for rows in table.groupby(keys, dropna=False, sort=False).indices.values():
