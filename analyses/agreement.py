@@ -24,9 +24,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from analyses.contrasts.contrast import COLUMNS, Contrast, contrast_table, estimate
-from analyses.stats.arrays import ZERO, Floats
+from analyses.stats.arrays import ZERO, Floats, unknown
 from analyses.stats.replicates import Drawn
-from analyses.table.scores import Scores, scores_of
+from analyses.table.scores import Scores, none_where_missing, scores_of
 
 UNPARSED = "unparsed"
 SAME = 1e-9
@@ -46,7 +46,7 @@ def agreement(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Da
     rule = _rules(frame)
     rules = [str(name) for name in pd.unique(rule[both])]
     columns = _columns(scores, frame, both, rule, rules)
-    derived = _as_cells(scores, columns)
+    derived = scores.with_columns(columns, np.ones(len(scores.items), dtype=bool))
     labels = ("rule",)
     table = contrast_table(derived, list(_contrasts(rules)), labels, draws=draws, seed=seed)
     table = _read(table)
@@ -55,8 +55,7 @@ def agreement(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Da
     found["answers"] = _answers(derived, scores, both, found)
     unknown = found["estimate"].isna() & (found["n"] == 0)
     found["reason"] = found["reason"].astype(object).mask(unknown, NO_SCORES)
-    found["rule"] = found["rule"].astype(object).where(found["rule"].notna(), None)
-    return found
+    return none_where_missing(found, ["rule"])
 
 
 def _read(table: pd.DataFrame) -> pd.DataFrame:
@@ -123,14 +122,6 @@ def _columns(
     return columns
 
 
-def _as_cells(scores: Scores, columns: dict[str, Floats]) -> Scores:
-    """The columns in the place of cells; every item was planned in each."""
-    values = np.column_stack(list(columns.values()))
-    planned = np.ones(values.shape, dtype=bool)
-    cells = pd.DataFrame({"cell": list(columns)})
-    return Scores(values, planned, cells, scores.items, scores.row_of, scores.cell_of)
-
-
 def _contrasts(rules: list[str]) -> Iterator[Contrast]:
     yield Contrast("agree", {"agree": 1.0}, labels={"rule": None})
     yield Contrast("difference", {"own": 1.0, "lmms": -1.0}, labels={"rule": None})
@@ -159,26 +150,21 @@ def _kappas(
     graded = _graded(answers)
     rows = []
     for g, group in enumerate(result.groups):
-        numbers: dict[str, object] = dict.fromkeys(
-            ("estimate", "low", "high", "se", "p", "p_holm"), np.nan
-        )
         value = float(kappa(*data.estimate[g][:, None])[0])
-        drawn = kappa(*data.replicates[:, g].T)
         if graded & set(derived.items["task"].iloc[group.rows]):
-            reason: str | None = "some score is neither 0 nor 1: kappa is of right and wrong"
+            numbers = unknown(reason="some score is neither 0 nor 1: kappa is of right and wrong")
         elif np.isnan(value):
-            reason = "both scorers call every answer the same: agreement by chance is whole"
+            why = "both scorers call every answer the same: agreement by chance is whole"
+            numbers = unknown(reason=why)
+        elif data.clusters[g, 0] < 2:
+            numbers = unknown(estimate=value, reason="one image: an interval needs at least two")
         else:
-            reason = None
-            numbers["estimate"] = value
-            if data.clusters[g, 0] < 2:
-                reason = "one image: an interval needs at least two"
-            else:
-                ends = [float(tail[g, 0]) for tail in tails]
-                numbers |= vars(Drawn.of(drawn, ends, unknown=NO_SPREAD, same=NO_SPREAD))
+            ends, drawn = [float(tail[g, 0]) for tail in tails], kappa(*data.replicates[:, g].T)
+            found = Drawn.of(drawn, ends, unknown=NO_SPREAD, same=NO_SPREAD)
+            numbers = unknown(estimate=value, **vars(found))
         base = about[_group(group.task, group.group)]
         named = {str(name): value for name, value in base.items()}
-        rows.append(named | {"quantity": "kappa", "reason": reason} | numbers)
+        rows.append(named | numbers | {"quantity": "kappa", "p_holm": np.nan})
     return rows
 
 

@@ -49,7 +49,7 @@ from analyses.contrasts.shares import ROW, Formula, Share, Shares, over, share_r
 from analyses.stats import mending
 from analyses.stats.arrays import Floats
 from analyses.table.answers import Answers
-from analyses.table.scores import Scores, scores_of
+from analyses.table.scores import Scores, none_where_missing, scores_of
 from analyses.table.sizes import Pairings, pairings_of
 
 GUESSED = "guessed"
@@ -69,9 +69,7 @@ def attribution(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.
         for row in share_rows(shares, scores, draws=draws, seed=seed)
     ]
     table = pd.DataFrame(rows, columns=[*LABELS, *ROW])
-    for name in ("group", "reference_from", "reason"):
-        table[name] = table[name].astype(object).where(table[name].notna(), None)
-    return table
+    return none_where_missing(table, ("group", "reference_from", "reason"))
 
 
 def _of_lost(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:

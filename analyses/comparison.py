@@ -26,6 +26,7 @@ from analyses.contrasts.differences import ALL_ITEMS, DIFFERENCE, OVERALL, Paire
 from analyses.contrasts.limits import ALONE
 from analyses.contrasts.two_runs import Pairs
 from analyses.stats.detectable import FEWEST
+from analyses.table.scores import none_where_missing
 
 BETTER, WORSE, NOT_WORSE, UNDECIDED = "better", "worse", "not worse", "undecided"
 COLUMNS = (
@@ -79,20 +80,13 @@ def comparison(
     single = (table["average"] != "tasks") & (table["task"] != ALL_ITEMS)
     rank = np.where(table["task"] == OVERALL, 0, np.where(single, 2, 1))
     table = table.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
-    for name in ("group", "reason"):
-        table[name] = table[name].astype(object).where(table[name].notna(), None)
-    return table
+    return none_where_missing(table, ("group", "reason"))
 
 
 def _numbers(paired: Paired, g: int) -> dict[str, object]:
-    group, data = paired.groups[g], paired.resampled
-    test = paired.test(g)
-    detectable = paired.detectable(g)
+    data, test, detectable = paired.resampled, paired.test(g), paired.detectable(g)
     return {
-        "task": group.task,
-        "group": group.group,
-        "domain": group.domain,
-        "average": group.average,
+        **paired.groups[g].labels,
         "difference": data.estimate[g, DIFFERENCE],
         "se": data.standard_error()[g, DIFFERENCE],
         "p": test.p,

@@ -37,7 +37,7 @@ import pandas as pd
 
 from analyses.contrasts.contrast import COLUMNS, Contrast, contrast_table, estimate
 from analyses.stats.dependence_fits import Tasks, fits
-from analyses.table.scores import IN_DOMAIN, Scores, scores_of
+from analyses.table.scores import IN_DOMAIN, Scores, none_where_missing, scores_of
 from analyses.table.sizes import ladder
 
 LABELS = ("family", "estimator", "small", "large")
@@ -55,8 +55,7 @@ def dependence(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
     if not tables:
         return pd.DataFrame(columns=[*LABELS, *COLUMNS])
     table = pd.concat([part.astype(object) for part in tables], ignore_index=True)
-    for name in ("task", "group", "reason"):
-        table[name] = table[name].where(table[name].notna(), None)
+    table = none_where_missing(table, ("task", "group", "reason"))
     numbers = ["estimate", "low", "high", "se", "p", "p_holm", "clusters", "missing"]
     return table.astype({"n": np.int64} | dict.fromkeys(numbers, np.float64))
 

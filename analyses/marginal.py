@@ -31,9 +31,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from analyses.stats.arrays import Floats, Ints
+from analyses.stats.arrays import Floats, Ints, Row, unknown
 from analyses.stats.logit import fit_logit
-from analyses.table.scores import Scores, scores_of
+from analyses.table.scores import Scores, none_where_missing, scores_of
 from analyses.table.sizes import Pairings, pairings_of
 
 COLUMNS = (
@@ -62,9 +62,7 @@ def marginal(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Dat
                 x = _sizes(grid, scores.cells)
                 rows += [_names(grid, domain, x) | row for row in _rows(data, x, str(domain))]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for name in ("group", "reason"):
-        table[name] = table[name].astype(object).where(table[name].notna(), None)
-    return table
+    return none_where_missing(table, ("group", "reason"))
 
 
 @dataclass(frozen=True)
@@ -156,23 +154,19 @@ def _rows(data: _Data, x: _Sizes, domain: str) -> list[dict[str, object]]:
         if own is None:
             what = "right" if answers[k] and right[k] else "wrong"
             reason = f"every answer is {what}: the level is infinite"
-            own = _unknown(reason if answers[k] else "no answer has a score")
+            own = unknown(reason=reason if answers[k] else "no answer has a score")
         group = None if pd.isna(level["group"]) else level["group"]
         rows.append({"quantity": LEVEL, "task": level["task"]} | data.counts(k) | own)
         rows[-1]["group"] = group
     return rows
 
 
-def _unknown(reason: str) -> dict[str, object]:
-    return dict.fromkeys(("estimate", "low", "high", "se", "p"), np.nan) | {"reason": reason}
-
-
 def _fit(data: _Data, x: _Sizes, told: list[int]) -> dict[str, dict[str, object]]:
     """Numbers of the slopes, of their difference, and of the levels in `told`."""
     if np.isnan(x.centres).any():
-        return {name: _unknown("a size has no known parameters") for name in (*SLOPES, DIFFERENCE)}
+        return _no_slope("a size has no known parameters")
     if not told:
-        return {name: _unknown(_why_nothing(data)) for name in (*SLOPES, DIFFERENCE)}
+        return _no_slope(_why_nothing(data))
     used = np.isin(data.level, told)
     level = np.searchsorted(told, data.level[used])
     cluster = np.unique(data.cluster[used], return_inverse=True)[1]
@@ -198,6 +192,10 @@ def _fit(data: _Data, x: _Sizes, told: list[int]) -> dict[str, dict[str, object]
     return numbers
 
 
+def _no_slope(reason: str) -> dict[str, Row]:
+    return {name: unknown(reason=reason) for name in (*SLOPES, DIFFERENCE)}
+
+
 def _interval(
     estimate: float, variance: float, freedom: int, reason: str | None
 ) -> dict[str, object]:
@@ -205,7 +203,7 @@ def _interval(
     if not variance > 1e-20:
         if reason is None:
             reason = "every image has the same residuals: no interval"
-        return _unknown(reason) | {"estimate": estimate}
+        return unknown(estimate=estimate, reason=reason)
     se = float(np.sqrt(variance))
     reach = float(stdtrit(freedom, 0.975)) * se
     p = float(2 * stdtr(freedom, -abs(estimate) / se))

@@ -18,9 +18,10 @@ import pandas as pd
 from analyses.comparison import why_missing
 from analyses.contrasts.differences import DIFFERENCE, Paired
 from analyses.contrasts.two_runs import KEY, pair
+from analyses.stats.arrays import unknown
 from analyses.stats.detectable import Part, detectable_difference, items_needed, spread_of
 from analyses.stats.intervals import degenerate_interval, mean_interval
-from analyses.table.scores import scores_of
+from analyses.table.scores import none_where_missing, scores_of
 from analyses.table.sizes import ladder
 
 POINTS = 0.02
@@ -55,9 +56,7 @@ def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
                 observed = {"difference_low": ends[0], "difference_high": ends[1]}
                 rows.append(labels | observed | _row(paired, g, draws, seed))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for name in ("group", "reason", "items_needed"):
-        table[name] = table[name].astype(object).where(table[name].notna(), None)
-    return table
+    return none_where_missing(table, ("group", "reason", "items_needed"))
 
 
 def _ladders(cells: pd.DataFrame) -> Iterator[tuple[dict[str, object], str, str]]:
@@ -83,15 +82,7 @@ def _ladders(cells: pd.DataFrame) -> Iterator[tuple[dict[str, object], str, str]
 def _row(paired: Paired, g: int, draws: int, seed: int) -> dict[str, object]:
     group = paired.groups[g]
     found = paired.detectable(g)
-    row: dict[str, object] = {
-        "quantity": "detectable",
-        "task": group.task,
-        "group": group.group,
-        "domain": group.domain,
-        "average": group.average,
-        "estimate": found,
-        "low": np.nan,
-        "high": np.nan,
+    row = unknown(estimate=found, quantity="detectable", **group.labels) | {
         "difference": paired.resampled.estimate[g, DIFFERENCE],
         "discordance": np.nan,
         "design_effect": np.nan,

@@ -127,8 +127,8 @@ def _patterns(scores: Scores, sizes: Sizes) -> pd.DataFrame:
         if group.average == "tasks" or not len(of):
             continue
         images = scores.items["cluster"].to_numpy(dtype=str)[of]
-        about = {name: getattr(group, name) for name in ("task", "group", "domain", "average")}
-        about |= {"quantity": "pattern", "n": len(of), "clusters": len(np.unique(images))}
+        about = {"quantity": "pattern", "n": len(of), "clusters": len(np.unique(images))}
+        about |= group.labels
         for pattern, count in pd.Series(patterns[of]).value_counts().sort_index().items():
             own = {"pattern": pattern, "estimate": count / len(of), "sizes": sizes_text}
             step = sizes.step[of][patterns[of] == pattern]

@@ -141,9 +141,8 @@ def _shapes(scores: Scores, pair: _Pairs, draws: int, seed: int) -> pd.DataFrame
     for g, group in enumerate(result.groups):
         if not result.planned[g].all():
             continue
-        about = {name: getattr(group, name) for name in ("task", "group", "domain", "average")}
         data = result.resampled
-        about |= {"n": int(data.n[g, 0]), "clusters": int(data.clusters[g, 0])}
+        about = group.labels | {"n": int(data.n[g, 0]), "clusters": int(data.clusters[g, 0])}
         about |= {"missing": int(result.missing[g, 0])}
         rows += [pair.labels | about | row for row in shape_rows(_of(result, g, params), sizes)]
     table = pd.DataFrame(rows, columns=[*LABELS, *COLUMNS])

@@ -22,7 +22,7 @@ from analyses.contrasts.estimates import Estimates, estimate
 from analyses.contrasts.limits import EXACT, Limits
 from analyses.stats.arrays import Floats
 from analyses.stats.intervals import holm
-from analyses.table.scores import Group, Scores
+from analyses.table.scores import Scores, none_where_missing
 
 __all__ = [
     "COLUMNS",
@@ -81,13 +81,11 @@ def contrast_table(
             if result.planned[g, column]:
                 numbers = ends.row(g, column, ratio_of.get(column))
                 named = {name: contrast.labels.get(name) for name in labels}
-                rows.append(named | {"quantity": contrast.quantity} | _names(group) | numbers)
+                rows.append(named | {"quantity": contrast.quantity} | group.labels | numbers)
     table = pd.DataFrame(rows, columns=[*labels, *COLUMNS])
     table["p_holm"] = holm_over_tasks(table, [*labels, "quantity"])
-    for name in ("task", "group", "reason", *labels):
-        if table[name].dtype == object or name in ("group", "reason"):
-            table[name] = table[name].astype(object).where(table[name].notna(), None)
-    return table
+    text = [name for name in ("task", *labels) if table[name].dtype == object]
+    return none_where_missing(table, ["group", "reason", *text])
 
 
 def _matrices(
@@ -110,15 +108,6 @@ def _matrices(
             weights[index[cell], column] += weight
         cells_of[[index[cell] for cell in needed[column]], column] = True
     return weights, cells_of, ratio_of
-
-
-def _names(group: Group) -> dict[str, object]:
-    return {
-        "task": group.task,
-        "group": group.group,
-        "domain": group.domain,
-        "average": group.average,
-    }
 
 
 def holm_over_tasks(

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.contrasts.estimates import Estimates
-from analyses.stats.arrays import ZERO, Floats
+from analyses.stats.arrays import ZERO, Floats, Row, unknown
 from analyses.stats.intervals import degenerate_interval, share_ends, unseen_share
 from analyses.stats.replicates import Drawn
 from analyses.table.scores import Group
@@ -70,10 +70,10 @@ class Limits:
         low, high = np.clip(low, least, most), np.clip(high, least, most)
         return cls(result, low, high, se, p, least, most, differs)
 
-    def row(self, g: int, column: int, divisor: int | None) -> dict[str, object]:
+    def row(self, g: int, column: int, divisor: int | None) -> Row:
         """One contrast in one group; `divisor` is the column of a ratio's divisor."""
         data = self.result.resampled
-        numbers: dict[str, object] = {
+        numbers: Row = {
             "estimate": data.estimate[g, column],
             "low": self.low[g, column],
             "high": self.high[g, column],
@@ -87,8 +87,8 @@ class Limits:
         }
         flat = self._flat(g, column)
         if self._has_one_image(g, column) and not (flat and divisor is None):
-            numbers |= dict.fromkeys(("low", "high", "se", "p"), np.nan)
-            numbers["reason"] = numbers["reason"] or ALONE
+            reason = numbers["reason"] or ALONE
+            numbers |= unknown(estimate=numbers["estimate"], reason=reason)
             below = 1.0 if divisor is None else float(data.estimate[g, divisor])
             if below > ZERO:
                 return numbers | {"estimate": float(data.estimate[g, column]) / below}
@@ -138,24 +138,23 @@ class Limits:
             return "one image: an interval needs at least two"
         return None
 
-    def _ratio(self, g: int, column: int, divisor: int) -> dict[str, object]:
+    def _ratio(self, g: int, column: int, divisor: int) -> Row:
         data = self.result.resampled
         below = data.estimate[g, divisor]
-        unknown: dict[str, object] = dict.fromkeys(("estimate", "low", "high", "se", "p"), np.nan)
         if not below > ZERO:
-            return unknown | {"reason": self._reason(g, column) or "the divisor is not above 0"}
+            return unknown(reason=self._reason(g, column) or "the divisor is not above 0")
         value = float(data.estimate[g, column] / below)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = data.replicates[:, g, column] / data.replicates[:, g, divisor]
         ratios[~(data.replicates[:, g, divisor] > ZERO)] = np.nan
         if data.clusters[g, column] < 2:
-            return unknown | {"estimate": value}
+            return unknown(estimate=value)
         if self._flat(g, column) and self._flat(g, divisor):
             reason = "every image gives the same value: resampling sees no spread"
-            return unknown | {"estimate": value, "reason": reason}
+            return unknown(estimate=value, reason=reason)
         tails = [float(tail[g, column]) for tail in data.tails()]
         drawn = Drawn.of(ratios, tails, unknown=NO_DIVISOR, same=SAME_RATIO)
-        return unknown | {"estimate": value} | vars(drawn)
+        return unknown(estimate=value, **vars(drawn))
 
 
 def _least_scores(groups: Sequence[Group], least: float | Floats) -> Floats:

@@ -82,11 +82,8 @@ def share_rows(
     shares: Shares, scores: Scores, *, draws: int, seed: int
 ) -> Iterator[dict[str, object]]:
     """A row (ROW) per quantity and group in which every cell was run."""
-    values = np.column_stack(list(shares.columns.values()))
-    planned = np.repeat(shares.planned[:, None], values.shape[1], axis=1)
-    every = np.eye(values.shape[1])
-    about = scores.cells, scores.items, scores.row_of, scores.cell_of
-    items = Scores(values, planned, *about)  # answers of further seeds are further samples
+    items = scores.with_columns(shares.columns, shares.planned)
+    every = np.eye(len(shares.columns))
     result = estimate(items, every, every > 0, draws=draws, seed=seed)
     for share in shares.shares:
         for g, group in enumerate(result.groups):
@@ -112,11 +109,8 @@ class _Row:
         if self.share.reference is not None:
             reference = self._ends(self.share.reference)
         row: dict[str, object] = {
+            **self.group.labels,
             "quantity": self.share.quantity,
-            "task": self.group.task,
-            "group": self.group.group,
-            "domain": self.group.domain,
-            "average": self.group.average,
             "reference_from": self._source() if self.share.reference is not None else None,
             "n": int(self.result.resampled.n[self.g, 0]),
             "base": float(self._base.sum()),

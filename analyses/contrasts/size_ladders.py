@@ -97,10 +97,7 @@ def derived_table(
     seed: int,
 ) -> pd.DataFrame:
     """Contrasts of columns made of a ladder's scores, as if each column were a cell."""
-    values = np.column_stack(list(columns.values()))
-    planned = np.repeat(sizes.planned[:, None], len(columns), axis=1)
-    cells = pd.DataFrame({"cell": list(columns)})
-    derived = Scores(values, planned, cells, scores.items, scores.row_of, scores.cell_of)
+    derived = scores.with_columns(columns, sizes.planned)
     return contrast_table(derived, contrasts, LABELS, draws=draws, seed=seed)
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analyses.table.scores import none_where_missing
+
 KEY = ["task", "item_id"]
 FACTS = {
     "answer": "another answer",
@@ -99,13 +101,8 @@ def check_items(baseline: pd.DataFrame, candidate: pd.DataFrame) -> None:
         )
     theirs = theirs.loc[ours.index]
     for column, name in FACTS.items():
-        other = (
-            ours[column]
-            .astype(object)
-            .where(ours[column].notna(), None)
-            .ne(theirs[column].astype(object).where(theirs[column].notna(), None))
-        )
-        other &= ours[column].notna() | theirs[column].notna()
+        mine, yours = (none_where_missing(side, [column])[column] for side in (ours, theirs))
+        other = mine.ne(yours) & (mine.notna() | yours.notna())
         if other.any():
             first = zip(ours.index[other], ours.loc[other, column], theirs.loc[other, column])
             told = [

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.paper.claims import FAMILIES, TABLES, Tables
+from analyses.stats.arrays import unknown
 from analyses.table.scores import IN_DOMAIN
 
 ANALYSES = ("degradation", "dependence", "decoupling", "thinking")
@@ -139,8 +140,7 @@ def _beside(claim: Unpublished, run: Mapping[str, pd.DataFrame]) -> Iterator[dic
         wanted = " or ".join(source.tasks) or "tasks"
         among = f", of a family named like {source.family}" if source.family else ""
         reason = f"the run has no {source.quantity.replace('_', ' ')} of {wanted}{among}"
-        unknown = dict.fromkeys(("estimate", "low", "high"), np.nan)
-        yield blank | unknown | {"what": None, "n": 0, "reason": reason}
+        yield blank | unknown(what=None, n=0, reason=reason)
         return
     for row in found.to_dict("records"):
         numbers = {name: source.scale * float(row[name]) for name in ("estimate", "low", "high")}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyses.stats.arrays import Floats
+from analyses.stats.arrays import Floats, Row, unknown
 from analyses.stats.errors_in_variables import (
     Estimate,
     bces,
@@ -22,8 +22,6 @@ from analyses.stats.errors_in_variables import (
     moments,
 )
 from analyses.stats.lines import FLAT, LEAST_RANKED, least_squares, left_out, theil_sen
-
-Row = dict[str, object]
 
 FEW = "fewer than three in-domain tasks have both numbers"
 NOISY = "the variance of dependence over tasks is no larger than its noise"
@@ -84,9 +82,8 @@ def fits(tasks: Tasks) -> list[Row]:
 
 
 def _row(estimator: str, quantity: str, value: float = np.nan, **more: object) -> Row:
-    blank: Row = dict.fromkeys(("low", "high", "se", "p"), np.nan)
-    blank |= {"task": None, "reason": None}
-    return blank | {"estimator": estimator, "quantity": quantity, "estimate": value} | more
+    named = {"estimator": estimator, "quantity": quantity, "task": None, "reason": None}
+    return unknown(estimate=value) | named | more
 
 
 def _numbers(found: Estimate) -> dict[str, float]:

@@ -37,7 +37,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from analyses.stats.arrays import ZERO, Floats
+from analyses.stats.arrays import ZERO, Floats, Row, unknown
 from analyses.stats.intervals import holm
 from analyses.stats.replicates import Drawn, expanded_tails
 
@@ -88,7 +88,7 @@ def combination(gains: Gains, weights: Sequence[float] | Floats) -> Combination:
     return Combination(estimate, se, found.low, found.high, p)
 
 
-def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[dict[str, object]]:
+def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[Row]:
     """Rows with quantity, reasoning (the size or None), params and numbers; see the module."""
     count = len(sizes)
     if count < 3:
@@ -105,17 +105,16 @@ def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[dict[str, object]]:
     return rows
 
 
-def _row(quantity: str, **numbers: object) -> dict[str, object]:
-    empty: dict[str, object] = {"quantity": quantity, "reasoning": None, "params": np.nan}
-    empty |= dict.fromkeys(("estimate", "low", "high", "se", "p", "p_holm"), np.nan)
-    return empty | {"reason": None} | numbers
+def _row(quantity: str, **numbers: object) -> Row:
+    blank = unknown(quantity=quantity, reasoning=None, params=np.nan, p_holm=np.nan, reason=None)
+    return blank | numbers
 
 
-def _void(reason: str, quantities: Sequence[str] = OVERALL) -> list[dict[str, object]]:
+def _void(reason: str, quantities: Sequence[str] = OVERALL) -> list[Row]:
     return [_row(quantity, reason=reason) for quantity in quantities]
 
 
-def _contrasts(gains: Gains, sizes: Sequence[str]) -> Iterator[dict[str, object]]:
+def _contrasts(gains: Gains, sizes: Sequence[str]) -> Iterator[Row]:
     """The intersection-union test and the contrasts that it is made of."""
     last = len(sizes) - 1
     unit = np.eye(len(sizes))
@@ -193,7 +192,7 @@ def quadratic(gains: Gains) -> Quadratic | str:
     return Quadratic(b, covariance, (float(x[0]), float(x[-1])), misfit)
 
 
-def _curve(gains: Gains) -> list[dict[str, object]]:
+def _curve(gains: Gains) -> list[Row]:
     """The quadratic and Lind and Mehlum's test."""
     fit = quadratic(gains)
     if isinstance(fit, str):
@@ -201,7 +200,7 @@ def _curve(gains: Gains) -> list[dict[str, object]]:
     degrees = gains.degrees
     reach = float(stats.t.ppf(0.975, degrees))
 
-    def row(quantity: str, value: float, se: float, p: float) -> dict[str, object]:
+    def row(quantity: str, value: float, se: float, p: float) -> Row:
         ends = {"low": value - reach * se, "high": value + reach * se}
         return _row(quantity, estimate=value, se=se, p=p, **ends)
 
@@ -225,7 +224,7 @@ def _curve(gains: Gains) -> list[dict[str, object]]:
     ]
 
 
-def _best_inside(gains: Gains) -> dict[str, object]:
+def _best_inside(gains: Gains) -> Row:
     draws = gains.replicates[~np.isnan(gains.replicates).any(axis=1)]
     if not len(draws):
         return _row("best_inside", reason="no bootstrap draw has a score at every size")

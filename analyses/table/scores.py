@@ -7,6 +7,7 @@ their categories, and the macro means over tasks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analyses.stats import seed_spread
-from analyses.stats.arrays import Floats, Ints
+from analyses.stats.arrays import Floats, Ints, Row
 
 IN_DOMAIN = "in_domain"
 OUT_OF_DOMAIN = "out_of_domain"
@@ -53,6 +54,16 @@ class Group:
     members: tuple[int, ...] = ()
     """Groups whose means are averaged; empty where items are."""
 
+    @property
+    def labels(self) -> Row:
+        """What tells it from the others in a table."""
+        return {
+            "task": self.task,
+            "group": self.group,
+            "domain": self.domain,
+            "average": self.average,
+        }
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -84,6 +95,13 @@ class Scores:
         below = np.where(chance < 1, 1 - chance, np.nan)
         by_seed = None if self.by_seed is None else (self.by_seed - chance) / below
         return replace(self, values=(self.values - chance) / below, by_seed=by_seed)
+
+    def with_columns(self, columns: Mapping[str, Floats], planned: npt.NDArray[np.bool_]) -> Scores:
+        """Item-level columns in the place of cells; `planned` (items,) holds for each of them."""
+        values = np.column_stack(list(columns.values()))
+        asked = np.repeat(planned[:, None], len(columns), axis=1)
+        cells = pd.DataFrame({"cell": list(columns)})
+        return replace(self, values=values, planned=asked, cells=cells, by_seed=None)
 
     def total(self, column: npt.ArrayLike) -> Floats:
         """Sum of one value per tidy row over samples, (items, cells)."""
@@ -143,6 +161,12 @@ def scores_of(frame: pd.DataFrame) -> Scores:
     )
 
 
+def none_where_missing(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The table with None for what is missing in these columns, which hold text or nothing."""
+    objects = {name: table[name].astype(object) for name in names}
+    return table.assign(**{k: column.where(column.notna(), None) for k, column in objects.items()})
+
+
 def _means(flat: Ints, score: Floats, seed: Ints, seeds: int, shape: tuple[int, int]) -> Floats:
     """Mean score of every item and cell in each seed, (seeds, items, cells)."""
     size = shape[0] * shape[1]
@@ -162,10 +186,8 @@ def _in_order_of_appearance(keys: Ints) -> tuple[Ints, Ints]:
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
-    cells = rows[list(CELL_COLUMNS)].reset_index(drop=True)
-    for name in ("cell", "method", "family", "perception", "reasoning"):
-        column = cells[name].astype(object)
-        cells[name] = column.where(column.notna(), None)
+    text = ("cell", "method", "family", "perception", "reasoning")
+    cells = none_where_missing(rows[list(CELL_COLUMNS)].reset_index(drop=True), text)
     for name in ("perception_params", "reasoning_params"):
         cells[name] = cells[name].astype(np.float64)
     cells["thinking"] = cells["thinking"].astype(bool)
