@@ -21,10 +21,9 @@ from scipy.special import stdtrit
 
 from analyses.stats.arrays import Floats, Ints
 from analyses.stats.bootstrap import cluster_sums, codes_of, points, replicates_of, strata_of
-from analyses.stats.replicates import DEFAULT, METHODS, Resampled, quantiles
+from analyses.stats.replicates import Resampled, quantiles
 
 __all__ = [
-    "METHODS",
     "Resampled",
     "cluster_se",
     "degenerate_interval",
@@ -74,7 +73,6 @@ def mean_interval(
     seed: int = 0,
     *,
     level: float = 0.95,
-    method: str = DEFAULT,
     bounds: tuple[float, float] | None = None,
 ) -> tuple[float, float, float]:
     """(estimate, low, high) of a mean score with clustered items; NaN scores are missing.
@@ -84,7 +82,7 @@ def mean_interval(
     """
     column = np.asarray(scores, dtype=np.float64).reshape(-1, 1)
     result = resample(column, clusters, draws=draws, seed=seed)
-    low, high = result.interval(level, method)
+    low, high = result.interval(level)
     if bounds is not None:
         error = result.standard_error()
         centre, half = share_ends(result.estimate, error, result.clusters, *bounds, level)

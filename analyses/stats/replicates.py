@@ -4,8 +4,8 @@ In: the parts that `analyses.stats.intervals.resample` fills in. Out: `Resampled
 standard errors, degrees of freedom, p values, means of groups and means over seeds; `Drawn`, the
 ends of the draws of any number made of them.
 
-Sources: Efron 1987 (BCa); Hesterberg 2014, arXiv:1411.5279 (expanded percentile); Miller 2024,
-arXiv:2411.00640 (error).
+Sources: Hesterberg 2014, arXiv:1411.5279 (expanded percentile); Miller 2024, arXiv:2411.00640
+(error).
 """
 
 from __future__ import annotations
@@ -15,17 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 from analyses.stats import seed_spread
 from analyses.stats.arrays import ZERO, Floats, Ints
 from analyses.stats.bootstrap import Influence
-
-METHODS = ("percentile", "bca", "expanded")
-DEFAULT = "expanded"
-"""Covers 93 % or more from 20 images on, away from the ceiling, where percentile and BCa do not
-(what widens it there, and where few answers change: `analyses.contrasts.limits`); from 250 on the
-three agree (tests/benchmarks/coverage.py, results/benchmarks/coverage.csv)."""
 
 
 def expanded_tail(half: float, degrees: float | Floats | Ints, narrow: float | Floats) -> Floats:
@@ -123,24 +117,22 @@ class Resampled:
             error = np.sqrt(squares * self.clusters / (self.clusters - 1))
         return np.asarray(np.where(self.clusters >= 2, error, np.nan), dtype=np.float64)
 
-    def acceleration(self) -> Floats:
-        """BCa's acceleration, sum l^3 / (6 (sum l^2)^1.5), (groups, columns)."""
-        second = np.stack([(part.scores**2).sum(axis=0) for part in self.influence])
-        third = np.stack([(part.scores**3).sum(axis=0) for part in self.influence])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(second > 0, third / (6 * second**1.5), 0.0))
-
-    def interval(self, level: float = 0.95, method: str = DEFAULT) -> tuple[Floats, Floats]:
+    def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Low and high ends, (groups, columns) each; NaN below two clusters or without an estimate.
 
-        `expanded`: quantiles of the replicates at the tails Phi(sqrt(C / (C - 1)) t), t the
-        quantile of Student's t with C - 1 degrees, which undoes the narrowness of the bootstrap
-        with few clusters (Hesterberg 2014). `percentile`: quantiles at the tails as they are.
-        `bca`: corrected for bias and skewness.
+        Expanded percentile: quantiles of the replicates at the tails Phi(sqrt(C / (C - 1)) t), t
+        the quantile of Student's t with C - 1 degrees, which undoes the narrowness of the bootstrap
+        with few clusters (Hesterberg 2014). It covers 93 % or more from 20 images on, away from the
+        ceiling, where percentile and BCa do not (what widens it there, and where few answers
+        change: `analyses.contrasts.limits`); from 250 on the three agree
+        (tests/benchmarks/coverage.py, results/benchmarks/coverage.csv).
         """
-        tails = self.tails(level, method)
+        return self.between(*self.tails(level))
+
+    def between(self, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+        """Quantiles of the replicates at tails (groups, columns), NaN as in `interval`."""
         flat = self.replicates.reshape(len(self.replicates), -1)
-        low, high = quantiles(flat, np.stack([tails[0].ravel(), tails[1].ravel()]))
+        low, high = quantiles(flat, np.stack([lower.ravel(), upper.ravel()]))
         void = (self.clusters < 2) | np.isnan(self.estimate)
         shape = self.estimate.shape
         return (
@@ -148,34 +140,16 @@ class Resampled:
             np.where(void, np.nan, high.reshape(shape)),
         )
 
-    def tails(self, level: float = 0.95, method: str = DEFAULT) -> tuple[Floats, Floats]:
+    def tails(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """The two tail probabilities whose quantiles are the ends, (groups, columns) each."""
-        if method not in METHODS:
-            raise ValueError(
-                f"Unknown interval method {method!r}; use one of {', '.join(METHODS)}."
-            )
-        half = (1 - level) / 2
-        if method == "expanded":
-            narrow = np.sqrt(1 - 1 / np.maximum(self.clusters, 2))  # of the bootstrap over clusters
-            if self.seed_means is not None:  # that over seeds is not narrow
-                items, seeds = self.item_error(), seed_spread.error(self.seed_means)
-                whole = np.hypot(items, seeds)
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    narrow = np.where(whole > 0, np.hypot(items * narrow, seeds) / whole, narrow)
-            tail = expanded_tail(half, self.degrees(), narrow)
-            return tail, 1 - tail
-        if method == "bca":
-            below = (self.replicates < self.estimate).mean(axis=0)
-            below += (self.replicates == self.estimate).mean(axis=0) / 2
-            draws = len(self.replicates)
-            bias = ndtri(np.clip(below, 0.5 / draws, 1 - 0.5 / draws))
-            speed = self.acceleration()
-
-            def corrected(z: float) -> Floats:
-                return np.asarray(ndtr(bias + (bias + z) / (1 - speed * (bias + z))))
-
-            return corrected(float(ndtri(half))), corrected(float(ndtri(1 - half)))
-        return np.full(self.estimate.shape, half), np.full(self.estimate.shape, 1 - half)
+        narrow = np.sqrt(1 - 1 / np.maximum(self.clusters, 2))  # of the bootstrap over clusters
+        if self.seed_means is not None:  # that over seeds is not narrow
+            items, seeds = self.item_error(), seed_spread.error(self.seed_means)
+            whole = np.hypot(items, seeds)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                narrow = np.where(whole > 0, np.hypot(items * narrow, seeds) / whole, narrow)
+        tail = expanded_tail((1 - level) / 2, self.degrees(), narrow)
+        return tail, 1 - tail
 
     def p_value(self) -> Floats:
         """Two-sided p of «the mean is 0»: t test with the standard error and its degrees."""

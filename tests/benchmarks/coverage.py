@@ -31,13 +31,13 @@ from scipy.special import stdtrit
 from analyses.figures.parts import style
 from analyses.stats.arrays import Floats
 from analyses.stats.intervals import (
-    METHODS,
     Resampled,
     degenerate_interval,
     quantiles,
     resample,
     share_ends,
 )
+from tests.benchmarks.peer_intervals import METHODS, interval, tails
 
 OUT = Path("results/benchmarks/coverage.csv")
 IMAGES = (10, 20, 30, 60, 250)
@@ -120,7 +120,7 @@ def ends(result: Resampled) -> dict[tuple[str, str], tuple[Floats, Floats]]:
     """(statistic, method) -> ends, (AT_ONCE,) each: the first task's, and the mean of the tasks."""
     error, count = result.standard_error(), result.clusters
     reach = stdtrit(np.maximum(count - 1, 1), 0.975) * error
-    both = {method: result.interval(method=method) for method in METHODS}
+    both = {method: interval(result, method) for method in METHODS}
     both["t"] = result.estimate - reach, result.estimate + reach
     centre, half = share_ends(result.estimate, error, count, 0.0, 1.0)
     ours = both["expanded"]
@@ -145,11 +145,11 @@ def ends(result: Resampled) -> dict[tuple[str, str], tuple[Floats, Floats]]:
                 np.where(flat, pair[1], high[g, columns]),
             )
         if method in METHODS and method != "bca":
-            tails = np.stack([tail[0, difference] for tail in result.tails(method=method)])
+            cut = np.stack([tail[0, difference] for tail in tails(result, method)])
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = result.replicates[:, 0, difference] / result.replicates[:, 0, large]
             ratio[~np.isfinite(ratio)] = np.nan
-            low, high = quantiles(ratio, tails)
+            low, high = quantiles(ratio, cut)
             void = (error[0, difference] < 1e-12) | (np.isnan(ratio).mean(axis=0) > 0.025)
             found["relative drop", method] = np.where(void, np.nan, low), high
     return found
