@@ -8,16 +8,14 @@ and the tasks outside the domain (share of answers, share scored alike, differen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.agreement import NO_SCORES, UNPARSED
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import entries_of, keys_of, name_rows
+from analyses.figures.parts.rows import Entry, Series, entries_of, forest, name_rows
 from analyses.table.scores import IN_DOMAIN, SHARED
 
 BY_TASK = {
@@ -79,21 +77,17 @@ def _rules(rows: pd.DataFrame) -> list[str]:
     return sorted((str(name) for name in order), key=lambda name: name != UNPARSED)
 
 
-def _tasks(
-    figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | None]], names: dict[str, str]
-) -> None:
+def _tasks(figure: Figure, rows: pd.DataFrame, entries: list[Entry], names: dict[str, str]) -> None:
     figure.suptitle("All answers, by task", fontsize=8.5, fontweight="bold", x=0.01, ha="left")
     grid = list(figure.subplots(1, len(BY_TASK), sharey=True))
-    at = {entry: k for k, entry in enumerate(entries)}
-    y = np.array([at[key] for key in keys_of(rows)], dtype=np.float64)
-    mean = (rows["average"] == "tasks").to_numpy()
     for axes, (quantity, title) in zip(grid, BY_TASK.items()):
-        for mask, look in (
-            (~mean, {"color": style.BLUE, "marker": "o"}),
-            (mean, {"color": style.INK, "marker": "D"}),
-        ):
-            own = (rows["quantity"] == quantity).to_numpy() & mask
-            _points(axes, rows[own], y[own], look)
+        own = rows[rows["quantity"] == quantity]
+        mean = own["average"] == "tasks"
+        series = [
+            Series(own[~mean], {"color": style.BLUE, "marker": "o"}),
+            Series(own[mean], {"color": style.INK, "marker": "D"}),
+        ]
+        forest(axes, series, entries, ticks=4)
         _finish(axes, quantity, title)
     name_rows(grid[0], names, entries)
 
@@ -111,13 +105,13 @@ def _by_rule(
     grid = list(figure.subplots(1, len(BY_RULE), sharey=True))
     step = 0.7 / max(len(tasks), 1)
     for axes, (quantity, title) in zip(grid, BY_RULE.items()):
+        series = []
         for k, task in enumerate(tasks):
             own = rows[(rows["task"] == task) & (rows["quantity"] == quantity)]
-            y = np.array([lines.index(str(rule)) for rule in own["rule"]], dtype=np.float64)
-            y += step * ((len(tasks) - 1) / 2 - k)
             look = {key: style.SERIES[k % len(style.SERIES)][key] for key in ("color", "marker")}
-            label = f"{names.get(str(task), str(task))} ({style.n_text(own['n'])})"
-            _points(axes, own, y, look | {"label": label})
+            look["label"] = f"{names.get(str(task), str(task))} ({style.n_text(own['n'])})"
+            series.append(Series(own, look, step * ((len(tasks) - 1) / 2 - k)))
+        forest(axes, series, lines, by="rule", ticks=4)
         _finish(axes, quantity, title)
     grid[0].set_yticks(range(len(lines)), [name.replace("_", " ") for name in lines])
     grid[0].set_ylim(-0.6, len(lines) - 0.4)
@@ -126,13 +120,8 @@ def _by_rule(
     )
 
 
-def _points(axes: Axes, rows: pd.DataFrame, y: np.ndarray, look: dict[str, Any]) -> None:
-    ends = rows["estimate"], y, rows["low"], rows["high"]
-    style.with_interval(axes, *ends, upright=False, **look)
-
-
 def _finish(axes: Axes, quantity: str, title: str) -> None:
-    """Title, grid and an axis that holds the value of perfect agreement."""
+    """Title and an axis that holds the value of perfect agreement."""
     axes.set_title(title, fontsize=7.2, fontweight="normal")
     same = 0.0 if quantity in ("difference", "share") else 1.0
     low, high = axes.get_xlim()
@@ -140,9 +129,6 @@ def _finish(axes: Axes, quantity: str, title: str) -> None:
     axes.set_xlim(min(low, same - room), max(high, same + room))
     if quantity != "share":
         axes.axvline(same, color=style.QUIET, linewidth=0.7)
-    axes.locator_params(axis="x", nbins=4)
-    axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
 
 
 def caption(table: pd.DataFrame) -> str:

@@ -17,7 +17,15 @@ from matplotlib.figure import Figure
 
 from analyses.attribution import BOTTLENECK_LARGEST, GUESSED
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import TITLES, entries_of, keys_of, name_rows
+from analyses.figures.parts.rows import (
+    TITLES,
+    Entry,
+    Series,
+    entries_of,
+    forest,
+    heights,
+    name_rows,
+)
 from analyses.stats.mending import EITHER, LOST, ONLY_BOTH, PERCEPTION, REASONING
 from analyses.table.scores import SHARED
 
@@ -30,7 +38,8 @@ LOOK: dict[str, tuple[str, dict[str, Any]]] = {
 """What mends the item: its name and look. What either module mends stands between the two."""
 HATCH = {EITHER: "....", ONLY_BOTH: "////"}
 NULL: dict[str, Any] = {"color": style.INK, "linewidth": 1.3}
-Entries = list[tuple[str, str | None]]
+SMALL: dict[str, Any] = {"markersize": 2.6}
+ADJUSTED = ("adjusted", "adjusted_low", "adjusted_high")
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -65,27 +74,24 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _band(grid: Sequence[Axes], rows: pd.DataFrame, entries: Entries) -> None:
-    at = {entry: k for k, entry in enumerate(entries)}
-    y = np.array([at[key] for key in keys_of(rows)], dtype=np.float64)
-    _stack(grid[0], rows, y)
+def _band(grid: Sequence[Axes], rows: pd.DataFrame, entries: list[Entry]) -> None:
+    _stack(grid[0], rows, heights(rows, entries))
     name_rows(grid[0], style.task_names(rows["task"]), entries)
     grid[0].set_title("shares of the lost items", **_small())
     for axes, (name, (title, look)) in zip(grid[1:], LOOK.items()):
-        own = (rows["quantity"] == name).to_numpy()
-        _points(axes, rows[own], y[own], "estimate", look)
-        _marks(axes, rows[own]["reference"], y[own])
+        own = rows[rows["quantity"] == name]
+        forest(axes, [Series(own, SMALL | look)], entries)
+        _marks(axes, own["reference"], heights(own, entries))
         axes.set_title(f"mended by\n{title}".replace("by\nonly", "only\nby"), **_small())
-    own = (rows["quantity"] == BOTTLENECK_LARGEST).to_numpy()
-    last = grid[-1]
-    _points(last, rows[own], y[own], "adjusted", {"color": style.INK, "marker": "v"})
-    guessed = (rows["quantity"] == GUESSED).to_numpy()
-    _marks(last, rows[guessed]["estimate"], y[guessed])
+    missed, last = rows[rows["quantity"] == BOTTLENECK_LARGEST], grid[-1]
+    look = SMALL | {"color": style.INK, "marker": "v"}
+    forest(last, [Series(missed, look, columns=ADJUSTED)], entries)
+    guessed = rows[rows["quantity"] == GUESSED]
+    _marks(last, guessed["estimate"], heights(guessed, entries))
     last.set_title("missed by the\nlargest pair,\nover guessing", **_small())
     for axes in grid[1:]:
         axes.set_xlim(-0.05, max(1.05, axes.get_xlim()[1]))
         axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
-        axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
 
 
@@ -119,12 +125,6 @@ def _stack(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
         axes.text(1.03, place, f"{count:,.0f}", va="center", fontsize=6, color=style.QUIET)
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
-
-
-def _points(axes: Axes, rows: pd.DataFrame, y: np.ndarray, form: str, look: dict[str, Any]) -> None:
-    low, high = ("low", "high") if form == "estimate" else (f"{form}_low", f"{form}_high")
-    ends = rows[form], y, rows[low], rows[high]
-    style.with_interval(axes, *ends, upright=False, **{"markersize": 2.6} | look)
 
 
 def _marks(axes: Axes, x: pd.Series, y: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
+from analyses.figures.parts.rows import Series, forest, keys_of
 
 MINUS = "\N{MINUS SIGN}"
 MEANS = {"overall": "mean over tasks", "all_items": "all items"}
@@ -54,12 +55,11 @@ def draw(table: pd.DataFrame) -> Figure:
     margin = float(table["margin"].iloc[0])
     axes.axvspan(-margin, margin, color="#ececec", zorder=0, linewidth=0)
     axes.axvline(0, color=style.QUIET, linewidth=0.8, zorder=1)
-    for kind, look in MARKS.items():
-        rows = (table["kind"] == kind).to_numpy()
-        if rows.any():
-            part = table[rows]
-            x = part["difference"]
-            style.with_interval(axes, x, y[rows], part["low"], part["high"], upright=False, **look)
+    series = [
+        Series(table[table["kind"] == kind], look, columns=("difference", "low", "high"))
+        for kind, look in MARKS.items()
+    ]
+    forest(axes, series, keys_of(table)[::-1])
     for sign in (-1, 1):
         axes.plot(
             sign * table["detectable"].to_numpy(dtype=float),
@@ -93,7 +93,6 @@ def _labels(axes: Axes, table: pd.DataFrame, y: np.ndarray) -> None:
         label.set_fontsize(6.8 if kind == "category" else 7.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.7, len(table) - 0.3)
-    axes.grid(axis="x")
 
 
 def _counts(axes: Axes, table: pd.DataFrame, y: np.ndarray) -> None:

@@ -7,15 +7,13 @@ each task; Cook's distance of each task.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
-from analyses.stats.arrays import Floats
+from analyses.figures.parts.rows import Series, forest, heights
 
 ESTIMATORS = {
     "least_squares": "least squares",
@@ -72,11 +70,9 @@ def _slopes(rows: pd.DataFrame) -> pd.Series:
 
 def _estimators(axes: Axes, rows: pd.DataFrame) -> None:
     slopes = rows[(rows["quantity"] == "slope") & rows["estimator"].isin(ESTIMATORS)]
-    at = np.array([list(ESTIMATORS).index(str(name)) for name in slopes["estimator"]], dtype=float)
-    _slopes_at(axes, slopes, at, list(ESTIMATORS.values()), {"color": style.BLUE, "marker": "o"})
-    for y, undefined in zip(at, slopes["estimate"].isna()):
-        if undefined:
-            axes.text(0.03, y, "not defined", transform=axes.get_yaxis_transform(), va="center")
+    _downward(axes, Series(slopes, {"color": style.BLUE, "marker": "o"}), ESTIMATORS, "estimator")
+    for y in heights(slopes[slopes["estimate"].isna()], list(ESTIMATORS), "estimator"):
+        axes.text(0.03, y, "not defined", transform=axes.get_yaxis_transform(), va="center")
     for (null, label), line in zip(NULLS.items(), (":", "--")):
         value = _slopes(rows).get(null, np.nan)
         if not np.isnan(value):
@@ -85,22 +81,17 @@ def _estimators(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_xlabel("sensitivity per dependence")
 
 
-def _slopes_at(
-    axes: Axes, rows: pd.DataFrame, at: Floats, names: list[str], look: dict[str, Any]
-) -> None:
-    """Slopes with their intervals at the heights `at`, a named line each, the first on top."""
-    ends = rows["estimate"], at, rows["low"], rows["high"]
-    style.with_interval(axes, *ends, upright=False, **look)
-    axes.set_yticks(range(len(names)), names)
+def _downward(axes: Axes, series: Series, names: dict[str, str], by: str) -> None:
+    """Slopes with their intervals, a named line each, the first on top."""
+    forest(axes, [series], list(names), by=by)
+    axes.set_yticks(range(len(names)), list(names.values()))
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.grid(axis="x")
 
 
 def _without(axes: Axes, left: pd.DataFrame, rows: pd.DataFrame) -> None:
-    names = style.task_names(left["task"])
-    look = {"color": style.ORANGE, "marker": "s"}
-    lines = [names[str(task)] for task in left["task"]]
-    _slopes_at(axes, left, np.arange(len(left), dtype=np.float64), lines, look)
+    known = style.task_names(left["task"])
+    names = {str(task): known[str(task)] for task in left["task"]}
+    _downward(axes, Series(left, {"color": style.ORANGE, "marker": "s"}), names, "task")
     whole = _slopes(rows).get("least_squares", np.nan)
     if not np.isnan(whole):
         axes.axvline(whole, color=style.QUIET, linewidth=0.9)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import MODES, TITLES, entries_of, keys_of, name_rows
+from analyses.figures.parts.rows import MODES, TITLES, Entry, Series, entries_of, forest
 from analyses.table.scores import SHARED
 
 MODULES = {
@@ -67,26 +66,12 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, entries: list[tuple[str, str | None]]) -> None:
-    names = style.task_names(rows["task"])
-    at = {entry: k for k, entry in enumerate(entries)}
-    y = np.array([at[key] for key in keys_of(rows)], dtype=float)
-    for quantity, label, look, offset in SERIES:
-        mask = (rows["quantity"] == quantity).to_numpy()
-        part = rows[mask]
-        style.with_interval(
-            axes,
-            part["estimate"],
-            y[mask] + offset,
-            part["low"],
-            part["high"],
-            upright=False,
-            label=label,
-            **look,
-        )
-    name_rows(axes, names, entries)
-    axes.axvline(0, color=style.QUIET, linewidth=0.7)
-    axes.grid(axis="x")
+def _panel(axes: Axes, rows: pd.DataFrame, entries: list[Entry]) -> None:
+    series = [
+        Series(rows[rows["quantity"] == quantity], look | {"label": label}, above)
+        for quantity, label, look, above in SERIES
+    ]
+    forest(axes, series, entries, zero=True, names=style.task_names(rows["task"]))
     axes.set_xlabel("accuracy lost, largest to smallest")
 
 

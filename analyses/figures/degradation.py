@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
-from analyses.stats.arrays import Floats
+from analyses.figures.parts.rows import Series, forest, heights
 from analyses.table.scores import IN_DOMAIN
 
 DROPS: dict[str, dict[str, Any]] = {
@@ -21,6 +21,7 @@ DROPS: dict[str, dict[str, Any]] = {
     "relative_drop": {"label": "relative", "marker": "s", "color": style.ORANGE},
 }
 """The two drops and how they look; means have a diamond for the first."""
+OPEN = {"markerfacecolor": "white"}
 METHODS = {"end_to_end": "end to end", "blind": "blind"}
 
 
@@ -84,40 +85,44 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
     tasks = rows[~_is_headline(rows)].sort_values("estimate", kind="stable")
     outside = rows[_is_headline(rows) & (rows["task"] != IN_DOMAIN)]
     rows = pd.concat([outside, tasks, rows[rows["task"] == IN_DOMAIN]])
-    place = {task: k for k, task in enumerate(rows["task"])}
+    entries = [str(task) for task in rows["task"]]
     mean = _is_headline(rows).to_numpy()
+    points: list[Series] = []
     for shift, (quantity, look) in zip((0.14, -0.14), DROPS.items()):
-        series = both[both["quantity"] == quantity]
-        headline = _is_headline(series).to_numpy()
+        found = both[both["quantity"] == quantity]
+        headline = _is_headline(found)
         for mask in (~headline, headline):
-            part, own = series[mask], dict(look)
+            own = dict(look)
             if quantity == "drop" and mask is headline:
                 own |= {"color": style.INK, "marker": "D"}
             if mask is headline:
                 own.pop("label")
-            y = np.array([place[task] for task in part["task"]], dtype=float) + shift
-            _series(axes, part, y, own)
-    axes.axvline(0, color=style.QUIET, linewidth=0.7)
+            points += _series(found[mask], own, shift)
+            _undefined(axes, found[mask], entries, own["color"], shift)
+    forest(axes, points, entries, by="task", zero=True)
     for k in np.flatnonzero(mean[1:] != mean[:-1]):
         axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
     axes.set_yticks(range(len(rows)), [names[str(task)] for task in rows["task"]])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.grid(axis="x")
     first = rows.iloc[0]
     axes.set_xlabel(f"lost from {first['large']} to {first['small']}")
     axes.set_title(f"{prefix}Drop end to end, by task")
 
 
-def _series(axes: Axes, rows: pd.DataFrame, y: Floats, look: dict[str, Any]) -> None:
-    """Drops with their intervals, open where there is none, in words where there is no drop."""
-    known, bare = rows["estimate"].notna().to_numpy(), rows["low"].isna().to_numpy()
+def _series(rows: pd.DataFrame, look: dict[str, Any], shift: float) -> list[Series]:
+    """Drops with their intervals, open where there is none."""
+    bare = rows["low"].isna()
     unnamed = {name: value for name, value in look.items() if name != "label"}
-    for mask, own in ((~bare, look), (known & bare, unnamed | {"markerfacecolor": "white"})):
-        part = rows[mask]
-        ends = part["low"], part["high"]
-        style.with_interval(axes, part["estimate"], y[mask], *ends, upright=False, **own)
-    small: dict[str, Any] = {"fontsize": 6, "color": look["color"], "va": "center", "ha": "right"}
-    for height in y[~known]:
+    alone = Series(rows[bare & rows["estimate"].notna()], unnamed | OPEN, shift)
+    return [Series(rows[~bare], look, shift), alone]
+
+
+def _undefined(
+    axes: Axes, rows: pd.DataFrame, entries: list[str], colour: str, shift: float
+) -> None:
+    """Words in place of each drop that is not defined."""
+    small: dict[str, Any] = {"fontsize": 6, "color": colour, "va": "center", "ha": "right"}
+    for height in heights(rows[rows["estimate"].isna()], entries, "task") + shift:
         axes.text(0.99, height, "not defined", transform=axes.get_yaxis_transform(), **small)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.efficiency import LEFT_OUT
 from analyses.figures.parts import style, systems
+from analyses.figures.parts.rows import Series, forest
 
 LISTED = 14
 """Systems in the list: those likeliest on the front, then the most accurate."""
@@ -59,22 +59,20 @@ def _list(axes: Axes, rows: pd.DataFrame) -> None:
     rows = rows[rows["method"] != "blind"]
     order = rows.sort_values(["p_front_seconds", "accuracy"], ascending=False, kind="stable")
     rows = order.head(LISTED).sort_values("seconds", ascending=False)
-    y = np.arange(len(rows))
-    kinds = systems.kind(rows)
-    for key, (_, look) in systems.KINDS.items():
-        for on in (True, False):
-            mask = ((kinds == key) & (rows["front_seconds"].astype(bool) == on)).to_numpy()
-            part = rows[mask]
-            marked: dict[str, Any] = look if on else look | {"markerfacecolor": "white"}
-            low, high = part["seconds_low"], part["seconds_high"]
-            style.with_interval(axes, part["seconds"], y[mask], low, high, upright=False, **marked)
+    kinds, on = systems.kind(rows), rows["front_seconds"].astype(bool)
+    columns = ("seconds", "seconds_low", "seconds_high")
+    series = [
+        Series(rows[(kinds == key) & mask], look | marked, columns=columns)
+        for key, (_, look) in systems.KINDS.items()
+        for mask, marked in ((on, {}), (~on, {"markerfacecolor": "white"}))
+    ]
+    forest(axes, series, [str(cell) for cell in rows["cell"]], by="cell")
     for at, share in enumerate(rows["p_front_seconds"]):
         axes.text(1.01, at, f"{share:.2f}", transform=axes.get_yaxis_transform(), **_SMALL)
-    axes.set_yticks(y, [_name(row) for row in rows.to_dict("records")], fontsize=6)
+    axes.set_yticks(range(len(rows)), [_name(row) for row in rows.to_dict("records")], fontsize=6)
     axes.set_ylim(-0.7, max(len(rows), 1) - 0.3)
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds an answer")
-    axes.grid(axis="x")
     axes.set_title("Model time an answer, and\nshare of draws on the front")
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import MODES, entries_of, keys_of, name_rows
+from analyses.figures.parts.rows import MODES, Entry, Series, entries_of, forest
 from analyses.marginal import DIFFERENCE, LEVEL, SLOPES
 from analyses.table.scores import IN_DOMAIN
 
@@ -43,15 +42,15 @@ def draw(table: pd.DataFrame) -> Figure:
         return style.nothing(str(table["reason"].iloc[0]))
     among = style.families(table)
     blocks = [table[table["family"] == family] for family in among]
-    series = [_series(rows) for rows in blocks]
+    fits = [_fits(rows) for rows in blocks]
     entries = [_entries(rows) for rows in blocks]
     heights = [
         max(0.19 * len(own) + 0.75, 0.5 * len(ROWS) + 0.9) + 0.18 * len(each)
-        for own, each in zip(entries, series)
+        for own, each in zip(entries, fits)
     ]
     figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.45)
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, rows, own, each, family in zip(parts, blocks, entries, series, among):
+    for part, rows, own, each, family in zip(parts, blocks, entries, fits, among):
         left, right = part.subplots(1, 2, width_ratios=[1, 0.85])
         _slopes(left, rows, each)
         _levels(right, rows, own)
@@ -70,10 +69,10 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-Series = list[tuple[str, bool]]
+Fits = list[tuple[str, bool]]
 
 
-def _series(rows: pd.DataFrame) -> Series:
+def _fits(rows: pd.DataFrame) -> Fits:
     """Domain and reasoning mode of each fit, in order of appearance, in-domain first."""
     slopes = rows[rows["quantity"] != LEVEL].drop_duplicates(["domain", "thinking"])
     own = [(str(d), bool(t)) for d, t in zip(slopes["domain"], slopes["thinking"])]
@@ -87,30 +86,26 @@ def _look(domain: str, thinking: bool) -> dict[str, Any]:
     return look if domain == IN_DOMAIN else look | {"markerfacecolor": "white"}
 
 
-def _slopes(axes: Axes, rows: pd.DataFrame, series: Series) -> None:
+def _slopes(axes: Axes, rows: pd.DataFrame, fits: Fits) -> None:
     """Each coefficient of every fit, side by side."""
-    names = list(ROWS)
-    step = 0.72 / max(len(series), 1)
-    for k, (domain, thinking) in enumerate(series):
+    step = 0.72 / max(len(fits), 1)
+    series = []
+    for k, (domain, thinking) in enumerate(fits):
         own = (rows["domain"] == domain) & (rows["thinking"].astype(bool) == thinking)
-        own &= rows["quantity"] != LEVEL
-        part = rows[own]
-        y = np.array([-names.index(str(name)) for name in part["quantity"]], dtype=np.float64)
-        y += step * ((len(series) - 1) / 2 - k)
+        part = rows[own & (rows["quantity"] != LEVEL)]
         where = "in domain" if domain == IN_DOMAIN else domain.replace("_", " ")
         label = f"{where}, {MODES[thinking]} ({style.n_text(part['items'])})"
-        ends = part["estimate"], y, part["low"], part["high"]
-        style.with_interval(axes, *ends, upright=False, label=label, **_look(domain, thinking))
-    axes.axvline(0, color=style.QUIET, linewidth=0.7)
-    for k in range(len(names) - 1):
-        axes.axhline(-k - 0.5, color=style.RULE, linewidth=0.7)
-    axes.set_yticks([-k for k in range(len(names))], list(ROWS.values()))
-    axes.set_ylim(-len(names) + 0.45, 0.55)
+        look = _look(domain, thinking) | {"label": label}
+        series.append(Series(part, look, step * ((len(fits) - 1) / 2 - k)))
+    forest(axes, series, list(ROWS)[::-1], by="quantity", zero=True, ticks=5)
+    for k in range(len(ROWS) - 1):
+        axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
+    axes.set_yticks(range(len(ROWS)), list(ROWS.values())[::-1])
+    axes.set_ylim(-0.55, len(ROWS) - 0.45)
     axes.set_xlabel("log-odds per decade of parameters\n(interaction: per decade of both)")
-    _finish(axes)
 
 
-def _entries(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+def _entries(rows: pd.DataFrame) -> list[Entry]:
     return entries_of(_with_average(rows[rows["quantity"] == LEVEL]))
 
 
@@ -119,33 +114,21 @@ def _with_average(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(average="items")
 
 
-def _levels(axes: Axes, rows: pd.DataFrame, entries: Sequence[tuple[str, str | None]]) -> None:
+def _levels(axes: Axes, rows: pd.DataFrame, entries: Sequence[Entry]) -> None:
     """The level of every task and category, in both modes."""
     levels = rows[rows["quantity"] == LEVEL]
-    at = {entry: k for k, entry in enumerate(entries)}
     modes = [mode for mode in MODES if (levels["thinking"].astype(bool) == mode).any()]
+    series = []
     for k, mode in enumerate(modes):
         part = levels[levels["thinking"].astype(bool) == mode]
-        y = np.array([at[key] for key in keys_of(part)], dtype=np.float64)
-        y += 0.3 * ((len(modes) - 1) / 2 - k)
-        for inside in (True, False):
-            own = ((part["domain"] == IN_DOMAIN) == inside).to_numpy()
-            look = _look(IN_DOMAIN if inside else "", mode)
-            ends = part["estimate"][own], y[own], part["low"][own], part["high"][own]
-            style.with_interval(axes, *ends, upright=False, **look)
-    axes.axvline(0, color=style.QUIET, linewidth=0.7)
+        inside = part["domain"] == IN_DOMAIN
+        for own, domain in ((inside, IN_DOMAIN), (~inside, "")):
+            series.append(Series(part[own], _look(domain, mode), 0.3 * ((len(modes) - 1) / 2 - k)))
     names = style.task_names(levels["task"])
-    name_rows(axes, names, entries)
+    forest(axes, series, entries, zero=True, names=names, ticks=5)
     lines = [names.get(task, task) + (f" · {group}" if group else "") for task, group in entries]
     axes.set_yticks(range(len(entries)), lines)  # the task of a category has no level to name it
     axes.set_xlabel("log-odds of a right answer\n(0: as often right as wrong)")
-    _finish(axes)
-
-
-def _finish(axes: Axes) -> None:
-    axes.locator_params(axis="x", nbins=5)
-    axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
 
 
 def caption(table: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from analyses.contrasts.differences import ALL_ITEMS, OVERALL
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import entries_of, keys_of, name_rows
+from analyses.figures.parts.rows import Entry, Series, entries_of, forest, heights
 
 LADDER = ["method", "module", "thinking"]
 METHODS = {
@@ -29,7 +29,7 @@ METHODS = {
 ACROSS = 5
 BAND: dict[str, Any] = {"color": "#c9d3da", "height": 0.66, "linewidth": 0}
 DETECTABLE: dict[str, Any] = {"color": style.QUIET, "marker": "|", "markersize": 7, "capsize": 0}
-OBSERVED: dict[str, Any] = {"color": style.BLUE, "marker": "o"}
+OBSERVED: dict[str, Any] = {"color": style.BLUE, "marker": "o", "label": "difference observed"}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -70,20 +70,15 @@ def _ladders(rows: pd.DataFrame) -> list[pd.DataFrame]:
     return [part for _, part in rows.groupby(LADDER, sort=False, dropna=False)]
 
 
-def _block(figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | None]]) -> None:
+def _block(figure: Figure, rows: pd.DataFrame, entries: list[Entry]) -> None:
     parts = _ladders(rows)
     across = min(ACROSS, len(parts))
     count = math.ceil(len(parts) / across)
     grid = figure.subplots(count, across, squeeze=False, sharex=True, sharey=True)
     names = style.task_names(rows["task"])
-    at = {entry: k for k, entry in enumerate(entries)}
     for axes, part in zip(grid.flat, parts):
-        _panel(axes, part, np.array([at[key] for key in keys_of(part)], dtype=np.float64))
+        _panel(axes, part, entries, names)
         axes.set_title(_title(part), fontsize=7.2, fontweight="normal")
-        name_rows(axes, names, entries)
-        axes.tick_params(axis="y", length=0)
-        axes.locator_params(axis="x", nbins=4)
-        axes.grid(axis="x")
     for axes in grid.flat[len(parts) :]:
         axes.axis("off")
     shown = list(zip(grid.flat, parts))
@@ -93,18 +88,14 @@ def _block(figure: Figure, rows: pd.DataFrame, entries: list[tuple[str, str | No
         axes.set_xlabel(f"{large} \N{MINUS SIGN} {small}")
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
-    found = rows["estimate"].to_numpy(dtype=np.float64)
-    width = np.nan_to_num(found)
+def _panel(axes: Axes, rows: pd.DataFrame, entries: list[Entry], names: dict[str, str]) -> None:
+    width = np.nan_to_num(rows["estimate"].to_numpy(dtype=np.float64))
     label = "too small to be found with 80 % power"
-    axes.barh(y, 2 * width, left=-width, label=label, **BAND)
-    low, high = (rows[name].to_numpy(dtype=np.float64) for name in ("low", "high"))
-    for sign, ends in ((1, (low, high)), (-1, (-high, -low))):
-        style.with_interval(axes, sign * found, y, *ends, upright=False, **DETECTABLE)
-    observed = rows["difference"], y, rows["difference_low"], rows["difference_high"]
-    look = OBSERVED | {"label": "difference observed"}
-    style.with_interval(axes, *observed, upright=False, **look)
-    axes.axvline(0, color=style.QUIET, linewidth=0.7)
+    axes.barh(heights(rows, entries), 2 * width, left=-width, label=label, **BAND)
+    left = rows.assign(estimate=-rows["estimate"], low=-rows["high"], high=-rows["low"])
+    observed = Series(rows, OBSERVED, columns=("difference", "difference_low", "difference_high"))
+    series = [Series(rows, DETECTABLE), Series(left, DETECTABLE), observed]
+    forest(axes, series, entries, zero=True, names=names, ticks=4)
 
 
 def _title(rows: pd.DataFrame) -> str:

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from analyses.figures.parts import style
+from analyses.figures.parts.rows import Series, forest
 from analyses.stats.arrays import Ints
 from analyses.table.scores import IN_DOMAIN, SHARED
 
@@ -207,18 +208,17 @@ def _shares(axes: Axes, rows: pd.DataFrame) -> None:
 def _nested(axes: Axes, rows: pd.DataFrame) -> None:
     """Share kept with its interval, beside both references."""
     names = style.task_names(rows["task"])
-    y = np.arange(len(rows))
-    ends = rows["estimate"], y, rows["low"], rows["high"]
-    style.with_interval(axes, *ends, upright=False, color=style.BLUE, marker="o", label="found")
+    y, tasks = np.arange(len(rows)), [str(task) for task in rows["task"]]
+    found = Series(rows, {"color": style.BLUE, "marker": "o", "label": "found"})
+    forest(axes, [found], tasks, by="task")
     axes.plot(rows["unrelated"], y, "|", color=style.INK, markersize=9, label="if unrelated")
     axes.plot(
         rows["nested"], y, "d", mfc="none", color=style.INK, ms=5, label="if nested, rest guessed"
     )
-    axes.set_yticks(y, [names[str(task)] for task in rows["task"]], fontsize=6.5)
+    axes.set_yticks(y, [names[task] for task in tasks], fontsize=6.5)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(right=1.03)
     axes.set_xlabel("share of a size's right answers\nthat larger sizes keep")
-    axes.grid(axis="x")
     axes.set_title("Right answers that larger sizes keep", pad=15)
     look: dict[str, Any] = {"fontsize": 6, "columnspacing": 1, "handletextpad": 0.3}
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.985), borderaxespad=0.0, ncols=3, **look)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
+from analyses.figures.parts.rows import Series, forest, heights
 from analyses.table.scores import IN_DOMAIN, SHARED
 
 ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -81,32 +81,20 @@ def _cell(name: str) -> str:
 
 
 def _accuracies(axes: Axes, rows: pd.DataFrame, cells: list[str]) -> None:
-    y = _places(rows, cells)
-    look = {"color": style.BLUE, "marker": "o"}
-    ends = rows["estimate"], y, rows["low"], rows["high"]
-    style.with_interval(axes, *ends, upright=False, **look)
-    _finish(axes, "accuracy")
+    series = Series(rows, {"color": style.BLUE, "marker": "o"})
+    forest(axes, [series], cells, by="cell", ticks=4)
+    axes.set_xlabel("accuracy")
 
 
 def _errors(axes: Axes, rows: pd.DataFrame, cells: list[str]) -> None:
     for k, (quantity, (label, look)) in enumerate(ERRORS.items()):
         own = rows[(rows["quantity"] == quantity) & rows["estimate"].notna()]
         if len(own):
-            y = _places(own, cells) + 0.24 * (1 - k)
+            y = heights(own, cells, "cell") + 0.24 * (1 - k)
             axes.plot(own["estimate"], y, linestyle="none", label=label, **look)
     axes.set_xlim(left=-0.04 * axes.get_xlim()[1])  # an error of 0 shows whole
-    _finish(axes, "standard error")
-
-
-def _places(rows: pd.DataFrame, cells: list[str]) -> np.ndarray:
-    return np.array([cells.index(str(cell)) for cell in rows["cell"]], dtype=np.float64)
-
-
-def _finish(axes: Axes, label: str) -> None:
-    axes.set_xlabel(label)
-    axes.locator_params(axis="x", nbins=4)
-    axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
+    forest(axes, [], cells, ticks=4)
+    axes.set_xlabel("standard error")
 
 
 def caption(table: pd.DataFrame) -> str:
