@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from analyses.agreement import NO_SCORES, UNPARSED
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import Entry, Series, entries_of, forest, name_rows
+from analyses.figures.parts.rows import Entry, Series, entries_of, forest, is_headline, name_rows
 from analyses.table.scores import IN_DOMAIN, SHARED
 
 BY_TASK = {
@@ -33,9 +33,8 @@ BY_RULE = {
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
     """Every task, category and mean over all answers; by rule the headline tasks."""
-    headline = (table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)
     whole = table["rule"].isna() & table["quantity"].isin(BY_TASK)
-    rule = table["rule"].notna() & headline & table["group"].isna()
+    rule = table["rule"].notna() & is_headline(table) & table["group"].isna()
     chosen = (whole | rule) & (table["task"] != SHARED)
     return table[chosen].reset_index(drop=True)
 
@@ -53,8 +52,7 @@ def draw(table: pd.DataFrame) -> Figure:
     heights = [0.19 * len(entries) + 0.75]
     if lines:
         heights.append(0.13 * len(lines) * (len(tasks) + 0.5) + 1.0)
-    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.35)
-    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    figure, parts = style.bands(heights, 0.35)
     _tasks(parts[0], whole, entries, names)
     if lines:
         _by_rule(parts[1], rules, lines, tasks, names)
@@ -77,8 +75,10 @@ def _rules(rows: pd.DataFrame) -> list[str]:
     return sorted((str(name) for name in order), key=lambda name: name != UNPARSED)
 
 
-def _tasks(figure: Figure, rows: pd.DataFrame, entries: list[Entry], names: dict[str, str]) -> None:
-    figure.suptitle("All answers, by task", fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+def _tasks(
+    figure: SubFigure, rows: pd.DataFrame, entries: list[Entry], names: dict[str, str]
+) -> None:
+    style.band_title(figure, "All answers, by task")
     grid = list(figure.subplots(1, len(BY_TASK), sharey=True))
     for axes, (quantity, title) in zip(grid, BY_TASK.items()):
         own = rows[rows["quantity"] == quantity]
@@ -93,15 +93,13 @@ def _tasks(figure: Figure, rows: pd.DataFrame, entries: list[Entry], names: dict
 
 
 def _by_rule(
-    figure: Figure,
+    figure: SubFigure,
     rows: pd.DataFrame,
     lines: Sequence[str],
     tasks: Sequence[object],
     names: dict[str, str],
 ) -> None:
-    figure.suptitle(
-        "By the rule that read the answer", fontsize=8.5, fontweight="bold", x=0.01, ha="left"
-    )
+    style.band_title(figure, "By the rule that read the answer")
     grid = list(figure.subplots(1, len(BY_RULE), sharey=True))
     step = 0.7 / max(len(tasks), 1)
     for axes, (quantity, title) in zip(grid, BY_RULE.items()):

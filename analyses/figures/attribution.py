@@ -58,12 +58,10 @@ def draw(table: pd.DataFrame) -> Figure:
     bands = [rows for _, rows in table.groupby(["family", "thinking"], sort=False)]
     entries = [entries_of(rows) for rows in bands]
     heights = [0.2 * len(own) + 0.95 for own in entries]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.5)
-    parts = figure.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0]
+    figure, parts = style.bands(heights, 0.5)
     for part, rows, own in zip(parts, bands, entries):
         title = f"Lost items by what mends them, {TITLES[bool(rows['thinking'].iloc[0])]}"
-        title = style.panel_title(str(rows["family"].iloc[0]), among, title)
-        part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+        style.band_title(part, style.panel_title(str(rows["family"].iloc[0]), among, title))
         grid = part.subplots(1, 2 + len(LOOK), sharey=True, width_ratios=[1.9, *[1] * len(LOOK), 1])
         _band(list(grid), rows, own)
     style.footnote(

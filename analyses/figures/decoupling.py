@@ -60,8 +60,8 @@ def draw(table: pd.DataFrame) -> Figure:
             own = table[(table["family"] == family) & (table["thinking"] == mode)]
             _panel(axes, own, entries)
             axes.set_title(style.panel_title(family, among, f"Accuracy lost, {TITLES[mode]}"))
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=7.5)
+    known = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*known, loc="outside upper center", ncols=2, fontsize=7.5)
     style.footnote(figure, f"{style.n_text(table['n'])} items a row; {style.INTERVAL}.")
     return figure
 

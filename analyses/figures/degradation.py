@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import Series, forest, heights
+from analyses.figures.parts.rows import Series, forest, heights, is_headline
 from analyses.table.scores import IN_DOMAIN
 
 DROPS: dict[str, dict[str, Any]] = {
@@ -30,13 +30,8 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
     whole = table[table["group"].isna() & table["method"].isin(METHODS)]
     whole = whole[whole["task"] != "in_domain_shared"]
     drop = whole["quantity"].isin(DROPS) & (whole["method"] == "end_to_end")
-    mean = (whole["quantity"] == "accuracy") & _is_headline(whole)
+    mean = (whole["quantity"] == "accuracy") & is_headline(whole)
     return whole[drop | mean].reset_index(drop=True)
-
-
-def _is_headline(table: pd.DataFrame) -> pd.Series:
-    """The in-domain mean and every task outside the domain."""
-    return (table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)
 
 
 @style.styled
@@ -82,15 +77,15 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
     """Both drops of every task: sorted tasks between those outside the domain and the mean."""
     rows = both[both["quantity"] == "drop"]
     names = style.task_names(rows["task"])
-    tasks = rows[~_is_headline(rows)].sort_values("estimate", kind="stable")
-    outside = rows[_is_headline(rows) & (rows["task"] != IN_DOMAIN)]
+    tasks = rows[~is_headline(rows)].sort_values("estimate", kind="stable")
+    outside = rows[is_headline(rows) & (rows["task"] != IN_DOMAIN)]
     rows = pd.concat([outside, tasks, rows[rows["task"] == IN_DOMAIN]])
     entries = [str(task) for task in rows["task"]]
-    mean = _is_headline(rows).to_numpy()
+    mean = is_headline(rows).to_numpy()
     points: list[Series] = []
     for shift, (quantity, look) in zip((0.14, -0.14), DROPS.items()):
         found = both[both["quantity"] == quantity]
-        headline = _is_headline(found)
+        headline = is_headline(found)
         for mask in (~headline, headline):
             own = dict(look)
             if quantity == "drop" and mask is headline:
@@ -137,13 +132,9 @@ def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
         part = rows[(rows["task"] == task) & (rows["method"] == method)]
         if not len(part):
             continue
-        look = dict(style.SERIES[shown % len(style.SERIES)])
-        nudge = 0.05 * (shown - 1.5)
-        x = np.array([sizes.index(str(size)) for size in part["size"]]) + nudge
         label = f"{names[str(task)]}, {METHODS[method]} ({style.n_text(part['n'])})"
-        style.with_interval(
-            axes, x, part["estimate"], part["low"], part["high"], label=label, **look
-        )
+        look = style.SERIES[shown % len(style.SERIES)] | {"label": label}
+        style.over_sizes(axes, part, sizes, "size", 0.05 * (shown - 1.5), **look)
         shown += 1
     style.size_axis(axes, sizes, "size of the language model")
     axes.set_ylim(0, 1)

@@ -14,13 +14,11 @@ from analyses.figures.parts.systems import COSTS
 DRAWN = {"generated_tokens": "generated tokens", "params": "parameters"}
 """Cost -> its name in a title."""
 _BARS = f"{style.BOOTSTRAP}; of accuracies never narrower than adjusted Wald"
-LEFT_OUT = ("oracle", "text_only")
-"""Not asked the same question: gold descriptions, or no description."""
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
     """Every system, and the blind cells, which show what the image buys."""
-    return table[~table["method"].isin(LEFT_OUT)].reset_index(drop=True)
+    return systems.shown(table)
 
 
 @style.styled

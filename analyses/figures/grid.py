@@ -6,13 +6,12 @@ In: `accuracy` rows of analyses.decoupling. Out: a Figure.
 from __future__ import annotations
 
 import math
-import textwrap
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import heatmap, style
-from analyses.figures.parts.rows import TITLES
+from analyses.figures.parts.rows import TITLES, name_part, parts_of
 from analyses.table.scores import IN_DOMAIN
 
 ACROSS = 4
@@ -37,10 +36,7 @@ def draw(table: pd.DataFrame) -> Figure:
         return style.nothing("the study has no decoupled cells")
     among = style.families(table)
     blocks = list(table.groupby(["family", "thinking"], sort=False))
-    panels = [
-        [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
-        for _, rows in blocks
-    ]
+    panels = [parts_of(rows) for _, rows in blocks]
     across = _across(table)
     rows_of = [math.ceil(len(p) / across) for p in panels]
     figure = style.new_figure(
@@ -49,21 +45,15 @@ def draw(table: pd.DataFrame) -> Figure:
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows_of)
     colours = heatmap.scale(table)
     names = style.task_names(table["task"])
-    for part, (_, block), own, count in zip(parts[:, 0], blocks, panels, rows_of):
+    for part, (_, block), own in zip(parts[:, 0], blocks, panels):
         mode = bool(block["thinking"].iloc[0])
         text = f"Accuracy of every pairing, {TITLES[mode]}"
-        title = style.panel_title(str(block["family"].iloc[0]), among, text)
-        part.suptitle(title, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
-        grid = part.subplots(count, across, squeeze=False)
-        for k, (axes, rows) in enumerate(zip(grid.flat, own)):
+        style.band_title(part, style.panel_title(str(block["family"].iloc[0]), among, text))
+        grid, _ = style.multiples(part, len(own), across, full=True)
+        for k, (axes, rows) in enumerate(zip(grid, own)):
             heatmap.panel(axes, rows, colours, parameters=False, size=7, small=5.6)
-            task, group = rows["task"].iloc[0], rows["group"].iloc[0]
-            name = names[str(task)] if pd.isna(group) else str(group)
-            title = textwrap.fill(f"{name}, {style.n_text(rows['n'])}", 32)
-            axes.set_title(title, fontsize=6.5, fontweight="normal")
+            name_part(axes, rows, names, 32, f", {style.n_text(rows['n'])}")
             axes.tick_params(labelsize=6, labelleft=k % across == 0, pad=1)
-        for axes in grid.flat[len(own) :]:
-            axes.axis("off")
         part.supylabel("perception size", fontsize=7.5)
     style.footnote(
         figure,

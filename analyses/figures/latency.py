@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.efficiency import LEFT_OUT
 from analyses.figures.parts import style, systems
 from analyses.figures.parts.rows import Series, forest
 
@@ -22,7 +21,7 @@ LISTED = 14
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
     """Every system, and the blind cells."""
-    return table[~table["method"].isin(LEFT_OUT)].reset_index(drop=True)
+    return systems.shown(table)
 
 
 @style.styled

@@ -88,10 +88,8 @@ def _lines(axes: Axes, series: list[tuple[str, dict[str, Any], pd.DataFrame]]) -
     every = pd.concat([rows for _, _, rows in series])
     sizes = style.sizes_in_order(every, "size", "params")
     for k, (label, look, rows) in enumerate(series):
-        x = np.array([sizes.index(str(size)) for size in rows["size"]], dtype=np.float64)
-        x += 0.1 * (k - (len(series) - 1) / 2)
-        ends = rows["estimate"], rows["low"], rows["high"]
-        style.with_interval(axes, x, *ends, label=label, **look)
+        aside = 0.1 * (k - (len(series) - 1) / 2)
+        style.over_sizes(axes, rows, sizes, "size", aside, label=label, **look)
     axes.grid(axis="y")
     style.size_axis(axes, sizes, "size")
 

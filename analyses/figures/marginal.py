@@ -48,8 +48,7 @@ def draw(table: pd.DataFrame) -> Figure:
         max(0.19 * len(own) + 0.75, 0.5 * len(ROWS) + 0.9) + 0.18 * len(each)
         for own, each in zip(entries, fits)
     ]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.45)
-    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
+    figure, parts = style.bands(heights, 0.45)
     for part, rows, own, each, family in zip(parts, blocks, entries, fits, among):
         left, right = part.subplots(1, 2, width_ratios=[1, 0.85])
         _slopes(left, rows, each)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from analyses.contrasts.differences import ALL_ITEMS, OVERALL
 from analyses.figures.parts import style
@@ -48,11 +48,10 @@ def draw(table: pd.DataFrame) -> Figure:
     counts = [math.ceil(len(_ladders(rows)) / ACROSS) for rows in blocks]
     entries = [entries_of(rows) for rows in blocks]
     heights = [c * (0.17 * len(own) + 0.85) for c, own in zip(counts, entries)]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.75)
-    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
+    figure, parts = style.bands(heights, 0.75)
     for part, rows, own, family in zip(parts, blocks, entries, among):
         if len(among) > 1:
-            part.suptitle(family, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+            style.band_title(part, family)
         _block(part, rows, own)
     figure.legend(
         *parts[0].axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2
@@ -70,20 +69,14 @@ def _ladders(rows: pd.DataFrame) -> list[pd.DataFrame]:
     return [part for _, part in rows.groupby(LADDER, sort=False, dropna=False)]
 
 
-def _block(figure: Figure, rows: pd.DataFrame, entries: list[Entry]) -> None:
+def _block(figure: SubFigure, rows: pd.DataFrame, entries: list[Entry]) -> None:
     parts = _ladders(rows)
-    across = min(ACROSS, len(parts))
-    count = math.ceil(len(parts) / across)
-    grid = figure.subplots(count, across, squeeze=False, sharex=True, sharey=True)
+    grid, lowest = style.multiples(figure, len(parts), ACROSS, sharex=True, sharey=True)
     names = style.task_names(rows["task"])
-    for axes, part in zip(grid.flat, parts):
+    for axes, part in zip(grid, parts):
         _panel(axes, part, entries, names)
         axes.set_title(_title(part), fontsize=7.2, fontweight="normal")
-    for axes in grid.flat[len(parts) :]:
-        axes.axis("off")
-    shown = list(zip(grid.flat, parts))
-    for axes, part in shown[max(len(parts) - across, 0) :]:
-        axes.tick_params(labelbottom=True)
+    for axes, part in zip(lowest, parts[-len(lowest) :]):
         large, small = part["large"].iloc[0], part["small"].iloc[0]
         axes.set_xlabel(f"{large} \N{MINUS SIGN} {small}")
 

@@ -8,18 +8,17 @@ that emerge at each size, and how much of what a smaller size solves the larger 
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
 from analyses.figures.parts import style
-from analyses.figures.parts.rows import Series, forest
+from analyses.figures.parts.rows import Series, forest, is_headline, name_part, parts_of
 from analyses.stats.arrays import Ints
 from analyses.table.scores import IN_DOMAIN, SHARED
 
@@ -70,18 +69,12 @@ def draw(table: pd.DataFrame) -> Figure:
         for f in among
         for h in (0.75 + 1.55 * math.ceil(len(maps[f]) / ACROSS), 0.9 + 0.19 * max(len(kept[f]), 8))
     ]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.3)
-    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    figure, parts = style.bands(heights, 0.3)
     for k, family in enumerate(among):
         own = table[table["family"] == family]
         above, below = parts[2 * k : 2 * k + 2]
-        above.suptitle(
-            style.panel_title(family, among, f"Items by size, {_name(own)}"),
-            x=0.01,
-            ha="left",
-            fontsize=8.5,
-            fontweight="bold",
-        )
+        title = f"Items by size, {_name(own)}"
+        style.band_title(above, style.panel_title(family, among, title))
         _draw_maps(above, maps[family])
         left, right = below.subplots(1, 2, width_ratios=[1.2, 1])
         _shares(left, own[own["quantity"].isin(["emerges", NEVER])])
@@ -120,7 +113,7 @@ def _maps(rows: pd.DataFrame) -> list[pd.DataFrame]:
     rows = rows[_of(rows, "pattern")]
     whole = rows["group"].isna() & (rows["average"] == "items")
     rows = rows[whole | (rows["group"].notna() & (rows["domain"] != IN_DOMAIN))]
-    return [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
+    return parts_of(rows)
 
 
 def states(rows: pd.DataFrame, sizes: list[str]) -> Ints:
@@ -137,29 +130,22 @@ def states(rows: pd.DataFrame, sizes: list[str]) -> Ints:
     return np.array([state for _, _, state in lines], dtype=np.int64)
 
 
-def _draw_maps(figure: Figure, parts: list[pd.DataFrame]) -> None:
-    across = min(ACROSS, max(len(parts), 1))
-    grid = figure.subplots(math.ceil(len(parts) / across), across, squeeze=False, sharex=True)
+def _draw_maps(figure: SubFigure, parts: list[pd.DataFrame]) -> None:
+    grid, _ = style.multiples(figure, len(parts), ACROSS, sharex=True)
     names = style.task_names(part["task"].iloc[0] for part in parts)
     colours = ListedColormap([colour for _, colour in STATES])
-    for axes, part in zip(grid.flat, parts):
+    for axes, part in zip(grid, parts):
         sizes = _sizes(part)
         picture = states(part, sizes)
         axes.imshow(picture, cmap=colours, vmin=-0.5, vmax=3.5, aspect="auto", interpolation="none")
-        group = part["group"].iloc[0]
-        title = names[str(part["task"].iloc[0])] if pd.isna(group) else str(group)
-        axes.set_title(textwrap.fill(title, 14), fontsize=6.5, fontweight="normal")
+        name_part(axes, part, names, 14)
         axes.set_xticks(range(len(sizes)), sizes, fontsize=6.5 if len(sizes) < 5 else 5.5)
         axes.set_yticks([])
         axes.tick_params(length=0)
         axes.set_xticks(np.arange(len(sizes) - 1) + 0.5, minor=True)
         axes.grid(axis="x", which="minor", color="white", linewidth=0.8)
         axes.tick_params(which="minor", length=0)
-    for axes in grid.flat[len(parts) :]:
-        axes.axis("off")
-    for axes in grid.flat[max(len(parts) - across, 0) : len(parts)]:
-        axes.tick_params(labelbottom=True)
-    grid[0, 0].set_ylabel("items", fontsize=7)
+    grid[0].set_ylabel("items", fontsize=7)
     handles = [Patch(facecolor=colour, label=name) for name, colour in STATES]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=6.5)
 
@@ -179,20 +165,16 @@ def _headline(rows: pd.DataFrame) -> pd.DataFrame:
 def _shares(axes: Axes, rows: pd.DataFrame) -> None:
     """Share of items that emerge at each size and never; hollow: guessing alone."""
     rows = _headline(rows)
-    rows = rows[(rows["task"] == IN_DOMAIN) | (rows["domain"] != IN_DOMAIN)]
+    rows = rows[is_headline(rows)]
     names = style.task_names(rows["task"])
     sizes = [*style.sizes_in_order(rows, "size", "params"), NEVER]
     tasks = list(dict.fromkeys(rows["task"]))
     for k, task in enumerate(tasks):
         part = rows[rows["task"] == task]
-        steps = part["size"].where(part["quantity"] != NEVER, NEVER)
-        x = np.array([sizes.index(str(size)) for size in steps], dtype=np.float64)
-        x += 0.16 * (k - (len(tasks) - 1) / 2)
-        look = {n: v for n, v in style.SERIES[k % len(style.SERIES)].items() if n != "linestyle"}
-        label = f"{names[str(task)]} ({style.n_text(part['n'])})"
-        style.with_interval(
-            axes, x, part["estimate"], part["low"], part["high"], label=label, **look
-        )
+        part = part.assign(size=part["size"].where(part["quantity"] != NEVER, NEVER))
+        look = style.SERIES[k % len(style.SERIES)] | {"linestyle": "none"}
+        look |= {"label": f"{names[str(task)]} ({style.n_text(part['n'])})"}
+        x = style.over_sizes(axes, part, sizes, "size", 0.16 * (k - (len(tasks) - 1) / 2), **look)
         guess = "guessing alone" if k == len(tasks) - 1 else None
         axes.plot(x, part["chance"], "_", color=style.INK, markersize=7, label=guess)
     style.size_axis(axes, sizes, "size from which on an item is solved")

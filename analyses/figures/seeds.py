@@ -57,10 +57,8 @@ def draw(table: pd.DataFrame) -> Figure:
         grid[2 * k].set_title(f"{names[str(task)]}\n{style.n_text(rows['n'])}")
     grid[0].set_yticks(range(len(cells)), [_cell(name) for name in cells])
     grid[0].set_ylim(-0.7, len(cells) - 0.3)
-    handles, labels = grid[1].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper right", ncols=3, title="standard error", fontsize=7
-    )
+    look: dict[str, Any] = {"ncols": 3, "title": "standard error", "fontsize": 7}
+    figure.legend(*grid[1].get_legend_handles_labels(), loc="outside upper right", **look)
     style.footnote(
         figure,
         f"{style.n_text(table['n'])} items a point; seeds: {style.range_text(table['seeds'])};"

@@ -8,16 +8,16 @@ be read, and one small panel per task and category (decoupled, perception at the
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from analyses.contrasts.contrast import EXACT
 from analyses.figures.parts import style
+from analyses.figures.parts.rows import is_headline, name_part, parts_of
 from analyses.table.scores import IN_DOMAIN, SHARED
 
 METHODS = {
@@ -33,21 +33,18 @@ RATES = {
 ANSWERS = {"direct": "direct", "with_thinking": "with thinking"}
 TESTS = ("inverted_u", "lind_mehlum", "best_inside")
 ACROSS = 7
+SMALL: dict[str, Any] = {"color": style.BLUE, "marker": "o", "linestyle": "-", "markersize": 2.8}
+SMALL |= {"elinewidth": 0.9, "capsize": 2.4}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
     """The gains of everything; rates and tests of the means and of tasks outside the domain."""
     rates = [f"{answer}_{rate}" for answer in ANSWERS for rate in RATES]
-    headline = _is_headline(table) & table["group"].isna()
+    headline = is_headline(table) & table["group"].isna()
     tests = table["quantity"].isin(TESTS) & table["reasoning"].isna()
     beside = (table["quantity"].isin(rates) | tests) & headline
     chosen = (table["quantity"] == "gain") | beside
     return table[chosen & (table["task"] != SHARED)].reset_index(drop=True)
-
-
-def _is_headline(table: pd.DataFrame) -> pd.Series:
-    """The in-domain mean and every task outside the domain."""
-    return (table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)
 
 
 @style.styled
@@ -61,8 +58,7 @@ def draw(table: pd.DataFrame) -> Figure:
     heights = [
         h for f in among for h in (2.7, 1.75, 0.4 + 1.25 * math.ceil(len(small[f]) / ACROSS))
     ]
-    figure = style.new_figure(style.TWO_COLUMNS, sum(heights) + 0.35)
-    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    figure, parts = style.bands(heights, 0.35)
     for k, family in enumerate(among):
         own = table[table["family"] == family]
         means, rates, multiples = parts[3 * k : 3 * k + 3]
@@ -74,7 +70,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _methods(figure: Figure, own: pd.DataFrame, family: str, among: list[str]) -> None:
+def _methods(figure: SubFigure, own: pd.DataFrame, family: str, among: list[str]) -> None:
     methods = [name for name in METHODS if (own["method"] == name).any()]
     grid = figure.subplots(1, len(methods), squeeze=False, sharey=True)[0]
     for axes, method in zip(grid, methods):
@@ -90,7 +86,7 @@ def _methods(figure: Figure, own: pd.DataFrame, family: str, among: list[str]) -
         axes.legend(loc="upper left", borderaxespad=0.1, fontsize=6.2, handlelength=2.2, **look)
 
 
-def _rates(figure: Figure, own: pd.DataFrame) -> None:
+def _rates(figure: SubFigure, own: pd.DataFrame) -> None:
     """Shares of answers that a limit ended, and that could not be read, without and with."""
     own = _shown(own)
     own = own[own["quantity"].str.contains("|".join(f"_{rate}$" for rate in RATES))]
@@ -101,14 +97,13 @@ def _rates(figure: Figure, own: pd.DataFrame) -> None:
         series = [(task, answer) for task in _tasks(own) for answer in ANSWERS]
         for k, (task, answer) in enumerate(series):
             rows = own[(own["task"] == task) & (own["quantity"] == f"{answer}_{rate}")]
-            x = np.array([sizes.index(str(size)) for size in rows["reasoning"]], dtype=np.float64)
-            x += 0.07 * (k - (len(series) - 1) / 2)
             # Where every answer is alike there is only the exact bound, which would set the scale.
-            ends = rows[["estimate", "low", "high"]].where(rows["reason"] != EXACT)
-            ends["estimate"] = rows["estimate"]
+            drawn = rows["reason"] != EXACT
+            rows = rows.assign(low=rows["low"].where(drawn), high=rows["high"].where(drawn))
             look = style.SERIES[k % len(style.SERIES)]
-            text = f"{names[str(task)]}, {ANSWERS[answer]}"
-            style.with_interval(axes, x, *(ends[name] for name in ends), label=text, **look)
+            look = look | {"label": f"{names[str(task)]}, {ANSWERS[answer]}"}
+            aside = 0.07 * (k - (len(series) - 1) / 2)
+            style.over_sizes(axes, rows, sizes, "reasoning", aside, **look)
         axes.set_title(label)
         axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 0.02))
         axes.grid(axis="y")
@@ -133,22 +128,19 @@ def _small(rows: pd.DataFrame) -> list[pd.DataFrame]:
     rows = _shown(rows)
     rows = rows[rows["average"] != "tasks"]
     rows = rows[(rows["domain"] == IN_DOMAIN) | rows["group"].notna()]
-    return [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
+    return parts_of(rows)
 
 
 def _means(axes: Axes, gains: pd.DataFrame, tests: pd.DataFrame) -> None:
-    rows = gains[_is_headline(gains) & gains["group"].isna()]
+    rows = gains[is_headline(gains) & gains["group"].isna()]
     names = style.task_names(rows["task"])
     sizes = style.sizes_in_order(rows, "reasoning", "params")
     for k, task in enumerate(_tasks(rows)):
         part = rows[rows["task"] == task]
-        x = np.array([sizes.index(str(size)) for size in part["reasoning"]]) + 0.08 * (k - 0.5)
         label = f"{names[str(task)]} ({style.n_text(part['n'])})"
         label += _tested(tests[tests["task"] == task])
-        look = style.SERIES[k % len(style.SERIES)]
-        style.with_interval(
-            axes, x, part["estimate"], part["low"], part["high"], label=label, **look
-        )
+        look = style.SERIES[k % len(style.SERIES)] | {"label": label}
+        style.over_sizes(axes, part, sizes, "reasoning", 0.08 * (k - 0.5), **look)
     axes.axhline(0, color=style.QUIET, linewidth=0.7)
     axes.grid(axis="y")
     style.size_axis(axes, sizes, "size of the reasoning module")
@@ -172,37 +164,19 @@ def _p(p: float) -> str:
     return "p < .01" if p < 0.01 else f"p = {p:.2f}"
 
 
-def _multiples(figure: Figure, parts: list[pd.DataFrame], method: str) -> None:
+def _multiples(figure: SubFigure, parts: list[pd.DataFrame], method: str) -> None:
     title = f"Gain of thinking by task and category, {method}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=8.5, fontweight="bold")
-    count = math.ceil(len(parts) / ACROSS)
-    across = min(ACROSS, len(parts))
-    grid = figure.subplots(count, across, squeeze=False, sharex=True, sharey=True)
+    style.band_title(figure, title)
+    grid, _ = style.multiples(figure, len(parts), ACROSS, sharex=True, sharey=True)
     names = style.task_names(part["task"].iloc[0] for part in parts)
     sizes = style.sizes_in_order(pd.concat(parts), "reasoning", "params")
-    for axes, part in zip(grid.flat, parts):
-        x = [sizes.index(str(size)) for size in part["reasoning"]]
-        look: dict[str, Any] = {
-            "color": style.BLUE,
-            "marker": "o",
-            "markersize": 2.8,
-            "elinewidth": 0.9,
-            "capsize": 2.4,
-        }
-        style.with_interval(
-            axes, x, part["estimate"], part["low"], part["high"], **look, linestyle="-"
-        )
+    for axes, part in zip(grid, parts):
+        style.over_sizes(axes, part, sizes, "reasoning", 0.0, **SMALL)
         axes.axhline(0, color=style.QUIET, linewidth=0.7)
         axes.grid(axis="y")
-        group = part["group"].iloc[0]
-        title = names[str(part["task"].iloc[0])] if pd.isna(group) else str(group)
-        axes.set_title(textwrap.fill(title, 16), fontsize=6.5, fontweight="normal")
+        name_part(axes, part, names, 16)
         style.size_axis(axes, sizes, "")
         axes.tick_params(axis="x", labelsize=7.5 if len(sizes) < 5 else 5.5)
-    for axes in grid.flat[len(parts) :]:
-        axes.axis("off")
-    for axes in grid.flat[max(len(parts) - across, 0) : len(parts)]:
-        axes.tick_params(labelbottom=True)
 
 
 def caption(table: pd.DataFrame) -> str:

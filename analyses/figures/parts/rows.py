@@ -6,6 +6,7 @@ In: rows of a table with task, group, domain and average. Out: their order, name
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,25 @@ def entries_of(rows: pd.DataFrame) -> list[Entry]:
     order += [mean & (own["task"] != IN_DOMAIN), outside, part]
     top_down = pd.concat([own[mask] for mask in order])
     return keys_of(top_down)[::-1]
+
+
+def is_headline(rows: pd.DataFrame) -> pd.Series:
+    """Whether each row is of the in-domain mean or of what lies outside the domain."""
+    return (rows["task"] == IN_DOMAIN) | (rows["domain"] != IN_DOMAIN)
+
+
+def parts_of(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each task and category, in order of appearance."""
+    return [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
+
+
+def name_part(
+    axes: Axes, part: pd.DataFrame, names: dict[str, str], width: int, n: str = ""
+) -> None:
+    """Title of a small panel: its category or else its task, with `n`, in lines of a width."""
+    task, group = part["task"].iloc[0], part["group"].iloc[0]
+    name = names[str(task)] if pd.isna(group) else str(group)
+    axes.set_title(textwrap.fill(name + n, width), fontsize=6.5, fontweight="normal")
 
 
 def keys_of(rows: pd.DataFrame) -> list[Entry]:

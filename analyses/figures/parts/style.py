@@ -8,6 +8,7 @@ order whose lightness differs; every series has a marker of its own as well.
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase, SubFigure
 
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 
@@ -92,6 +93,43 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
+def bands(heights: Sequence[float], room: float) -> tuple[Figure, list[SubFigure]]:
+    """A figure of two columns, a part per height in inches; `room`: for legend and footnote."""
+    figure = new_figure(TWO_COLUMNS, sum(heights) + room)
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    return figure, list(parts)
+
+
+def band_title(part: FigureBase, text: str) -> None:
+    """The text in bold at the left above a part of a figure."""
+    part.suptitle(text, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
+
+
+def multiples(
+    part: FigureBase,
+    count: int,
+    most: int,
+    *,
+    full: bool = False,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> tuple[list[Axes], list[Axes]]:
+    """`count` small panels, up to `most` beside one another, and those of them with none below.
+
+    Rows are as wide as the panels are many, or as `most` where `full`; places left over are empty.
+    """
+    across = most if full else min(most, max(count, 1))
+    grid = part.subplots(
+        math.ceil(count / across), across, squeeze=False, sharex=sharex, sharey=sharey
+    )
+    for axes in grid.flat[count:]:
+        axes.axis("off")
+    lowest = list(grid.flat[max(count - across, 0) : count])
+    for axes in lowest:
+        axes.tick_params(labelbottom=True)
+    return list(grid.flat[:count]), lowest
+
+
 @styled
 def nothing(reason: str) -> Figure:
     """A figure that says why there is nothing to draw."""
@@ -162,6 +200,18 @@ def size_axis(axes: Axes, sizes: Sequence[str], label: str) -> None:
     axes.set_xlabel(label)
 
 
+def over_sizes(
+    axes: Axes, rows: pd.DataFrame, sizes: Sequence[str], size: str, aside: float, **look: Any
+) -> Any:
+    """Points with intervals at the ticks of `size_axis`, `aside` of them; returns their x.
+
+    `size`: column with the size of each row.
+    """
+    x = np.array([sizes.index(str(name)) for name in rows[size]], dtype=np.float64) + aside
+    with_interval(axes, x, rows["estimate"], rows["low"], rows["high"], **look)
+    return x
+
+
 def sizes_in_order(table: pd.DataFrame, size: str, params: str) -> list[str]:
     """Distinct sizes of a table, fewest parameters first."""
     rows = table[table[size].notna()].drop_duplicates(size).sort_values(params, kind="stable")
@@ -170,10 +220,10 @@ def sizes_in_order(table: pd.DataFrame, size: str, params: str) -> list[str]:
 
 def size_labels(table: pd.DataFrame, size: str, params: str) -> list[str]:
     """Names of `sizes_in_order` with their parameters below: `xs`, `15K`."""
-    rows = table[table[size].notna()].drop_duplicates(size).sort_values(params, kind="stable")
+    number = table.drop_duplicates(size).set_index(size)[params]
     return [
-        f"{name}\n{params_text(count)}" if count > 0 else str(name)
-        for name, count in zip(rows[size], rows[params])
+        f"{name}\n{params_text(number[name])}" if number[name] > 0 else name
+        for name in sizes_in_order(table, size, params)
     ]
 
 

@@ -33,6 +33,8 @@ COSTS = {
     "params": ("parameters of the language models", "front_params"),
 }
 """Cost -> name of its axis, and the column of its front."""
+LEFT_OUT = ("oracle", "text_only")
+"""Not asked the same question: gold descriptions, or no description."""
 FRONT: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
 WORDS = (
     "fill: size of the perception module (white: smallest), area: of the reasoning module;"
@@ -40,6 +42,11 @@ WORDS = (
     " each other stand side by side."
 )
 """What the markers say, after a colon."""
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of systems that are asked the same question."""
+    return table[~table["method"].isin(LEFT_OUT)].reset_index(drop=True)
 
 
 def kind(rows: pd.DataFrame) -> pd.Series:
