@@ -2,6 +2,7 @@
 
 In: a `World` (sizes, tasks, items, clusters, what fails). Out: a frame with exactly the declared
 columns, whose scores are drawn item by item from known probabilities, so that cells share items.
+`tidy`: a table of the scores it is given.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.columns import NAMES
+from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN
 
 STAR = (
     "coarse perception",
@@ -184,3 +186,20 @@ def _answers(
         description="a large red circle at the top left & a <small> square" if described else None,
         key="k",
     )
+
+
+def tidy(*rows: tuple[str, str, str, str, float], **more: object) -> pd.DataFrame:
+    """The columns that scores need, of rows (cell, task, category, item, score); an image an item.
+
+    A task `star` is outside the domain. `more`: columns in place of these or beside them.
+    """
+    frame = pd.DataFrame(rows, columns=["cell", "task", "category", "item_id", "score"])
+    outside = frame["task"] == "star"
+    blank = {"method": "end_to_end", "family": "micro", "perception": "s", "thinking": False}
+    blank |= {"perception_params": 1e3, "reasoning": None, "reasoning_params": np.nan}
+    return frame.assign(
+        **blank,
+        domain=np.where(outside, OUT_OF_DOMAIN, IN_DOMAIN),
+        image_id=frame["task"] + frame["item_id"],
+        chance=0.25,
+    ).assign(**more)

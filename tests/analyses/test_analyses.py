@@ -15,7 +15,6 @@ from analyses.decoupling import decoupling
 from analyses.degradation import degradation
 from analyses.dependence import Tasks, dependence, fits
 from analyses.registry import ANALYSES, FIGURES, load_analysis, load_figure
-from analyses.table.sizes import Rung, slope_weights
 from analyses.thinking import thinking
 from tests.analyses.simulate import World, simulate
 
@@ -52,38 +51,6 @@ def test_degradation_is_the_difference_of_means(frame: pd.DataFrame) -> None:
     y = [mean(frame, f"end_to_end/P={name}", "ocr") for name, _ in SIZES]
     slope = one(table, **wanted, quantity="slope")["estimate"]
     assert slope == pytest.approx(stats.linregress(x, y).slope)
-
-
-def test_interval_of_a_drop_uses_the_pairing() -> None:
-    # Two models that differ on one item of 40: the paired interval is far narrower than two
-    # independent ones, which would reach to 2.02 * .11 = .22 above the difference.
-    frame = simulate(World(tasks=("ocr",), items=40, star=False, end_to_end_only=()))
-    rows = frame["cell"].isin(["end_to_end/P=xs", "end_to_end/P=l"])
-    scores = np.tile([0.0, 1.0], 20)
-    frame.loc[frame["cell"] == "end_to_end/P=xs", "score"] = scores
-    frame.loc[frame["cell"] == "end_to_end/P=l", "score"] = np.maximum(scores, np.arange(40) == 0)
-    found = one(degradation(frame[rows]), quantity="drop", task="ocr")
-    assert found["estimate"] == pytest.approx(1 / 40)
-    assert found["high"] < 0.11
-    assert found["se"] == pytest.approx(1 / 40)
-
-
-def test_only_items_scored_in_both_cells_count() -> None:
-    frame = simulate(World(tasks=("ocr",), items=4, star=False, end_to_end_only=()))
-    frame = frame[frame["cell"].isin(["end_to_end/P=xs", "end_to_end/P=l"])].copy()
-    frame.loc[frame["cell"] == "end_to_end/P=xs", "score"] = [0.0, 0.0, 1.0, np.nan]
-    frame.loc[frame["cell"] == "end_to_end/P=l", "score"] = [1.0, 1.0, 1.0, 0.0]
-    found = one(degradation(frame, draws=100), quantity="drop", task="ocr")
-    assert found["estimate"] == pytest.approx(2 / 3)
-    assert (found["n"], found["missing"]) == (3, 1)
-
-
-def test_slope_weights_by_hand() -> None:
-    # x = 3, 4, 5: centred -1, 0, 1 over 2
-    rungs = tuple(Rung(str(x), 10.0**x, f"c{x}") for x in (3, 4, 5))
-    assert slope_weights(rungs) == pytest.approx({"c3": -0.5, "c4": 0.0, "c5": 0.5})
-    assert slope_weights(rungs[:1]) is None
-    assert slope_weights((Rung("a", np.nan, "a"), Rung("b", 1.0, "b"))) is None
 
 
 def test_decoupling_drops_against_pandas(frame: pd.DataFrame) -> None:

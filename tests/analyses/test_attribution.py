@@ -14,8 +14,6 @@ from analyses.attribution_examples import CORNERS, attribution_examples
 from analyses.contrasts.contrast import EXACT
 from analyses.registry import load_figure
 from analyses.stats import mending as blame
-from analyses.table.answers import Answers
-from analyses.table.scores import scores_of
 from tests.analyses.simulate import World, simulate
 
 TWO = (("s", 1e6), ("l", 1e7))
@@ -198,21 +196,6 @@ def test_the_axis_of_the_figure_holds_ratios_above_1() -> None:
     last = next(axes for axes in figure.axes if "over guessing" in axes.get_title(loc="left"))
     assert rows["adjusted_high"].max() > 1.2
     assert last.get_xlim()[1] > rows["adjusted_high"].max()
-
-
-def test_all_miss_counts_different_options_and_falls_back_on_chance() -> None:
-    frame = study(3)
-    for pair, letters in zip(PAIRS, ("ABA", "ABB", "ACC", "AC")):
-        own = frame["cell"] == f"decoupled/P={pair[0]}/R={pair[1]}"
-        frame.loc[own, "prediction"] = [*letters, *[None] * (3 - len(letters))]
-    frame["answer"] = frame["item_id"].map({"00000": "D", "00001": "D", "00002": "D"})
-    scores = scores_of(frame)
-    pairs = np.flatnonzero(scores.cells["method"] == "decoupled")
-    missed = Answers.of(frame, scores).all_miss(pairs)
-    assert missed == pytest.approx([3 / 4, 2 / 4, 1 / 4])
-    open_ended = frame.assign(answer="a red circle", chance=0.1)
-    missed = Answers.of(open_ended, scores_of(open_ended)).all_miss(pairs)
-    assert missed == pytest.approx([0.9**4] * 3)
 
 
 def test_a_share_that_no_draw_changes_has_the_exact_bound() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from analyses.cells import COLUMNS, cells
 from analyses.stats.intervals import mean_interval
@@ -125,18 +124,3 @@ def test_empty_table_and_missing_column() -> None:
     assert tuple(cells(frame.iloc[:0]).columns) == COLUMNS
     with pytest.raises(ValueError, match="The table has no column 'chance'"):
         cells(frame.drop(columns="chance"))
-
-
-def test_an_accuracy_near_the_ceiling_has_the_wider_of_two_intervals() -> None:
-    # 59 of 60 right: resampling ends at about .95, one more right and one more wrong at .92.
-    frame = simulate(World(tasks=("ocr", "counting"), items=60, star=False, end_to_end_only=()))
-    own = frame["cell"] == "blind/P=l"
-    frame.loc[own, "score"] = (np.arange(own.sum()) % 60 > 0).astype(float)
-    table = cells(frame, draws=500)
-    more = [0.0, 0.0, *[1.0] * 60]
-    half = stats.t.ppf(0.975, 61) * stats.sem(more)
-    assert row(table, "blind/P=l", "ocr")["low"] == pytest.approx(np.mean(more) - half)
-    assert row(table, "blind/P=l", "ocr")["high"] == 1.0
-    # the mean of two such tasks: independent errors
-    mean = row(table, "blind/P=l", "in_domain")
-    assert mean["low"] == pytest.approx(np.mean(more) - half / np.sqrt(2))

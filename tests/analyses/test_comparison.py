@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analyses.comparison import COLUMNS, comparison, verdict
-from analyses.contrasts.two_runs import ItemsDiffer, Pairs, check_items, flips, pair
+from analyses.contrasts.two_runs import Pairs, pair
 from analyses.degradation import degradation
 from analyses.figures import comparison as forest
 from analyses.stats.detectable import Part, detectable_difference, spread_of
@@ -207,38 +207,6 @@ def test_reasons() -> None:
         comparison(Pairs(paired(ONE).table.iloc[:0], (0, 0), (0, 0)))
     with pytest.raises(ValueError, match=r"A margin of 1.5 is not a share of items"):
         comparison(paired(ONE), margin=1.5)
-
-
-def test_items_that_differ_are_refused_with_counts_and_examples() -> None:
-    frame = simulate(
-        World(methods=ENDS, tasks=("ocr", "counting"), items=5, star=False, end_to_end_only=())
-    )
-    side = frame[frame["cell"] == SMALL]
-    without = side[side["task"] == "ocr"].iloc[1:]
-    with pytest.raises(ItemsDiffer) as error:
-        check_items(side, without)
-    assert str(error.value) == (
-        "The items differ: 6 only the baseline has (ocr/00000, counting/00000, counting/00001, "
-        "...); run both on the same items."
-    )
-    for column, value, told in (
-        ("answer", "Z", "another answer"),
-        ("n_options", 3, "another number of options (ocr/00000 (4 against 3)"),
-        ("image_id", "other", "other images ("),
-    ):
-        changed = side.copy()
-        changed[column] = changed[column].where(changed["item_id"] > "00001", value)
-        with pytest.raises(ItemsDiffer, match="The items differ: 4 have ") as error:
-            check_items(side, changed)
-        assert told in str(error.value).replace(", such as ocr", " (ocr")
-    check_items(side, side.sample(frac=1, random_state=1))
-
-
-def test_flips_name_what_changed() -> None:
-    found = flips(of_scores([0, 1, 1, 0], [1, 1, 0, 0]))
-    assert found["item_id"].tolist() == ["00002", "00000"]
-    assert found["change"].tolist() == [-1.0, 1.0]
-    assert {"baseline_prediction", "candidate_prediction", "cell"} <= set(found.columns)
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

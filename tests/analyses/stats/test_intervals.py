@@ -14,7 +14,6 @@ from analyses.stats.intervals import (
     degenerate_interval,
     holm,
     mean_interval,
-    quantiles,
     resample,
     share_ends,
 )
@@ -190,15 +189,6 @@ def test_degenerate_interval_is_clopper_pearson() -> None:
     assert (low, high) == pytest.approx((exact.low, exact.high))
     assert degenerate_interval(1.0, 20)[0] == pytest.approx(1 - exact.high)
     assert degenerate_interval(0.0, 20, least=-1.0) == pytest.approx((-exact.high, exact.high))
-
-
-def test_quantiles_equal_numpy_and_skip_missing() -> None:
-    values = np.random.default_rng(0).random((101, 3))
-    values[:4, 1] = np.nan
-    values[:, 2] = np.nan
-    assert quantiles(values, 0.3)[0] == pytest.approx(np.quantile(values[:, 0], 0.3))
-    assert quantiles(values, 0.3)[1] == pytest.approx(np.nanquantile(values[:, 1], 0.3))
-    assert np.isnan(quantiles(values, 0.3)[2])
 
 
 def test_errors_are_sentences() -> None:
