@@ -40,7 +40,7 @@ EXAMPLE = (
 
 
 def agreement(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per rule (None: all), quantity, task and category; see the module."""
+    """Gives rows per rule (None: all), quantity, task and category; see the module."""
     scores = scores_of(frame)
     both = _both(frame)
     rule = _rules(frame)
@@ -68,7 +68,7 @@ def _read(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def differing(frame: pd.DataFrame, limit: int | None = None) -> pd.DataFrame:
-    """The answers that the two score apart, widest first: all, or `limit` of each task and rule.
+    """Lists the answers that the two score apart, widest first: all, or `limit` a task and rule.
 
     Texts are as they were; columns EXAMPLE. Answers of one text to one item, scored alike, are one
     row, the first of them; `answers` counts them (greedy answers that several cells share).

@@ -58,7 +58,7 @@ LABELS = ("family", "thinking")
 
 
 def attribution(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per quantity, task and category; see the module."""
+    """Gives rows per quantity, task and category; see the module."""
     scores = scores_of(frame)
     answers = Answers.of(frame, scores)
     rows = [

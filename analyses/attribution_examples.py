@@ -32,7 +32,7 @@ answer that could not be read is missing."""
 
 
 def attribution_examples(frame: pd.DataFrame, *, each: int = 3) -> pd.DataFrame:
-    """Up to `each` items of each class in each grid with four corners; none without such a grid."""
+    """Picks up to `each` items of each class in each grid with four corners, if there is one."""
     method = frame["method"].isin(("decoupled", "end_to_end"))
     rows = frame[method & frame["score"].notna()].sort_values("sample", kind="stable")
     rows = rows.drop_duplicates(["cell", "task", "item_id"]).reset_index(drop=True)

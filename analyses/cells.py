@@ -33,7 +33,7 @@ answer, which score 0. `failed`, `leaks`: numbers of rows. `reason`: why a numbe
 
 
 def cells(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Accuracy with interval, unparsed, failed and leak counts of every cell x task x category."""
+    """Gives accuracy with interval, unparsed, failed, leaks of every cell x task x category."""
     scores = scores_of(frame)
     contrasts = [
         Contrast("accuracy", {str(cell["cell"]): 1.0}, labels={str(k): v for k, v in cell.items()})

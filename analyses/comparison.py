@@ -37,9 +37,9 @@ COLUMNS = (
 
 
 def verdict(low: float, high: float, margin: float) -> str:
-    """better (low > 0), worse (high < 0 and low <= -margin), not worse (low > -margin), undecided.
+    """Decides: better (low > 0), worse (high < 0 and low <= -margin), not worse (low > -margin).
 
-    In this order; an interval that is missing decides nothing.
+    In this order, else undecided; an interval that is missing decides nothing.
     """
     tiny = 1e-9  # ends are often multiples of 1/n, so they can meet the margin exactly
     if low > tiny:
@@ -57,7 +57,7 @@ def comparison(
     seed: int = 0,
     only: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """The columns COLUMNS for `overall`, `all_items`, the domains' means, tasks and categories.
+    """Gives COLUMNS for `overall`, `all_items`, the domains' means, tasks and categories.
 
     `margin`: the largest loss of accuracy that still counts as «not worse». `pairs`, `gained`,
     `lost`, `dropped` count pairs of answers: all, those where the candidate scored higher, lower,
@@ -77,6 +77,7 @@ def comparison(
             rows.append(row | _numbers(paired, g) | _counts(paired, g, pairs.table))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["p_holm"] = holm_over_tasks(table, alone=[ALL_ITEMS])
+    # Overall first, then the other means, then tasks with their categories.
     single = (table["average"] != "tasks") & (table["task"] != ALL_ITEMS)
     rank = np.where(table["task"] == OVERALL, 0, np.where(single, 2, 1))
     table = table.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
@@ -115,7 +116,7 @@ def _counts(paired: Paired, g: int, table: pd.DataFrame) -> dict[str, object]:
 
 
 def why_missing(paired: Paired, g: int, detectable: float) -> str | None:
-    """Why a number of the row is missing."""
+    """Says why a number of the row is missing; None where all are there."""
     clusters, changes = paired.clusters(g), paired.changes(g)
     if not len(changes):
         return f"no item was answered on both sides ({len(paired.groups[g].rows)} missing)"

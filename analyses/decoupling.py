@@ -42,7 +42,7 @@ LABELS = (
 
 
 def decoupling(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per quantity, task and category; see the module."""
+    """Gives rows per quantity, task and category; see the module."""
     scores = scores_of(frame)
     contrasts = []
     for grid in pairings_of(scores.cells):

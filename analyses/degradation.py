@@ -34,7 +34,7 @@ LABELS = ("family", "method", "thinking", "size", "params", "small", "large")
 
 
 def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per quantity, task and category; see the module. Sizes stand in `size`, `params`."""
+    """Gives rows per quantity, task and category; see the module. Sizes: `size`, `params`."""
     scores = scores_of(frame)
     keys = ["family", "method", "thinking"]
     contrasts = [

@@ -44,7 +44,7 @@ LABELS = ("family", "estimator", "small", "large")
 
 
 def dependence(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per task and per fit; see the module. Empty without blind or smaller cells."""
+    """Gives rows per task and per fit; see the module. Empty without blind or smaller cells."""
     scores = scores_of(frame)
     tables = [
         table

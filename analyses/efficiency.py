@@ -53,7 +53,7 @@ COLUMNS = (
 
 
 def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per cell and macro group; a cost that no item has recorded is NaN."""
+    """Gives rows per cell and macro group; a cost that no item has recorded is NaN."""
     table = cells(frame, draws=draws, seed=seed)
     macro = SHARED if (table["task"] == SHARED).any() else IN_DOMAIN
     outside = (table["domain"] != IN_DOMAIN) & table["group"].isna()
@@ -138,7 +138,7 @@ def _fronts(
 
 
 def front(points: Floats) -> npt.NDArray[np.bool_]:
-    """Which points no other dominates, (draws, systems), of (draws, systems, values), all low best.
+    """Marks points that no other dominates, (draws, systems), of (draws, systems, values) low best.
 
     One dominates another when it is at most as high in every value and lower in one; equals stay
     together. A point with a missing value is on no front and dominates none.

@@ -35,7 +35,7 @@ BELOW = "the difference is below 0 in its whole interval, so its maximum with 0 
 
 
 def leakage(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per quantity, size, task and category; see the module."""
+    """Gives rows per quantity, size, task and category; see the module."""
     scores = scores_of(frame)
     contrasts = [
         contrast

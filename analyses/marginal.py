@@ -48,7 +48,7 @@ LEVEL = "level"
 
 
 def marginal(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per coefficient; see the module. Nothing is drawn: `draws` and `seed` do not matter."""
+    """Gives rows per coefficient; see the module. Nothing is drawn: `draws`, `seed` are idle."""
     scores = scores_of(frame)
     score = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
     rows: list[dict[str, object]] = []

@@ -43,7 +43,7 @@ COLUMNS = (
 
 
 def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per ladder, task and category; see the module."""
+    """Gives rows per ladder, task and category; see the module."""
     rows: list[dict[str, object]] = []
     for labels, small, large in _ladders(scores_of(frame).cells):
         sides = [frame[frame["cell"] == cell] for cell in (small, large)]

@@ -44,7 +44,7 @@ ITEMS = (*LADDER, "task", "category", "item_id", "image_id", "emerges", "params"
 
 
 def quanta(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per ladder, quantity, task and category; see the module."""
+    """Gives rows per ladder, quantity, task and category; see the module."""
     scores = scores_of(frame)
     tables = [
         table
@@ -61,7 +61,7 @@ def quanta(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataF
 
 
 def items(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row per ladder and item: the size at which it emerges (`never`), and its scores."""
+    """Gives a row per ladder and item: the size at which it emerges (`never`), and its scores."""
     scores = scores_of(frame)
     parts = [pd.DataFrame(columns=list(ITEMS))]
     for sizes in ladders(scores, frame):

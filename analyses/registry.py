@@ -54,14 +54,14 @@ class Analysis(Protocol):
 
 
 def load_analysis(name: str) -> Analysis:
-    """The function. Raises KeyError for a name that is not in ANALYSES."""
+    """Imports the function. Raises KeyError for a name that is not in ANALYSES."""
     if name not in ANALYSES:
         raise KeyError(f"There is no analysis {name!r}; there are {', '.join(ANALYSES)}.")
     return cast(Analysis, getattr(importlib.import_module(f"analyses.{name}"), name))
 
 
 def load_rows(name: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """The function of a table in ROWS, tidy table -> rows."""
+    """Imports the function of a table in ROWS, tidy table -> rows."""
     module, function = ROWS[name]
     return cast(
         "Callable[[pd.DataFrame], pd.DataFrame]",
@@ -113,7 +113,7 @@ class FigureModule(Protocol):
 
 
 def load_figure(name: str) -> FigureModule:
-    """The figure's module. Raises KeyError for a name that is not in FIGURES."""
+    """Imports the figure's module. Raises KeyError for a name that is not in FIGURES."""
     if name not in FIGURES:
         raise KeyError(f"There is no figure {name!r}; there are {', '.join(FIGURES)}.")
     return cast(FigureModule, importlib.import_module(f"analyses.figures.{name}"))

@@ -36,7 +36,7 @@ ONE_ANSWER = "every item has one answer or none, or one item has one in every se
 
 
 def seeds(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per cell with repeated answers, task, category and quantity; see the module."""
+    """Gives rows per cell with repeated answers, task, category and quantity; see the module."""
     scores = scores_of(frame)
     scored = frame["score"].notna().to_numpy()
     answers = scores.total(scored)

@@ -54,7 +54,7 @@ class _Pairs:
 
 
 def thinking(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Rows per quantity, reasoning size, task and category; see the module."""
+    """Gives rows per quantity, reasoning size, task and category; see the module."""
     scores = scores_of(frame)
     pairs = list(_pairs(scores))
     gains = [contrast for pair in pairs for contrast in _gains(pair)]

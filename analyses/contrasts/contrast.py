@@ -64,7 +64,7 @@ def contrast_table(
     seed: int = 0,
     span: tuple[float | Floats, float] = (0.0, 1.0),
 ) -> pd.DataFrame:
-    """One row per contrast and group in which all its cells were run.
+    """Gives a row per contrast and group in which all its cells were run.
 
     Columns: `labels` (those of the contrasts), then COLUMNS. `span`: the least that a score can be,
     of each item or of all, and the most. p tests a difference against 0 (t with the cluster-robust
@@ -113,7 +113,7 @@ def _matrices(
 def holm_over_tasks(
     table: pd.DataFrame, by: Sequence[str] = (), alone: Sequence[str] = ()
 ) -> Floats:
-    """Adjusted p of each row: Holm over tasks, or the categories of one; a mean of tasks alone.
+    """Adjusts p of each row: Holm over tasks, or the categories of one; a mean of tasks alone.
 
     Each set of values in the columns `by` is a study of its own. `alone`: tasks that are means.
     """

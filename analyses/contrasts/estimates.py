@@ -39,7 +39,7 @@ def estimate(
     seed: int,
     groups: Sequence[Group] | None = None,
 ) -> Estimates:
-    """Estimates of the columns `scores.values @ weights`; weights and cells_of (cells, columns).
+    """Estimates the columns `scores.values @ weights`; weights and cells_of (cells, columns).
 
     `cells_of` marks the cells whose score an item must have; a weight may be 0 there. `groups`:
     those of the scores where None; members stand before the groups that need them.

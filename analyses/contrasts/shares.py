@@ -81,7 +81,7 @@ class Shares:
 def share_rows(
     shares: Shares, scores: Scores, *, draws: int, seed: int
 ) -> Iterator[dict[str, object]]:
-    """A row (ROW) per quantity and group in which every cell was run."""
+    """Gives a row (ROW) per quantity and group in which every cell was run."""
     items = scores.with_columns(shares.columns, shares.planned)
     every = np.eye(len(shares.columns))
     result = estimate(items, every, every > 0, draws=draws, seed=seed)

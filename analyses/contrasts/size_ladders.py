@@ -64,7 +64,7 @@ class Sizes:
 
 
 def ladders(scores: Scores, frame: pd.DataFrame) -> Iterator[Sizes]:
-    """Every family, method and reasoning mode with two sizes of one module or more."""
+    """Finds every family, method and reasoning mode with two sizes of one module or more."""
     counts = scores.total(frame["score"].notna())
     chance = scores.items["chance"].to_numpy(dtype=np.float64)
     index = pd.Index(scores.cells["cell"])
@@ -96,13 +96,13 @@ def derived_table(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Contrasts of columns made of a ladder's scores, as if each column were a cell."""
+    """Contrasts columns made of a ladder's scores, as if each column were a cell."""
     derived = scores.with_columns(columns, sizes.planned)
     return contrast_table(derived, contrasts, LABELS, draws=draws, seed=seed)
 
 
 def kept_table(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFrame:
-    """What is kept over all pairs of sizes and of each, with both references and p."""
+    """Says what is kept over all pairs of sizes and of each, with both references and p."""
     both = pairs(len(sizes.rungs))
     x = np.where((sizes.step >= 0)[:, None], sizes.scores, np.nan)
     columns = {f"T{p}": x[:, a] * x[:, b] for p, (a, b) in enumerate(both)}

@@ -52,7 +52,7 @@ class Pairs:
 def pair(
     baseline: pd.DataFrame, candidate: pd.DataFrame, cells: Sequence[tuple[str, str]]
 ) -> Pairs:
-    """The pairs of `cells`, (cell of the baseline, cell of the candidate).
+    """Pairs the items of `cells`, (cell of the baseline, cell of the candidate).
 
     Raises ItemsDiffer where the sides have other items, answers, numbers of options or images, or
     a pair of cells was not run on the same items.
@@ -141,7 +141,7 @@ def _shared(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
 
 
 def flips(pairs: Pairs) -> pd.DataFrame:
-    """The pairs of answers whose score changed, largest loss first, with `change`."""
+    """Lists the pairs of answers whose score changed, largest loss first, with `change`."""
     change = pairs.table["candidate"] - pairs.table["baseline"]
     rows = pairs.table.assign(change=change)[change.abs() > 1e-12]
     return rows.sort_values("change", kind="stable").reset_index(drop=True)

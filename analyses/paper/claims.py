@@ -104,7 +104,7 @@ class Claim:
 
 
 def claims(tables: Tables) -> list[Claim]:
-    """Every claim that the tables determine."""
+    """Lists every claim that the tables determine."""
     return [
         *_above_llava(),
         *_modules(),

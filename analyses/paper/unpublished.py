@@ -105,7 +105,7 @@ STATED: tuple[Unpublished, ...] = (
 
 
 def unpublished(tables: Tables) -> list[Unpublished]:
-    """Every claim that the tables do not determine."""
+    """Lists every claim that the tables do not determine."""
     columns = list(TABLES[FAMILIES])
     rows = tables[FAMILIES][columns].astype(object).to_numpy().tolist()
     note = "the mean drop is published, not what it is the mean of"
@@ -121,7 +121,7 @@ def unpublished(tables: Tables) -> list[Unpublished]:
 
 
 def beside(claims: list[Unpublished], run: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row per claim and number of the run (COLUMNS); `run` holds the tables of ANALYSES.
+    """Gives a row per claim and number of the run (COLUMNS); `run` holds the tables of ANALYSES.
 
     Drops of a module are those with the other module at its largest, after direct answers where
     the run has them, as the paper's are. A claim for which the run has nothing is a row with NaN

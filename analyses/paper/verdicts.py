@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def published(tables: Tables) -> pd.DataFrame:
-    """A row per claim (COLUMNS). Raises ValueError naming a missing table or column, or a column
+    """Gives a row per claim (COLUMNS). Raises ValueError naming a missing table or column, or one
     that holds something else than numbers."""
     tables = {name: checked(tables, name) for name in TABLES}
     rows = [_row(claim, tables) for claim in claims(tables)]
@@ -42,7 +42,7 @@ def published(tables: Tables) -> pd.DataFrame:
 
 
 def checked(tables: Tables, name: str) -> pd.DataFrame:
-    """The table with its numbers as numbers; ValueError says what it lacks."""
+    """Reads the numbers of the table as numbers; ValueError says what it lacks."""
     if name not in tables:
         raise ValueError(f"The published table {name} is missing.")
     missing = [column for column in TABLES[name] if column not in tables[name].columns]

@@ -77,7 +77,7 @@ class ClusterSums:
 
 
 def cluster_sums(scores: Floats, codes: Ints) -> ClusterSums:
-    """Sums of the scores (items, columns) over the items of each cluster; NaN is missing."""
+    """Sums the scores (items, columns) over the items of each cluster; NaN is missing."""
     present, local = np.unique(codes, return_inverse=True)
     valid = ~np.isnan(scores)
     if valid.all():
@@ -155,6 +155,7 @@ def _weights(size: int, draws: int, stream: np.random.Generator) -> Iterator[tup
     step = max(1, BLOCK_ELEMENTS // size)
     for start in range(0, draws, step):
         rows = min(step, draws - start)
+        # Each draw counts in a stretch of its own: one bincount for the block.
         taken = stream.integers(0, size, size=(rows, size))
         taken += np.arange(rows)[:, None] * size
         counts = np.bincount(taken.ravel(), minlength=rows * size)

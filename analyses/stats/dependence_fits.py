@@ -66,7 +66,7 @@ class Tasks:
 
 
 def fits(tasks: Tasks) -> list[Row]:
-    """The rows of all estimators and nulls; every number NaN with a reason below three tasks."""
+    """Gives the rows of all estimators and nulls; all NaN with a reason below three tasks."""
     count = len(tasks.means)
     names = tasks.names or tuple(str(k) for k in range(count))
     if count < 3:

@@ -89,7 +89,7 @@ def combination(gains: Gains, weights: Sequence[float] | Floats) -> Combination:
 
 
 def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[Row]:
-    """Rows with quantity, reasoning (the size or None), params and numbers; see the module."""
+    """Gives rows with quantity, reasoning (the size or None), params, numbers; see the module."""
     count = len(sizes)
     if count < 3:
         return _void(f"an inverted U needs three sizes; {count} can be compared here")
@@ -172,7 +172,7 @@ class Quadratic:
 
 
 def quadratic(gains: Gains) -> Quadratic | str:
-    """Generalised least squares with the gains' covariance V, b = (X'V^-1 X)^-1 X'V^-1 g.
+    """Fits by generalised least squares with covariance V, b = (X'V^-1 X)^-1 X'V^-1 g.
 
     cov b = (X'V^-1 X)^-1: V is taken as known (Aitken 1935). A sentence where it is not defined.
     """

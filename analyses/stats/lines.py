@@ -31,7 +31,7 @@ class LeastSquares(Line):
 
 
 def least_squares(xy: Floats) -> LeastSquares:
-    """Ordinary least squares of y on x, (..., T, 2), with classical t intervals, T - 2 degrees.
+    """Fits y on x by least squares, (..., T, 2), with classical t intervals, T - 2 degrees.
 
     NaN where x has no spread. T >= 3.
     """
@@ -56,7 +56,7 @@ def least_squares(xy: Floats) -> LeastSquares:
 
 
 def theil_sen(xy: Floats) -> Estimate:
-    """Median of the slopes between all pairs of tasks, (T, 2) (Theil 1950); T >= 2.
+    """Takes the median of the slopes between all pairs of tasks, (T, 2) (Theil 1950); T >= 2.
 
     The interval inverts Kendall's test (Sen 1968), scipy's `theilslopes`; NaN with fewer than five
     tasks, where no such interval reaches 95 %. NaN where x has no spread.
@@ -81,7 +81,7 @@ class LeftOut:
 
 
 def left_out(xy: Floats) -> LeftOut:
-    """Each task of (T, 2) left out in turn, and Cook's distance. T >= 4.
+    """Leaves out each task of (T, 2) in turn, and gives Cook's distance. T >= 4.
 
     D_t = e_t^2 / (2 s^2) * h_t / (1 - h_t)^2 with residual e, leverage h and s^2 = sum e^2 / (T-2)
     (Cook 1977); above 4/T is a common mark of a task to look at. NaN where

@@ -30,7 +30,7 @@ class Fit:
 
 
 def fit_logit(score: Floats, pattern: Ints, cluster: Ints, design: Floats) -> Fit:
-    """GEE with binomial variance and independence as working correlation.
+    """Fits a GEE with binomial variance and independence as working correlation.
 
     `score` in [0, 1], `pattern` and `cluster` of each answer; `design` (patterns, columns). Solves
     sum over patterns of x (s - n m) = 0 with s right of n answers and m = 1 / (1 + exp(-x b));

@@ -64,7 +64,7 @@ def overlap(
     permutations: int,
     rng: np.random.Generator,
 ) -> Overlap:
-    """Overlap of items scored at every size, beside both references; `scores` holds no NaN.
+    """Measures the overlap of items scored at every size, and both references; no NaN in `scores`.
 
     *Unrelated*: each size's items are permuted apart from the others', among items with the same
     number of options, whole images at a time among images with as many such items. That keeps the
@@ -99,7 +99,7 @@ def overlap(
 
 
 def mean_of(parts: Sequence[Overlap]) -> Overlap:
-    """The overlap of a mean over tasks: every quantity is the mean of theirs."""
+    """Averages overlaps for a mean over tasks: every quantity is the mean of theirs."""
     return Overlap(
         *(
             np.mean([getattr(part, field.name) for part in parts], axis=0)
@@ -121,7 +121,7 @@ class Kept:
 
 
 def kept(found: Overlap, of: npt.NDArray[np.bool_]) -> Kept:
-    """The share over the pairs marked in `of`: sum of T / sum of mean s_a."""
+    """Takes the share over the pairs marked in `of`: sum of T / sum of mean s_a."""
     bottom = float(found.smaller[of].sum())
     if bottom < ZERO:
         return Kept(np.nan, np.nan, np.nan, np.nan)
@@ -187,6 +187,7 @@ def emergence(scores: Floats, samples: Floats, chance: Floats) -> Ints:
     scores = np.asarray(scores, dtype=np.float64)
     guess = np.asarray(chance, dtype=np.float64)[:, None]
     gain = samples * (1 + guess - 2 * np.nan_to_num(scores))  # cost of counting a size as solved
+    # Of step j: what counting every size from j on as solved costs; of «never», nothing.
     cost = np.zeros((len(scores), scores.shape[1] + 1))
     cost[:, :-1] = gain[:, ::-1].cumsum(axis=1)[:, ::-1]
     best = cost <= cost.min(axis=1, keepdims=True) + ZERO

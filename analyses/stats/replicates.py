@@ -257,6 +257,7 @@ def quantiles(replicates: Floats, tail: float | Floats) -> Floats:
     valid = draws - np.isnan(ordered).sum(axis=0)
     tails = np.asarray(tail, dtype=np.float64)
     shape = np.broadcast_shapes(tails.shape, (columns,))
+    # NaN stand last, so that the ranks of each column count only its draws with a value.
     position = np.clip(np.broadcast_to(tails, shape), 0, 1) * np.maximum(valid - 1, 0)
     floor = np.floor(position).astype(np.int64)
     ceiling = np.minimum(floor + 1, np.maximum(valid - 1, 0))

@@ -36,7 +36,7 @@ class Answers:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, scores: Scores) -> Answers:
-        """The answers of a tidy table. Raises ValueError where it has no predictions."""
+        """Counts the answers of a tidy table. Raises ValueError where it has no predictions."""
         for name in ("prediction", "answer", "n_options"):
             if name not in frame.columns:
                 raise ValueError(

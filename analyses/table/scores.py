@@ -97,14 +97,14 @@ class Scores:
         return replace(self, values=(self.values - chance) / below, by_seed=by_seed)
 
     def with_columns(self, columns: Mapping[str, Floats], planned: npt.NDArray[np.bool_]) -> Scores:
-        """Item-level columns in the place of cells; `planned` (items,) holds for each of them."""
+        """Puts item-level columns in the place of cells; `planned` (items,) holds for each."""
         values = np.column_stack(list(columns.values()))
         asked = np.repeat(planned[:, None], len(columns), axis=1)
         cells = pd.DataFrame({"cell": list(columns)})
         return replace(self, values=values, planned=asked, cells=cells, by_seed=None)
 
     def total(self, column: npt.ArrayLike) -> Floats:
-        """Sum of one value per tidy row over samples, (items, cells)."""
+        """Sums one value per tidy row over samples, (items, cells)."""
         shape = self.values.shape
         flat = self.row_of * shape[1] + self.cell_of
         weights = np.asarray(column, dtype=np.float64)
@@ -135,7 +135,7 @@ class Scores:
 
 
 def scores_of(frame: pd.DataFrame) -> Scores:
-    """The score matrix of a tidy table. Raises ValueError naming a column that is not there."""
+    """Makes the score matrix of a tidy table. Raises ValueError naming a column that is missing."""
     for name in NEEDED:
         if name not in frame.columns:
             raise ValueError(f"The table has no column {name!r}; read it with suite.load_results.")
@@ -162,7 +162,7 @@ def scores_of(frame: pd.DataFrame) -> Scores:
 
 
 def none_where_missing(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """The table with None for what is missing in these columns, which hold text or nothing."""
+    """Puts None for what is missing in these columns, which hold text or nothing."""
     objects = {name: table[name].astype(object) for name in names}
     return table.assign(**{k: column.where(column.notna(), None) for k, column in objects.items()})
 
@@ -180,6 +180,7 @@ def _means(flat: Ints, score: Floats, seed: Ints, seeds: int, shape: tuple[int, 
 def _in_order_of_appearance(keys: Ints) -> tuple[Ints, Ints]:
     """First row of each distinct key, and the number of each row's key, by appearance."""
     codes, unique = pd.factorize(keys)
+    # Written backwards, so that the first row of a key is the one that stays.
     first = np.full(len(unique), -1, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(keys))[::-1]
     return first, np.asarray(codes, dtype=np.int64)

@@ -24,7 +24,7 @@ class Rung:
 
 
 def ladder(cells: pd.DataFrame, axis: str) -> tuple[Rung, ...]:
-    """The cells as rungs of `axis` (`perception` or `reasoning`), smallest first.
+    """Orders the cells as rungs of `axis` (`perception` or `reasoning`), smallest first.
 
     Two cells of one size are two variants; the first stands for the size.
     """
@@ -102,7 +102,7 @@ class Pairings:
 
 
 def pairings_of(cells: pd.DataFrame) -> list[Pairings]:
-    """The grids of a study in order of appearance, none where it has no decoupled cell.
+    """Finds the grids of a study in order of appearance, none where it has no decoupled cell.
 
     Two cells of one pairing are two variants; the first stands for the pairing.
     """

@@ -41,7 +41,7 @@ def panel(
     small: float,
     stacked: bool = False,
 ) -> None:
-    """Accuracy and its interval of each pairing, perception upward, reasoning to the right.
+    """Draws accuracy and interval of each pairing, perception upward, reasoning to the right.
 
     `parameters`: sizes are named with their parameters. `size`, `small`: of the accuracies and of
     their intervals, in points. `stacked`: the ends one under the other, where squares are narrow.

@@ -26,7 +26,7 @@ TITLES = {False: "direct answers", True: "answers after thinking"}
 
 
 def entries_of(rows: pd.DataFrame) -> list[Entry]:
-    """What has a row in the panel, bottom to top: categories, outside tasks, tasks, the mean."""
+    """Lists what has a row, bottom to top: categories, outside tasks, tasks, the mean."""
     own = rows.drop_duplicates(["task", "group"])
     part = own["group"].notna()
     mean = own["average"] == "tasks"
@@ -43,14 +43,14 @@ def is_headline(rows: pd.DataFrame) -> pd.Series:
 
 
 def parts_of(rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of each task and category, in order of appearance."""
+    """Splits the rows by task and category, in order of appearance."""
     return [part for _, part in rows.groupby(["task", "group"], sort=False, dropna=False)]
 
 
 def name_part(
     axes: Axes, part: pd.DataFrame, names: dict[str, str], width: int, n: str = ""
 ) -> None:
-    """Title of a small panel: its category or else its task, with `n`, in lines of a width."""
+    """Titles a small panel: its category or else its task, with `n`, in lines of a width."""
     task, group = part["task"].iloc[0], part["group"].iloc[0]
     name = names[str(task)] if pd.isna(group) else str(group)
     axes.set_title(textwrap.fill(name + n, width), fontsize=6.5, fontweight="normal")
@@ -63,7 +63,7 @@ def keys_of(rows: pd.DataFrame) -> list[Entry]:
 
 
 def name_rows(axes: Axes, names: dict[str, str], entries: Sequence[Entry]) -> None:
-    """Names along y, and a rule between means, tasks and categories."""
+    """Writes names along y, and a rule between means, tasks and categories."""
     labels = [names.get(task, task) if group is None else f"· {group}" for task, group in entries]
     axes.set_yticks(range(len(entries)), labels)
     axes.set_ylim(-0.6, len(entries) - 0.4)
@@ -101,7 +101,7 @@ def forest(
     names: dict[str, str] | None = None,
     ticks: int | None = None,
 ) -> None:
-    """Points with intervals along x, the first entry at height 0, the next at 1.
+    """Draws points with intervals along x, the first entry at height 0, the next at 1.
 
     `by`: column that names the entry, where that is not a task and category. `zero`: a line at 0.
     `names`: of the tasks, written along y. `ticks`: at most so many along x and none along y, where

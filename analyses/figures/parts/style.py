@@ -101,7 +101,7 @@ def bands(heights: Sequence[float], room: float) -> tuple[Figure, list[SubFigure
 
 
 def band_title(part: FigureBase, text: str) -> None:
-    """The text in bold at the left above a part of a figure."""
+    """Writes the text in bold at the left above a part of a figure."""
     part.suptitle(text, fontsize=8.5, fontweight="bold", x=0.01, ha="left")
 
 
@@ -114,7 +114,7 @@ def multiples(
     sharex: bool = False,
     sharey: bool = False,
 ) -> tuple[list[Axes], list[Axes]]:
-    """`count` small panels, up to `most` beside one another, and those of them with none below.
+    """Makes `count` small panels, up to `most` in a row, and says which of them have none below.
 
     Rows are as wide as the panels are many, or as `most` where `full`; places left over are empty.
     """
@@ -141,7 +141,7 @@ def nothing(reason: str) -> Figure:
 def with_interval(
     axes: Axes, x: Any, y: Any, low: Any, high: Any, *, upright: bool = True, **style: Any
 ) -> None:
-    """Points with their intervals; a point without an interval is drawn alone.
+    """Draws points with their intervals; a point without an interval is drawn alone.
 
     `upright`: the interval is along y, else along x. The ends may lie on one side of the point.
     Caps stand out beside the marker where the interval is shorter than it; less where rows are
@@ -194,7 +194,7 @@ def params_text(params: float) -> str:
 
 
 def size_axis(axes: Axes, sizes: Sequence[str], label: str) -> None:
-    """Ticks 0, 1, ... named by size, smallest first."""
+    """Names ticks 0, 1, ... by size, smallest first."""
     axes.set_xticks(range(len(sizes)), list(sizes))
     axes.set_xlim(-0.4, len(sizes) - 0.6)
     axes.set_xlabel(label)
@@ -203,7 +203,7 @@ def size_axis(axes: Axes, sizes: Sequence[str], label: str) -> None:
 def over_sizes(
     axes: Axes, rows: pd.DataFrame, sizes: Sequence[str], size: str, aside: float, **look: Any
 ) -> Any:
-    """Points with intervals at the ticks of `size_axis`, `aside` of them; returns their x.
+    """Draws points with intervals at the ticks of `size_axis`, `aside` of them; returns their x.
 
     `size`: column with the size of each row.
     """
@@ -233,7 +233,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """Quiet lines under a figure of two columns: what n is, what the bars are."""
+    """Writes quiet lines under a figure of two columns: what n is, what the bars are."""
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 116)]
     figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
 
@@ -249,7 +249,7 @@ def panel_title(family: str, among: Sequence[str], text: str) -> str:
 
 
 def encoded(figure: Figure, name: str) -> dict[str, bytes]:
-    """The figure as files: `name`.png, .svg and .pdf with their contents.
+    """Encodes the figure as files: `name`.png, .svg and .pdf with their contents.
 
     The layout is computed once for all three. Drawn in memory, because writing to a full disk
     half-way hides its error in matplotlib.

@@ -62,7 +62,7 @@ def drawn(rows: pd.DataFrame, cost: str) -> pd.DataFrame:
 
 
 def prepare(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
-    """Scale, limits and name of the cost's axis: logarithmic, tokens from 0 as they add up."""
+    """Sets scale, limits and name of the cost's axis: logarithmic, tokens from 0 as they add up."""
     rows = drawn(rows, cost)
     axes.set_xlabel(COSTS[cost][0])
     axes.grid(axis="y")
@@ -82,7 +82,7 @@ def prepare(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
 
 
 def points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
-    """Systems with intervals, the front and the names, on axes whose layout is fixed."""
+    """Draws systems with intervals, the front and the names, on axes whose layout is fixed."""
     rows = drawn(rows, cost)
     if not len(rows):
         return
@@ -116,6 +116,7 @@ def _name(axes: Axes, rows: pd.DataFrame, xy: Floats, best: pd.DataFrame, cost: 
     """Names of end-to-end models, and of the systems on the front."""
     named = ((rows["method"] == "end_to_end") | rows.index.isin(best.index)).to_numpy()
     corners = best[[cost, "accuracy"]].to_numpy(dtype=np.float64)
+    # The front as it is drawn: across at the height before, then up.
     steps = np.repeat(corners, 2, axis=0)
     steps[1:-1:2, 0] = corners[1:, 0]
     steps[1:-1:2, 1] = corners[:-1, 1]
@@ -158,7 +159,7 @@ def _beside(axes: Axes, xy: Floats, sizes: Floats) -> Floats:
 
 
 def legend(figure: Figure, table: pd.DataFrame) -> None:
-    """One legend of the kinds that the figure shows."""
+    """Adds one legend of the kinds that the figure shows."""
     shown = set(kind(table))
     handles = [
         Line2D([], [], linestyle="none", markersize=4.5, label=label, **look)
