@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,33 @@ def cache_folder() -> Path:
     if sys.platform == "win32" and (base := os.environ.get("LOCALAPPDATA")):
         return Path(base) / NAME
     return Path.home() / ".cache" / NAME
+
+
+@contextlib.contextmanager
+def whole(path: Path, where: str | None = None) -> Iterator[Path]:
+    """Gives a temporary name beside `path`; what was written there becomes `path` at the end.
+
+    After an exception it is removed, and `path` is what it was. The folder is made. Unfinished,
+    which names `where` or the folder, when the disk has no room.
+    """
+    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise no_room(error, where or str(path.parent.absolute())) from error
+        raise
+
+
+def write_whole(path: Path, content: bytes | str, where: str | None = None) -> None:
+    """Writes a file whole, or not at all, as `whole` does; text as UTF-8."""
+    with whole(path, where) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 class Folder:
@@ -91,29 +119,13 @@ class Folder:
         """Writes a file whole, or not at all. Unfinished when the disk has no room."""
         try:
             if self._local is not None:
-                self._write_local(self._local / name, content)
+                write_whole(self._local / name, content, self.name)
             else:
                 parent = f"{self._root}/{name}".rpartition("/")[0]
                 self._remote.makedirs(parent, exist_ok=True)
                 self._remote.pipe_file(f"{self._root}/{name}", content)
         except OSError as error:
             raise _explained(error, self.name) from error
-
-    def _write_local(self, path: Path, content: bytes) -> None:
-        temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
-        try:
-            try:
-                file = temporary.open("xb")
-            except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                file = temporary.open("xb")
-            with file:
-                file.write(content)
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
 
     def remove(self, name: str) -> None:
         """Removes a file; nothing happens when it is gone already."""

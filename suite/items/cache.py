@@ -2,7 +2,6 @@
 
 In: an ItemSet and the key of its source. Out: the same ItemSet, read without lmms-eval or torch,
 while the files that its rows name as images are what they were.
-Files are written to a temporary name and renamed, so that a reader never sees half of one.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from suite.base.files import PACKAGE, cache_folder
+from suite.base.files import PACKAGE, cache_folder, whole
 from suite.base.json_values import canonical_json
+from suite.errors import Unfinished
 from suite.items.item import Item, ItemSet, first_of_each_category
 from suite.items.task_yaml import FunctionReference
 from suite.items.tasks import TaskInfo
@@ -178,11 +177,12 @@ class ItemCache:
             for name, data in items.image_bytes.items()
         ]
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(pa.Table.from_pylist(pairs, _IMAGE_SCHEMA), path.with_suffix(".images"))
+            with whole(path.with_suffix(".images")) as temporary:
+                pq.write_table(pa.Table.from_pylist(pairs, _IMAGE_SCHEMA), temporary)
             schema = _ITEM_SCHEMA.with_metadata({_FILES: json.dumps(items.files)})
-            _write(pa.Table.from_pylist(rows, schema), path)
-        except OSError:
+            with whole(path) as temporary:
+                pq.write_table(pa.Table.from_pylist(rows, schema), temporary)
+        except (OSError, Unfinished):
             return
 
     def _path(self, task: str, key: str, limit: int | None) -> Path:
@@ -206,12 +206,3 @@ def _item(task: str, row: dict[str, Any]) -> Item:
     return Item(
         task=task, **{**row, "options": tuple(row["options"]), "images": tuple(row["images"])}
     )
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        pq.write_table(table, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

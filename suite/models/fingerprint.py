@@ -6,17 +6,17 @@ commit of one on the Hub; with the role, the dtype and the processor's settings.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 import re
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from suite.base.files import cache_folder
+from suite.base.files import cache_folder, write_whole
 from suite.base.machine import resolve_dtype
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unfinished
 from suite.models.spec import ModelSpec
 
 FILES = (
@@ -118,7 +118,9 @@ def content_hash(path: Path) -> str:
     if mark not in known:
         with path.open("rb") as file:
             known[mark] = hashlib.file_digest(file, "sha256").hexdigest()
-        _write(memory, {**_read(memory), mark: known[mark]})
+        # A memory that cannot be kept costs time, nothing else.
+        with contextlib.suppress(OSError, Unfinished):
+            write_whole(memory, json.dumps({**_read(memory), mark: known[mark]}))
     return known[mark]
 
 
@@ -128,13 +130,3 @@ def _read(memory: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return dict(content) if isinstance(content, dict) else {}
-
-
-def _write(memory: Path, content: dict[str, str]) -> None:
-    part = memory.with_suffix(f".{os.getpid()}.part")
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content), encoding="utf-8")
-        part.replace(memory)
-    except OSError:
-        return  # a memory that cannot be kept costs time, nothing else

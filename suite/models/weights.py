@@ -8,12 +8,12 @@ cache folder, under the hash of its content.
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from suite.base.files import cache_folder
+from suite.base.files import cache_folder, whole
 from suite.errors import SuiteError
 from suite.models.family import Family
 from suite.models.spec import ModelSpec
@@ -90,12 +90,8 @@ def _unpack(archive: Path) -> Path:
         target = cache_folder() / "weights" / tag[:16] / Path(info.filename).name
         if target.is_file() and target.stat().st_size == info.file_size:
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(f".{os.getpid()}.part")
-        with file.open(info) as source, part.open("wb") as sink:
-            while block := source.read(1 << 20):
-                sink.write(block)
-        part.replace(target)
+        with file.open(info) as source, whole(target) as part, part.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
     return target
 
 

@@ -7,7 +7,6 @@ package metadata, so that nothing heavy is imported to write them down.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from suite.base.files import PACKAGE
+from suite.base.files import PACKAGE, write_whole
 from suite.base.machine import cores, processor
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
@@ -128,7 +127,5 @@ def finished(folder: Path) -> datetime:
 
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Writes provenance.json whole."""
-    path = folder / "provenance.json"
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    write_whole(folder / "provenance.json", text + "\n")

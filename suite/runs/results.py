@@ -6,11 +6,11 @@ what it is made of has changed; the tidy table that it holds; counts for the sum
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.base.files import whole
 from suite.engine.progress import Progress
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
@@ -58,9 +58,8 @@ def write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Pr
     from suite.runs.records import frame_of
 
     progress.say("Scoring the answers")
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    frame_of(walk).to_parquet(temporary, index=False)
-    temporary.replace(path)
+    with whole(path) as temporary:
+        frame_of(walk).to_parquet(temporary, index=False)
     return digest
 
 

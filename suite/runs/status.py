@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.base.files import write_whole
 from suite.base.json_values import canonical_json
 from suite.engine.claims import live_claims
 from suite.engine.walk import StepGroup, Walk
@@ -64,10 +64,7 @@ class AskedKeys:
         path = self._folder / f"{self._numbers[group]:03d}.txt"
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return
-        path.parent.mkdir(exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, text)
 
 
 def asked_groups(folder: Path) -> list[AskedGroup] | None:

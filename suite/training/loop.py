@@ -20,6 +20,7 @@ from safetensors.torch import save_model as save_weights
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from suite.base.files import write_whole
 from suite.training.recipe import Stage
 
 
@@ -94,7 +95,7 @@ class _Measure(TrainerCallback):
         """Drops points of the curve that come after the checkpoint to resume from."""
         kept = [p for p in _points(self.curve) if p["step"] <= state.global_step]
         self.before = kept[-1]["seconds"] if kept else 0.0
-        self.curve.write_text("".join(json.dumps(p) + "\n" for p in kept))
+        write_whole(self.curve, "".join(json.dumps(p) + "\n" for p in kept))
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Any = None, model: Any = None, **_: Any

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from suite.base.files import write_whole
 from suite.errors import SuiteError
 from suite.training import loop
 from suite.training.micro import data, measure, models
@@ -67,7 +68,7 @@ class TrainingRun:
         if stage.kind == "encoder":
             model = model.tower
         model.cpu().save_pretrained(folder / "model", safe_serialization=True)
-        (folder / DONE).write_text(json.dumps({"attempts": tried}, indent=1) + "\n")
+        write_whole(folder / DONE, json.dumps({"attempts": tried}, indent=1) + "\n")
 
     def _attempt(
         self, stage: Stage, size: str, seed: int, scale: float, work: Path

@@ -1,16 +1,21 @@
-"""Where the cache lies: by the environment, and by the system's own custom without it."""
+"""Where the cache lies: by the environment, and by the system's own custom without it. Files that
+are whole or absent.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from suite.base.files import cache_folder
+from suite.base.files import ABANDONED_SECONDS, Folder, cache_folder, whole, write_whole
+from suite.errors import SuiteError, Unfinished
 from suite.items.cache import ItemCache
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A person's home, with nothing set."""
     for name in ("DOWNSCALE_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
@@ -38,3 +43,67 @@ def test_what_a_person_sets_holds_everywhere(home: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("DOWNSCALE_CACHE", "~/own")
     assert cache_folder() == home / "own"
     assert ItemCache().folder == home / "own" / "items"
+
+
+def test_write_whole_makes_the_folder_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "text.txt"
+    write_whole(path, "é\n")
+    assert path.read_bytes() == b"\xc3\xa9\n"
+    write_whole(path, b"other")
+    assert path.read_bytes() == b"other"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_whole_keeps_what_was_there_after_an_exception(
+    tmp_path: Path, error: BaseException
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("before")
+
+    def stopped() -> None:
+        with whole(path) as temporary:
+            temporary.write_text("half of")
+            assert temporary.parent == tmp_path
+            assert Folder(tmp_path).names("") == ["text.txt"]
+            raise error
+
+    with pytest.raises(type(error)):
+        stopped()
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whole_says_where_there_is_no_room(tmp_path: Path) -> None:
+    def full(where: str | None) -> None:
+        with whole(tmp_path / "a" / "text.txt", where):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    rest = "is full: free some space and run the same command again; all that was finished is kept."
+    for where, named in ((None, tmp_path / "a"), ("the store", "the store")):
+        with pytest.raises(Unfinished) as caught:
+            full(where)
+        assert str(caught.value) == f"The disk of {named} {rest}"
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, "a folder is there")
+
+
+def test_a_folder_sweeps_what_whole_left_behind_long_ago(tmp_path: Path) -> None:
+    with whole(tmp_path / "text.txt") as temporary:
+        temporary.write_text("old")
+        os.utime(temporary, (0, temporary.stat().st_mtime - ABANDONED_SECONDS - 1))
+        Folder(tmp_path).sweep("")
+        assert not temporary.exists()
+        temporary.write_text("new")
+        Folder(tmp_path).sweep("")
+    assert (tmp_path / "text.txt").read_text() == "new"
+
+
+def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SuiteError) as caught:
+        Folder(tmp_path / "file").write("inside/text.txt", b"x")
+    assert str(caught.value) == (
+        f"Cannot write to {tmp_path / 'file'} (Not a directory): change its rights or choose "
+        "another folder with --out or --store."
+    )
