@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from suite.base.json_values import canonical_json
+from suite.base.json_values import canonical_json, json_hash
 
 KEY_FORMAT = 2
 """Version of what a key stands for. Raise it when the same content would now give another answer,
@@ -136,7 +136,7 @@ def request_key(fingerprint: dict[str, Any], request: Request) -> str:
             "item": request.item_id,
             "sample": request.sample,
         }
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return json_hash(content)
 
 
 class Keyer:

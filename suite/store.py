@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from suite.base.files import Folder
-from suite.base.json_values import canonical_json
+from suite.base.json_values import canonical_json, json_hash
 from suite.requests import Generation, Request
 
 _GENERATION = tuple(field.name for field in fields(Generation))
@@ -70,8 +70,7 @@ class Shelf:
     def __init__(
         self, folder: Folder, fingerprint: dict[str, Any], run: str, say: Callable[[str], None]
     ) -> None:
-        digest = hashlib.sha256(canonical_json(fingerprint).encode()).hexdigest()
-        self._inside = f"parts/{digest[:16]}"
+        self._inside = f"parts/{json_hash(fingerprint)[:16]}"
         self._folder = folder
         self._fingerprint = fingerprint
         self._run = run

@@ -5,6 +5,7 @@ In: mappings, sequences, NumPy scalars and arrays, numbers. Out: what `json.dump
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -32,3 +33,8 @@ _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
     return _encoder.encode(value)
+
+
+def json_hash(value: object) -> str:
+    """SHA-256 (hex) of the canonical JSON: equal values have equal hashes."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -6,7 +6,6 @@ while the files that its rows name as images are what they were.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from suite.base.files import PACKAGE, cache_folder, whole
-from suite.base.json_values import canonical_json
+from suite.base.files import PACKAGE, cache_folder, file_hash, whole
+from suite.base.json_values import json_hash
 from suite.errors import Unfinished
 from suite.items.item import Item, ItemSet, first_of_each_category
 from suite.items.task_yaml import FunctionReference
@@ -66,7 +65,7 @@ def source_key(info: TaskInfo, location: Path | None) -> str:
     }
     if location is not None:
         content["data"] = _hash_files(data_files(location), location)
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:24]
+    return json_hash(content)[:24]
 
 
 def data_files(location: Path) -> list[Path]:
@@ -105,12 +104,6 @@ def _hash_files(paths: list[Path], root: Path) -> list[list[str]]:
         name = path.relative_to(root) if path != root and path.is_relative_to(root) else path.name
         hashes.append([str(name), file_hash(path)])
     return hashes
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unchanged(folder: Path, files: dict[str, str]) -> bool:

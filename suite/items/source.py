@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.base.files import file_hash
 from suite.base.images import Unreadable, encoded, file_of, stored_images, without_media
 from suite.errors import DataError, nearest
-from suite.items.cache import file_hash
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.items.lmms_task import build_task, data_error, quiet
 from suite.items.rows import overrides_for, rows_folder, rows_read

@@ -7,14 +7,13 @@ commit of one on the Hub; with the role, the dtype and the processor's settings.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from suite.base.files import cache_folder, write_whole
+from suite.base.files import cache_folder, file_hash, write_whole
 from suite.base.machine import resolve_dtype
 from suite.errors import SuiteError, Unfinished
 from suite.models.spec import ModelSpec
@@ -111,13 +110,12 @@ def content_hash(path: Path) -> str:
     """SHA-256 of a file's content; large files are read once as long as they do not change."""
     status = path.stat()
     if status.st_size < REMEMBER_FROM:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_hash(path)
     memory = cache_folder() / "hashes.json"
     mark = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
     known = _read(memory)
     if mark not in known:
-        with path.open("rb") as file:
-            known[mark] = hashlib.file_digest(file, "sha256").hexdigest()
+        known[mark] = file_hash(path)
         # A memory that cannot be kept costs time, nothing else.
         with contextlib.suppress(OSError, Unfinished):
             write_whole(memory, json.dumps({**_read(memory), mark: known[mark]}))

@@ -7,7 +7,6 @@ templates there are, and what each may show, the stages declare; a set need not 
 
 from __future__ import annotations
 
-import hashlib
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 from suite.base import yaml_files
 from suite.base.files import PACKAGE
-from suite.base.json_values import canonical_json
+from suite.base.json_values import json_hash
 from suite.errors import SuiteError, nearest
 from suite.items.item import LETTERS, Item
 from suite.planning.stages import Form, stage_of, templates
@@ -53,7 +52,7 @@ class Prompts:
     @property
     def digest(self) -> str:
         """SHA-256 of the set's whole content, for provenance."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
+        return json_hash(asdict(self))
 
     def require(self, template: str, who: str) -> None:
         """Raises SuiteError where the set lacks a template, or the one that takes its place.

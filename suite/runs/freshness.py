@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.base.files import PACKAGE
-from suite.base.json_values import canonical_json
+from suite.base.files import PACKAGE, file_hash
+from suite.base.json_values import canonical_json, json_hash
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
 from suite.items.item import Item
@@ -34,8 +34,7 @@ def records_path(folder: Path) -> Path:
 
 def digest_of(folder: Path) -> str:
     """Hash of the records and of the code that draws them."""
-    with records_path(folder).open("rb") as file:
-        return drawing_digest(hashlib.file_digest(file, "sha256").hexdigest())
+    return drawing_digest(file_hash(records_path(folder)))
 
 
 def is_current(outputs: Path, digest: str, names: Iterable[str]) -> bool:
@@ -80,16 +79,12 @@ def drawing_digest(records: str) -> str:
     """Changes whenever tables, figures or report would: with the records and the drawing code."""
     files = [*(PACKAGE.parent / "analyses").rglob("*.py"), *(PACKAGE / "report").rglob("*.*")]
     code = source_digest(path for path in files if "__pycache__" not in path.parts)
-    return hashlib.sha256(f"{records} {code}".encode()).hexdigest()
+    return json_hash([records, code])
 
 
 def source_digest(files: Iterable[Path]) -> str:
     """Hash of the contents of source files."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        if path.is_file():
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return json_hash([file_hash(path) for path in sorted(files) if path.is_file()])
 
 
 def items_digest(items: Iterable[Item]) -> str:

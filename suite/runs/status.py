@@ -9,7 +9,6 @@ answered and failed, and why they failed. No model is loaded.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import write_whole
-from suite.base.json_values import canonical_json
+from suite.base.json_values import json_hash
 from suite.engine.claims import live_claims
 from suite.engine.walk import StepGroup, Walk
 from suite.errors import SuiteError
@@ -86,8 +85,7 @@ def _read(path: Path) -> AskedGroup | None:
 def _digest(plan: Plan) -> str:
     """Changes with everything that decides which requests a plan has."""
     tasks = [[task.task, task.n, [cell.id for cell in task.cells]] for task in plan.tasks]
-    content = canonical_json([plan.study.model_dump(mode="json"), tasks])
-    return hashlib.sha256(content.encode()).hexdigest()[:SHORT]
+    return json_hash([plan.study.model_dump(mode="json"), tasks])[:SHORT]
 
 
 def status_of(folder: Path) -> dict[str, Any]:

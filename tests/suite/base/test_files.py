@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.base.files import ABANDONED_SECONDS, Folder, cache_folder, whole, write_whole
+from suite.base.files import ABANDONED_SECONDS, Folder, cache_folder, file_hash, whole, write_whole
 from suite.errors import SuiteError, Unfinished
 from suite.items.cache import ItemCache
 
@@ -43,6 +43,13 @@ def test_what_a_person_sets_holds_everywhere(home: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("DOWNSCALE_CACHE", "~/own")
     assert cache_folder() == home / "own"
     assert ItemCache().folder == home / "own" / "items"
+
+
+def test_file_hash_is_what_sha256sum_says(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")  # the example of FIPS 180-2, appendix B.1
+    assert file_hash(tmp_path / "abc") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
 
 
 def test_write_whole_makes_the_folder_and_leaves_nothing_else(tmp_path: Path) -> None:
