@@ -7,11 +7,11 @@ a failed row.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from suite.base import row_files
 from suite.errors import SuiteError
 from suite.models.fingerprint import content_hash
 from suite.models.spec import ModelSpec, Role
@@ -59,38 +59,16 @@ class RecordedGenerator:
 def _read(path: Path) -> dict[tuple[str, str], str]:
     """(task or empty, item id) -> text."""
     try:
-        if path.suffix == ".json":
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(content, dict):
-                rows: list[dict[str, Any]] = [
-                    {"item_id": key, "text": value} for key, value in content.items()
-                ]
-            else:
-                rows = [
-                    row if isinstance(row, dict) else {"item_id": index, "text": row}
-                    for index, row in enumerate(content)
-                ]
-        elif path.suffix in (".jsonl", ".ndjson"):
-            # Not splitlines(): JSON may hold U+2028 and its like as they are.
-            lines = path.read_text(encoding="utf-8").split("\n")
-            rows = [json.loads(line) for line in lines if line.strip()]
-        else:
-            import pandas as pd
-
-            if path.suffix == ".parquet":
-                frame = pd.read_parquet(path)
-            else:  # as it stands: `007` is an id, and `None` a text
-                frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-            rows = [
-                {str(key): value for key, value in row.items()} for row in frame.to_dict("records")
-            ]
-    except (OSError, ValueError, TypeError) as error:
+        rows = row_files.read_rows(path, "text", bare=True)
+        if any(None in row for row in rows):  # where the table's reader puts what is too much
+            raise ValueError("a line has more values than there are columns")
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SuiteError(f"The file of recorded texts {path} cannot be read: {reason}.") from error
     return _index(rows, path)
 
 
-def _index(rows: list[dict[str, Any]], path: Path) -> dict[tuple[str, str], str]:
+def _index(rows: list[Mapping[str, Any]], path: Path) -> dict[tuple[str, str], str]:
     texts: dict[tuple[str, str], str] = {}
     for number, row in enumerate(rows):
         item = row.get("item_id", row.get("index"))

@@ -212,6 +212,13 @@ def test_recorded_csv_is_read_as_it_stands(tmp_path: Path) -> None:
     path.write_text("item_id,text\n,x\n")
     with pytest.raises(SuiteError, match="Row 0 of"):
         RecordedGenerator(ModelSpec(path=path))
+    path.write_text("item_id,text\n1,a text, cut\n")
+    with pytest.raises(SuiteError) as caught:
+        RecordedGenerator(ModelSpec(path=path))
+    assert str(caught.value) == (
+        f"The file of recorded texts {path} cannot be read: a line has more values than there are "
+        "columns."
+    )
 
 
 def test_recorded_texts_with_rare_characters(tmp_path: Path) -> None:

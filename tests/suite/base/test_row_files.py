@@ -1,0 +1,73 @@
+"""Rows of outside files: every format gives the same ones, a broken line is named by its number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from suite.base.row_files import read_rows
+
+ROWS = [{"index": "007", "text": "one, two"}, {"index": "8", "text": 'l\u2028ines\n"quoted"'}]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.csv", "a.CSV", "a.tsv", "a.txt", "a.jsonl", "a.ndjson", "a.json", "b.json", "a.parquet"],
+)
+def test_read_rows_of_every_format(tmp_path: Path, name: str) -> None:
+    path, frame = tmp_path / name, pd.DataFrame(ROWS)
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    elif "js" in path.suffix:
+        by_index = {row["index"]: row["text"] for row in ROWS}
+        lines = [json.dumps(row, ensure_ascii=False) for row in ROWS]
+        texts = {"a.json": json.dumps(ROWS), "b.json": json.dumps(by_index)}
+        path.write_text("\ufeff" + texts.get(name, "\n\n".join(lines)), encoding="utf-8")
+    else:
+        frame.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    assert read_rows(path, "text") == ROWS
+
+
+def test_read_rows_takes_a_list_of_texts_only_where_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('["zero", {"item_id": "x", "text": "one"}, 2]')
+    with pytest.raises(
+        ValueError, match="^a row is 'zero' and not an object with `index` and `t`$"
+    ):
+        read_rows(path, "t")
+    assert read_rows(path, "text", bare=True) == [
+        {"index": 0, "text": "zero"},
+        {"item_id": "x", "text": "one"},
+        {"index": 2, "text": 2},
+    ]
+
+
+def test_a_short_line_has_no_value_and_a_long_one_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("index,text\n0\n1,a,b\n")
+    assert read_rows(path, "text") == [
+        {"index": "0", "text": None},
+        {"index": "1", "text": "a", None: ["b"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", '{"index": 1}\n\n{"index"\n', r"line 3, column 9: Expecting ':' delimiter"),
+        (
+            "a.jsonl",
+            "{}\n[1]\n",
+            r"line 2: a row is \[1\] and not an object with .*`text`",
+        ),
+        ("a.json", "5", "it holds 5 and neither an object nor a list of rows"),
+    ],
+)
+def test_what_cannot_be_read_says_where(tmp_path: Path, name: str, content: str, said: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        read_rows(path, "text")
