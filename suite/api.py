@@ -96,7 +96,7 @@ def run(
         f"{planned.study.study}: {len(planned.cells)} cells, {planned.planned:,} requests planned, "
         f"{planned.distinct:,} distinct"
     )
-    facts |= {key: before[key] for key in ("records", "drawn") if key in before}
+    facts |= {"records": before["records"]} if "records" in before else {}
     runs = history.earlier(before)
     dtypes = {str(known["dtype"]) for known in identities.values() if "dtype" in known}
     this = history.entry(facts, device, dtypes)
@@ -112,15 +112,15 @@ def run(
     facts["records"] = results.write_records(walk, folder, before, progress)
     provenance.write(folder, facts)  # the report shows it
     outputs.write_baselines(folder, planned)
-    drawn = outputs.draw(folder, facts["records"], before, progress)
+    cells = outputs.draw(folder, facts["records"], planned, progress)
     summary = {
         "study": planned.study.study,
         "dir": str(folder),
         "seconds": round(time.monotonic() - clock, 3),
         "requests": facts["requests"],
-        "cells": outputs.cells(folder, drawn, planned),
+        "cells": cells,
     }
-    provenance.write(folder, {**facts, "seconds": summary["seconds"], "drawn": drawn})
+    provenance.write(folder, {**facts, "seconds": summary["seconds"]})
     return Result(folder, summary, outputs.failures(folder, summary))
 
 

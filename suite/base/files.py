@@ -73,6 +73,12 @@ def write_whole(path: Path, content: bytes | str, where: str | None = None) -> N
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def write_changed(path: Path, text: str) -> None:
+    """Writes a text whole, unless the file holds it already: its time of change is kept then."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_whole(path, text)
+
+
 class Folder:
     """Names and bytes under one address. Sub-folders are made when first written to."""
 

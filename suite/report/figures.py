@@ -43,7 +43,7 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         rows = module.select(known[spec.analysis])
         save(module.draw(rows), rows, outputs / name)
     if len(wanted) == len(FIGURES):
-        freshness.put(outputs, digest)  # it speaks of the whole folder
+        freshness.put(outputs, digest, paths)  # it speaks of the whole folder
     return paths
 
 

@@ -11,11 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from suite.base.files import write_changed, write_whole
 from suite.base.json_values import json_value
 from suite.engine.progress import Progress
 from suite.items.tasks import get_task
 from suite.planning.plan import Plan
-from suite.runs.freshness import drawing_digest
+from suite.runs.freshness import drawing_digest, is_current, put
 from suite.runs.results import load_results
 
 CELL_FIELDS = (
@@ -37,51 +38,32 @@ def write_baselines(folder: Path, planned: Plan) -> None:
         if path.is_file():
             header, *found = path.read_text(encoding="utf-8").splitlines()
             rows += [row for row in found if row.split(",")[0] in names]
-    target = folder / "tables" / "baselines.csv"
-    text = "\n".join([header, *rows]) + "\n"
-    if rows and not (target.is_file() and target.read_text(encoding="utf-8") == text):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    if rows:
+        write_changed(folder / "tables" / "baselines.csv", "\n".join([header, *rows]) + "\n")
 
 
-def draw(folder: Path, records: str, before: dict[str, Any], progress: Progress) -> str:
-    """Writes tables, figures and report unless those that are there are of these records."""
-    digest = drawing_digest(records)
-    outputs = (folder / "report.html", folder / "tables", folder / "figures")
-    if before.get("drawn") == digest and all(path.exists() for path in outputs):
-        return digest
-    from suite.report import figures, page, tables
+def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[dict[str, Any]]:
+    """Writes tables, figures and report unless those that are there are of these records.
 
-    progress.say("Analysing")
-    tables.write(folder)
-    progress.say("Drawing figures")
-    figures.write(folder)
-    progress.say("Writing the report")
-    page.write(folder)
-    return digest
+    One entry per cell, task and group, kept in cells.json.
+    """
+    digest, path = drawing_digest(records), folder / "cells.json"
+    if not is_current(folder, digest):
+        from suite.report import figures, page, tables
 
-
-def cells(folder: Path, drawn: str, planned: Plan) -> list[dict[str, Any]]:
-    """One entry per cell, task and group, computed once per drawing and kept in cells.json."""
-    path = folder / "cells.json"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if known["drawn"] == drawn:
-            rows: list[dict[str, Any]] = known["cells"]
-            return rows
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # none yet
-    from suite.report.tables import read
-
-    names = {task.task for task in planned.tasks}
-    table = read(folder, "cells").to_dict("records")
-    rows = [
-        {name: json_value(row[name]) for name in CELL_FIELDS}
-        for row in table
-        if row["task"] in names
-    ]
-    path.write_text(json.dumps({"drawn": drawn, "cells": rows}), encoding="utf-8")
-    return rows
+        progress.say("Analysing")
+        drawn = tables.write(folder)
+        progress.say("Drawing figures")
+        drawn += figures.write(folder)
+        progress.say("Writing the report")
+        drawn.append(page.write(folder))
+        names = {task.task for task in planned.tasks}
+        rows = tables.read(folder, "cells").to_dict("records")
+        cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]
+        write_whole(path, json.dumps(json_value(cells)))
+        put(folder, digest, [*drawn, path])
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:

@@ -45,7 +45,7 @@ def write(folder: Path) -> list[Path]:
     """Writes every table; nothing where they are of these records already."""
     outputs, digest = folder / "tables", freshness.digest_of(folder)
     paths = [outputs / f"{name}.csv" for name in (*ANALYSES, *ROWS)]
-    if freshness.is_current(outputs, digest, [path.name for path in paths]):
+    if freshness.is_current(outputs, digest):
         return paths
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
@@ -55,7 +55,7 @@ def write(folder: Path) -> list[Path]:
         except ValueError as error:
             raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
         table.to_csv(path, index=False, float_format="%.6g")
-    freshness.put(outputs, digest)
+    freshness.put(outputs, digest, paths)
     return paths
 
 

@@ -1,7 +1,7 @@
 """Freshness: digests of what records and drawings are made of, and stamps beside the outputs.
 
-In: a walk, or a run directory. Out: whether records, tables or figures must be made again. A stamp
-is a hidden file `.made-of` in the folder of the outputs.
+In: a walk, or a run directory. Out: whether records, tables, figures or the page must be made
+again. A stamp is a hidden file `.made-of` in the folder of the outputs: of what, and which files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.base.files import PACKAGE, file_hash
+from suite.base.files import PACKAGE, file_hash, write_whole
 from suite.base.json_values import canonical_json, json_hash
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
@@ -37,18 +37,23 @@ def digest_of(folder: Path) -> str:
     return drawing_digest(file_hash(records_path(folder)))
 
 
-def is_current(outputs: Path, digest: str, names: Iterable[str]) -> bool:
-    """Whether `outputs` holds all `names`, made of `digest`."""
+def is_current(outputs: Path, digest: str, names: Iterable[str] | None = None) -> bool:
+    """Whether the files in `outputs` are made of `digest`, and all of them, or `names`, are there.
+
+    A stamp of another version of the suite is none.
+    """
     try:
-        made_of = (outputs / NAME).read_text(encoding="utf-8")
-    except OSError:
+        made_of, *files = (outputs / NAME).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
         return False
-    return made_of == digest and all((outputs / name).is_file() for name in names)
+    wanted = files if names is None else names
+    return made_of == digest and all((outputs / name).is_file() for name in wanted)
 
 
-def put(outputs: Path, digest: str) -> None:
-    """Says that `outputs` is made of `digest`."""
-    (outputs / NAME).write_text(digest, encoding="utf-8")
+def put(outputs: Path, digest: str, files: Iterable[Path]) -> None:
+    """Says that these files in `outputs` are made of `digest`."""
+    names = [path.relative_to(outputs).as_posix() for path in files]
+    write_whole(outputs / NAME, "\n".join([digest, *names]))
 
 
 def records_digest(walk: Walk) -> str:

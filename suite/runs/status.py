@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.base.files import write_whole
+from suite.base.files import write_changed
 from suite.base.json_values import json_hash
 from suite.engine.claims import live_claims
 from suite.engine.walk import StepGroup, Walk
@@ -60,10 +60,7 @@ class AskedKeys:
         """Writes the keys of a group, unless they stand there already."""
         about = {"stage": group.stage, "role": group.role, "model": group.model, "plan": self._plan}
         text = "\n".join([json.dumps(about), *sorted(key[:SHORT] for key in keys)]) + "\n"
-        path = self._folder / f"{self._numbers[group]:03d}.txt"
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return
-        write_whole(path, text)
+        write_changed(self._folder / f"{self._numbers[group]:03d}.txt", text)
 
 
 def asked_groups(folder: Path) -> list[AskedGroup] | None:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from suite.base.files import ABANDONED_SECONDS, Folder, cache_folder, file_hash, whole, write_whole
+from suite.base.files import (
+    ABANDONED_SECONDS,
+    Folder,
+    cache_folder,
+    file_hash,
+    whole,
+    write_changed,
+    write_whole,
+)
 from suite.errors import SuiteError, Unfinished
 from suite.items.cache import ItemCache
 
@@ -59,6 +67,16 @@ def test_write_whole_makes_the_folder_and_leaves_nothing_else(tmp_path: Path) ->
     write_whole(path, b"other")
     assert path.read_bytes() == b"other"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_write_changed_leaves_a_file_that_holds_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "text.txt"
+    for text, kept in (("é", False), ("é", True), ("e", False)):
+        if path.exists():
+            os.utime(path, (0, 0))
+        write_changed(path, text)
+        assert path.read_text(encoding="utf-8") == text
+        assert (path.stat().st_mtime == 0) == kept
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])

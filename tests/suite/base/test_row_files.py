@@ -35,7 +35,7 @@ def test_read_rows_takes_a_list_of_texts_only_where_it_may(tmp_path: Path) -> No
     path = tmp_path / "a.json"
     path.write_text('["zero", {"item_id": "x", "text": "one"}, 2]')
     with pytest.raises(
-        ValueError, match="^a row is 'zero' and not an object with `index` and `t`$"
+        ValueError, match=r"^a row is 'zero' and not an object with `index` and `t`$"
     ):
         read_rows(path, "t")
     assert read_rows(path, "text", bare=True) == [

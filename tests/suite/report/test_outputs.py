@@ -1,4 +1,7 @@
-"""Baselines in a run's tables: only the study's own tasks, nothing where none were measured."""
+"""Baselines in a run's tables: only the study's own tasks, nothing where none were measured.
+
+What is drawn is drawn once, and again where the records are others or a file is gone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from suite.engine.progress import Silent
+from suite.report import figures, outputs, page, tables
 from suite.report.outputs import write_baselines
 
 
@@ -26,3 +32,38 @@ def test_baselines_of_the_studys_tasks_alone(tmp_path: Path) -> None:
 def test_no_file_where_no_task_has_baselines(tmp_path: Path) -> None:
     write_baselines(tmp_path, planned("mmstar"))
     assert not (tmp_path / "tables").exists()
+
+
+def test_draw_makes_again_what_is_of_other_records_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def stub(name: str, content: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        made.append(name)
+        return path
+
+    header = ",".join(outputs.CELL_FIELDS)
+    rows = f"{header}\nc,blind,8,,False,a,,2,0.5,0.25,0.75,0,0\n{'c,' * 5}mean{',' * 7}\n"
+    monkeypatch.setattr(tables, "write", lambda folder: [stub("tables/cells.csv", rows)])
+    monkeypatch.setattr(figures, "write", lambda folder: [stub("figures/grid.svg", "")])
+    monkeypatch.setattr(page, "write", lambda folder: stub("report.html", ""))
+    everything = ["tables/cells.csv", "figures/grid.svg", "report.html"]
+
+    def drawn(records: str) -> list[str]:
+        made.clear()
+        (cell,) = outputs.draw(tmp_path, records, planned("a"), Silent())
+        assert (cell["cell"], cell["perception"], cell["reasoning"]) == ("c", "8", None)
+        assert (cell["n"], cell["low"], cell["group"]) == (2, 0.25, None)
+        return list(made)
+
+    assert drawn("1") == everything
+    assert drawn("1") == []
+    assert drawn("2") == everything
+    for name in (*everything, "cells.json"):
+        (tmp_path / name).unlink()
+        assert drawn("2") == everything, name
+    assert drawn("2") == []
