@@ -1,18 +1,23 @@
 """The YAML files that a person names: built-in ones by name, their own by path.
 
-In: a name or a path. Out: the file, or what it holds. Studies, families, prompt sets and recipes
-are found and read here, so that they fail in the same words.
+In: a name or a path. Out: the file, what it holds, or a pydantic model of that. Studies, families,
+prompt sets and recipes are found and read here, so that they fail in the same words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 
 from suite.errors import SuiteError, nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -70,3 +75,66 @@ def mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping
         if allowed is not None and key not in allowed:
             raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
     return value
+
+
+def validated(model: type[Model], data: object, where: str) -> Model:
+    """What a file holds as a model; the first mistake is a SuiteError that names its key.
+
+    A field that the model leaves out of its dump is no key of a file.
+    """
+    from pydantic import ValidationError  # takes a while, and families and prompts need none
+
+    given = mapping(data, where, _keys([model]))
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        # A misspelt key comes before what its absence caused.
+        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        raise SuiteError(f"In {where}: {_sentence(model, given, dict(first))}.") from error
+
+
+def _sentence(model: type[BaseModel], data: Any, problem: dict[str, Any]) -> str:
+    """A problem in words, by its place in the file: pydantic's has the variants of unions too."""
+    place: list[str] = []
+    models = [model]
+    for part in problem["loc"]:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):  # a variant, or a key that is missing
+            if part != "[key]" and (problem["type"] != "missing" or part != problem["loc"][-1]):
+                continue
+        inside, known = ".".join(place), _keys(models)
+        place.append(str(part))
+        models = _models_at(models, str(part)) or models
+    key = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        where = f" in `{inside}`" if inside else ""
+        return f"unknown key {place[-1]!r}{where}{nearest(place[-1], known)}"
+    if problem["type"] == "missing":
+        return f"`{key}` is missing"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    return f"`{key}` is {problem['input']!r}: {problem['msg'].lower()}"
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> list[str]:
+    return [n for one in models for n, field in one.model_fields.items() if not field.exclude]
+
+
+def _models_at(models: Iterable[type[BaseModel]], key: str) -> list[type[BaseModel]]:
+    """The models that a key leads to. Where a file gives names of its own to rows beside those that
+    a model has, they are of the same kind."""
+    found = []
+    for one in models:
+        own = one.model_fields.get(key)
+        free = one.model_fields.values() if one.model_config.get("extra") == "allow" else ()
+        for field in [own] if own else free:
+            found += _models_in(field.annotation)
+    return found
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models in a type, such as those of a list or of the variants of a union."""
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]

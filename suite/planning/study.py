@@ -7,11 +7,10 @@ file, which key, and the nearest known one. No torch, no network; nothing is ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from suite.base import yaml_files
 from suite.base.files import PACKAGE
@@ -184,12 +183,7 @@ def load_study(name_or_path: str | Path) -> Study:
 def parse_study(data: dict[str, Any], path: Path | None = None) -> Study:
     """A Study from the mapping that its YAML file holds; errors as in `load_study`."""
     where = f"study file {path}" if path else "the study"
-    if "path" in data:
-        raise SuiteError(f"In {where}: unknown key 'path'{nearest('path', _keys(Study))}.")
-    try:
-        study = Study.model_validate(data)
-    except ValidationError as error:
-        raise SuiteError(f"In {where}: {_first_problem(error)}.") from error
+    study = yaml_files.validated(Study, data, where)
     return _resolved(study, path) if path else study
 
 
@@ -221,46 +215,3 @@ def _resolved(study: Study, path: Path) -> Study:
     if isinstance(study.instruct, RecordedFile):
         changes["instruct"] = RecordedFile(file=beside(study.instruct.file))
     return study.model_copy(update=changes)
-
-
-def _first_problem(error: ValidationError) -> str:
-    """The first problem in words; a misspelt key comes before what its absence caused."""
-    problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    problem = problems[0]
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(part for part in location if part not in _VARIANTS)
-    if problem["type"] == "extra_forbidden":
-        name = location[-1]
-        inside = key.rpartition(".")[0]
-        place = f" in `{inside}`" if inside else ""
-        return f"unknown key {name!r}{place}{nearest(name, _keys_at(location[:-1]))}"
-    if problem["type"] == "missing":
-        return f"`{key}` is missing"
-    if problem["type"] == "value_error":
-        return str(problem["ctx"]["error"])
-    return f"`{key}` is {problem['input']!r}: {problem['msg'].lower()}"
-
-
-_VARIANTS = {"InstructSize", "RecordedFile", "literal['all']", "str", "list[str]", "list[bool]"}
-_PARTS: dict[str, type[BaseModel]] = {
-    "tasks": TaskRow,
-    "cells": CellRow,
-    "perceive": RecordedFile,
-    "instruct": RecordedFile,
-    "InstructSize": InstructSize,
-    "RecordedFile": RecordedFile,
-}
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [name for name in model.model_fields if name != "path"]
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    """Keys that are known at a place of the file."""
-    if len(location) == 2 and location[0] == "decoding":
-        return _keys(DecodingRow)
-    if location[:1] == ["instruct"]:
-        return ["size", "file"]
-    named: Iterator[type[BaseModel]] = (_PARTS[p] for p in reversed(location) if p in _PARTS)
-    return _keys(next(named, Study))

@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from suite.base import yaml_files
-from suite.errors import SuiteError
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -125,10 +124,4 @@ class Recipe(_Strict):
 def load_recipe(name: str) -> Recipe:
     """Reads a built-in recipe by name, or a YAML file by path."""
     path = yaml_files.find(name, FOLDER, "recipe", "name one of them or a YAML file")
-    data = yaml_files.read(path, "recipe")
-    try:
-        return Recipe.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"]) or "the file"
-        raise SuiteError(f"{path}: {where}: {first['msg']}. Mend it and run again.") from error
+    return yaml_files.validated(Recipe, yaml_files.read(path, "recipe"), f"recipe file {path}")

@@ -1,10 +1,14 @@
-"""Built-in and own YAML files: found by name or path, and what is said when they are not there."""
+"""Built-in and own YAML files: found by name or path, and what is said when they are not there or
+hold a mistake.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field
 
 from suite.base import yaml_files
 from suite.errors import SuiteError
@@ -62,3 +66,77 @@ def test_a_part_of_a_file_has_known_keys() -> None:
         with pytest.raises(SuiteError) as caught:
             yaml_files.mapping(value, "family f", ("size",))
         assert str(caught.value) == words
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class Point(Strict):
+    height: int = 0
+    width: int = 0
+
+
+class Circle(Strict):
+    radius: float
+
+
+class Named(Strict):
+    """Rows under names of the file's own."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Point] = Field(init=False)
+
+    origin: Point = Point()
+
+
+class Drawing(Strict):
+    title: str
+    points: list[Point] = []
+    shape: Circle | Point | list[int] | None = None
+    by_name: dict[str, Circle] = {}
+    named: Named = Named()
+    place: str | None = Field(default=None, exclude=True)
+
+
+def test_validated_gives_the_model() -> None:
+    given = {"title": "t", "shape": {"radius": 1}, "named": {"mine": {"width": 2}}}
+    drawing = yaml_files.validated(Drawing, given, "the file")
+    assert drawing.shape == Circle(radius=1.0)
+    assert drawing.named.mine == Point(width=2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([1], "expected keys and values, found [1]."),
+        ({"titel": "t"}, "unknown key 'titel' (did you mean 'title'?)."),
+        ({}, "`title` is missing."),
+        ({"title": 1}, "`title` is 1: input should be a valid string."),
+        ({"place": "x"}, "unknown key 'place' (known: title, points, shape, by_name, named)."),
+        (
+            {"points": [{}, {"hight": 1}]},
+            "unknown key 'hight' in `points.1` (did you mean 'height'?).",
+        ),
+        ({"shape": {"radios": 1}}, "unknown key 'radios' in `shape` (did you mean 'radius'?)."),
+        (
+            {"shape": ["one"]},
+            "`shape` is ['one']: input should be a valid dictionary or instance of circle.",
+        ),
+        ({"by_name": {"Circle": {}}}, "`by_name.Circle.radius` is missing."),
+        (
+            {"by_name": {8: {"radius": 1}}},
+            "`by_name.8.[key]` is 8: input should be a valid string.",
+        ),
+        (
+            {"named": {"my own": {"widht": 1}}},
+            "unknown key 'widht' in `named.my own` (did you mean 'width'?).",
+        ),
+    ],
+)
+def test_the_first_mistake_is_one_sentence(given: Any, said: str) -> None:
+    if isinstance(given, dict) and given and not {"title", "titel"} & given.keys():
+        given = {"title": "t", **given}
+    with pytest.raises(SuiteError) as caught:
+        yaml_files.validated(Drawing, given, "drawing d")
+    assert str(caught.value) == f"In drawing d: {said}"

@@ -49,37 +49,34 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "stage", "message"),
     [
-        ({"seeds": 3}, None, "seeds: Extra inputs are not permitted. Mend it and run again."),
-        ({"seed": None}, None, "seed: Field required. Mend it and run again."),
+        ({"seeds": 3}, None, "unknown key 'seeds' (did you mean 'seed'?)."),
+        ({"seed": None}, None, "`seed` is missing."),
         (
             {"describbing": 0.5},
             3,
-            "stages.3.describbing: Extra inputs are not permitted. Mend it and run again.",
+            "unknown key 'describbing' in `stages.3` (did you mean 'describing'?).",
         ),
-        ({"rate": None}, 2, "stages.2.rate: Field required. Mend it and run again."),
+        ({"rate": None}, 2, "`stages.2.rate` is missing."),
         (
             {"rate": {}},
             1,
-            "the file: Value error, stage 'recall' needs one rate for each of the sizes. "
-            "Mend it and run again.",
+            "stage 'recall' needs one rate for each of the sizes.",
         ),
         (
             {"init": "vit"},
             2,
-            "the file: Value error, stage 'text' starts from 'vit', not before it. "
-            "Mend it and run again.",
+            "stage 'text' starts from 'vit', not before it.",
         ),
         (
             {"steps": "many"},
             0,
-            "stages.0.steps: Input should be a valid integer, unable to parse string as an "
-            "integer. Mend it and run again.",
+            "`stages.0.steps` is 'many': input should be a valid integer, unable to parse string "
+            "as an integer.",
         ),
         (
             {"kind": "sound"},
             0,
-            "stages.0.kind: Input should be 'encoder', 'recall', 'text' or 'vision'. "
-            "Mend it and run again.",
+            "`stages.0.kind` is 'sound': input should be 'encoder', 'recall', 'text' or 'vision'.",
         ),
     ],
     ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size", "order",
@@ -91,7 +88,7 @@ def test_a_mistake_is_one_sentence(
     path = broken(mini, tmp_path, change, stage)
     with pytest.raises(SuiteError) as error:
         load_recipe(str(path))
-    assert str(error.value) == f"{path}: {message}"
+    assert str(error.value) == f"In recipe file {path}: {message}"
 
 
 @pytest.mark.parametrize(
