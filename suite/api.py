@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.base.files import make_folder
 from suite.base.machine import check_device
 from suite.engine.processes import generate
 from suite.engine.progress import Progress, Silent
@@ -152,12 +153,7 @@ def with_counts(planned: Plan, items: Mapping[str, ItemSet]) -> Plan:
 
 
 def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SuiteError(
-            f"The run directory {folder} cannot be made ({error.strerror}); choose another --out."
-        ) from error
+    make_folder(folder, "--out", "run directory")
     if not os.access(folder, os.W_OK):
         raise SuiteError(
             f"The run directory {folder} cannot be written; change its rights or "

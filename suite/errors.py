@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class SuiteError(Exception):
@@ -36,6 +37,15 @@ def no_room(error: OSError, where: str) -> Unfinished:
     return Unfinished(
         f"{what}: {remedy} and run the same command again; all that was finished is kept."
     )
+
+
+@contextmanager
+def said_of(place: object) -> Iterator[None]:
+    """Inside, a ValueError becomes a SuiteError that says of what it speaks."""
+    try:
+        yield
+    except ValueError as error:
+        raise SuiteError(f"{place}: {error}") from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

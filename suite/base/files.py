@@ -40,6 +40,16 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / NAME
 
 
+def make_folder(folder: Path, option: str, name: str = "folder") -> None:
+    """Makes a folder; SuiteError that calls it by `name` and tells to choose another `option`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SuiteError(
+            f"The {name} {folder} cannot be made ({error.strerror}); choose another {option}."
+        ) from error
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 (hex) of a file."""
     with path.open("rb") as file:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from suite.base.json_values import rows_of
 from suite.cli.options import bootstrap_options, json_option
 from suite.cli.output import PValue, counted, print_json, print_table, talk, talk_reasons, task_name
 
@@ -111,9 +112,7 @@ def _about_means(names: set[str]) -> str:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows under the table's headings, None for what is missing."""
-    clean = frame.astype(object).where(frame.notna(), None)
-    clean = clean.rename(columns={"clusters": "images"})
-    rows = [{str(k): v for k, v in row.items()} for row in clean.to_dict("records")]
+    rows = rows_of(frame.rename(columns={"clusters": "images"}))
     for row in rows:
         row |= {name: PValue(row[name]) for name in ("p", "p_holm") if row.get(name) is not None}
     return rows

@@ -6,6 +6,7 @@ In: a command's function. Out: the function with the options; the values of `--d
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -15,8 +16,22 @@ from suite.errors import SuiteError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def study_options(function: Any) -> Any:
-    """The options that `run` and `plan` share."""
+def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """STUDY and the options that `run` and `plan` share. Those that say what is planned arrive as
+    `chosen`, the arguments of `suite.plan`."""
+
+    @wraps(function)
+    def command(
+        *words: Any,
+        limit: int | None,
+        only: tuple[str, ...],
+        data: tuple[str, ...],
+        weights: str | None,
+        **others: Any,
+    ) -> Any:
+        chosen = {"limit": limit, "only": only, "data": data_paths(data), "weights": weights}
+        return function(*words, chosen=chosen, **others)
+
     for option in (
         click.option("--weights", type=click.Path(), help="Checkpoints in place of the family's."),
         click.option(
@@ -26,9 +41,12 @@ def study_options(function: Any) -> Any:
             "--only", multiple=True, metavar="CELL", help="Keep cells with this id or glob."
         ),
         click.option("--limit", type=int, help="Items of each task, or of each of its categories."),
+        click.option("--store", help="Shared store: a folder or an fsspec address."),
+        click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default."),
+        click.argument("study"),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 def data_paths(data: tuple[str, ...]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from suite.base.json_values import rows_of
 from suite.cli.options import json_option
 from suite.cli.output import print_json, print_table, talk
 
@@ -58,18 +59,12 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
 
 def _rows(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> list[dict[str, Any]]:
     """A claim a row; with a run, its numbers in the list `run`."""
-    rows: list[dict[str, Any]] = _records(claims)
+    rows: list[dict[str, Any]] = rows_of(claims)
     if numbers is not None:
         for row in rows:
             own = numbers.loc[numbers["claim"] == row["claim"], list(RUN_FIELDS)]
-            row["run"] = _records(own)
+            row["run"] = rows_of(own)
     return rows
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows with None for what is missing."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
 def _print(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> None:
@@ -78,7 +73,7 @@ def _print(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> None:
             *(row["claim"], _published(row), _number(row["recomputed"]), row["unit"]),
             *(row["verdict"], row["note"]),
         ]
-        for row in _records(claims)
+        for row in rows_of(claims)
     ]
     print_table(["claim", "published", "recomputed", "unit", "verdict", "note"], rows)
     if numbers is not None:
@@ -88,7 +83,7 @@ def _print(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> None:
                 *(_number(row[end]) for end in ("estimate", "low", "high")),
                 *(row["n"], row["unit"], row["reason"]),
             ]
-            for row in _records(numbers)
+            for row in rows_of(numbers)
         ]
         columns = ["claim", "in this run", "estimate", "low", "high", "n", "unit", "reason"]
         print_table(columns, found, title="This run beside what was not published")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.options import data_paths, json_option, study_options
+from suite.cli.options import json_option, study_options
 from suite.cli.output import counted, print_json, print_table, talk
 
 if TYPE_CHECKING:
@@ -21,19 +21,13 @@ TABLES = {
 
 
 @click.command()
-@click.argument("study")
-@click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default.")
-@click.option("--store", help="Shared store: a folder or an fsspec address.")
 @study_options
 @json_option
 def command(
     study: str,
     out: str | None,
     store: str | None,
-    limit: int | None,
-    only: tuple[str, ...],
-    data: tuple[str, ...],
-    weights: str | None,
+    chosen: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Show the cells and requests of STUDY, a built-in name or a YAML file. Runs nothing.
@@ -50,7 +44,7 @@ def command(
     from suite.engine.cost import expected
     from suite.planning.plan import plan
 
-    planned = plan(study, limit=limit, only=only, data=data_paths(data), weights=weights)
+    planned = plan(study, **chosen)
     costs = expected(planned, out=out, store=store)
     content = planned.as_json() | {"expected": costs.as_json()}
     if as_json:

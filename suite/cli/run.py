@@ -7,16 +7,13 @@ from typing import Any
 
 import click
 
-from suite.cli.options import data_paths, json_option, study_options
+from suite.cli.options import json_option, study_options
 from suite.cli.output import counted, print_json, print_table, talk
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
 
 
 @click.command()
-@click.argument("study")
-@click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default.")
-@click.option("--store", help="Shared store: a folder or an fsspec address.")
 @study_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, mps, cuda or cuda:0.")
 @click.option(
@@ -29,10 +26,7 @@ def command(
     study: str,
     out: str | None,
     store: str | None,
-    limit: int | None,
-    only: tuple[str, ...],
-    data: tuple[str, ...],
-    weights: str | None,
+    chosen: dict[str, Any],
     device: str,
     workers: int | None,
     as_json: bool,
@@ -51,13 +45,10 @@ def command(
             study,
             out=out,
             store=store,
-            limit=limit,
-            only=only,
-            data=data_paths(data),
-            weights=weights,
             device=device,
             workers=workers,
             progress=progress_for_terminal(),
+            **chosen,
         )
     except KeyboardInterrupt:
         talk(INTERRUPTED)

@@ -154,24 +154,15 @@ def lmms_eval_task(name: str) -> TaskInfo:
                     f"The task {name!r} of lmms-eval compares likelihoods of its choices "
                     f"(`output_type: {config['output_type']}`), and the suite asks for answers."
                 )
-            return TaskInfo(
-                name=LMMS_EVAL + name,
-                lmms_name=name,
-                title=name,
-                description="A task of lmms-eval, asked and scored as lmms-eval does.",
-                n=None,
-                domain="out_of_domain",
-                categories=(),
-                category_sizes=(),
-                abbreviations={},
-                metric="lmms" if "process_results" in config else "exact",
-                n_options=0,
-                source=str(config.get("dataset_path", "")),
-                split=str(config.get("test_split") or config.get("validation_split") or "test"),
-                decoupled=False,
-                path=path,
-                config=config,
-            )
+            declared = {
+                "title": name,
+                "description": "A task of lmms-eval, asked and scored as lmms-eval does.",
+                "domain": "out_of_domain",
+                "metric": "lmms" if "process_results" in config else "exact",
+                "n_options": 0,
+                "decoupled": False,
+            }
+            return _info(LMMS_EVAL + name, config, path, declared)
     raise SuiteError(
         f"lmms-eval has no task {name!r} with a file of its own: `lmms-eval tasks list` lists them."
     )
@@ -220,7 +211,10 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 def _read(name: str, config: dict[str, Any], path: Path) -> TaskInfo:
     """What a YAML declares; SuiteError where it says what the suite cannot read."""
     check(config, path)
-    metadata: dict[str, Any] = config.get("metadata", {})
+    return _info(name, config, path, config.get("metadata", {}))
+
+
+def _info(name: str, config: dict[str, Any], path: Path, metadata: Mapping[str, Any]) -> TaskInfo:
     categories = metadata.get("categories") or {}
     sizes: tuple[int | None, ...] = (
         tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)

@@ -15,10 +15,18 @@ import pandas as pd
 
 from analyses import agreement
 from analyses.attribution_examples import CORNERS, attribution_examples
+from suite.base.json_values import rows_of
 from suite.report.item_cards import cut, with_items
+from suite.report.summary import MODES
 
 LOST_EACH = 3
 """Lost items of a class, family and reasoning mode."""
+MOST = 20
+"""Differing texts: the first of every task and rule, then the second of each, and so on."""
+LONGEST = 300
+"""Characters of a differing text."""
+RIGHT, WRONG = 2, 3
+"""Answers of a chosen cell."""
 CLASSES: dict[str, tuple[str, tuple[bool, ...]]] = {
     "perception_alone": ("larger perception alone mends it", (False, True, False, True)),
     "reasoning_alone": ("larger reasoning alone mends it", (False, False, True, True)),
@@ -27,7 +35,6 @@ CLASSES: dict[str, tuple[str, tuple[bool, ...]]] = {
     "bottleneck": ("solved end to end, by no pairing", (False, False, False, False)),
 }
 """Class -> its text, and which of the four corners are right."""
-MODES = {False: "answering directly", True: "after thinking"}
 
 
 def lost(frame: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
@@ -37,8 +44,7 @@ def lost(frame: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     if table["thinking"].any():
         table = table[table["thinking"].astype(bool)]
     several = len(table["family"].unique()) > 1
-    rows = [_lost({str(k): v for k, v in row.items()}, several) for row in table.to_dict("records")]
-    return with_items(rows, folder)[0]
+    return with_items([_lost(row, several) for row in rows_of(table)], folder)[0]
 
 
 def lost_mode(frame: pd.DataFrame) -> str:
@@ -46,8 +52,7 @@ def lost_mode(frame: pd.DataFrame) -> str:
     return MODES[bool(frame.loc[frame["method"] == "decoupled", "thinking"].any())]
 
 
-def _lost(example: dict[str, Any], several: bool) -> dict[str, Any]:
-    known = {name: None if pd.isna(value) else value for name, value in example.items()}
+def _lost(known: dict[str, Any], several: bool) -> dict[str, Any]:
     name, rights = CLASSES[str(known["class"])]
     seen = known["end_to_end"]
     read = [*(known[corner] for corner in CORNERS), seen]
@@ -69,12 +74,6 @@ def _lost(example: dict[str, Any], several: bool) -> dict[str, Any]:
     }
 
 
-MOST = 20
-"""Differing texts: the first of every task and rule, then the second of each, and so on."""
-LONGEST = 300
-"""Characters of a differing text."""
-
-
 def differing(frame: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """Gives answers that the suite's parser and lmms-eval's own score tell apart.
 
@@ -84,24 +83,18 @@ def differing(frame: pd.DataFrame, folder: Path) -> dict[str, Any]:
     table = agreement.differing(frame)
     turn = table.groupby(["task", "rule"], sort=False).cumcount()
     chosen = table.loc[turn.sort_values(kind="stable").index[:MOST]].sort_index()
-    rows = [_differing({str(k): v for k, v in row.items()}) for row in chosen.to_dict("records")]
     return {
-        "rows": with_items(rows, folder)[0],
+        "rows": with_items([_differing(row) for row in rows_of(chosen)], folder)[0],
         "texts": len(table),
         "answers": int(table["answers"].sum()),
     }
 
 
-def _differing(example: dict[str, Any]) -> dict[str, Any]:
-    known = {name: None if pd.isna(value) else value for name, value in example.items()}
+def _differing(known: dict[str, Any]) -> dict[str, Any]:
     same = ("task", "category", "item_id", "cell", "answer", "prediction", "rule", "answers")
     return {name: known[name] for name in (*same, "score", "lmms_score")} | {
         "text": cut(known["text"], LONGEST)
     }
-
-
-RIGHT, WRONG = 2, 3
-"""Answers of a chosen cell."""
 
 
 def samples(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from analyses.agreement import UNPARSED
 from analyses.figures.parts.style import task_names
 from analyses.registry import ANALYSES
 from analyses.table.scores import IN_DOMAIN, SHARED
+from suite.base.json_values import rows_of
 from suite.report import tables
 
 NUMBERS = ("estimate", "low", "high", "n", "answers", "p")
@@ -82,7 +83,7 @@ def _with_answers(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
         tasks = [row["task"]] if one else domains.index[domains == row["domain"]]
         return int(sum(counts.get((task, row["rule"]), 0) for task in tasks))
 
-    answers = [count({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")]
+    answers = [count(row) for row in rows_of(rows)]
     rows = rows.assign(rule=rows["rule"].fillna("all"))
     return rows.drop(columns="n").assign(answers=pd.Series(answers, rows.index, dtype=object))
 

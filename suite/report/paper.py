@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite.errors import SuiteError
+from suite.base.files import make_folder
+from suite.errors import SuiteError, said_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +39,8 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
     from analyses.paper.verdicts import published
 
     folder = Path(tables) if tables is not None else default_tables()
-    try:
+    with said_of(folder):
         claims = published(read_tables(folder))
-    except ValueError as error:
-        raise SuiteError(f"{folder}: {error}") from error
     if run is None:
         return claims
     numbers = beside_run(Path(run), folder).drop(columns="unit")
@@ -96,16 +95,9 @@ def draw_figures(tables: Path, folder: Path) -> list[Path]:
 
     published = read_tables(tables)
     modules = {"methods": methods, "extraction": extraction}
-    try:
+    with said_of(tables):
         rows = {k: m.select(checked(published, m.TABLE)) for k, m in modules.items()}
-    except ValueError as error:
-        raise SuiteError(f"{tables}: {error}") from error
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SuiteError(
-            f"The folder {folder} cannot be made ({error.strerror}); choose another --figure."
-        ) from error
+    make_folder(folder, "--figure")
     written = []
     for name, module in modules.items():
         written += save(module.draw(rows[name]), rows[name], folder / name)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analyses.figures.parts.style import task_names
 from analyses.table.scores import IN_DOMAIN, SHARED
+from suite.base.json_values import rows_of
 from suite.report import tables
 from suite.runs import history
 
@@ -153,7 +154,7 @@ def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
     grouped = failed.assign(reason=reason).groupby(["reason", "task"], as_index=False)
     counted = grouped.agg(answers=("cell", "size"), cells=("cell", "nunique"))
     counted = counted.sort_values("answers", ascending=False, kind="stable")
-    return [{str(k): v for k, v in row.items()} for row in counted.to_dict("records")]
+    return rows_of(counted)
 
 
 def facts(known: dict[str, Any]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analyses.registry import ANALYSES, ROWS, load_analysis, load_rows
-from suite.errors import SuiteError
+from suite.errors import SuiteError, said_of
 from suite.runs import freshness
 from suite.runs.results import load_results
 
@@ -35,10 +35,8 @@ def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.
     if name not in ANALYSES:
         raise SuiteError(f"There is no analysis called {name}; there are {', '.join(ANALYSES)}.")
     frame = load_records(folder)
-    try:
+    with said_of(folder / "records.parquet"):
         return load_analysis(name)(frame, draws=draws, seed=seed)
-    except ValueError as error:
-        raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
 
 
 def write(folder: Path) -> list[Path]:
@@ -50,10 +48,8 @@ def write(folder: Path) -> list[Path]:
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
     for name, path in zip((*ANALYSES, *ROWS), paths):
-        try:
+        with said_of(folder / "records.parquet"):
             table = load_analysis(name)(frame) if name in ANALYSES else load_rows(name)(frame)
-        except ValueError as error:
-            raise SuiteError(f"{folder / 'records.parquet'}: {error}") from error
         table.to_csv(path, index=False, float_format="%.6g")
     freshness.put(outputs, digest, paths)
     return paths

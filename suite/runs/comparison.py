@@ -20,7 +20,7 @@ from analyses.comparison import comparison
 from analyses.contrasts.differences import ALL_ITEMS, OVERALL
 from analyses.contrasts.two_runs import ItemsDiffer, Pairs, flips, pair
 from analyses.stats.intervals import holm
-from suite.base.files import Folder
+from suite.base.files import Folder, make_folder
 from suite.base.json_values import json_value
 from suite.errors import SuiteError
 from suite.runs import provenance
@@ -125,12 +125,7 @@ class Comparison:
         from analyses.figures.parts.style import encoded
 
         target = Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SuiteError(
-                f"The folder {target} cannot be made ({error.strerror}); choose another --out."
-            ) from error
+        make_folder(target, "--out")
         text = json.dumps(self.as_json(by), indent=2, ensure_ascii=False)
         (target / "comparison.json").write_text(text + "\n", encoding="utf-8")
         self.table.to_csv(target / "comparison.csv", index=False)

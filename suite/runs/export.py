@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.base.files import Folder
-from suite.base.json_values import json_value
+from suite.base.json_values import json_value, rows_of
 from suite.errors import SuiteError
 from suite.items.item import LETTERS, Item, ItemSet
 from suite.items.tasks import get_task
@@ -114,9 +114,8 @@ def _lines(rows: pd.DataFrame, items: ItemSet) -> Iterator[dict[str, Any]]:
             "task's data; give the data that the run was made with."
         )
     answers: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.astype(object).where(rows.notna(), None).to_dict("records"):
-        values = {str(name): value for name, value in row.items()}
-        answers.setdefault(values["item_id"], []).append(values)
+    for row in rows_of(rows):
+        answers.setdefault(row["item_id"], []).append(row)
     for name in sorted(answers, key=lambda name: known[name].row):
         yield _sample(known[name], sorted(answers[name], key=lambda row: int(row["sample"])))
 

@@ -22,7 +22,7 @@ from suite.training.micro import data, measure, models
 from suite.training.micro.tokenizer import END, IMAGE, PAD, Encoder, build_tokenizer
 from suite.training.recipe import DONE, SHARED, Recipe, Stage
 from tasks.micro import lessons
-from tasks.micro.scene import HELD_OUT
+from tasks.micro.scene import HELD_OUT, TRAIN, Domain
 
 HELD_OUT_ROWS = 256
 WORDS = Path(lessons.__file__).parent / "words.txt"
@@ -125,8 +125,8 @@ class TrainingRun:
 
     def _text_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
         model = self._load_text(stage.init, size)
-        make = partial(_text, self.encode, stage.name, seed, stage.thinking)
-        fresh = partial(_text_held_out, self.encode, seed, stage.thinking)
+        make = partial(_text, self.encode, stage.name, seed, TRAIN, stage.thinking)
+        fresh = partial(_text, self.encode, "held out", seed, HELD_OUT, stage.thinking)
         return self._token_job(model, stage, make, fresh, "think")
 
     def _vision_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
@@ -137,8 +137,9 @@ class TrainingRun:
         statistics = self._feature_statistics(tower)
         model = models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)
         model.model.vision_tower.requires_grad_(False)
-        make = partial(_vision, self.encode, self.patches**2, stage.name, seed, stage.describing)
-        fresh = partial(_vision_held_out, self.encode, self.patches**2, seed, stage.describing)
+        lesson = partial(_vision, self.encode, self.patches**2)
+        make = partial(lesson, stage.name, seed, TRAIN, stage.describing)
+        fresh = partial(lesson, "held out", seed, HELD_OUT, stage.describing)
         return self._token_job(model, stage, make, fresh, "direct")
 
     def _load_text(self, stage: str | None, size: str) -> Any:
@@ -163,26 +164,22 @@ def _recall(encode: Encoder, stage: str, seed: int, index: int) -> data.Row:
     return data.recall_row(stage, seed, index, encode)
 
 
-def _text(encode: Encoder, stage: str, seed: int, thinking: float, index: int) -> data.Row:
-    return data.lesson_row(lessons.text_lesson(stage, seed, index, thinking=thinking), encode, 0)
-
-
-def _text_held_out(encode: Encoder, seed: int, thinking: float, index: int) -> data.Row:
-    lesson = lessons.text_lesson("held out", seed, index, HELD_OUT, thinking)
-    return data.lesson_row(lesson, encode, 0)
+def _text(
+    encode: Encoder, stage: str, seed: int, domain: Domain, thinking: float, index: int
+) -> data.Row:
+    return data.lesson_row(lessons.text_lesson(stage, seed, index, domain, thinking), encode, 0)
 
 
 def _vision(
-    encode: Encoder, tokens: int, stage: str, seed: int, describing: float, index: int
+    encode: Encoder,
+    tokens: int,
+    stage: str,
+    seed: int,
+    domain: Domain,
+    describing: float,
+    index: int,
 ) -> data.Row:
-    lesson = lessons.vision_lesson(stage, seed, index, describing=describing)
-    return data.lesson_row(lesson, encode, tokens)
-
-
-def _vision_held_out(
-    encode: Encoder, tokens: int, seed: int, describing: float, index: int
-) -> data.Row:
-    lesson = lessons.vision_lesson("held out", seed, index, HELD_OUT, describing)
+    lesson = lessons.vision_lesson(stage, seed, index, domain, describing)
     return data.lesson_row(lesson, encode, tokens)
 
 

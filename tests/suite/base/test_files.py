@@ -15,6 +15,7 @@ from suite.base.files import (
     Folder,
     cache_folder,
     file_hash,
+    make_folder,
     whole,
     write_changed,
     write_whole,
@@ -51,6 +52,19 @@ def test_what_a_person_sets_holds_everywhere(home: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("DOWNSCALE_CACHE", "~/own")
     assert cache_folder() == home / "own"
     assert ItemCache().folder == home / "own" / "items"
+
+
+def test_make_folder_says_which_option_to_change(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b", "--out")
+    make_folder(tmp_path / "a" / "b", "--out")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SuiteError) as caught:
+        make_folder(tmp_path / "file", "--figure", "run directory")
+    assert str(caught.value) == (
+        f"The run directory {tmp_path / 'file'} cannot be made (File exists); choose another "
+        "--figure."
+    )
 
 
 def test_file_hash_is_what_sha256sum_says(tmp_path: Path) -> None:
