@@ -28,7 +28,7 @@ ABANDONED_SECONDS = 3600.0
 
 
 def cache_folder() -> Path:
-    """DOWNSCALE_CACHE, else downscaling-suite under XDG_CACHE_HOME or the system's cache folder."""
+    """Gives DOWNSCALE_CACHE, else downscaling-suite in XDG_CACHE_HOME or the system's caches."""
     if explicit := os.environ.get("DOWNSCALE_CACHE"):
         return Path(explicit).expanduser()
     if base := os.environ.get("XDG_CACHE_HOME"):
@@ -51,7 +51,7 @@ def make_folder(folder: Path, option: str, name: str = "folder") -> None:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 (hex) of a file."""
+    """Hashes a file: SHA-256 (hex)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -116,7 +116,7 @@ class Folder:
         return str(self._local.absolute()) if self._local is not None else self.address
 
     def names(self, inside: str) -> list[str]:
-        """File names in a sub-folder, sorted, no temporary ones; empty when it is not there."""
+        """Lists the files of a sub-folder, sorted, no temporary ones; none when it is not there."""
         if self._local is not None:
             try:
                 found = os.listdir(self._local / inside)  # noqa: PTH208 - a scan per batch
@@ -132,7 +132,7 @@ class Folder:
         return sorted(name for name in found if not name.startswith("."))
 
     def read(self, name: str) -> bytes:
-        """Content of a file; FileNotFoundError where it is gone."""
+        """Reads a file; FileNotFoundError where it is gone."""
         if self._local is not None:
             return (self._local / name).read_bytes()
         content: bytes = self._remote.cat_file(f"{self._root}/{name}")

@@ -33,7 +33,7 @@ class Unreadable(DataError):
 
 
 def encoded(image: Any, folder: Path | None = None) -> bytes:
-    """PNG or JPEG bytes of an image; a relative path is looked for under `folder`.
+    """Gives PNG or JPEG bytes of an image; a relative path is looked for under `folder`.
 
     Raises Unreadable when it is no image, DataError for a kind of value that never is one. Other
     formats are re-encoded as PNG.
@@ -54,7 +54,7 @@ def encoded(image: Any, folder: Path | None = None) -> bytes:
 
 
 def file_of(image: Any, folder: Path | None = None) -> Path | None:
-    """The file that `encoded` reads for an image; None where the row holds the image itself."""
+    """Gives the file that `encoded` reads for an image; None where the row holds the image."""
     if isinstance(image, Mapping):
         inner = image.get("bytes")
         return file_of(inner if inner is not None else image.get("path"), folder)
@@ -102,7 +102,7 @@ def _opened(data: bytes) -> Image.Image:
 
 
 def stored_images(row: Any) -> list[Any]:
-    """The images that stand in a row as `datasets` stores them, wherever in it."""
+    """Gives the images that stand in a row as `datasets` stores them, wherever in it."""
     if _is_media(row):
         return [row]
     inner = row.values() if isinstance(row, Mapping) else row
@@ -124,7 +124,7 @@ def whole_images_only() -> Iterator[None]:
 
 
 def upright(picture: Image.Image) -> Image.Image:
-    """The picture as it is to be looked at: cameras note in its EXIF how they were held, and
+    """Gives the picture as it is to be looked at: cameras note in its EXIF how they were held, and
     `datasets`, through which lmms-eval reads, turns it accordingly."""
     try:
         turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
@@ -143,7 +143,7 @@ def _as_png(image: Image.Image) -> bytes:
 
 
 def without_media(value: Any) -> Any:
-    """A row without its images and other bytes, for keeping beside the item."""
+    """Gives a row without its images and other bytes, for keeping beside the item."""
     if isinstance(value, Mapping):
         if set(value) == {"bytes", "path"}:
             return None

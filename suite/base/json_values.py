@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def json_value(value: Any) -> Any:
-    """The value in JSON's own types: NaN and infinities become null, NumPy scalars numbers."""
+    """Gives a value in JSON's own types: NaN and infinities become null, NumPy scalars numbers."""
     if isinstance(value, Mapping):
         return {str(key): json_value(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -31,7 +31,7 @@ def json_value(value: Any) -> Any:
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame by column, None for what is missing."""
+    """Gives the rows of a frame by column, None for what is missing."""
     plain = frame.astype(object).where(frame.notna(), None)
     return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
@@ -40,10 +40,10 @@ _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 
 def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
+    """Gives JSON with sorted keys and no spaces: equal values give equal text."""
     return _encoder.encode(value)
 
 
 def json_hash(value: object) -> str:
-    """SHA-256 (hex) of the canonical JSON: equal values have equal hashes."""
+    """Gives the SHA-256 (hex) of the canonical JSON: equal values have equal hashes."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()

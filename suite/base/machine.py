@@ -26,7 +26,8 @@ def resolve_device(device: str = "auto") -> str:
 
 
 def check_device(device: str) -> None:
-    """SuiteError for a device that is not here. Torch is imported for names other than these:
+    """Raises SuiteError for a device that is not here. Torch is imported for names other than
+    these:
     auto, cpu, cuda, cuda:1, mps."""
     kind, _, number = device.partition(":")
     if device in ("auto", "cpu"):
@@ -55,7 +56,7 @@ def check_device(device: str) -> None:
 
 
 def processor() -> str:
-    """The processor's name as its maker calls it, else its architecture."""
+    """Gives the processor's name as its maker calls it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -87,7 +88,7 @@ def _detect() -> str:
 
 
 def torch_build() -> str:
-    """`cuda`, `rocm`, `cpu`, or `none` where torch is not installed; read from its version file."""
+    """Reads `cuda`, `rocm`, `cpu`, or `none` without torch, from the version file of torch."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return "none"
@@ -123,7 +124,7 @@ def _cuda_devices() -> int:
 
 
 def cores() -> int:
-    """Cores left by affinity and by a container's quota; LOKY_MAX_CPU_COUNT lowers the number."""
+    """Counts the cores left by affinity and a container's quota; LOKY_MAX_CPU_COUNT lowers it."""
     from joblib import cpu_count
 
     return int(cpu_count())

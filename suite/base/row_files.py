@@ -17,7 +17,7 @@ SUFFIXES = (".parquet", ".csv", ".tsv", ".json", *JSON_LINES)
 
 
 def read_rows(path: Path, text: str, *, bare: bool = False) -> list[Mapping[str, Any]]:
-    """The rows of a file; one that ends in none of SUFFIXES is read as a CSV.
+    """Reads the rows of a file; one that ends in none of SUFFIXES is read as a CSV.
 
     text: the column of the texts. An object of JSON is index -> text; `bare` takes a list of texts
     too, numbered from 0. In a table every value is a text, None where a line is short. Raises

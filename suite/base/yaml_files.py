@@ -23,17 +23,17 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def names(folder: Path) -> tuple[str, ...]:
-    """Names of a folder's built-in files, sorted; those that begin with _ are none."""
+    """Lists the names of a folder's built-in files, sorted; those that begin with _ are none."""
     return tuple(sorted(path.stem for path in folder.glob("[!_]*.yaml")))
 
 
 def is_path(text: str) -> bool:
-    """Whether a person means a file of their own."""
+    """Says whether a person means a file of their own."""
     return text.endswith(SUFFIXES) or "/" in text
 
 
 def find(name_or_path: str | Path, folder: Path, kind: str, advice: str) -> Path:
-    """The file of a built-in name in `folder`, or of a path.
+    """Finds the file of a built-in name in `folder`, or of a path.
 
     kind: what it is (`study`). advice: what to do where no built-in one has the name. Raises
     SuiteError that names the path, or the nearest built-in name.
@@ -48,7 +48,7 @@ def find(name_or_path: str | Path, folder: Path, kind: str, advice: str) -> Path
 
 
 def existing(text: str, kind: str) -> Path:
-    """A person's own file; SuiteError where it is not there."""
+    """Gives a person's own file; SuiteError where it is not there."""
     path = Path(text).expanduser()
     if not path.is_file():
         raise SuiteError(f"{kind.capitalize()} file {path} does not exist; check the path.")
@@ -56,7 +56,7 @@ def existing(text: str, kind: str) -> Path:
 
 
 def read(path: Path, kind: str) -> Any:
-    """What a file holds; SuiteError where it is unreadable or no YAML."""
+    """Reads what a file holds; SuiteError where it is unreadable or no YAML."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -65,7 +65,7 @@ def read(path: Path, kind: str) -> Any:
 
 
 def mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping[str, Any]:
-    """A part of a file that must hold keys and values; SuiteError where it does not.
+    """Checks a part of a file, which must hold keys and values; SuiteError where it does not.
 
     where: the part, for the message. allowed: the keys it may have; None is any.
     """
@@ -78,7 +78,7 @@ def mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping
 
 
 def validated(model: type[Model], data: object, where: str) -> Model:
-    """What a file holds as a model; the first mistake is a SuiteError that names its key.
+    """Reads what a file holds into a model; the first mistake is a SuiteError that names its key.
 
     A field that the model leaves out of its dump is no key of a file.
     """

@@ -28,10 +28,11 @@ from suite.errors import NO_ROOM, SuiteError, Unfinished, no_room
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "options", "output"})
 INTERRUPTED = "Interrupted: what was finished is stored, and the same command resumes there."
+_debug = False
 
 
 def command_files(folder: Path = FOLDER) -> dict[str, Path]:
-    """Command name -> its file; `extract_data.py` is the command `extract-data`."""
+    """Finds the commands, name -> file; `extract_data.py` is the command `extract-data`."""
     return {
         path.stem.replace("_", "-"): path
         for path in sorted(folder.glob("*.py"))
@@ -40,13 +41,13 @@ def command_files(folder: Path = FOLDER) -> dict[str, Path]:
 
 
 def summary_of(path: Path) -> str:
-    """First line of a command file's docstring, read without importing the file."""
+    """Gives the first line of a command file's docstring, read without importing the file."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
 
 
 def sentence_of(error: BaseException) -> str:
-    """What a person reads of an error: one line that says what, where and what to do."""
+    """Gives what a person reads of an error: one line that says what, where and what to do."""
     if isinstance(error, SuiteError):
         return str(error)
     if isinstance(error, OSError) and error.errno in NO_ROOM:
@@ -68,7 +69,7 @@ class LazyGroup(click.Group):
     """A click group whose commands are the files of a folder."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands, sorted."""
+        """Lists the names of the commands, sorted."""
         return list(command_files())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -125,16 +126,13 @@ def exit_code_of(run: Callable[[], Any]) -> int:
     return code if isinstance(code, int) else 0
 
 
-_debug = False
-
-
 def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     global _debug
     _debug = _debug or value
 
 
 def debug_option() -> click.Option:
-    """The option that every command has: show tracebacks."""
+    """Gives the option that every command has: show tracebacks."""
     return click.Option(
         ["--debug"],
         is_flag=True,

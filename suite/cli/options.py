@@ -17,8 +17,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """STUDY and the options that `run` and `plan` share. Those that say what is planned arrive as
-    `chosen`, the arguments of `suite.plan`."""
+    """Adds STUDY and the options that `run` and `plan` share. Those that say what is planned
+    arrive as `chosen`, the arguments of `suite.plan`."""
 
     @wraps(function)
     def command(
@@ -50,7 +50,7 @@ def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def data_paths(data: tuple[str, ...]) -> dict[str, str]:
-    """TASK=PATH words as a mapping."""
+    """Reads TASK=PATH words as a mapping."""
     found = {}
     for word in data:
         task, equals, path = word.partition("=")

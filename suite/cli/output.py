@@ -28,12 +28,12 @@ def talk(message: str) -> None:
 
 
 def counted(count: int, thing: str) -> str:
-    """`1 task`, `2 tasks`: a number and what it counts."""
+    """Says `1 task`, `2 tasks`: a number and what it counts."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
+    """Prints one JSON document on stdout."""
     click.echo(json.dumps(json_value(value), indent=2, ensure_ascii=False))
 
 
@@ -42,7 +42,7 @@ class PValue(float):
 
 
 def cell_text(value: Any) -> str:
-    """A table cell: three decimals for fractions, thousands separated, a dash for missing."""
+    """Shows a value: three decimals for fractions, thousands separated, a dash for missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool):
@@ -61,14 +61,14 @@ def talk_reasons(reasons: Iterable[str]) -> None:
 
 
 def task_name(task: str, group: str | None) -> str:
-    """A whole task, or one of its categories, as a table names it."""
+    """Names a whole task, or one of its categories, for a table."""
     return task if group is None else f"{task}: {group}"
 
 
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """A table on stdout; numbers are aligned right.
+    """Prints a table on stdout; numbers are aligned right.
 
     Where stdout is no terminal, every row is one line. In a terminal the table fits the width
     (`fit`): columns that find no room are named on stderr.
@@ -114,7 +114,8 @@ def _numeric(values: Sequence[Any]) -> bool:
 def fit(
     natural: Sequence[int], numeric: Sequence[bool], limit: int | None
 ) -> tuple[int, list[int]]:
-    """Space between columns and the width of each that is shown, for a table of `limit` columns.
+    """Gives the space between columns and the width of each that is shown, for a table of `limit`
+    columns.
 
     First the space shrinks, then the widest texts are folded, down to NARROWEST; numbers never
     are. What still finds no room is left out from the right. limit None: as wide as it comes.

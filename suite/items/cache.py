@@ -55,8 +55,8 @@ _IMAGE_SCHEMA = pa.schema(
 
 
 def source_key(info: TaskInfo, location: Path | None) -> str:
-    """Hash of what determines a task's items: its YAML, the files beside it (code, rows, images),
-    those that it depends on, and its data."""
+    """Hashes what determines a task's items: its YAML, the files beside it (code, rows,
+    images), those that it depends on, and its data."""
     content: dict[str, Any] = {
         "format": FORMAT,
         "task": info.lmms_name,
@@ -69,7 +69,7 @@ def source_key(info: TaskInfo, location: Path | None) -> str:
 
 
 def data_files(location: Path) -> list[Path]:
-    """The files of a local copy: itself, or those in a folder that hold rows or images."""
+    """Gives the files of a local copy: itself, or those in a folder that hold rows or images."""
     if location.is_file():
         return [location]
     return sorted(
@@ -135,7 +135,8 @@ class ItemCache:
     def read(
         self, task: str, key: str, limit: int | None, folder: Path | None = None
     ) -> ItemSet | None:
-        """The cached items, cut to `limit` when a larger set is there; None when there are none.
+        """Gives the cached items, cut to `limit` when a larger set is there; None when there are
+        none.
 
         `folder`: where the rows' paths of images lead from. Sets of which one has changed are none.
         """

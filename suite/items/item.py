@@ -66,18 +66,18 @@ class ItemSet:
 
 
 def image_hash(data: bytes) -> str:
-    """SHA-256 (hex) of an encoded image."""
+    """Gives the SHA-256 (hex) of an encoded image."""
     return hashlib.sha256(data).hexdigest()
 
 
 def cluster_id(task: str, item_id: str, images: tuple[str, ...]) -> str:
-    """Cluster of an item: equal for equal images in equal order; its own when it has none."""
+    """Names an item's cluster: equal for equal images in equal order; its own when it has none."""
     text = "|".join(images) if images else f"{task}/{item_id}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def first_of_each_category(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
-    """The first `limit` items of each category, in their order."""
+    """Gives the first `limit` items of each category, in their order."""
     if limit is None:
         return items
     seen: dict[str, int] = {}

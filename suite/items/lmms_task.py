@@ -24,7 +24,7 @@ MODEL_NAME = "downscaling_suite"
 
 
 def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None = None) -> Any:
-    """The lmms-eval task object, with some keys of its YAML replaced."""
+    """Builds the lmms-eval task object, with some keys of its YAML replaced."""
     with (
         quiet(),
         undecodable_as_stored(),
@@ -49,7 +49,7 @@ def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None 
 
 
 def fetch_hint(info: TaskInfo) -> str:
-    """The sentence that says how to get a task's data onto a machine without network."""
+    """Gives the sentence that says how to get a task's data onto a machine without network."""
     hub = str(info.config.get("dataset_path", ""))
     command = f"hf download --repo-type dataset {hub} --local-dir {info.name}"
     return (
@@ -59,10 +59,12 @@ def fetch_hint(info: TaskInfo) -> str:
 
 
 def on_hub(info: TaskInfo) -> bool:
+    """Says whether a task reads a data set of the Hub."""
     return "/" in str(info.config.get("dataset_path", ""))
 
 
 def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> DataError:
+    """Says in a sentence of the task's own what went wrong with its data."""
     if isinstance(cause, DataError):
         return cause
     reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__

@@ -24,7 +24,7 @@ def load_items(
     cache_dir: str | Path | None = None,
     refresh: bool = False,
 ) -> ItemSet:
-    """All items of a task, or with `limit` the first of each category.
+    """Loads all items of a task, or with `limit` the first of each category.
 
     `data` is a local copy (a Parquet or JSONL file, or a folder) read in place of the hub data set.
     The result is kept under `cache_dir` (default: the user's cache folder), keyed by the content of
@@ -56,7 +56,7 @@ def cached_items(
     limit: int | None = None,
     cache_dir: str | Path | None = None,
 ) -> ItemSet | None:
-    """What `load_items` gives where the cache has it; None where the source must be read.
+    """Gives what `load_items` gives where the cache has it; None where the source must be read.
 
     Raises SuiteError for an unknown task and for a local copy that is gone.
     """
@@ -71,7 +71,7 @@ def cached_items(
 
 
 def local_copy(info: TaskInfo, data: str | None) -> Path | None:
-    """The path given for a task's data; DataError when nothing is there."""
+    """Gives the path given for a task's data; DataError when nothing is there."""
     if data is None:
         return None
     path = Path(data).expanduser().resolve()

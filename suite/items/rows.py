@@ -14,11 +14,15 @@ from suite.items.cache import DATA, IMAGES, data_files
 from suite.items.lmms_task import fetch_hint, on_hub
 from suite.items.tasks import TaskInfo
 
+AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+"""For the reader of CSV: only an empty field is missing. Without it an option «None» or «N/A», or
+the answer «NA», would be."""
+
 
 def overrides_for(
     info: TaskInfo, location: Path | None, limit: int | None, scratch: Path
 ) -> dict[str, Any]:
-    """Keys of the YAML to replace so that lmms-eval reads the right rows."""
+    """Gives the keys of the YAML to replace so that lmms-eval reads the right rows."""
     kwargs = dict(info.config.get("dataset_kwargs") or {})
     kwargs.pop("token", None)  # a public data set needs none, and asking for one fails without it
     if location is not None:
@@ -35,11 +39,6 @@ def overrides_for(
         raise DataError(f"Task {info.name} needs the data set {info.source}: {fetch_hint(info)}")
     kwargs = _as_written(str(info.config.get("dataset_path")), kwargs)
     return {"dataset_kwargs": {**kwargs, "data_files": files}}
-
-
-AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
-"""For the reader of CSV: only an empty field is missing. Without it an option «None» or «N/A», or
-the answer «NA», would be."""
 
 
 def _as_written(builder: str, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def _beside(info: TaskInfo) -> dict[str, str]:
 
 
 def rows_folder(info: TaskInfo, location: Path | None) -> Path:
-    """The folder that paths of images in a task's rows are relative to: that of the rows."""
+    """Gives the folder that paths of images in a task's rows are relative to: that of the rows."""
     if location is not None:
         return location.parent if location.is_file() else location
     own = None if on_hub(info) else _beside(info).get(info.split)
@@ -68,7 +67,7 @@ def rows_folder(info: TaskInfo, location: Path | None) -> Path:
 
 
 def rows_read(info: TaskInfo, location: Path | None, limit: int | None) -> list[int] | None:
-    """Places in a task's data of the rows that `overrides_for` reads; None where it reads all."""
+    """Gives the rows of a task's data that `overrides_for` reads, by place; None where all."""
     capped = info.metadata.get("recipe") and limit is not None
     if location is not None or on_hub(info) or not capped or limit is None:
         return None

@@ -27,7 +27,7 @@ from suite.items.tasks import LMMS_EVAL, TaskInfo
 
 
 def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:
-    """Items of a task from its data, the first `limit` of each category.
+    """Reads the items of a task from its data, the first `limit` of each category.
 
     Raises DataError when the data are missing, unreadable, or lack a column that the task needs.
     """
@@ -132,7 +132,7 @@ def _shown(task: Any, docs: Any, doc: Mapping[str, Any], index: int) -> Any:
 def mapped_item(
     info: TaskInfo, columns: Mapping[str, Any], doc: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """An item's row from the columns that `metadata.item` names; several may make up one key.
+    """Gives an item's row from the columns that `metadata.item` names; several may make up one key.
 
     Images and options are a list in one column, one value, or one column each. A row may have
     fewer: empty images, and empty options after the last, are none. Raises DataError for a column
@@ -255,7 +255,8 @@ def _check_unique(info: TaskInfo, items: list[Item]) -> None:
 
 
 def id_column(docs: Any) -> str | None:
-    """The column whose values tell the rows of a task of lmms-eval apart; None: their number does.
+    """Gives the column whose values tell the rows of a task of lmms-eval apart; None: their number
+    does.
 
     A `question_id` may be shared: MME's is the picture's name, of which it asks two questions.
     """
@@ -270,7 +271,7 @@ def id_column(docs: Any) -> str | None:
 def generic_item(
     task: Any, doc: Mapping[str, Any], index: int, named: str | None
 ) -> dict[str, Any]:
-    """An open question from lmms-eval's own prompt and target, for tasks with its own scorer."""
+    """Makes an open question of lmms-eval's own prompt and target, for tasks with its scorer."""
     target = task.doc_to_target(doc)
     text = task.doc_to_text(doc)
     answer = target[0] if isinstance(target, list) and target else target

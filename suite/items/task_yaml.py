@@ -41,7 +41,7 @@ class FunctionReference:
     dotted: str
 
     def resolve(self, folder: Path) -> Callable[..., Any]:
-        """The function; the module is looked for beside the YAML, then as an installed one.
+        """Gives the function; the module is looked for beside the YAML, then as an installed one.
 
         Raises SuiteError where there is no such module or function, or the module fails.
         """
@@ -84,7 +84,7 @@ _Loader.add_constructor(
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A task YAML with its `include`s, the including file winning key by key as in lmms-eval."""
+    """Reads a task YAML with its `include`s; the including file wins by key, as in lmms-eval."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
@@ -144,7 +144,7 @@ METADATA: dict[str, tuple[Any, str]] = {
 
 
 def references(value: Any) -> Iterator[FunctionReference]:
-    """Every function that a config names, at any depth."""
+    """Gives every function that a config names, at any depth."""
     if isinstance(value, FunctionReference):
         yield value
     elif isinstance(value, (dict, list)):

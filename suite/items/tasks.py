@@ -81,13 +81,13 @@ class TaskInfo:
         return 1.0 / self.n_options if self.n_options else 0.0
 
     def declared(self, limit: int | None = None) -> int | None:
-        """Number of items that `limit` (the first of each category) leaves, as declared."""
+        """Counts the items that `limit` (the first of each category) leaves, as declared."""
         sizes: tuple[int | None, ...] = self.category_sizes or (self.n,)
         counts = [size if size is None or limit is None else min(size, limit) for size in sizes]
         return sum(count for count in counts if count is not None) if None not in counts else None
 
     def function(self, key: str) -> Callable[..., Any] | None:
-        """The function under a key of the YAML, or of its metadata, imported; None if absent."""
+        """Imports the function under a key of the YAML, or of its metadata; None if absent."""
         value = self.config.get(key, self.metadata.get(key))
         if isinstance(value, FunctionReference):
             return value.resolve(self.path.parent)
@@ -97,27 +97,28 @@ class TaskInfo:
 
 
 def task_folders() -> tuple[Path, ...]:
-    """Where task YAMLs are looked for: the suite's tasks/, then DOWNSCALE_TASKS (os.pathsep)."""
+    """Lists where task YAMLs are looked for: the suite's tasks/, DOWNSCALE_TASKS (os.pathsep)."""
     own = PACKAGE.parent / "tasks"
     others = os.environ.get(TASKS_VARIABLE, "").split(os.pathsep)
     return (own, *(Path(other).expanduser().resolve() for other in others if other.strip()))
 
 
 def list_tasks() -> tuple[TaskInfo, ...]:
-    """Every task that can be used, by name. Reads YAML files only."""
+    """Lists every task that can be used, by name. Reads YAML files only."""
     found = (entry for _, entry in sorted(_index(task_folders()).items()))
     return tuple(entry for entry in found if isinstance(entry, TaskInfo))
 
 
 def unusable_tasks() -> dict[str, str]:
-    """Name -> what is wrong, of each task that `list_tasks` leaves out."""
+    """Says what is wrong, by name, with each task that `list_tasks` leaves out."""
     found = sorted(_index(task_folders()).items())
     return {name: str(entry) for name, entry in found if isinstance(entry, SuiteError)}
 
 
 def get_task(name: str) -> TaskInfo:
-    """The task that a person calls `name`; SuiteError with near names when there is none, or with
-    what is wrong with its file. A mistake in another task's file is no matter of this one's.
+    """Gives the task that a person calls `name`; SuiteError with near names when there is none, or
+    with what is wrong with its file. A mistake in another task's file is no matter of this
+    one's.
 
     `lmms_eval/NAME` is a task of lmms-eval itself: its prompt is the question, its score the score.
     """
@@ -136,13 +137,13 @@ def get_task(name: str) -> TaskInfo:
 
 
 def declared_n(task: str, limit: int | None = None) -> int | None:
-    """Items that the task's YAML declares (with `limit`, the first of each category), or None."""
+    """Counts the declared items of a task (with `limit`, the first of each category), or None."""
     return get_task(task).declared(limit)
 
 
 @lru_cache(maxsize=64)
 def lmms_eval_task(name: str) -> TaskInfo:
-    """One of the tasks that lmms-eval brings, found by its YAML without importing lmms-eval."""
+    """Finds one of the tasks that lmms-eval brings by its YAML, without importing lmms-eval."""
     spec = importlib.util.find_spec("lmms_eval")
     places = list(spec.submodule_search_locations or []) if spec is not None else []
     line = re.compile(rf"^task:\s*[\"']?{re.escape(name)}[\"']?\s*(?:#.*)?$", re.M)

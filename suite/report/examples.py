@@ -48,7 +48,7 @@ def lost(frame: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
 
 
 def lost_mode(frame: pd.DataFrame) -> str:
-    """How the pairings of `lost` answer."""
+    """Says how the pairings of `lost` answer."""
     return MODES[bool(frame.loc[frame["method"] == "decoupled", "thinking"].any())]
 
 

@@ -36,7 +36,7 @@ QUALITIES = (80, 60, 40, 20)
 def with_items(
     rows: Sequence[dict[str, Any]], folder: Path
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """The rows with `item`, what was asked, and a sentence for each reason why rows lack it.
+    """Gives the rows with `item`, what was asked, and a sentence for each reason why rows lack it.
 
     `item` holds question, options (letter, text, whether it is the gold one), images (address or
     None, alternative text) and `more`, the number of images that are not shown.
@@ -72,7 +72,7 @@ def _asked(item: Item, items: ItemSet, album: Album) -> dict[str, Any]:
 
 
 def cut(text: object, longest: int = LONGEST) -> str | None:
-    """A text as the page shows it, at most `longest` characters; None where it is missing."""
+    """Gives a text as the page shows it, at most `longest` characters; None where it is missing."""
     if text is None or pd.isna(text):  # type: ignore[call-overload]
         return None
     whole = str(text)
@@ -86,8 +86,7 @@ class Album:
         self._left = budget
 
     def address(self, data: bytes) -> str | None:
-        """An image as a data address; None for one that is no image or that the page has no room
-        for."""
+        """Gives an image as a data address; None for no image, or where the page has no room."""
         small = shrunk(data)
         if small is None or len(small) > self._left:
             return None
@@ -97,7 +96,7 @@ class Album:
 
 
 def shrunk(data: bytes) -> bytes | None:
-    """The image itself where it is small already, else a smaller JPEG; None for no image."""
+    """Gives the image itself where it is small already, else a smaller JPEG; None for no image."""
     from PIL import Image
 
     try:

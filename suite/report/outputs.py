@@ -67,7 +67,7 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
 
 
 def failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:
-    """Reason -> rows, most frequent first; the records are read only when something failed."""
+    """Counts the rows by reason, most frequent first; reads the records only for a failure."""
     if not summary["requests"]["failed"]:
         return {}
     frame = load_results(folder)

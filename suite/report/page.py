@@ -31,7 +31,7 @@ def write(folder: Path) -> Path:
 
 
 def render(folder: Path) -> str:
-    """The page as text."""
+    """Renders the page as text."""
     environment = Environment(
         loader=PackageLoader("suite.report", "templates"),
         autoescape=True,
@@ -97,7 +97,7 @@ def _baselines(folder: Path) -> dict[str, Any] | None:
 
 
 def share(value: object) -> str:
-    """0.7312 -> `0.731`; missing -> a dash."""
+    """Shows 0.7312 as `0.731`; missing -> a dash."""
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return "–"
     text = f"{float(str(value)):,.3f}"
@@ -105,14 +105,14 @@ def share(value: object) -> str:
 
 
 def count(value: object) -> str:
-    """12345 -> `12,345`; missing -> a dash."""
+    """Shows 12345 as `12,345`; missing -> a dash."""
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return "–"
     return f"{int(float(str(value))):,}"
 
 
 def plain(value: object) -> str:
-    """A cell of an unknown table: short numbers, yes or no, text as it is, a dash for missing."""
+    """Shows a value of an unknown table: short numbers, yes or no, texts, a dash for missing."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
     if isinstance(value, bool):
@@ -123,11 +123,11 @@ def plain(value: object) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """42,038 of 400,000 -> `10.5 %`; a dash of nothing."""
+    """Shows 42,038 of 400,000 as `10.5 %`; a dash of nothing."""
     return f"{part / whole:.1%}".replace("%", "\N{NO-BREAK SPACE}%") if whole else "–"
 
 
 def p_value(value: object) -> str:
-    """0.0312 -> `0.031`, below .0005 that it is small; missing -> a dash."""
+    """Shows 0.0312 as `0.031`, below .0005 that it is small; missing -> a dash."""
     small = isinstance(value, float) and value < 0.0005
     return "<0.001" if small else share(value)

@@ -45,11 +45,11 @@ VALUES = {
     ("marginal", "level"): "level: both modules at their mean",
     ("power", "detectable"): "detectable difference",
 }
-"""(analysis, quantity) -> its """
+"""(analysis, quantity) -> what the page calls it."""
 
 
 def sections(folder: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table per analysis of IN_NUMBERS; none where the study has no cells for it."""
+    """Gives a table per analysis of IN_NUMBERS; none where the study has no cells for it."""
     found = []
     for name in IN_NUMBERS:
         title = ANALYSES[name]
@@ -113,12 +113,12 @@ def _content(name: str, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def heading(column: str) -> str:
-    """Of a column."""
+    """Names a column."""
     return COLUMNS.get(column, column.replace("_", " "))
 
 
 def shown_value(analysis: str, column: str, text: object) -> object:
-    """Of a cell; what is no text of the suite's own is kept as it is."""
+    """Names a cell's content; what is no text of the suite's own is kept as it is."""
     if not isinstance(text, str) or column not in ("quantity", "rule", "method", "estimator"):
         return text
     if column == "quantity" and (analysis, text) in VALUES:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def default_tables() -> Path:
-    """The folder of the published tables: of the checkout, or packed into the installation.
+    """Gives the folder of the published tables: of the checkout, or packed into the installation.
 
     The files live in results/paper; links in analyses/paper bring them into the wheel.
     """
@@ -29,7 +29,7 @@ def default_tables() -> Path:
 
 
 def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd.DataFrame:
-    """The paper's claims, recomputed from its tables: a row each (`analyses.paper.verdicts`).
+    """Gives the paper's claims, recomputed from its tables: a row each (`analyses.paper.verdicts`).
 
     tables: a folder with the tables under their names, those of the paper by default. With `run`, a
     run directory: a row per claim and number of the run, its columns `run_what`, `run_estimate`,
@@ -49,7 +49,7 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The published tables by name. Raises SuiteError for one that is missing or unreadable."""
+    """Reads the published tables by name. Raises SuiteError for a missing or unreadable one."""
     import pandas as pd
 
     from analyses.paper.claims import TABLES
@@ -70,7 +70,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def beside_run(run: Path, tables: Path) -> pd.DataFrame:
-    """What the run says to the claims that the tables do not determine
+    """Gives what the run says to the claims that the tables do not determine
     (`analyses.paper.unpublished`)."""
     from analyses.paper.unpublished import ANALYSES, beside, unpublished
     from suite.report.tables import analyse, read

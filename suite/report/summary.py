@@ -20,7 +20,7 @@ MODES = {False: "answering directly", True: "after thinking"}
 
 
 def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
-    """Title and counts of the run."""
+    """Gives the title and counts of the run."""
     study = known.get("study") or {}
     name = study.get("study") or (str(frame["study"].iloc[0]) if len(frame) else "study")
     items = frame[["task", "item_id"]].drop_duplicates()
@@ -43,7 +43,7 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def findings(folder: Path) -> dict[str, Any]:
-    """The headline comparisons, a row each, on the in-domain mean and outside the domain.
+    """Gives the headline comparisons, a row each, on the in-domain mean and outside the domain.
 
     `columns`: names of what they are measured on; `rows`: text, family and a value per column.
     """
@@ -103,7 +103,7 @@ def _thinking(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
 
 
 def headline(frame: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
-    """A row per cell: the macro accuracies, and how many answers were unread, failed or leaked."""
+    """Gives a row per cell: macro accuracies, and how many answers are unread, failed or leaked."""
     macro = SHARED if (cells["task"] == SHARED).any() else IN_DOMAIN
     outside = cells[(cells["domain"] != IN_DOMAIN) & cells["group"].isna()]["task"]
     columns = [
@@ -128,7 +128,7 @@ def headline(frame: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
 
 
 def by_task(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per task (and category) a table of its cells."""
+    """Gives a table of its cells per task (and category)."""
     names = task_names(cells["task"].drop_duplicates())
     found = []
     for _, rows in cells.groupby(["task", "group"], sort=False, dropna=False):
@@ -146,7 +146,7 @@ def by_task(cells: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Reason and task of failed answers with their number and cells, most frequent first."""
+    """Counts failed answers and their cells by reason and task, most frequent first."""
     failed = frame[frame["failed"]]
     if not len(failed):
         return []
@@ -158,7 +158,7 @@ def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def facts(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Provenance as name and value, flat; long lists are in the raw form below it."""
+    """Gives the provenance as name and value, flat; long lists are in the raw form below it."""
     rows = _making(known)
     if known.get("seed") is not None:
         rows.append(("seed", str(known["seed"])))

@@ -25,13 +25,13 @@ TEXT = (
 
 
 def load_records(folder: Path) -> pd.DataFrame:
-    """records.parquet. Raises SuiteError when it is missing, unreadable or of another version."""
+    """Reads records.parquet; SuiteError when it is missing, unreadable or of another version."""
     freshness.records_path(folder)
     return load_results(folder)
 
 
 def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """One analysis of a run directory's records. Raises SuiteError for an unknown name."""
+    """Computes one analysis of a run directory's records. Raises SuiteError for an unknown name."""
     if name not in ANALYSES:
         raise SuiteError(f"There is no analysis called {name}; there are {', '.join(ANALYSES)}.")
     frame = load_records(folder)
@@ -56,12 +56,12 @@ def write(folder: Path) -> list[Path]:
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
-    """A table of the run as it was written."""
+    """Reads a table of the run as it was written."""
     return read_csv(folder / "tables" / f"{name}.csv")
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV of the run; its text columns are text, an empty field is missing."""
+    """Reads a CSV of the run; its text columns are text, an empty field is missing."""
     columns = pd.read_csv(path, nrows=0).columns
     types = {column: object for column in columns if column in TEXT}
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])

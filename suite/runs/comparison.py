@@ -63,12 +63,12 @@ class Comparison:
         return self.verdict in PASSED
 
     def row(self, task: str) -> dict[str, Any]:
-        """One mean or whole task of the table."""
+        """Gives one mean or whole task of the table."""
         rows = self.table[(self.table["task"] == task) & self.table["group"].isna()]
         return {str(name): value for name, value in rows.iloc[0].items()}
 
     def tasks(self, by: str = "task") -> pd.DataFrame:
-        """The rows of single tasks, with those of their categories where `by` is category."""
+        """Gives the rows of single tasks, with those of their categories where `by` is category."""
         rows = self.table[(self.table["average"] != "tasks") & (self.table["task"] != ALL_ITEMS)]
         return rows if by == "category" else rows[rows["group"].isna()]
 
@@ -87,7 +87,7 @@ class Comparison:
         return table.assign(p_holm=holm(table["p"].to_numpy(dtype=float)))
 
     def as_json(self, by: str = "task") -> dict[str, Any]:
-        """The shape that `downscale compare --json` prints."""
+        """Gives the shape that `downscale compare --json` prints."""
         means = self.table[(self.table["average"] == "tasks") & (self.table["task"] != OVERALL)]
         means = means[["task", *NUMBERS]]
         tasks = self.tasks(by)[["task", "group", "domain", *NUMBERS, "p_holm"]]
@@ -110,7 +110,7 @@ class Comparison:
         return found
 
     def figure(self, by: str = "task") -> Figure:
-        """The forest plot."""
+        """Draws the forest plot."""
         from analyses.figures import comparison as forest
 
         return forest.draw(forest.select(self._marked(by)))
@@ -120,7 +120,7 @@ class Comparison:
         return rows.assign(margin=self.margin)
 
     def write(self, folder: str | Path, by: str = "task") -> list[Path]:
-        """comparison.json and .csv, flips.csv, and the forest plot with its CSV. The files."""
+        """Writes comparison.json and .csv, flips.csv, the forest plot with its CSV. The files."""
         from analyses.figures import comparison as forest
         from analyses.figures.parts.style import encoded
 

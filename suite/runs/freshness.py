@@ -22,7 +22,7 @@ READING = ("answers/**/*.py", "runs/records.py")
 
 
 def records_path(folder: Path) -> Path:
-    """records.parquet of a run directory. Raises SuiteError where there is none."""
+    """Gives records.parquet of a run directory. Raises SuiteError where there is none."""
     path = folder / "records.parquet"
     if not path.is_file():
         raise SuiteError(
@@ -33,12 +33,13 @@ def records_path(folder: Path) -> Path:
 
 
 def digest_of(folder: Path) -> str:
-    """Hash of the records and of the code that draws them."""
+    """Hashes the records and the code that draws them."""
     return drawing_digest(file_hash(records_path(folder)))
 
 
 def is_current(outputs: Path, digest: str, names: Iterable[str] | None = None) -> bool:
-    """Whether the files in `outputs` are made of `digest`, and all of them, or `names`, are there.
+    """Says whether the files in `outputs` are made of `digest`, and all of them, or `names`, are
+    there.
 
     A stamp of another version of the suite is none.
     """
@@ -88,12 +89,12 @@ def drawing_digest(records: str) -> str:
 
 
 def source_digest(files: Iterable[Path]) -> str:
-    """Hash of the contents of source files."""
+    """Hashes the contents of source files."""
     return json_hash([file_hash(path) for path in sorted(files) if path.is_file()])
 
 
 def items_digest(items: Iterable[Item]) -> str:
-    """Hash of items as they were asked, images by content."""
+    """Hashes items as they were asked, images by content."""
     digest = hashlib.sha256()
     for item in items:
         digest.update(repr(item).encode())

@@ -14,7 +14,7 @@ Facts = dict[str, Any]
 
 
 def entry(facts: Facts, device: str, dtypes: Iterable[str]) -> Facts:
-    """The entry of a command that starts now.
+    """Gives the entry of a command that starts now.
 
     `device` is what the person asked for. `devices`, one per process, `threads` of each and
     `processes` are null until the first model is loaded (`begun`).
@@ -33,14 +33,14 @@ def entry(facts: Facts, device: str, dtypes: Iterable[str]) -> Facts:
 
 
 def earlier(before: Facts) -> list[Facts]:
-    """The entries of earlier commands that asked a model: one that was killed before generated
-    nothing."""
+    """Gives the entries of earlier commands that asked a model: one that was killed before
+    generated nothing."""
     runs = before.get("runs") or []
     return [run for run in runs if run.get("ended") or run.get("devices") is not None]
 
 
 def closed(this: Facts, runs: Sequence[Facts], ended: str, requests: dict[str, int]) -> list[Facts]:
-    """The history after a command that came to its end.
+    """Gives the history after a command that came to its end.
 
     One that neither generated nor failed adds nothing, unless the one before it did not end or it
     is the first.
@@ -52,16 +52,17 @@ def closed(this: Facts, runs: Sequence[Facts], ended: str, requests: dict[str, i
 
 
 def generating(facts: Facts) -> list[Facts]:
-    """The entries whose answers a directory holds: of those that generated something, or may have
-    before they were killed; all of them where every answer came from a shared store."""
+    """Gives the entries whose answers a directory holds: of those that generated something, or may
+    have before they were killed; all of them where every answer came from a shared store."""
     runs = earlier(facts)
     asked = [run for run in runs if (run.get("requests") or {"generated": 1})["generated"]]
     return asked or runs
 
 
 def span(facts: Facts) -> Facts:
-    """`started`, `ended` and `commits` of the runs that generated; those of the last command where
-    the history is empty (a provenance.json of another version, or a run that has just begun).
+    """Gives `started`, `ended` and `commits` of the runs that generated; those of the last command
+    where the history is empty (a provenance.json of another version, or a run that has just
+    begun).
 
     Where the last of them was killed, after its last answer, the command that found nothing left
     to generate ended the work.
@@ -77,7 +78,7 @@ def span(facts: Facts) -> Facts:
 
 
 def redrawn(facts: Facts) -> Facts | None:
-    """When and by which commit a directory was last drawn anew without asking a model."""
+    """Says when and by which commit a directory was last drawn anew without asking a model."""
     runs = earlier(facts)
     if not runs or facts.get("started") in {run.get("started") for run in runs}:
         return None
@@ -85,7 +86,7 @@ def redrawn(facts: Facts) -> Facts | None:
 
 
 def devices(run: Facts) -> str:
-    """Devices of an entry in words: `2 × cuda:0 (NVIDIA H100), ...`, or what was asked for."""
+    """Names the devices of an entry: `2 × cuda:0 (NVIDIA H100), ...`, or what was asked for."""
     found = run.get("devices")
     if not found:
         return str(run.get("device") or "unknown")

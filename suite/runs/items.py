@@ -19,7 +19,7 @@ Load = Callable[..., ItemSet | None]
 
 
 def cached(folder: Path, tasks: Iterable[str]) -> tuple[dict[str, ItemSet], dict[str, str]]:
-    """Items by task as far as the cache has them, and by task the reason why not."""
+    """Gives the items by task as far as the cache has them, and by task the reason why not."""
     found: dict[str, ItemSet] = {}
     reasons: dict[str, str] = {}
     for task in tasks:
@@ -31,7 +31,7 @@ def cached(folder: Path, tasks: Iterable[str]) -> tuple[dict[str, ItemSet], dict
 
 
 def load_run_items(folder: str | Path, task: str) -> ItemSet:
-    """The items of a task as the run in `folder` asked them, images included.
+    """Loads the items of a task as the run in `folder` asked them, images included.
 
     They are read from the source where the cache lacks them. Raises SuiteError where they have
     changed since, or the run does not say which they were.

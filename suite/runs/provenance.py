@@ -29,12 +29,12 @@ PACKAGES = (
 
 
 def now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
+    """Tells the time as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def versions() -> dict[str, str | None]:
-    """Version of Python and of each package that can change a result; None when not installed."""
+    """Finds the versions of Python and of all packages that can change a result; None without."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -45,7 +45,7 @@ def versions() -> dict[str, str | None]:
 
 
 def commit() -> str | None:
-    """Commit of the suite's checkout, with `+changes` where files differ; None outside of git."""
+    """Gives the checkout's commit, with `+changes` where files differ; None outside of git."""
     if not (PACKAGE.parent / ".git").exists():
         return None
     try:
@@ -63,12 +63,12 @@ def _git(*arguments: str) -> str:
 
 @cache
 def machine() -> dict[str, Any]:
-    """Where it ran: system, processor and cores."""
+    """Says where it ran: system, processor and cores."""
     return {"system": platform.platform(), "processor": processor(), "cores": cores()}
 
 
 def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
-    """The part of provenance.json that is known before anything is generated."""
+    """Gives the part of provenance.json that is known before anything is generated."""
     plan = walk.plan
     models = {(count.step.role, count.step.spec): count.step for count in plan.steps}
     return {
@@ -102,7 +102,7 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """provenance.json of a run directory; empty where there is none yet."""
+    """Reads provenance.json of a run directory; empty where there is none yet."""
     try:
         content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -111,7 +111,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def finished(folder: Path) -> datetime:
-    """When something was last generated for the run in a directory, in UTC.
+    """Says when something was last generated for the run in a directory, in UTC.
 
     SuiteError where it did not come to an end, or has no provenance.json.
     """

@@ -40,7 +40,7 @@ class Reader:
         self._read: dict[tuple[str, str, str], Scored] = {}
 
     def read(self, item: Item, text: str) -> Scored:
-        """The reading of an answer."""
+        """Gives the reading of an answer."""
         key = (item.task, item.item_id, text)
         found = self._read.get(key)
         if found is None:
@@ -60,7 +60,7 @@ class Reader:
 
 
 def frame_of(walk: Walk) -> pd.DataFrame:
-    """The tidy table of a walk that has passed every group."""
+    """Makes the tidy table of a walk that has passed every group."""
     import pandas as pd
 
     from analyses.columns import COLUMNS

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def load_results(folder: str | Path) -> pd.DataFrame:
-    """The records of a run directory (or a records file): the tidy table of analyses.columns."""
+    """Reads the records of a run directory (or a records file), analyses.columns' tidy table."""
     path = Path(folder)
     path = path / "records.parquet" if path.is_dir() else path
     if not path.is_file():
@@ -76,7 +76,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def request_counts(walk: Walk) -> dict[str, int]:
-    """The distinct requests of a run by what became of them: `requests` of its summary."""
+    """Gives the distinct requests of a run by what became of them: `requests` of its summary."""
     found: Counter[str] = Counter()
     for model, key in walk.distinct():
         stored = walk.store.shelf(walk.fingerprints[model]).get(key)

@@ -32,7 +32,7 @@ class Side:
 
     @classmethod
     def of(cls, source: Source, name: str) -> Side:
-        """A directory, `DIR:CELL` or a frame. A path that exists is never cut at a colon."""
+        """Reads a directory, `DIR:CELL` or a frame. A path that exists is never cut at a colon."""
         if isinstance(source, pd.DataFrame):
             return cls(name, source, None, None)
         text, pattern = str(source), None
@@ -42,7 +42,7 @@ class Side:
         return cls(str(source), load_results(folder), pattern, folder if folder.is_dir() else None)
 
     def keep(self, tasks: Sequence[str]) -> Side:
-        """The same with these tasks only; all where none is named."""
+        """Gives the same side with these tasks only; all where none is named."""
         known = [str(task) for task in self.frame["task"].unique()]
         for task in tasks:
             if task not in known:
@@ -70,7 +70,7 @@ class Side:
 
 
 def match_cells(baseline: Side, candidate: Side) -> list[tuple[str, str]]:
-    """Which cell is held against which.
+    """Says which cell is held against which.
 
     One cell on each side; or the same cells on both; or, where only one side names cells, those of
     the other with the same ids. SuiteError otherwise, with the cells that there are.

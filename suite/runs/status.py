@@ -64,7 +64,7 @@ class AskedKeys:
 
 
 def asked_groups(folder: Path) -> list[AskedGroup] | None:
-    """The groups that the run in `folder` has reached; None for a run that wrote none down."""
+    """Gives the groups that the run in `folder` has reached; None for a run that noted none."""
     if not (folder / INSIDE).is_dir():
         return None
     found = (_read(path) for path in sorted((folder / INSIDE).glob("*.txt")))
@@ -86,7 +86,7 @@ def _digest(plan: Plan) -> str:
 
 
 def status_of(folder: Path) -> dict[str, Any]:
-    """Progress of a run as JSON-able values; SuiteError where no run was started."""
+    """Gives the progress of a run as JSON-able values; SuiteError where no run was started."""
     facts = provenance.read(folder)
     try:
         return _status(folder, facts)

@@ -85,7 +85,7 @@ def _processor(family: TrainingRun) -> Any:
 
 
 def history(family: TrainingRun, stage: Stage, size: str) -> list[tuple[Stage, dict[str, Any]]]:
-    """The stages that made a model, first to last, with what each one's `done.json` says."""
+    """Gives the stages that made a model, first to last, with what each one's `done.json` says."""
     chain: list[tuple[Stage, dict[str, Any]]] = []
     current: Stage | None = stage
     while current is not None:
@@ -100,7 +100,7 @@ def history(family: TrainingRun, stage: Stage, size: str) -> list[tuple[Stage, d
 
 
 def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:
-    """The model card: data, seeds, steps, seconds and final held-out figures of every stage."""
+    """Gives the model card: data, seeds, steps, seconds, final held-out figures of every stage."""
     parameters = sum(p.numel() for p in model.parameters())
     language = getattr(model.model, "language_model", model)
     of_language = sum(p.numel() for p in language.parameters())

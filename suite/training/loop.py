@@ -23,6 +23,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from suite.base.files import write_whole
 from suite.training.recipe import Stage
 
+WEIGHTS = "model.safetensors"
+LAST_WRITTEN = "trainer_state.json"
+"""The file that the Trainer writes last into a checkpoint: one without it is not whole."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -51,11 +55,6 @@ class Outcome:
     final: dict[str, float]
     passed: bool
     """False when a gate was not reached."""
-
-
-WEIGHTS = "model.safetensors"
-LAST_WRITTEN = "trainer_state.json"
-"""The file that the Trainer writes last into a checkpoint: one without it is not whole."""
 
 
 class _Sequential(Trainer):
@@ -121,13 +120,13 @@ class _Measure(TrainerCallback):
 
 
 def reached(job: Job, point: dict[str, float]) -> bool:
-    """Whether a point of the curve passes the stage's gate."""
+    """Says whether a point of the curve passes the stage's gate."""
     gate = job.stage.gate
     return gate is not None and point.get(job.metric, float("-inf")) >= gate
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole; a kill may have cut the newest of all short."""
+    """Gives the newest checkpoint that is whole; a kill may have cut the newest of all short."""
     whole = [p.parent for p in folder.glob(f"checkpoint-*/{LAST_WRITTEN}")]
     return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
 

@@ -36,7 +36,8 @@ class Task:
 
 
 def tasks_of(recipe: Recipe, sizes: Sequence[str], stages: Sequence[str]) -> list[Task]:
-    """Every stage of every size, the longest first where several could start, shared ones before.
+    """Gives every stage of every size, the longest first where several could start, shared ones
+    before.
 
     Longest: most weights times rows, so that the last stage to end is not one that waited.
     """
@@ -52,7 +53,7 @@ def tasks_of(recipe: Recipe, sizes: Sequence[str], stages: Sequence[str]) -> lis
 
 
 def needs(recipe: Recipe, task: Task) -> list[Task]:
-    """What must be finished before a task: its initial model, and a vision stage's encoder."""
+    """Says what must be finished before a task: its initial model, and a vision stage's encoder."""
     stage = recipe.stage(task.stage)
     before = [Task(stage.init, task.size)] if stage.init else []
     if stage.kind == "vision":
@@ -119,7 +120,7 @@ def _finished(out: Path, task: Task) -> bool:
 
 
 def command_of(recipe: str, task: Task, out: Path, threads: int, workers: int) -> list[str]:
-    """The command line that trains one task; a shared stage needs no size."""
+    """Gives the command line that trains one task; a shared stage needs no size."""
     size = [] if task.size == SHARED else ["--size", task.size]
     return [
         sys.executable, "-c", "from suite.cli import main; main()", "train", recipe,

@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from suite.base import yaml_files
 
 FOLDER = Path(__file__).parent / "recipes"
+SHARED = "shared"
+"""In place of a size, for a stage that runs once for all of them."""
+DONE = "done.json"
+"""What a finished stage leaves in its folder: its attempts and how they ended."""
 
 
 class _Strict(BaseModel):
@@ -77,14 +81,8 @@ class Stage(_Strict):
     """Role under which the result is shipped."""
 
     def peak(self, size: str) -> float:
-        """Peak learning rate of a size."""
+        """Gives the peak learning rate of a size."""
         return self.rate[size] if isinstance(self.rate, dict) else self.rate
-
-
-SHARED = "shared"
-"""In place of a size, for a stage that runs once for all of them."""
-DONE = "done.json"
-"""What a finished stage leaves in its folder: its attempts and how they ended."""
 
 
 class Recipe(_Strict):
@@ -117,7 +115,7 @@ class Recipe(_Strict):
         return self
 
     def stage(self, name: str) -> Stage:
-        """The stage of that name."""
+        """Gives the stage of that name."""
         return next(s for s in self.stages if s.name == name)
 
 

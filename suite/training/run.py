@@ -50,7 +50,7 @@ class TrainingRun:
                     self._stage(stage, size)
 
     def folder(self, stage: str, size: str) -> Path:
-        """Where a stage of a size lives."""
+        """Says where a stage of a size lives."""
         return self.out / f"{stage}-{size}"
 
     def _stage(self, stage: Stage, size: str) -> None:
@@ -184,7 +184,7 @@ def _vision(
 
 
 def vocabulary() -> list[str]:
-    """The closed vocabulary of the world: one word a line in tasks/micro/words.txt.
+    """Gives the closed vocabulary of the world: one word a line in tasks/micro/words.txt.
 
     It is a file, not a computation, so that shipped weights keep their token ids when lessons
     change; a test proves that no lesson or evaluation item leaves it.

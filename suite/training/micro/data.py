@@ -67,7 +67,7 @@ class Row:
 
 
 def lesson_row(lesson: Lesson, encode: Encoder, image_tokens: int) -> Row:
-    """A lesson as the chat template writes it; loss on what the assistant says."""
+    """Gives a lesson as the chat template writes it; loss on what the assistant says."""
     row = Row(scenes=lesson.scenes)
     picture = [
         encode.ids[VISION_START], *[encode.ids[IMAGE]] * image_tokens, encode.ids[VISION_END]
@@ -89,7 +89,8 @@ def lesson_row(lesson: Lesson, encode: Encoder, image_tokens: int) -> Row:
 
 
 def recall_row(stage: str, seed: int, index: int, encode: Encoder) -> Row:
-    """Random pairs `k v , k v ,`, then queries in both directions `? k v ? v k`; loss on answers.
+    """Gives random pairs `k v , k v ,`, then queries in both directions `? k v ? v k`; loss on
+    answers.
 
     Associative recall over the whole vocabulary: the prelude without which reading a description
     stays on a plateau near chance. Without the separators a value is also followed by the next
@@ -157,7 +158,7 @@ class TokenCollator:
 
 
 def pixels(scenes: Sequence[Scene]) -> Tensor:
-    """Pictures as the image processor gives them: (n, 3, side, side) in [-1, 1]."""
+    """Gives pictures as the image processor gives them: (n, 3, side, side) in [-1, 1]."""
     stack = np.stack([drawing.draw(s) for s in scenes]).astype(np.float32)
     return torch.from_numpy((stack / 127.5 - 1).transpose(0, 3, 1, 2).copy())
 

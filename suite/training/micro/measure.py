@@ -18,8 +18,8 @@ from tasks.micro.scene import Scene
 
 @torch.no_grad()
 def turn_accuracy(model: Any, rows: Sequence[Row], pad: int, batch: int = 64) -> dict[str, float]:
-    """Accuracy by kind (`digit`, `digit/think`, `digit/open` where options are not shown, ...),
-    and the macro means `direct` and `think` over the kinds with options."""
+    """Gives the accuracy by kind (`digit`, `digit/think`, `digit/open` where options are not shown,
+    ...), and the macro means `direct` and `think` over the kinds with options."""
     hits: dict[str, list[float]] = defaultdict(list)
     collate = TokenCollator(pad)
     training = model.training
@@ -53,7 +53,7 @@ def turn_accuracy(model: Any, rows: Sequence[Row], pad: int, batch: int = 64) ->
 
 @torch.no_grad()
 def probe_accuracy(model: Any, scenes: Sequence[Scene], collate: ProbeCollator) -> dict[str, float]:
-    """Accuracy of each of the encoder's readers over patches, and their mean `readers`."""
+    """Gives the accuracy of each of the encoder's readers over patches; `readers`, their mean."""
     training = model.training
     model.eval()
     batch = {k: v.to(model.corners.weight.device) for k, v in collate(scenes).items()}

@@ -24,7 +24,7 @@ class Shape:
 
 
 def text_model(shape: Shape, vocabulary: int, tokens: dict[str, int], seed: int) -> Any:
-    """A Qwen3 language model with random weights; `tokens` holds pad and eos ids."""
+    """Makes a Qwen3 language model with random weights; `tokens` holds pad and eos ids."""
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     torch.manual_seed(seed)
@@ -49,7 +49,7 @@ def text_model(shape: Shape, vocabulary: int, tokens: dict[str, int], seed: int)
 
 
 def vision_model(side: int, patch: int, width: int, layers: int, seed: int) -> Any:
-    """A SigLIP vision tower without its pooling head, random weights."""
+    """Makes a SigLIP vision tower without its pooling head, random weights."""
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
     torch.manual_seed(seed)
@@ -67,7 +67,7 @@ def vision_model(side: int, patch: int, width: int, layers: int, seed: int) -> A
 
 def llava_model(text: Any, vision: Any, image_token: int, statistics: tuple[Tensor, Tensor],
                 seed: int) -> Any:  # fmt: skip
-    """A LLaVA whose language model and vision tower are copies of those given.
+    """Makes a LLaVA whose language model and vision tower are copies of those given.
 
     `statistics` are mean (d,) and covariance (d, d) of the tower's output: the connector's first
     layer starts as a random projection of *whitened* features, since a SigLIP tower's raw output

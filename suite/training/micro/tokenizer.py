@@ -41,12 +41,12 @@ CHAT_TEMPLATE = """\
 
 
 def words(texts: list[str]) -> list[str]:
-    """The distinct tokens of the texts, sorted."""
+    """Gives the distinct tokens of the texts, sorted."""
     return sorted({token for text in texts for token in TOKEN.findall(text)})
 
 
 def build_tokenizer(vocabulary: list[str]) -> Any:
-    """A `PreTrainedTokenizerFast` with one token per word of the vocabulary."""
+    """Makes a `PreTrainedTokenizerFast` with one token per word of the vocabulary."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
