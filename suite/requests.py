@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from suite.base.json_values import canonical_json, json_hash
+from suite.base.json_values import canonical_json
 
 KEY_FORMAT = 2
 """Version of what a key stands for. Raise it when the same content would now give another answer,
@@ -115,33 +115,16 @@ class OutOfMemory(RuntimeError):
 _text = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def request_key(fingerprint: dict[str, Any], request: Request) -> str:
-    """SHA-256 (hex) of all that determines the answer.
-
-    Greedy requests share a key wherever generator, decoding and messages agree. Sampled ones also
-    hold study seed, task, item and sample index, so that two items never share a sample. So do
-    those to a generator whose fingerprint says `per_item` (recorded texts: two items may share a
-    question and still have two texts).
-    """
-    content: dict[str, Any] = {
-        "format": KEY_FORMAT,
-        "generator": fingerprint,
-        "decoding": asdict(request.decoding),
-        "messages": [asdict(message) for message in request.messages],
-    }
-    if not request.decoding.greedy or fingerprint.get("per_item"):
-        content["sampling"] = {
-            "seed": request.study_seed,
-            "task": request.task,
-            "item": request.item_id,
-            "sample": request.sample,
-        }
-    return json_hash(content)
-
-
 class Keyer:
-    """`request_key` for many requests to one generator with one decoding, about ten times as fast:
-    what they share is encoded and hashed once."""
+    """The keys of requests to one generator with one decoding: what they share is encoded and
+    hashed once, which makes many about ten times as fast.
+
+    A key is the SHA-256 (hex) of all that determines the answer. Greedy requests share a key
+    wherever generator, decoding and messages agree. Sampled ones also hold study seed, task, item
+    and sample index, so that two items never share a sample. So do those to a generator whose
+    fingerprint says `per_item` (recorded texts: two items may share a question and still have two
+    texts).
+    """
 
     def __init__(self, fingerprint: dict[str, Any], decoding: Decoding) -> None:
         shared = {"decoding": asdict(decoding), "format": KEY_FORMAT, "generator": fingerprint}
@@ -150,7 +133,7 @@ class Keyer:
         self._per_item = not decoding.greedy or bool(fingerprint.get("per_item"))
 
     def key(self, request: Request) -> str:
-        """The same key as `request_key(fingerprint, request)`."""
+        """The key of a request, which has the decoding of all."""
         rest = ',"messages":' + canonical_json(
             [
                 {"images": message.images, "role": message.role, "text": message.text}
@@ -165,6 +148,11 @@ class Keyer:
         digest = self._start.copy()
         digest.update((rest + "}").encode())
         return digest.hexdigest()
+
+
+def request_key(fingerprint: dict[str, Any], request: Request) -> str:
+    """The key of one request to the generator with a fingerprint."""
+    return Keyer(fingerprint, request.decoding).key(request)
 
 
 def request_seed(key: str) -> int:

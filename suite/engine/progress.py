@@ -32,23 +32,14 @@ class Progress(Protocol):
         """The group is finished."""
 
 
+def _nothing(*_: Any, **__: Any) -> None:
+    """Says nothing."""
+
+
 class Silent:
     """Says nothing: for notebooks' quiet runs, tests and the workers of another process."""
 
-    def say(self, message: str) -> None:
-        """Nothing."""
-
-    def begin(self, title: str, total: int, done: int) -> None:
-        """Nothing."""
-
-    def ready(self) -> None:
-        """Nothing."""
-
-    def advance(self, done: int) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
+    say = begin = ready = advance = end = staticmethod(_nothing)
 
 
 class Lines:

@@ -39,13 +39,7 @@ def render(folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "share": share,
-        "count": count,
-        "percent": percent,
-        "plain": plain,
-        "p_value": p_value,
-    }
+    environment.filters |= {f.__name__: f for f in (share, count, percent, plain, p_value)}
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
