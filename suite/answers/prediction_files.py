@@ -42,11 +42,6 @@ def read_rows(path: Path) -> list[Mapping[str, Any]]:
     return rows
 
 
-def read_predictions(path: Path) -> list[tuple[str, str, str]]:
-    """(key column, key, text) per row of a file of predictions."""
-    return triples(read_rows(path))
-
-
 def triples(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """(key column, key, text) per row."""
     key = keys_of(rows)[0]

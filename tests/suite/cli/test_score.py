@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from suite.answers.prediction_files import read_predictions
+from suite.answers.prediction_files import read_rows, triples
 from suite.cli import cli
 from suite.cli.score import command as score_command
 from suite.cli.tasks import command as tasks_command
@@ -146,9 +146,14 @@ def test_missing_duplicate_and_unknown_rows_are_named(data: str, tmp_path: Path)
     assert "1 no items of mmstar, ignored: 99." in result.stderr
 
 
+def read_predictions(path: Path) -> list[tuple[str, str, str]]:
+    """(key column, key, text) per row."""
+    return triples(read_rows(path))
+
+
 def error(path: Path) -> str:
     with pytest.raises(SuiteError) as caught:
-        read_predictions(path)
+        read_rows(path)
     return str(caught.value)
 
 
