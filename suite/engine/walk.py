@@ -139,11 +139,6 @@ class Walk:
         """Requests that could not be asked, because a stage before them failed."""
         return sum(place.key is None for places in self._places.values() for place in places)
 
-    def generation(self, step: Step, place: Place) -> Generation | None:
-        """What is stored at a place; None where nothing is."""
-        stored = self.shelf(step).get(place.key) if place.key is not None else None
-        return stored.generation if stored is not None else None
-
     def generations(self, step: Step, task: str) -> list[Generation | None]:
         """What is stored at every place of a step, in the order of `places`."""
         shelf = self.shelf(step)

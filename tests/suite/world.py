@@ -148,8 +148,9 @@ def texts(walk: Walk) -> dict[str, Any]:
     found = {}
     for task in walk.plan.tasks:
         for cell in task.cells:
+            answers = walk.generations(cell.step, task.task)
             for n, place in enumerate(walk.places(cell.step, task.task)):
-                generation = walk.generation(cell.step, place)
+                generation = answers[n]
                 text = generation.text or generation.error if generation else place.reason
                 found[f"{cell.id} {task.task} {n}"] = text
     return found

@@ -58,12 +58,12 @@ def test_every_stage_reads_what_the_one_before_wrote(tmp_path: Path) -> None:
     cell = next(cell for cell in walk.plan.cells if cell.id == "decoupled/P=s/R=l/think")
     instruct, perceive, reason = cell.step.chain
     for index in range(6):
-        contents = walk.generation(instruct, walk.places(instruct, "one")[index])
+        contents = walk.generations(instruct, "one")[index]
         assert contents is not None
         asked = {r.item_id: r for r in walk_requests(walk, perceive)}[str(index)]
         assert contents.text in asked.messages[-1].text
         assert asked.messages[-1].images == walk.items["one"].items[index].images
-        described = walk.generation(perceive, walk.places(perceive, "one")[index])
+        described = walk.generations(perceive, "one")[index]
         assert described is not None
         requests = [r for r in walk_requests(walk, reason) if described.text in r.messages[-1].text]
         assert [r.item_id for r in requests] == [str(index)]
@@ -81,7 +81,7 @@ def test_samples_differ_and_greedy_stages_are_shared(tmp_path: Path) -> None:
     speakers = finish(walk)
     assert len(speakers.asked) == 2 + 2 + 6
     step = walk.plan.cells[0].step
-    answers = [walk.generation(step, place) for place in walk.places(step, "one")]
+    answers = walk.generations(step, "one")
     assert len({answer.text for answer in answers if answer}) == 6
 
 

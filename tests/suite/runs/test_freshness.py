@@ -1,13 +1,19 @@
-"""Stamps: outputs are current while they are made of the same, and every file is there."""
+"""Freshness: what is made again when code, answers or records change, and what is not.
+
+In: stamps, a stored walk, copies of the source. Out: which digests change.
+"""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from suite.base.files import PACKAGE
 from suite.errors import SuiteError
 from suite.runs import freshness
+from tests.suite.world import finish, walk_in
 
 
 def test_is_current_needs_the_digest_and_every_file(tmp_path: Path) -> None:
@@ -50,3 +56,46 @@ def test_source_digest_is_of_contents_in_the_order_of_the_names(tmp_path: Path) 
     first.write_text("2")
     second.write_text("1")
     assert before != freshness.source_digest([first, second])
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the source that the digests are taken of, free to be changed."""
+    for name in ("suite", "analyses"):
+        shutil.copytree(
+            PACKAGE.parent / name,
+            tmp_path / "source" / name,
+            ignore=shutil.ignore_patterns("families", "__pycache__", "*.csv"),
+        )
+    monkeypatch.setattr(freshness, "PACKAGE", tmp_path / "source" / "suite")
+    return tmp_path / "source"
+
+
+def test_a_change_of_any_file_that_reads_answers_makes_the_records_anew(
+    tmp_path: Path, source: Path
+) -> None:
+    walk = walk_in(tmp_path)
+    finish(walk)
+    files = [*(source / "suite/answers").rglob("*.py"), source / "suite/runs/records.py"]
+    assert len(files) > 15
+    digests = [freshness.records_digest(walk)]
+    for path in files:
+        path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+        digests.append(freshness.records_digest(walk))
+    assert len(set(digests)) == len(files) + 1
+    other = source / "suite/runs/status.py"
+    other.write_text("")
+    assert freshness.records_digest(walk) == digests[-1]
+
+
+def test_a_change_of_any_file_that_draws_makes_the_drawings_anew(source: Path) -> None:
+    files = [*(source / "analyses").rglob("*.py"), *(source / "suite/report").rglob("*.*")]
+    assert {path.suffix for path in files} == {".py", ".jinja", ".css"}
+    digests = [freshness.drawing_digest("records")]
+    for path in files:
+        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        digests.append(freshness.drawing_digest("records"))
+    assert len(set(digests)) == len(files) + 1
+    (source / "suite/runs/status.py").write_text("")
+    assert freshness.drawing_digest("records") == digests[-1]
+    assert freshness.drawing_digest("other records") != digests[-1]
