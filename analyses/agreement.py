@@ -40,7 +40,7 @@ EXAMPLE = (
 
 
 def agreement(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Gives rows per rule (None: all), quantity, task and category; see the module."""
+    """Gives the rows per rule (None: all), quantity, task and category; see the module."""
     scores = scores_of(frame)
     both = _both(frame)
     rule = _rules(frame)
@@ -169,7 +169,7 @@ def _kappas(
 
 
 def kappa(agree: Floats, own: Floats, lmms: Floats) -> Floats:
-    """(p_o - p_e) / (1 - p_e), p_e = own lmms + (1 - own)(1 - lmms); NaN where p_e is 1."""
+    """Gives (p_o - p_e) / (1 - p_e), p_e = own lmms + (1 - own)(1 - lmms); NaN where p_e is 1."""
     chance = own * lmms + (1 - own) * (1 - lmms)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(1 - chance > ZERO, (agree - chance) / (1 - chance), np.nan))

@@ -48,7 +48,8 @@ LEVEL = "level"
 
 
 def marginal(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Gives rows per coefficient; see the module. Nothing is drawn: `draws`, `seed` are idle."""
+    """Gives the rows per coefficient; see the module. Nothing is drawn: `draws`, `seed` are
+    idle."""
     scores = scores_of(frame)
     score = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
     rows: list[dict[str, object]] = []
@@ -101,7 +102,7 @@ class _Data:
         )
 
     def counts(self, level: int | None) -> dict[str, object]:
-        """Answers, items and images, of one level or of all."""
+        """Gives the answers, items and images, of one level or of all."""
         own = np.ones(len(self.item), dtype=bool) if level is None else self.level == level
         item, cluster = np.unique(self.item[own]), np.unique(self.cluster[own])
         return {"n": int(own.sum()), "items": len(item), "clusters": len(cluster)}

@@ -103,10 +103,10 @@ class FigureModule(Protocol):
     """What a module in analyses/figures defines."""
 
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of the analysis that the figure draws: its CSV."""
+        """Gives the rows of the analysis that the figure draws: its CSV."""
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """The figure of those rows."""
+        """Gives the figure of those rows."""
 
     def caption(self, table: pd.DataFrame) -> str:
         """What it shows, its n and its intervals."""

@@ -126,7 +126,8 @@ def run(
 
 
 def load_all_items(planned: Plan, progress: Progress) -> dict[str, ItemSet]:
-    """The items of every planned task; SuiteError when one has none or lacks what a cell reads."""
+    """Gives the items of every planned task; SuiteError when one has none or lacks what a cell
+    reads."""
     from suite.items.load import load_items
 
     found = {}

@@ -151,10 +151,10 @@ class Keyer:
 
 
 def request_key(fingerprint: dict[str, Any], request: Request) -> str:
-    """The key of one request to the generator with a fingerprint."""
+    """Gives the key of one request to the generator with a fingerprint."""
     return Keyer(fingerprint, request.decoding).key(request)
 
 
 def request_seed(key: str) -> int:
-    """The 63-bit sampling seed of a request: the first bytes of its key."""
+    """Gives the 63-bit sampling seed of a request: the first bytes of its key."""
     return int(key[:16], 16) >> 1

@@ -90,7 +90,7 @@ class Shelf:
         return self._rows.get(key)
 
     def rows(self) -> Iterable[tuple[str, Stored]]:
-        """Everything on the shelf by key."""
+        """Gives everything on the shelf by key."""
         return self._rows.items()
 
     def settled(self, key: str) -> bool:

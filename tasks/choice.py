@@ -16,7 +16,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def choice_prompt(question: str, options: Sequence[str]) -> str:
-    """The question, a line per option, and how to answer."""
+    """Gives the question, a line per option, and how to answer."""
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
     return "\n".join([question, *lines, "Answer with the letter of the correct option."])
 

@@ -41,7 +41,7 @@ def _opened(image: Any) -> Any:
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
-    """The images of `images`, or the one of `image`, RGB."""
+    """Gives the images of `images`, or the one of `image`, RGB."""
     found = doc.get("images") or [doc.get("image")]
     return [_opened(image).convert("RGB") for image in found if image is not None]
 
@@ -54,7 +54,7 @@ def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -
 
 
 def doc_to_target(doc: Mapping[str, Any]) -> str:
-    """The gold answer: the option's letter, or a text."""
+    """Gives the gold answer: the option's letter, or a text."""
     return str(doc["answer"])
 
 

@@ -55,7 +55,7 @@ class Paired:
 
     @classmethod
     def of(cls, pairs: Pairs, draws: int, seed: int) -> Paired:
-        """Means, replicates and influence of every group."""
+        """Gives the means, replicates and influence of every group."""
         table = pairs.table
         complete = table["baseline"].notna() & table["candidate"].notna()
         found = scores_of(_long(table, complete))
@@ -89,7 +89,8 @@ class Paired:
         )
 
     def ends(self, g: int) -> tuple[float, float]:
-        """Interval of the difference (`analyses.contrasts.limits`); NaN where there is none."""
+        """Gives the interval of the difference (`analyses.contrasts.limits`); NaN where there is
+        none."""
         return float(self._ends.low[g, DIFFERENCE]), float(self._ends.high[g, DIFFERENCE])
 
     def weights(self, g: int) -> Floats:
@@ -104,7 +105,7 @@ class Paired:
         return weights
 
     def test(self, g: int) -> Test:
-        """Exact McNemar where it applies, else the sign flip of whole clusters."""
+        """Gives the exact McNemar where it applies, else the sign flip of whole clusters."""
         if np.isnan(self.resampled.estimate[g, DIFFERENCE]):
             return Test(np.nan, "")
         if self.independent and not self.groups[g].members:

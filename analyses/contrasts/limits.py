@@ -71,7 +71,7 @@ class Limits:
         return cls(result, low, high, se, p, least, most, differs)
 
     def row(self, g: int, column: int, divisor: int | None) -> Row:
-        """One contrast in one group; `divisor` is the column of a ratio's divisor."""
+        """Gives one contrast in one group; `divisor` is the column of a ratio's divisor."""
         data = self.result.resampled
         numbers: Row = {
             "estimate": data.estimate[g, column],

@@ -103,7 +103,7 @@ class _Row:
     group: Group
 
     def as_dict(self) -> dict[str, object]:
-        """The columns of ROW."""
+        """Gives the columns of ROW."""
         plain, adjusted, reasons = self._plain_and_adjusted()
         reference = UNKNOWN
         if self.share.reference is not None:

@@ -44,7 +44,7 @@ class Pairs:
     """Most answers an item has on either side, over samples and seeds."""
 
     def of_cell(self, cell: str) -> Pairs:
-        """The pairs of one cell of the baseline."""
+        """Gives the pairs of one cell of the baseline."""
         rows = self.table[self.table["cell"] == cell].reset_index(drop=True)
         return Pairs(rows, self.failed, self.samples)
 

@@ -51,7 +51,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """A band per family and reasoning mode."""
+    """Draws a band per family and reasoning mode."""
     if not len(table):
         return style.nothing("the study has no decoupled cells at two sizes of both modules")
     among = style.families(table)

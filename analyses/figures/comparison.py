@@ -27,7 +27,7 @@ MARKS: dict[str, dict[str, Any]] = {
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows from top to bottom: means, then each task with its categories below it."""
+    """Selects the rows from top to bottom: means, then each task with its categories below it."""
     kind = np.where(
         (table["average"] == "tasks") | table["task"].isin(MEANS),
         "mean",

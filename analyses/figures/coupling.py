@@ -26,13 +26,13 @@ TESTS = {"noise_corrected": "jackknife", "independence": "score"}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Slopes, left-out tasks, nulls and tests; not the points."""
+    """Selects the slopes, left-out tasks, nulls and tests; not the points."""
     return table[table["estimator"] != "task"].reset_index(drop=True)
 
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """Three panels per family."""
+    """Draws three panels per family."""
     fitted = table[table["estimator"].isin([*ESTIMATORS, "left_out"]) & table["estimate"].notna()]
     among = style.families(fitted)
     if not among:

@@ -40,7 +40,8 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """Drop by module for each task and category; filled: other module largest, open: its part."""
+    """Draws the drop by module for each task and category; filled: other module largest, open: its
+    part."""
     if not len(table):
         return style.nothing("the study has no decoupled cells at two sizes of a module")
     among = style.families(table)

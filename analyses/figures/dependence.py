@@ -18,7 +18,7 @@ from analyses.table.scores import IN_DOMAIN
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Everything: points and fits."""
+    """Selects everything: points and fits."""
     return table.reset_index(drop=True)
 
 

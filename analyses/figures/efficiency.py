@@ -23,7 +23,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """A row per family and group of tasks; left tokens, right parameters."""
+    """Draws a row per family and group of tasks; left tokens, right parameters."""
     table = table[table["accuracy"].notna()]
     if not len(table):
         return style.nothing("no cell that sees the image has an accuracy")

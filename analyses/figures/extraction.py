@@ -31,7 +31,8 @@ COLUMNS = ("perception_training", "perception_b", "average", "accuracy", "low", 
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per training, perception size and average: COLUMNS; percent, sizes in billions."""
+    """Selects a row per training, perception size and average: COLUMNS; percent, sizes in
+    billions."""
     parts = []
     for average in TITLES:
         part = table[["perception_training", "perception_b"]].copy()
@@ -48,7 +49,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """Two panels, in-domain and MMStar, over the perception sizes."""
+    """Draws two panels, in-domain and MMStar, over the perception sizes."""
     if not len(table):
         return style.nothing("the table has no perception module with an average")
     figure = style.new_figure(style.TWO_COLUMNS, 2.6)

@@ -20,7 +20,7 @@ MOST = 4
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies of all pairings by task (in-domain) and category (outside)."""
+    """Selects the accuracies of all pairings by task (in-domain) and category (outside)."""
     rows = table[(table["quantity"] == "accuracy") & (table["average"] != "tasks")]
     split = rows.loc[rows["group"].notna(), "task"].unique()
     finest = rows["group"].notna() | ~rows["task"].isin(split)
@@ -31,7 +31,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """A block of small heat maps per family and reasoning mode."""
+    """Draws a block of small heat maps per family and reasoning mode."""
     if not len(table):
         return style.nothing("the study has no decoupled cells")
     among = style.families(table)

@@ -20,13 +20,13 @@ LISTED = 14
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Every system, and the blind cells."""
+    """Selects every system, and the blind cells."""
     return systems.shown(table)
 
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """A row per family and group of tasks."""
+    """Draws a row per family and group of tasks."""
     table = table[table["accuracy"].notna() & table["seconds"].notna()]
     if not len(table):
         return style.nothing("no cell that sees the image has a recorded time")

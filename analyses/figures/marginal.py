@@ -29,13 +29,13 @@ BARS = "bars are 95 % intervals of a robust covariance clustered by image"
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Every slope and level."""
+    """Selects every slope and level."""
     return table[table["quantity"].isin((*ROWS, LEVEL))].reset_index(drop=True)
 
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """A row of two panels per family: slopes, levels."""
+    """Draws a row of two panels per family: slopes, levels."""
     if not len(table):
         return style.nothing("the study has no decoupled cells at two sizes of both modules")
     if not table["estimate"].notna().any():

@@ -33,7 +33,7 @@ TITLES = {"in-domain": "in-domain, mean of six sets", "MMStar": "MMStar, mean of
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per system and average: COLUMNS; accuracies in percent, sizes in billions."""
+    """Selects a row per system and average: COLUMNS; accuracies in percent, sizes in billions."""
     parts = []
     for column, (place, _) in AVERAGES.items():
         part = table[list(SYSTEM)].copy()
@@ -56,7 +56,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """Two panels, in-domain and MMStar; a line joins the sizes of one method."""
+    """Draws two panels, in-domain and MMStar; a line joins the sizes of one method."""
     if not len(table):
         return style.nothing("the table has no system with parameters and an average")
     looks = _looks(table)

@@ -33,14 +33,14 @@ OBSERVED: dict[str, Any] = {"color": style.BLUE, "marker": "o", "label": "differ
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Every ladder; tasks and the means of the domains."""
+    """Selects every ladder; tasks and the means of the domains."""
     whole = table["group"].isna() & ~table["task"].isin((OVERALL, ALL_ITEMS))
     return table[whole].reset_index(drop=True)
 
 
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel per ladder: the band of differences too small to show, and the one observed."""
+    """Draws a panel per ladder: the band of differences too small to show, and the one observed."""
     if not len(table):
         return style.nothing("the study has no cells that differ in the size of one module alone")
     among = style.families(table)

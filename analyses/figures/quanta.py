@@ -40,7 +40,7 @@ ACROSS = 8
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """The first ladder of each family: all but its single pairs of sizes."""
+    """Selects the first ladder of each family: all but its single pairs of sizes."""
     table = table[table["task"] != SHARED]
     parts = [table.iloc[:0]]
     for _, own in table.groupby("family", sort=False):
@@ -117,7 +117,7 @@ def _maps(rows: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def states(rows: pd.DataFrame, sizes: list[str]) -> Ints:
-    """(items, sizes): a number of STATES, items sorted by step, then by pattern."""
+    """Gives (items, sizes): a number of STATES, items sorted by step, then by pattern."""
     order = [*sizes, NEVER]
     lines = []
     for row in rows.to_dict("records"):

@@ -38,7 +38,8 @@ SMALL |= {"elinewidth": 0.9, "capsize": 2.4}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """The gains of everything; rates and tests of the means and of tasks outside the domain."""
+    """Selects the gains of everything; rates and tests of the means and of tasks outside the
+    domain."""
     rates = [f"{answer}_{rate}" for answer in ANSWERS for rate in RATES]
     headline = is_headline(table) & table["group"].isna()
     tests = table["quantity"].isin(TESTS) & table["reasoning"].isna()

@@ -71,7 +71,7 @@ class Entry:
         return 0.0 if self.column in ("perception_b", "reasoning_b") else 0.05
 
     def read(self, tables: Tables) -> float:
-        """The number; NaN where the table has no such row or no number there."""
+        """Gives the number; NaN where the table has no such row or no number there."""
         table = tables[self.table]
         names = SYSTEM if self.table == METHODS else TABLES[self.table][: len(self.row)]
         is_it = np.ones(len(table), dtype=bool)

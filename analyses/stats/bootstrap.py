@@ -43,7 +43,8 @@ def codes_of(labels: Sequence[object] | npt.NDArray[np.generic]) -> Ints:
 def strata_of(
     codes: Ints, strata: Sequence[object] | npt.NDArray[np.generic]
 ) -> npt.NDArray[np.str_]:
-    """The stratum of each cluster: its label, or the joined labels of those that share clusters."""
+    """Gives the stratum of each cluster: its label, or the joined labels of those that share
+    clusters."""
     names = np.asarray([str(name) for name in strata])
     unique, label = np.unique(names, return_inverse=True)
     parent = list(range(len(unique)))
@@ -125,7 +126,7 @@ def points(
 def replicates_of(
     sums: Sequence[ClusterSums], labels: npt.NDArray[np.str_], draws: int, seed: int, columns: int
 ) -> Floats:
-    """Means of every group and column in every draw, (draws, groups, columns)."""
+    """Gives the means of every group and column in every draw, (draws, groups, columns)."""
     top = np.zeros((draws, len(sums), columns))
     bottom = [np.zeros((draws, part.count.shape[1])) for part in sums]
     for stratum in np.unique(labels):

@@ -57,11 +57,11 @@ class Tasks:
     """Names of the tasks; numbered when not given."""
 
     def xy(self) -> Floats:
-        """Dependence and sensitivity, (T, 2)."""
+        """Gives the dependence and sensitivity, (T, 2)."""
         return np.asarray(self.means @ TO_XY.T)
 
     def xy_noise(self) -> Floats:
-        """Covariance of their item noise, (T, 2, 2)."""
+        """Gives the covariance of their item noise, (T, 2, 2)."""
         return np.asarray(np.einsum("ij,tjk,lk->til", TO_XY, self.noise, TO_XY))
 
 

@@ -93,7 +93,7 @@ def power_of(
 
 
 def mcnemar_power(n: int, difference: float, discordance: float, *, level: float = LEVEL) -> float:
-    """Exact power of the two-sided exact McNemar test on n independent 0/1 pairs.
+    """Gives the exact power of the two-sided exact McNemar test on n independent 0/1 pairs.
 
     sum over m of Binomial(m; n, psi) P(reject | m discordant), the gains among them binomial with
     (1 + difference / psi) / 2.
@@ -183,7 +183,8 @@ def items_needed(
 
 
 def design_effect(sizes: Sequence[int], correlation: float) -> float:
-    """Kish's design effect of clusters of these sizes whose items correlate so; 1 without any."""
+    """Gives Kish's design effect of clusters of these sizes whose items correlate so; 1 without
+    any."""
     m = np.asarray(sizes, dtype=np.float64)
     if not len(m) or m.sum() == 0:
         return 1.0
@@ -191,7 +192,7 @@ def design_effect(sizes: Sequence[int], correlation: float) -> float:
 
 
 def spread_of(changes: Floats, error: float) -> tuple[float, float]:
-    """Discordance E[d^2] of item differences, and the design effect of their clusters.
+    """Gives the discordance E[d^2] of item differences, and the design effect of their clusters.
 
     Design effect: the squared cluster-robust error over that of independent items; 1 where either
     is unknown or 0.

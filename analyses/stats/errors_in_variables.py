@@ -37,8 +37,8 @@ class Estimate:
 
 
 def t_estimate(value: Floats, error: Floats, degrees: int) -> Estimate:
-    """Interval and p of `value` from Student's t; NaN ends and p where the error is 0 (below
-    ROUNDING) or NaN."""
+    """Gives the interval and p of `value` from Student's t; NaN ends and p where the error is 0
+    (below ROUNDING) or NaN."""
     value, error = np.asarray(value, dtype=np.float64), np.asarray(error, dtype=np.float64)
     usable = np.where((error > ROUNDING) & (degrees > 0), error, np.nan)
     reach = (float(stdtrit(degrees, (1 + LEVEL) / 2)) if degrees > 0 else np.nan) * usable
@@ -47,7 +47,7 @@ def t_estimate(value: Floats, error: Floats, degrees: int) -> Estimate:
 
 
 def moments(xy: Floats, noise: Floats) -> Floats:
-    """Noise-corrected covariance matrix of the true (x, y), (..., 2, 2).
+    """Gives the noise-corrected covariance matrix of the true (x, y), (..., 2, 2).
 
     sum (z_t - mean z)(z_t - mean z)' / (T - 1) - mean_t noise_t: unbiased, so its diagonal may be
     negative. Off the diagonal it is what averaging over all half splits of the items gives, with
@@ -59,7 +59,7 @@ def moments(xy: Floats, noise: Floats) -> Floats:
 
 
 def moments_without_each(xy: Floats, noise: Floats) -> Floats:
-    """`moments` of all tasks but one, for each task left out, (..., T, 2, 2). T >= 3.
+    """Gives `moments` of all tasks but one, for each task left out, (..., T, 2, 2). T >= 3.
 
     Leaving task t out takes T/(T-1) (z_t - mean z)(z_t - mean z)' from the scatter.
     """
@@ -83,7 +83,8 @@ def _jackknife(xy: Floats, noise: Floats) -> Floats:
 
 
 def corrected_covariance(xy: Floats, noise: Floats) -> Estimate:
-    """Noise-corrected covariance of x and y with its jackknife t over tasks, T - 1 degrees. T >= 3.
+    """Gives the noise-corrected covariance of x and y with its jackknife t over tasks, T - 1
+    degrees. T >= 3.
 
     It needs neither a positive variance of x nor a line. Where there is a relation the products
     whose mean it is are skewed and their spread large, which costs the test power.
@@ -118,7 +119,7 @@ class Line:
 
 
 def bces(xy: Floats, noise: Floats) -> Line:
-    """BCES(Y|X): Akritas and Bershady 1996, ApJ 470, 706, section 2. T >= 3.
+    """Gives BCES(Y|X): Akritas and Bershady 1996, ApJ 470, 706, section 2. T >= 3.
 
     With V = sum [(x - mean x)^2 - noise_xx] / T:
     slope b = sum [(x - mean x)(y - mean y) - noise_xy] / (T V), intercept a = mean y - b mean x;
@@ -144,7 +145,8 @@ def bces(xy: Floats, noise: Floats) -> Line:
 
 
 def bces_small_sample(xy: Floats, noise: Floats) -> Estimate:
-    """Slope of BCES(Y|X) corrected for few tasks: unbiased moments and HC3 errors. T >= 3.
+    """Gives the slope of BCES(Y|X) corrected for few tasks: unbiased moments and HC3 errors. T >=
+    3.
 
     b = M_xy / M_xx of `moments` (divisions by T - 1, where BCES has T and so takes too much noise
     away); the error is sqrt(sum (psi_t - mean psi)^2) / ((T - 1) M_xx) with psi_t = dx_t e_t /

@@ -148,7 +148,7 @@ def share_ends(
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:
-    """Holm's step-down adjusted p values (Holm 1979); NaN stays NaN and does not count."""
+    """Gives Holm's step-down adjusted p values (Holm 1979); NaN stays NaN and does not count."""
     p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))

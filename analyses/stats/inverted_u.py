@@ -166,7 +166,7 @@ class Quadratic:
     """Chi square of the gains about the curve."""
 
     def slope(self, x: float) -> tuple[float, float]:
-        """Slope at x - c and its standard error."""
+        """Gives the slope at x - c and its standard error."""
         w = np.array([0.0, 1.0, 2 * x])
         return float(w @ self.coefficients), float(np.sqrt(w @ self.covariance @ w))
 

@@ -52,7 +52,7 @@ class Overlap:
 
 
 def pairs(sizes: int) -> list[tuple[int, int]]:
-    """(smaller, larger) of every pair of sizes."""
+    """Gives (smaller, larger) of every pair of sizes."""
     return list(combinations(range(sizes), 2))
 
 
@@ -177,7 +177,8 @@ def _permuted(
 
 
 def emergence(scores: Floats, samples: Floats, chance: Floats) -> Ints:
-    """Number of the size at which each item emerges, shape (items,); -1 where a score is missing.
+    """Gives the number of the size at which each item emerges, shape (items,); -1 where a score is
+    missing.
 
     The step j that minimises sum_{k < j} m_k (s_k - g)^2 + sum_{k >= j} m_k (1 - s_k)^2 over j = 0
     .. sizes, with m samples of mean s and guessing accuracy g; j = sizes is «never». This is
@@ -196,7 +197,7 @@ def emergence(scores: Floats, samples: Floats, chance: Floats) -> Ints:
 
 
 def guessing(samples: Floats, chance: Floats, seed: int) -> Floats:
-    """Probability of each step for an item that every size guesses, (items, sizes + 1).
+    """Gives the probability of each step for an item that every size guesses, (items, sizes + 1).
 
     By simulation, once for each distinct chance and number of samples.
     """

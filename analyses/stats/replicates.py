@@ -32,7 +32,8 @@ def expanded_tail(half: float, degrees: float | Floats | Ints, narrow: float | F
 
 
 def expanded_tails(clusters: int, degrees: float | None = None) -> tuple[float, float]:
-    """Both tails of a 95 % expanded percentile interval over C clusters, C - 1 degrees or others.
+    """Gives both tails of a 95 % expanded percentile interval over C clusters, C - 1 degrees or
+    others.
 
     Fewer than two clusters count as two.
     """
@@ -130,7 +131,8 @@ class Resampled:
         return self.between(*self.tails(level))
 
     def between(self, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-        """Quantiles of the replicates at tails (groups, columns), NaN as in `interval`."""
+        """Gives the quantiles of the replicates at tails (groups, columns), NaN as in
+        `interval`."""
         flat = self.replicates.reshape(len(self.replicates), -1)
         low, high = quantiles(flat, np.stack([lower.ravel(), upper.ravel()]))
         void = (self.clusters < 2) | np.isnan(self.estimate)
@@ -160,7 +162,7 @@ class Resampled:
         return np.asarray(np.where(error > 0, p, np.nan), dtype=np.float64)
 
     def with_means_of_groups(self, members: npt.NDArray[np.bool_]) -> Resampled:
-        """The same with one group more: per column, the mean of the member groups' means.
+        """Gives the same with one group more: per column, the mean of the member groups' means.
 
         `members` is (groups, columns). NaN where a member has no estimate: a mean over fewer tasks
         would be another quantity. A column without members is NaN.
@@ -232,7 +234,7 @@ class Resampled:
         )
 
     def take(self, groups: Sequence[int]) -> Resampled:
-        """The same with these groups, in this order."""
+        """Gives the same with these groups, in this order."""
         at = np.asarray(groups, dtype=np.int64)
         return Resampled(
             self.estimate[at],
@@ -246,8 +248,8 @@ class Resampled:
 
 
 def quantiles(replicates: Floats, tail: float | Floats) -> Floats:
-    """Quantile `tail` of each column of (draws, columns): a number, one per column, or several rows
-    of one per column (..., columns), whose shape the answer then has.
+    """Gives the quantile `tail` of each column of (draws, columns): a number, one per column, or
+    several rows of one per column (..., columns), whose shape the answer then has.
 
     Linear interpolation between order statistics, as numpy. Columns that hold a NaN (a draw without
     any scored item) use the draws that have a value; all-NaN columns give NaN.

@@ -40,7 +40,8 @@ class Test:
 
 
 def sign_flip(values: Floats, seed: int = 0) -> Test:
-    """Two-sided p of the sum of `values`, one per cluster, under independent flips of their signs.
+    """Gives the two-sided p of the sum of `values`, one per cluster, under independent flips of
+    their signs.
 
     p = share of the 2^C sign vectors s with |sum s_c v_c| >= |sum v_c|: exact by convolution where
     the values are multiples of one unit (0/1 scores), by enumeration where few clusters differ,
@@ -101,7 +102,8 @@ def _by_draws(sizes: Floats, observed: float, seed: int) -> float:
 
 
 def mcnemar(gained: int, lost: int) -> Test:
-    """Exact two-sided p of McNemar's test: `gained` of the discordant pairs, binomial with 1/2.
+    """Gives the exact two-sided p of McNemar's test: `gained` of the discordant pairs, binomial
+    with 1/2.
 
     The sign flip with every cluster one item and scores 0/1 is the same test.
     """

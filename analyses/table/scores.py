@@ -86,11 +86,12 @@ class Scores:
     """(seeds, items, cells), mean over the samples of each seed; None where there is one seed."""
 
     def matrices(self) -> tuple[Floats, ...]:
-        """The scores of every seed, (items, cells) each."""
+        """Gives the scores of every seed, (items, cells) each."""
         return (self.values,) if self.by_seed is None else tuple(self.by_seed)
 
     def adjusted(self) -> Scores:
-        """The same with (score - chance)/(1 - chance) of every item: 0 is guessing, 1 is right."""
+        """Gives the same with (score - chance)/(1 - chance) of every item: 0 is guessing, 1 is
+        right."""
         chance = self.items["chance"].to_numpy(dtype=np.float64)[:, None]
         below = np.where(chance < 1, 1 - chance, np.nan)
         by_seed = None if self.by_seed is None else (self.by_seed - chance) / below

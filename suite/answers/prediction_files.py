@@ -18,7 +18,7 @@ TEXT = "prediction"
 
 
 def read_rows(path: Path) -> list[Mapping[str, Any]]:
-    """The rows of a CSV, TSV, JSONL, JSON or Parquet file with a key and `prediction`.
+    """Gives the rows of a CSV, TSV, JSONL, JSON or Parquet file with a key and `prediction`.
 
     SuiteError when it cannot be read or lacks a column.
     """
@@ -43,7 +43,7 @@ def read_rows(path: Path) -> list[Mapping[str, Any]]:
 
 
 def triples(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """(key column, key, text) per row."""
+    """Gives (key column, key, text) per row."""
     key = keys_of(rows)[0]
     return [(key, key_text(row.get(key)), _text(row.get(TEXT))) for row in rows]
 
@@ -64,7 +64,7 @@ def _hint(columns: Sequence[str]) -> str:
 
 
 def key_text(value: Any) -> str:
-    """A key as text; 3.0, which a table with a hole makes of 3, is 3."""
+    """Gives a key as text; 3.0, which a table with a hole makes of 3, is 3."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     text = str(value).strip()

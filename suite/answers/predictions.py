@@ -142,7 +142,7 @@ def _items_by_key(items: Sequence[Item], column: str) -> dict[str, Item]:
 
 
 def summary(scored: ScoredFile, *, draws: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """The JSON of `downscale score`.
+    """Gives the JSON of `downscale score`.
 
     `mean` and `chance` are over what `average` says, as in a run's table of cells: the categories
     of a task out of domain, else all items. Intervals are 95 %, by cluster bootstrap over images.

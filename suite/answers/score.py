@@ -105,7 +105,8 @@ def _comparable(text: str) -> str:
 
 
 def iou(prediction: str | None, item: Item) -> float:
-    """Intersection over union of a predicted and the gold box, in [0, 1]; NaN without two boxes."""
+    """Gives the intersection over union of a predicted and the gold box, in [0, 1]; NaN without two
+    boxes."""
     first, second = read_box(prediction), read_box(item.answer)
     if first is None or second is None:
         return math.nan
@@ -113,7 +114,7 @@ def iou(prediction: str | None, item: Item) -> float:
 
 
 def read_box(text: str | None) -> Box | None:
-    """Four numbers of a text as a box; None when there are not exactly four."""
+    """Gives four numbers of a text as a box; None when there are not exactly four."""
     numbers = [float(number) for number in _NUMBER.findall(text or "")]
     return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
 

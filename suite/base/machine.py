@@ -21,7 +21,7 @@ from suite.errors import SuiteError
 
 
 def resolve_device(device: str = "auto") -> str:
-    """`auto` becomes `cuda`, `mps` or `cpu`; any other name is kept."""
+    """Resolves a device: `auto` becomes `cuda`, `mps` or `cpu`; any other name is kept."""
     return _detect() if device == "auto" else device
 
 
@@ -66,7 +66,8 @@ def processor() -> str:
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
-    """`auto` becomes bfloat16 on CUDA and float32 elsewhere; any other name is kept."""
+    """Resolves a dtype: `auto` becomes bfloat16 on CUDA and float32 elsewhere; any other name is
+    kept."""
     if dtype != "auto":
         return dtype
     return "bfloat16" if resolve_device(device).startswith("cuda") else "float32"

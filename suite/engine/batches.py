@@ -49,7 +49,7 @@ def generate(
     images: ImageLoader,
     room: FittingRows | None = None,
 ) -> list[Generation]:
-    """Answers to `requests`, in order."""
+    """Answers `requests`, in order."""
     room = room or FittingRows()
     answers: list[Generation] = []
     while len(answers) < len(requests):

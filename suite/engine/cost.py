@@ -61,7 +61,7 @@ class Expected:
         return sum(stage.distinct * float(getattr(stage.rate, unit)) for stage in self.stages)
 
     def as_json(self) -> dict[str, Any]:
-        """The field `expected` of `downscale plan --json`."""
+        """Gives the field `expected` of `downscale plan --json`."""
         return {
             "tokens": self.total("tokens"),
             "seconds": self.total("seconds"),

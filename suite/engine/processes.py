@@ -43,7 +43,7 @@ class Layout:
 
 
 def layout(device: str, walk: Walk, workers: int | None) -> Layout:
-    """The processes for a device (`auto`, `cpu`, `mps`, `cuda`, `cuda:1`, ...)."""
+    """Gives the processes for a device (`auto`, `cpu`, `mps`, `cuda`, `cuda:1`, ...)."""
     found = _devices(device)
     if found[0] != "cpu":
         return Layout(found if workers is None else found[:workers], None)

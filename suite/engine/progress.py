@@ -17,7 +17,7 @@ class Progress(Protocol):
     """What the engine tells about its work."""
 
     def say(self, message: str) -> None:
-        """One line of text."""
+        """Says one line of text."""
 
     def begin(self, title: str, total: int, done: int) -> None:
         """A group of `total` requests starts, `done` of them stored before."""

@@ -123,11 +123,11 @@ class Walk:
         return found
 
     def places(self, step: Step, task: str) -> list[Place]:
-        """The place of every answer of a step: item by item, sample by sample."""
+        """Gives the place of every answer of a step: item by item, sample by sample."""
         return self._places[(step, task)]
 
     def distinct(self) -> set[tuple[Model, str]]:
-        """Every distinct request that the plan came to, by model and key."""
+        """Gives every distinct request that the plan came to, by model and key."""
         return {
             ((step.role, step.spec), place.key)
             for (step, _), places in self._places.items()
@@ -207,7 +207,8 @@ def _gold(item: Item, index: int, sample: int) -> tuple[str | None, str | None]:
 
 
 def fingerprints(planned: Plan, device: str = "auto") -> dict[Model, dict[str, Any]]:
-    """The fingerprint of every model of a plan on a device, found without loading any of them.
+    """Gives the fingerprint of every model of a plan on a device, found without loading any of
+    them.
 
     Raises SuiteError for a checkpoint that is not there.
     """

@@ -43,19 +43,19 @@ class Job:
 
     @staticmethod
     def of(walk: Walk, prompts: Prompts, threads: int | None) -> Job:
-        """The job of helping with a walk, on a device still to be named."""
+        """Gives the job of helping with a walk, on a device still to be named."""
         address, run = walk.store.address, walk.store.run
         items = dict(walk.items)
         return Job(walk.plan, items, prompts, walk.fingerprints, address, run, "", threads)
 
     def walk(self) -> Walk:
-        """The job's walk over its store."""
+        """Gives the job's walk over its store."""
         store = Store(self.address, run=self.run)
         return Walk(self.plan, self.items, self.prompts, self.fingerprints, store)
 
 
 def build(model: Model, device: str, threads: int | None) -> Generator:
-    """The generator of a model on a device."""
+    """Gives the generator of a model on a device."""
     role, spec = model
     if threads is not None and backend_of(spec).on_device:
         import torch

@@ -46,7 +46,7 @@ BACKENDS: dict[str, Backend] = {
 
 
 def backend_of(spec: ModelSpec) -> Backend:
-    """The row of a spec."""
+    """Gives the row of a spec."""
     return BACKENDS[spec.generator]
 
 
@@ -72,7 +72,8 @@ def build_generator(
 def fingerprint(
     spec: ModelSpec, role: Role, dtype: str = "auto", *, device: str = "auto"
 ) -> dict[str, Any]:
-    """The identity of a spec's model: equal to `build_generator(...).fingerprint`, without loading.
+    """Gives the identity of a spec's model: equal to `build_generator(...).fingerprint`, without
+    loading.
 
     Raises SuiteError for a checkpoint that is not there.
     """

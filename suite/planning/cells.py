@@ -76,7 +76,8 @@ class Cell:
 
 
 def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell, ...]:
-    """The study's cells in the order of its rows; `only` keeps those that match an id or a glob.
+    """Gives the study's cells in the order of its rows; `only` keeps those that match an id or a
+    glob.
 
     Raises SuiteError for a size or model that the family lacks, in `perceive` too, for two
     rows that give the same cell, and for a pattern that matches nothing.
@@ -105,7 +106,8 @@ def _select(cells: dict[str, Cell], only: Sequence[str]) -> list[Cell]:
 
 
 def matching(ids: Iterable[str], patterns: Sequence[str], option: str) -> set[str]:
-    """The cell ids that equal or match one of `patterns`; SuiteError for one that matches none."""
+    """Gives the cell ids that equal or match one of `patterns`; SuiteError for one that matches
+    none."""
     known, kept = list(ids), set[str]()
     for pattern in patterns:
         matched = {id for id in known if id == pattern or fnmatchcase(id, pattern)}

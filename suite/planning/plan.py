@@ -131,7 +131,7 @@ class Plan:
         return per_item * sum(task.n or 0 for task in self.tasks if cell in task.cells)
 
     def as_json(self) -> dict[str, Any]:
-        """The shape that `downscale plan --json` prints."""
+        """Gives the shape that `downscale plan --json` prints."""
         return {
             "study": self.study.study,
             "requests": {"planned": self.planned, "distinct": self.distinct},
@@ -218,7 +218,7 @@ def plan(
 
 
 def with_options(study: Study, *, limit: int | None, data: Mapping[str, str] | None) -> Study:
-    """The study with the command line's `--limit` and `--data` in place of its own."""
+    """Gives the study with the command line's `--limit` and `--data` in place of its own."""
     changes: dict[str, Any] = {}
     if limit is not None:
         if limit < 1:
@@ -263,8 +263,8 @@ def _declared_domain(task: str, counts: Mapping[str, int] | None) -> str:
 def count_items(
     task: str, data: str | None, limit: int | None
 ) -> tuple[int | None, tuple[int, ...] | None]:
-    """Items of a task and items of each image: from the cache, else as its YAML declares; None
-    where neither knows."""
+    """Gives the items of a task and items of each image: from the cache, else as its YAML declares;
+    None where neither knows."""
     from suite.items.load import cached_items
 
     cached = cached_items(task, data=data, limit=limit)

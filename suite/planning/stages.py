@@ -85,12 +85,12 @@ of METHODS that passes through it."""
 
 
 def templates() -> dict[str, Form]:
-    """Every template of every stage, in the order of the stages."""
+    """Gives every template of every stage, in the order of the stages."""
     return {name: form for stage in STAGES.values() for name, form in stage.templates.items()}
 
 
 def stage_of(template: str) -> Stage:
-    """The stage that declares a template; SuiteError for one that none declares."""
+    """Gives the stage that declares a template; SuiteError for one that none declares."""
     for stage in STAGES.values():
         if template in stage.templates:
             return stage

@@ -66,7 +66,7 @@ class DecodingRow(Strict):
     nowait: bool = False
 
     def decoding(self, thinking: bool = False) -> Decoding:
-        """The row as the Decoding of a request."""
+        """Gives the row as the Decoding of a request."""
         values = self.model_dump()
         return Decoding(
             **{**values, "temperature": float(values["temperature"])}, thinking=thinking
@@ -188,7 +188,7 @@ def parse_study(data: dict[str, Any], path: Path | None = None) -> Study:
 
 
 def find_study(name_or_path: str | Path) -> Path:
-    """The YAML file of a built-in study or a path; SuiteError when there is none."""
+    """Gives the YAML file of a built-in study or a path; SuiteError when there is none."""
     advice = "name one of them or a YAML file, which `downscale init` writes"
     return yaml_files.find(name_or_path, FOLDER, "study", advice)
 

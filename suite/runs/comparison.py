@@ -74,7 +74,7 @@ class Comparison:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """The overall row of each pair of cells on its own, Holm over them."""
+        """Gives the overall row of each pair of cells on its own, Holm over them."""
         cells = self.pairs.table[["cell", "candidate_cell"]].drop_duplicates()
         rows = []
         for ours, theirs in cells.itertuples(index=False):

@@ -99,7 +99,7 @@ class _Measure(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Any = None, model: Any = None, **_: Any
     ) -> Any:
-        """Every `evaluate` steps: one point of the curve; ends the stage at its gate."""
+        """Adds a point to the curve every `evaluate` steps; ends the stage at its gate."""
         job = self.job
         if "loss" not in (logs or {}):  # the summary at the very end
             return control

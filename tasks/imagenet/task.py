@@ -40,7 +40,7 @@ def doc_to_target(doc: Mapping[str, Any]) -> str:
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the suite's item."""
+    """Gives a row as the suite's item."""
     file = doc.get("file") or doc.get("file_name")
     image = doc.get("image")
     return {

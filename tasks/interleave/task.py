@@ -59,7 +59,8 @@ def _numbered(question: str) -> str:
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the suite's item. Options stand in the question, in as many forms as sub-tasks."""
+    """Gives a row as the suite's item. Options stand in the question, in as many forms as
+    sub-tasks."""
     return {
         "item_id": f"{doc['sub_task']}/{doc['sample_id']}",
         "images": _images(doc),
@@ -81,7 +82,7 @@ def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Accuracy of the letter for multiple choice, ROUGE-L for open answers."""
+    """Gives the accuracy of the letter for multiple choice, ROUGE-L for open answers."""
     answer = str(doc["answer"]).strip()
     if doc["question_type"] != "multi-choice":
         return {"score": rouge_l(results[0], answer)}
@@ -93,7 +94,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
 
 def rouge_l(text: str, reference: str) -> float:
-    """F-measure of the longest common subsequence of words, in [0, 1] (Lin 2004, beta = 1)."""
+    """Gives the F-measure of the longest common subsequence of words, in [0, 1] (Lin 2004, beta =
+    1)."""
     words, gold = text.casefold().split(), reference.casefold().split()
     if not words or not gold:
         return 0.0

@@ -78,7 +78,7 @@ class Baseline:
 
 
 def training_questions(n: int, seed: int = SEED) -> list[Asked]:
-    """The first `n` questions, with options and open, of a training stream of vision rows."""
+    """Gives the first `n` questions, with options and open, of a training stream of vision rows."""
     found: list[Asked] = []
     index = 0
     while len(found) < n:
@@ -124,7 +124,7 @@ class Prior:
         return (right + self.strength * coarser) / (offered + self.strength)
 
     def accuracy(self, question: Asked) -> float:
-        """Expected accuracy of the likeliest option; options that tie share the guess."""
+        """Gives the expected accuracy of the likeliest option; options that tie share the guess."""
         scores = {option: round(self.score(question, option), 9) for option in question.options}
         best = [option for option, score in scores.items() if score == max(scores.values())]
         return (question.answer in best) / len(best)
@@ -224,7 +224,8 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def baselines(n: int = 500, questions: int = QUESTIONS, seed: int = SEED) -> list[Baseline]:
-    """Every task (`micro_...`) over the first `n` items of each category, then its categories."""
+    """Gives every task (`micro_...`) over the first `n` items of each category, then its
+    categories."""
     guesser = Guesser.taught(training_questions(questions, seed))
     rows = []
     for name, categories in SETS.items():
@@ -237,7 +238,7 @@ def baselines(n: int = 500, questions: int = QUESTIONS, seed: int = SEED) -> lis
 
 
 def write(rows: Sequence[Baseline], path: Path = FILE) -> None:
-    """The rows as CSV."""
+    """Gives the rows as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -48,7 +48,7 @@ def box(thing: Thing) -> tuple[int, int, int, int]:
 
 
 def draw(scene: Scene, cell: int = CELL) -> Pixels:
-    """The picture of a scene: uint8 array (3 * cell, 3 * cell, 3)."""
+    """Gives the picture of a scene: uint8 array (3 * cell, 3 * cell, 3)."""
     canvas = _background(scene.background, scene.tint, scene.phase % 7, cell).copy()
     tag = max(8, round(TAG * cell))
     for thing in scene.things:

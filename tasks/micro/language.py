@@ -42,12 +42,12 @@ FACTS = {"kind": KIND_OF, "color": COLOR_OF, "place": PLACE_OF, "state": STATE_O
 
 
 def article(word: str) -> str:
-    """`a` or `an`, by the first letter."""
+    """Gives `a` or `an`, by the first letter."""
     return "an" if word[0] in "aeiou" else "a"
 
 
 def fact(relation: str, subject: str) -> str:
-    """One fact as a sentence, e.g. `A robin is a bird.`"""
+    """Gives one fact as a sentence, e.g. `A robin is a bird.`"""
     value = FACTS[relation][subject]
     if relation == "kind":
         return f"{article(subject).capitalize()} {subject} is {article(value)} {value}."
@@ -57,7 +57,7 @@ def fact(relation: str, subject: str) -> str:
 
 
 def sentence(thing: Thing) -> str:
-    """All of one thing: `The circle is large red with 3 at top-left.`"""
+    """Gives all of one thing: `The circle is large red with 3 at top-left.`"""
     return (
         f"The {thing.shape} is {thing.size} {thing.color} "
         f"with {thing.digit} at {CELLS[thing.cell]}."
@@ -70,7 +70,7 @@ def setting(scene: Scene) -> str:
 
 
 def describe(scenes: Sequence[Scene]) -> str:
-    """The gold description of one or several pictures, things in the scene's order."""
+    """Gives the gold description of one or several pictures, things in the scene's order."""
     parts = []
     for number, scene in enumerate(scenes):
         head = f"Picture {number + 1}: " if len(scenes) > 1 else ""

@@ -63,7 +63,7 @@ class Lesson:
 
 
 def options_text(options: Sequence[str]) -> str:
-    """`red A, blue B, green C, pink D.`: the letter right after its word."""
+    """Gives `red A, blue B, green C, pink D.`: the letter right after its word."""
     if not options:
         return ""
     return ", ".join(f"{o} {'ABCDEFGH'[i]}" for i, o in enumerate(options)) + "."
@@ -77,7 +77,7 @@ def prompt(question: q.Question) -> str:
 def ask(
     rng: random.Random, kind: str, scenes: tuple[Scene, ...], domain: Domain
 ) -> q.Question | None:
-    """A question of that kind, or None; knowledge keeps to its side of the split."""
+    """Gives a question of that kind, or None; knowledge keeps to its side of the split."""
     makers = {**q.TRAINED, **q.OPEN, "similarity": q.similarity, "difference": q.difference}
     question = makers[kind](q.Asker(rng, scenes))
     if question and kind == "knowledge" and is_reserved(prompt(question)) != domain.reserved:
@@ -86,14 +86,14 @@ def ask(
 
 
 def pick(rng: random.Random, kinds: Sequence[str]) -> str:
-    """A kind by weight."""
+    """Gives a kind by weight."""
     return rng.choices(kinds, [WEIGHTS[k] for k in kinds])[0]
 
 
 def text_lesson(
     stage: str, seed: int, index: int, domain: Domain = TRAIN, thinking: float = 0.55
 ) -> Lesson:
-    """A row for the text models: descriptions, questions with and without thinking, facts,
+    """Gives a row for the text models: descriptions, questions with and without thinking, facts,
     and contents to observe."""
     rng = random.Random(f"{stage}/{seed}/{index}")
     draw = rng.random()
@@ -128,7 +128,8 @@ def _fill(make: Callable[[], Turn], length: int, opening: str = "") -> Lesson:
 
 
 def recall_pairs(stage: str, seed: int, index: int, vocabulary: int) -> list[tuple[int, int]]:
-    """Random key-value pairs of token indices below `vocabulary`: keys and values all distinct."""
+    """Gives random key-value pairs of token indices below `vocabulary`: keys and values all
+    distinct."""
     rng = random.Random(f"{stage}/{seed}/{index}")
     n = rng.randint(3, 12)
     tokens = rng.sample(range(vocabulary), 2 * n)
@@ -142,7 +143,8 @@ def vision_lesson(
     domain: Domain = TRAIN,
     describing: float = 0.35,
 ) -> Lesson:
-    """A row for the vision-language models: pictures with direct questions or a description."""
+    """Gives a row for the vision-language models: pictures with direct questions or a
+    description."""
     rng = random.Random(f"{stage}/{seed}/{index}")
     draw = rng.random()
     if draw < 0.04:

@@ -81,16 +81,16 @@ class Scene:
         return is_reserved(self.signature())
 
     def find(self, shape: str) -> Thing | None:
-        """The thing of that shape, or None."""
+        """Gives the thing of that shape, or None."""
         return next((t for t in self.things if t.shape == shape), None)
 
     def at(self, cell: int) -> Thing | None:
-        """The thing in that cell, or None."""
+        """Gives the thing in that cell, or None."""
         return next((t for t in self.things if t.cell == cell), None)
 
 
 def is_reserved(text: str) -> bool:
-    """The split of all content into training and evaluation, by CRC-32."""
+    """Gives the split of all content into training and evaluation, by CRC-32."""
     return zlib.crc32(text.encode()) % RESERVED_SHARE == 0
 
 

@@ -121,7 +121,7 @@ SETS: dict[str, dict[str, Maker]] = {
 
 
 def example(name: str, category: str, index: int, seed: int = SEED) -> Example:
-    """Item `index` of a category of a set."""
+    """Gives item `index` of a category of a set."""
     rng = random.Random(f"evaluation/{seed}/{name}/{category}/{index}")
     make = SETS[name][category]
     while True:
@@ -135,5 +135,5 @@ def example(name: str, category: str, index: int, seed: int = SEED) -> Example:
 
 
 def examples(name: str, n: int, seed: int = SEED) -> list[Example]:
-    """The first `n` items of each category of a set."""
+    """Gives the first `n` items of each category of a set."""
     return [example(name, category, i, seed) for category in SETS[name] for i in range(n)]

@@ -27,7 +27,7 @@ FEATURES = datasets.Features(
 
 
 def generate(dataset: Any) -> Any:
-    """Rows {set, category, n} of a recipe -> the drawn documents."""
+    """Gives rows {set, category, n} of a recipe -> the drawn documents."""
     rows = [
         _document(recipe["set"], recipe["category"], index)
         for recipe in dataset
@@ -56,12 +56,12 @@ def _document(name: str, category: str, index: int) -> dict[str, Any]:
 
 
 def doc_to_visual(doc: dict[str, Any]) -> list[Any]:
-    """The pictures, RGB."""
+    """Gives the pictures, RGB."""
     return [image.convert("RGB") for image in doc["images"]]
 
 
 def doc_to_text(doc: dict[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:
-    """The prompt in the world's language: a word before its letter."""
+    """Gives the prompt in the world's language: a word before its letter."""
     return f"{doc['question']} {options_text(doc['options'])}".strip()
 
 
@@ -93,7 +93,7 @@ def _overlap(reply: str, answer: str) -> float:
 
 
 def doc_to_item(doc: dict[str, Any]) -> dict[str, Any]:
-    """A document as the suite's item."""
+    """Gives a document as the suite's item."""
     return {
         "item_id": doc["index"],
         "images": doc["images"],

@@ -15,7 +15,7 @@ from tasks.mmstar.questions import fillers, parse_question
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the suite's item; without an `image` column the item has no image."""
+    """Gives a row as the suite's item; without an `image` column the item has no image."""
     parsed = parse_question(doc["question"])
     answer = str(doc["answer"]).strip().upper()
     image = doc.get("image")
@@ -51,7 +51,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
 
 def mean_of_categories(results: Sequence[Mapping[str, Any]]) -> float:
-    """MMStar's average: the mean of its categories' means."""
+    """Gives MMStar's average: the mean of its categories' means."""
     by_category: dict[str, list[float]] = {}
     for result in results:
         by_category.setdefault(result["category"], []).append(result["score"])

@@ -19,7 +19,7 @@ OPTIONS = ("the second image", "the third image")
 
 
 def keep_test(dataset: Any) -> Any:
-    """The test split's triplets on which people agreed."""
+    """Gives the test split's triplets on which people agreed."""
     return dataset.filter(
         lambda split, votes: split == "test" and votes >= MIN_VOTES,
         input_columns=["split", "votes"],
@@ -32,7 +32,7 @@ def doc_to_target(doc: Mapping[str, Any]) -> str:
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the suite's item."""
+    """Gives a row as the suite's item."""
     return {
         "item_id": str(doc["id"]),
         "images": [doc["ref_path"], doc["left_path"], doc["right_path"]],
@@ -43,7 +43,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
-    """The three images; their paths are as in data.csv, relative to the working directory."""
+    """Gives the three images; their paths are as in data.csv, relative to the working directory."""
     from PIL import Image
 
     return [

@@ -61,12 +61,12 @@ def _in_shares(box: Sequence[float], size: tuple[int, int]) -> list[float]:
 
 
 def doc_to_target(doc: Mapping[str, Any]) -> str:
-    """The gold box as text."""
+    """Gives the gold box as text."""
     return "[" + ", ".join(f"{value:g}" for value in doc["box"]) + "]"
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the suite's item."""
+    """Gives a row as the suite's item."""
     return {
         "item_id": f"{doc['question_id']}/{doc['phrase_number']}",
         "images": [doc["image"]],
@@ -87,7 +87,7 @@ def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """IoU of the first bracketed box with the gold one, and whether it reaches 0.5."""
+    """Gives IoU of the first bracketed box with the gold one, and whether it reaches 0.5."""
     found = _BOX.search(results[0])
     overlap = _iou([float(value) for value in found.groups()], doc["box"]) if found else 0.0
     return {"acc@0.5": float(overlap >= 0.5), "iou": overlap}

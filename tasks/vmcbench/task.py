@@ -43,7 +43,7 @@ def _options(doc: Mapping[str, Any]) -> list[str]:
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the suite's item."""
+    """Gives a row as the suite's item."""
     image = doc.get("image")
     return {
         "item_id": str(doc["index"]),

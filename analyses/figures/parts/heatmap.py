@@ -22,7 +22,7 @@ that neighbours never change ink."""
 
 
 def scale(rows: pd.DataFrame) -> ScalarMappable:
-    """One colour scale for all panels of a figure: light is low, dark is high."""
+    """Gives one colour scale for all panels of a figure: light is low, dark is high."""
     known = rows["estimate"].dropna()
     low = float(known.min()) if len(known) else 0.0
     high = float(known.max()) if len(known) else 1.0
@@ -41,7 +41,7 @@ def panel(
     small: float,
     stacked: bool = False,
 ) -> None:
-    """Draws accuracy and interval of each pairing, perception upward, reasoning to the right.
+    """Draws the accuracy and interval of each pairing, perception upward, reasoning to the right.
 
     `parameters`: sizes are named with their parameters. `size`, `small`: of the accuracies and of
     their intervals, in points. `stacked`: the ends one under the other, where squares are narrow.

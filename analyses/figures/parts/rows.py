@@ -57,7 +57,7 @@ def name_part(
 
 
 def keys_of(rows: pd.DataFrame) -> list[Entry]:
-    """The entry of each row."""
+    """Gives the entry of each row."""
     pairs = zip(rows["task"], rows["group"])
     return [(str(task), None if pd.isna(group) else str(group)) for task, group in pairs]
 
@@ -85,7 +85,8 @@ class Series:
 
 
 def heights(rows: pd.DataFrame, entries: Sequence[object], by: str | None = None) -> Floats:
-    """Number of each row's entry: its task and category, or what stands in the column `by`."""
+    """Gives the number of each row's entry: its task and category, or what stands in the column
+    `by`."""
     at = {entry: k for k, entry in enumerate(entries)}
     keys = keys_of(rows) if by is None else rows[by].astype(str)
     return np.array([at[key] for key in keys], dtype=np.float64)

@@ -94,7 +94,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def bands(heights: Sequence[float], room: float) -> tuple[Figure, list[SubFigure]]:
-    """A figure of two columns, a part per height in inches; `room`: for legend and footnote."""
+    """Gives a figure of two columns, a part per height in inches; `room`: for legend and
+    footnote."""
     figure = new_figure(TWO_COLUMNS, sum(heights) + room)
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     return figure, list(parts)
@@ -157,7 +158,7 @@ def with_interval(
 
 
 def ramp(count: int) -> list[tuple[float, float, float]]:
-    """`count` colours from light (small) to dark (large), steps of cividis reversed."""
+    """Gives `count` colours from light (small) to dark (large), steps of cividis reversed."""
     steps = [0.78] if count == 1 else np.linspace(0.15, 0.9, count)
     return [tuple(mpl.colormaps["cividis_r"](float(s))[:3]) for s in steps]  # type: ignore[misc]
 
@@ -213,7 +214,7 @@ def over_sizes(
 
 
 def sizes_in_order(table: pd.DataFrame, size: str, params: str) -> list[str]:
-    """Distinct sizes of a table, fewest parameters first."""
+    """Gives the distinct sizes of a table, fewest parameters first."""
     rows = table[table[size].notna()].drop_duplicates(size).sort_values(params, kind="stable")
     return [str(name) for name in rows[size]]
 
@@ -228,7 +229,7 @@ def size_labels(table: pd.DataFrame, size: str, params: str) -> list[str]:
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """A number with a true minus sign."""
+    """Gives a number with a true minus sign."""
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -239,7 +240,7 @@ def footnote(figure: Figure, text: str) -> None:
 
 
 def families(table: pd.DataFrame) -> list[str]:
-    """The families of a table, in order of appearance."""
+    """Gives the families of a table, in order of appearance."""
     return [str(name) for name in table["family"].drop_duplicates()]
 
 

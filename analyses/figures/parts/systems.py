@@ -50,7 +50,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def kind(rows: pd.DataFrame) -> pd.Series:
-    """The kind of each system."""
+    """Gives the kind of each system."""
     kinds = rows["method"].where(rows["method"].isin(["end_to_end", "decoupled", "blind"]), "named")
     return kinds.mask((rows["method"] == "decoupled") & rows["thinking"].astype(bool), "thinking")
 

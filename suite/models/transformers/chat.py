@@ -113,7 +113,7 @@ def _open(images: ImageLoader, name: str) -> Image.Image:
 
 
 def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
-    """The batch on the model's device. All prompts of a batch show images, or none does."""
+    """Gives the batch on the model's device. All prompts of a batch show images, or none does."""
     settings = {
         "padding": True,
         "padding_side": "left",

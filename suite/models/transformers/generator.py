@@ -67,7 +67,7 @@ class TransformersGenerator:
             torch.cuda.empty_cache()
 
     def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
-        """One Generation per request, in order. OutOfMemory for a batch that does not fit."""
+        """Gives one Generation per request, in order. OutOfMemory for a batch that does not fit."""
         for start in range(0, len(requests), self.batches_of):
             yield from self._batch(requests[start : start + self.batches_of], images)
 
@@ -212,7 +212,7 @@ class TransformersGenerator:
 def split_thinking(
     ids: Sequence[int], markers: Markers, opened: bool
 ) -> tuple[Sequence[int], Sequence[int]]:
-    """(thinking, answer) of generated ids, without the markers.
+    """Gives (thinking, answer) of generated ids, without the markers.
 
     opened: whether the prompt ended inside a block. As for the thinking budget, the first block is
     the thinking. What stands before it counts as thinking; one that never closes leaves no answer.
@@ -244,7 +244,7 @@ def _find(ids: Sequence[int], part: Sequence[frozenset[int]]) -> int | None:
 
 
 def fitting_rows(loaded: Loaded) -> int:
-    """Rows per batch by model size and memory: a power of two.
+    """Gives the rows per batch by model size and memory: a power of two.
 
     On a CPU large batches leave its caches, so small models get the most rows. Elsewhere the
     key/value cache of a long row (4,096 tokens, twice that with images) decides, within 70 % of

@@ -85,7 +85,7 @@ class BufferedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
 
 def growing_cache(config: Any) -> DynamicCache:
-    """An empty cache for a model with this configuration.
+    """Gives an empty cache for a model with this configuration.
 
     Layers that are more than plain attention (sliding windows, recurrent states) keep their own
     class from transformers.

@@ -168,7 +168,7 @@ class _Batch:
             self.position = self.position + (~ended)[:, None]
 
     def inputs(self) -> dict[str, Any]:
-        """Keyword arguments of the next forward call."""
+        """Gives the keyword arguments of the next forward call."""
         inputs: dict[str, Any] = {"input_ids": self.ids[:, self.length - 1 : self.length]}
         if self.mask is not None:
             inputs["attention_mask"] = self.mask[:, : self.length]

@@ -31,14 +31,15 @@ def _shift(words: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def mix(words: torch.Tensor) -> torch.Tensor:
-    """SplitMix64's finaliser on int64 words of any shape: close inputs give unrelated outputs."""
+    """Gives SplitMix64's finaliser on int64 words of any shape: close inputs give unrelated
+    outputs."""
     words = (words ^ _shift(words, 30)) * _signed(MULTIPLIERS[0])
     words = (words ^ _shift(words, 27)) * _signed(MULTIPLIERS[1])
     return words ^ _shift(words, 31)
 
 
 def uniform(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
-    """Numbers in (0, 1), shape (rows, size), float32, from int64 `seeds` of shape (rows,).
+    """Gives numbers in (0, 1), shape (rows, size), float32, from int64 `seeds` of shape (rows,).
 
     The value at (row, j) depends on that row's seed, `step` and j alone; 24 bits, never 0 or 1.
     """
@@ -50,8 +51,8 @@ def uniform(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
 
 
 def gumbel(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
-    """Standard Gumbel noise, shape (rows, size): argmax(logits + noise) samples softmax(logits)
-    (Maddison, Tarlow and Minka, NeurIPS 2014).
+    """Gives standard Gumbel noise, shape (rows, size): argmax(logits + noise) samples
+    softmax(logits) (Maddison, Tarlow and Minka, NeurIPS 2014).
 
     Large noise comes of small numbers, which float32 holds exactly: from 1 - u, near 1, it would be
     rounded where it decides, and infinite at 1.

@@ -120,7 +120,7 @@ class Probe(nn.Module):
         self.corners = nn.Linear(width, 4)
 
     def forward(self, pixel_values: Tensor, labels: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-        """Summed cross-entropy of all fields and the squared error of the boxes."""
+        """Gives the summed cross-entropy of all fields and the squared error of the boxes."""
         features = self.tower(pixel_values=pixel_values).last_hidden_state
         loss = features.new_zeros(())
         right = []

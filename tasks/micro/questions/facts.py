@@ -17,7 +17,7 @@ _FACT_WORDS = {
 
 
 def knowledge(ask: Asker) -> Question | None:
-    """A fact of the world; the picture does not matter."""
+    """Asks for a fact of the world; the picture does not matter."""
     relation_name = ask.rng.choice(list(FACTS))
     table = FACTS[relation_name]
     subject = ask.rng.choice(list(table))

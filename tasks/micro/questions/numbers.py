@@ -118,7 +118,7 @@ def _plus(ask: Asker, n: int, train: Sequence[str], star: Sequence[str]) -> Ques
 
 
 def add(ask: Asker) -> Question | None:
-    """The sum of two digits."""
+    """Asks for the sum of two digits."""
     return _plus(
         ask,
         2,
@@ -128,6 +128,6 @@ def add(ask: Asker) -> Question | None:
 
 
 def add_three(ask: Asker) -> Question | None:
-    """The sum of three digits, at most 18; never in training."""
+    """Asks for the sum of three digits, at most 18; never in training."""
     question = _plus(ask, 3, ("What is the sum of the {names}?",), ("Add the {names}.",))
     return question if question and int(question.answer) <= 18 else None

@@ -73,7 +73,7 @@ def background(ask: Asker) -> Question | None:
 
 
 def background_choice(ask: Asker) -> Question | None:
-    """The same with four options."""
+    """Asks the same with four options."""
     base = background(ask)
     assert base is not None
     return Question(
@@ -83,7 +83,7 @@ def background_choice(ask: Asker) -> Question | None:
 
 
 def grounding(ask: Asker) -> Question | None:
-    """The box of a thing, in 24ths of the picture (open answer, RefCOCO-like)."""
+    """Asks for the box of a thing, in 24ths of the picture (open answer, RefCOCO-like)."""
     t = ask.thing()
     corners = " ".join(str(round(v / GRID)) for v in box(t))
     return Question(

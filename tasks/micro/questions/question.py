@@ -51,15 +51,16 @@ class Asker:
         return self.scenes[0]
 
     def thing(self) -> Thing:
-        """A random thing of the first picture."""
+        """Gives a random thing of the first picture."""
         return self.rng.choice(self.scene.things)
 
     def word(self, train: Sequence[str], star: Sequence[str]) -> str:
-        """One wording of a question."""
+        """Gives one wording of a question."""
         return self.rng.choice(star if self.star else train)
 
     def options(self, answer: str, near: Sequence[str], far: Sequence[str]) -> tuple[str, ...]:
-        """Four shuffled options: the answer, distractors from the scene, then from the world."""
+        """Gives four shuffled options: the answer, distractors from the scene, then from the
+        world."""
         near = [w for w in dict.fromkeys(near) if w != answer]
         far = [w for w in dict.fromkeys(far) if w != answer and w not in near]
         self.rng.shuffle(near)
@@ -69,6 +70,6 @@ class Asker:
         return tuple(chosen)
 
     def shapes(self, answer: str, without: Sequence[str] = ()) -> tuple[str, ...]:
-        """Four shapes, those of the scene first."""
+        """Gives four shapes, those of the scene first."""
         near = [t.shape for t in self.scene.things if t.shape not in without]
         return self.options(answer, near, [s for s in SHAPES if s not in without])

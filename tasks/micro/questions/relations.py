@@ -12,7 +12,7 @@ SIDES = {"left of": -1, "right of": 1, "above": -3, "below": 3}
 
 
 def neighbour(cell: int, side: str) -> int | None:
-    """The adjacent cell on that side, or None at the border."""
+    """Gives the adjacent cell on that side, or None at the border."""
     column = cell % 3
     if side == "left of" and column == 0:
         return None
@@ -23,7 +23,7 @@ def neighbour(cell: int, side: str) -> int | None:
 
 
 def beside(scene: Scene, thing: Thing, side: str) -> Thing | None:
-    """The thing in the adjacent cell on that side."""
+    """Gives the thing in the adjacent cell on that side."""
     cell = neighbour(thing.cell, side)
     return None if cell is None else scene.at(cell)
 
@@ -61,7 +61,7 @@ def relation(ask: Asker) -> Question | None:
 
 
 def relation_color(ask: Asker) -> Question | None:
-    """The colour of the thing next to another: one step more than `relation`."""
+    """Asks for the colour of the thing next to another: one step more than `relation`."""
     pairs = _pairs(ask.scene)
     if not pairs:
         return None
@@ -78,7 +78,7 @@ def relation_color(ask: Asker) -> Question | None:
 
 
 def relation_chain(ask: Asker) -> Question | None:
-    """Two relations in a row; never in training."""
+    """Asks for two relations in a row; never in training."""
     pairs = _pairs(ask.scene)
     chains = [(a, b) for a in pairs for b in pairs if a[2] == b[0] and b[2] != a[0]]
     if not chains:
