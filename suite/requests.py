@@ -93,7 +93,7 @@ class Generation:
 
 @runtime_checkable
 class Generator(Protocol):
-    """Turns requests into generations. One file per implementation in suite/models."""
+    """Turns requests into generations. A file or folder per implementation in suite/models."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:

@@ -17,8 +17,11 @@ from suite.errors import SuiteError
 from suite.items.item import Item
 
 NAME = ".made-of"
-READING = ("answers/**/*.py", "runs/records.py")
-"""Files of suite/ that turn texts into records: when one changes, records are made again."""
+READING = (
+    *("suite/answers/**/*.py", "suite/runs/records.py", "suite/items/item.py"),
+    "analyses/columns.py",
+)
+"""Files that turn texts into records: when one changes, records are made again."""
 
 
 def records_path(folder: Path) -> Path:
@@ -66,7 +69,7 @@ def records_digest(walk: Walk) -> str:
         "family": [[size.name, size.params] for size in plan.family.sizes],
         "cells": [cell.id for cell in plan.cells],
         "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
-        "reading": source_digest(f for name in READING for f in PACKAGE.glob(name)),
+        "reading": source_digest(f for name in READING for f in PACKAGE.parent.glob(name)),
     }
     digest.update(canonical_json(head).encode())
     for task in plan.tasks:

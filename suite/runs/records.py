@@ -14,6 +14,7 @@ from suite.answers.leaks import contents_leak, letter_leak
 from suite.engine.walk import Place, Walk, position
 from suite.items.item import Item
 from suite.planning.cells import Cell, Step
+from suite.planning.stages import STAGES
 from suite.requests import Generation
 
 if TYPE_CHECKING:
@@ -162,8 +163,8 @@ def _reason(place: Place, answer: Generation | None) -> str:
 def _description(
     item: Item, chain: tuple[Step, ...], generations: list[Generation | None]
 ) -> str | None:
-    """What the reasoner read; None for cells without a reasoning stage."""
-    if chain[-1].stage != "reason":
+    """What the answering stage read; None where it reads nothing but the item."""
+    if STAGES[chain[-1].stage].reads is None:
         return None
     if chain[-1].gold:
         return item.gold_description
