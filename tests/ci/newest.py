@@ -30,6 +30,7 @@ SEEN = "DOWNSCALE_NEWEST_SEEN"
 FAILED = "FAILED "
 ANNOUNCED = re.compile(r"(\S+\.py):\d+: (\w*(?:Deprecation|Future|User|Pandas\d*)Warning): (.*)")
 """A warning that may be a deprecation, as Python prints it: file, category, message."""
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 SHARED = "source .ci/environment && "
 COMMANDS = {
     "downscale run micro --limit 3": 'downscale run micro --limit 3 --out "$scratch/micro"',
@@ -102,7 +103,7 @@ def run_command(name: str) -> tuple[dict[str, str], Counter[str]]:
             text=True,
             check=False,
         )
-    lines = done.stdout.splitlines()
+    lines = COLOUR.sub("", done.stdout).splitlines()
     print(done.stdout, file=sys.stderr)
     return ({name: lines[-1] if lines else ""} if done.returncode else {}), deprecations(lines)
 
