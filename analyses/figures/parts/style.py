@@ -157,12 +157,6 @@ def with_interval(
     axes.errorbar(x, y, **look)
 
 
-def ramp(count: int) -> list[tuple[float, float, float]]:
-    """Gives `count` colours from light (small) to dark (large), steps of cividis reversed."""
-    steps = [0.78] if count == 1 else np.linspace(0.15, 0.9, count)
-    return [tuple(mpl.colormaps["cividis_r"](float(s))[:3]) for s in steps]  # type: ignore[misc]
-
-
 def task_names(tasks: Iterable[object]) -> dict[str, str]:
     """Task -> name in figures: the prefix that all share is dropped, means are named as such."""
     means = {IN_DOMAIN: "in-domain mean", OUT_OF_DOMAIN: "out-of-domain mean"}
