@@ -20,6 +20,27 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="BaseModel")
 
 SUFFIXES = (".yaml", ".yml")
+MERGE = "tag:yaml.org,2002:merge"
+
+
+class Loader(yaml.SafeLoader):
+    """Plain YAML in which a key may stand once: of two YAML itself would drop the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Reads a mapping; YAMLError where a key stands twice. A merged key (`<<`) may be given
+        anew."""
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == MERGE or not isinstance(key_node, yaml.ScalarNode):
+                continue
+            key, line = self.construct_object(key_node), key_node.start_mark.line + 1
+            if key in seen:
+                lines = (
+                    f"on lines {seen[key]} and {line}" if line != seen[key] else f"on line {line}"
+                )
+                raise yaml.YAMLError(f"the key {key!r} stands twice, {lines}; keep one of them")
+            seen[key] = line
+        return super().construct_mapping(node, deep)
 
 
 def names(folder: Path) -> tuple[str, ...]:
@@ -58,7 +79,7 @@ def existing(text: str, kind: str) -> Path:
 def read(path: Path, kind: str) -> Any:
     """Reads what a file holds; SuiteError where it is unreadable or no YAML."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SuiteError(f"{kind.capitalize()} file {path} cannot be read: {reason}.") from error

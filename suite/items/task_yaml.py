@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from suite.base import yaml_files
 from suite.base.files import PACKAGE
 from suite.errors import SuiteError, nearest
 
@@ -73,7 +74,7 @@ def _installed(module_name: str) -> ModuleType:
     return importlib.import_module(module_name)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml_files.Loader):
     """YAML in which `!function` is only noted down."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from suite.base import yaml_files
 from suite.base.files import PACKAGE
+from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest
 from suite.models.backends import BACKENDS
 from suite.models.spec import ModelSpec
@@ -126,8 +127,21 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
     if "path" in data:
         data["path"] = path.parent / Path(str(data["path"])).expanduser()
     _check(data, where)
-    data["processor"] = tuple(sorted(data.get("processor", {}).items()))
+    data["processor"] = _settings(data.get("processor", {}), where)
     return ModelSpec(**data)
+
+
+def _settings(processor: dict[Any, Any], where: str) -> str:
+    """Canonical JSON of a processor's settings; SuiteError where a name is no text."""
+    try:
+        if all(isinstance(name, str) for name in processor):
+            return canonical_json(processor)
+    except TypeError:
+        pass  # a date, or names of several kinds further in
+    raise SuiteError(
+        f"In {where}: `processor` must map names of settings to numbers, texts, lists or further "
+        f"settings, not {processor!r}."
+    )
 
 
 def _sibling(value: str, path: Path) -> bool:

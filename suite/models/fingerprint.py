@@ -42,8 +42,8 @@ def identity(
         "role": role,
         "dtype": resolve_dtype(dtype, device),
     }
-    if spec.processor:
-        found["processor"] = dict(spec.processor)
+    if spec.settings:
+        found["processor"] = spec.settings
     if spec.path is not None:
         return found | {"files": _folder(spec.path, spec.gguf_file)}
     found |= {"repo": spec.repo, "commit": commit(spec)}

@@ -5,6 +5,7 @@ In: nothing. Out: ModelSpec, which families hold and backends load, and the role
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,9 +34,15 @@ class ModelSpec:
     """Name of a GGUF file inside the folder or repository, in place of safetensors."""
     generator: str = "transformers"
     """Who answers: a row of BACKENDS."""
-    processor: tuple[tuple[str, Any], ...] = ()
+    processor: str = "{}"
     """Settings of the processor in place of its own, by its own names, such as the pixels that
-    Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`."""
+    Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`. As canonical
+    JSON: specs are compared and looked up, and a setting may hold others."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`processor`, read."""
+        return dict(json.loads(self.processor))
 
     @property
     def source(self) -> str:

@@ -97,7 +97,7 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     processor: Any = None
     if sees:
         reader: Any = AutoProcessor
-        processor = reader.from_pretrained(source, **common, **dict(spec.processor))
+        processor = reader.from_pretrained(source, **common, **spec.settings)
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no image processor, so it is a text model")
         tokenizer = processor.tokenizer
@@ -149,7 +149,7 @@ def _check_settings(spec: ModelSpec, processor: Any) -> None:
     """A setting that no part of the processor has would be dropped without a word."""
     name = type(processor).__name__ if processor is not None else "a text model"
     known = _settings(processor)
-    for key, _ in spec.processor:
+    for key in spec.settings:
         if key not in known:
             raise SuiteError(
                 f"The family gives {spec.source} the setting `processor: {{{key}: ...}}`, which "

@@ -140,3 +140,26 @@ def test_the_first_mistake_is_one_sentence(given: Any, said: str) -> None:
     with pytest.raises(SuiteError) as caught:
         yaml_files.validated(Drawing, given, "drawing d")
     assert str(caught.value) == f"In drawing d: {said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cells: [1]\ntasks: []\ncells: [2]\n", "the key 'cells' stands twice, on lines 1 and 3"),
+        ("a: {b: 1, b: 1}\n", "the key 'b' stands twice, on line 1"),
+        ("a:\n- {c: 1}\n- d: 1\n  'd': 2\n", "the key 'd' stands twice, on lines 3 and 4"),
+        ("1: a\n0x1: b\n", "the key 1 stands twice, on lines 1 and 2"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text(text)
+    with pytest.raises(SuiteError) as caught:
+        yaml_files.read(path, "study")
+    assert str(caught.value) == (f"Study file {path} cannot be read: {said}; keep one of them.")
+
+
+def test_a_merged_key_may_be_given_anew(tmp_path: Path) -> None:
+    path = tmp_path / "merged.yaml"
+    path.write_text("base: &base {a: 1, b: 2}\nown: {<<: *base, a: 3}\n")
+    assert yaml_files.read(path, "study")["own"] == {"a": 3, "b": 2}

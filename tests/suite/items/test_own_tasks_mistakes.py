@@ -104,6 +104,11 @@ FOREIGN = {
         "The task file {path} cannot be read: while parsing a flow node expected the node content, "
         "but found '<stream end>' in \"<unicode string>\", line 2, column 1: ^",
     ),
+    "twice": (
+        "task: twice\nmetadata: {n: 1,\n  n: 2}\n",
+        "The task file {path} cannot be read: the key 'n' stands twice, on lines 2 and 3; keep one "
+        "of them",
+    ),
     "includes": (
         "task: includes\ninclude: 5\n",
         "In the task file {path}: `include` must be a file, or a list of them.",

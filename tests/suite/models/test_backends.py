@@ -112,7 +112,7 @@ def test_fingerprint_changes_with_all_that_changes_the_output(tmp_path: Path) ->
     changed = [
         fingerprint(spec, "text", "bfloat16"),
         fingerprint(spec, "vlm", "float32"),
-        fingerprint(replace(spec, processor=(("max_pixels", 9),)), "text", "float32"),
+        fingerprint(replace(spec, processor='{"max_pixels":9}'), "text", "float32"),
     ]
     for name in ("chat_template.jinja", "tokenizer.json", "model.safetensors", "config.json"):
         before = (folder / name).read_bytes()

@@ -153,3 +153,47 @@ def test_loading_imports_no_torch() -> None:
         "sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("{size: {height: 32, width: 32}}", {"size": {"height": 32, "width": 32}}),
+        ("{b: [1, {c: x}], a: 0.5}", {"a": 0.5, "b": [1, {"c": "x"}]}),
+        ("{do_pad: true, note: null}", {"do_pad": True, "note": None}),
+        ("{}", {}),
+    ],
+)
+def test_settings_of_the_processor_reach_plan_and_spec_as_written(
+    tmp_path: Path, text: str, settings: dict[str, object]
+) -> None:
+    import suite
+
+    path = write(
+        tmp_path,
+        "family: mine\nprompts: default\nsizes:\n"
+        f"  - {{name: s, params: 1e6, vlm: {{path: ./s, processor: {text}}}}}\n"
+        f"  - {{name: l, params: 2e6, vlm: {{path: ./s, processor: {text}}}}}\n",
+    )
+    specs = {size.vlm for size in load_family(path).sizes}
+    assert [spec.settings for spec in specs if spec] == [settings]  # equal specs are one
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        f"study: mine\nfamily: {path}\ntasks: [{{task: micro_ocr}}]\nlimit: 2\n"
+        "cells: [{method: end_to_end, perception: all}]\n"
+    )
+    assert [cell.id for cell in suite.plan(study).cells] == ["end_to_end/P=s", "end_to_end/P=l"]
+
+
+@pytest.mark.parametrize("text", ["{1: 2, a: 3}", "{a: {1: 2, b: 3}}", "{a: 2001-01-01}", "{2: 1}"])
+def test_settings_that_no_processor_can_have_are_refused(tmp_path: Path, text: str) -> None:
+    path = write(
+        tmp_path,
+        f"family: mine\nsizes: [{{name: s, params: 1, vlm: {{path: ./s, processor: {text}}}}}]\n",
+    )
+    with pytest.raises(SuiteError) as caught:
+        load_family(path)
+    assert str(caught.value).startswith(
+        f"In family file {path}, size 's', vlm: `processor` must map names of settings to numbers, "
+        "texts, lists or further settings, not {"
+    )

@@ -73,7 +73,7 @@ def test_a_misspelt_setting_of_the_processor_is_named(tmp_path: Path) -> None:
     def message(role: Any, folder: Path, **settings: Any) -> str:
         with pytest.raises(SuiteError) as caught:
             build_generator(
-                ModelSpec(path=folder, processor=tuple(settings.items())), role, device="cpu"
+                ModelSpec(path=folder, processor=json.dumps(settings)), role, device="cpu"
             )
         return str(caught.value)
 
