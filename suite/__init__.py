@@ -48,9 +48,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    from suite.base.deprecations import hide_deprecations
-
-    hide_deprecations()
     if name in _HOMES:
+        from suite.base.deprecations import hide_deprecations
+
+        hide_deprecations()
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'suite' has no attribute {name!r}")

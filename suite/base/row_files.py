@@ -20,8 +20,8 @@ def read_rows(path: Path, text: str, *, bare: bool = False) -> list[Mapping[str,
     """Reads the rows of a file; one that ends in none of SUFFIXES is read as a CSV.
 
     text: the column of the texts. An object of JSON is index -> text; `bare` takes a list of texts
-    too, numbered from 0. In a table every value is a text, None where a line is short. Raises
-    ValueError or OSError where the file cannot be read.
+    too, numbered from 0. In a table every value is a text. Raises ValueError or OSError where the
+    file cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -66,11 +66,28 @@ def _object(row: Any, text: str) -> Mapping[str, Any]:
 
 
 def _table(path: Path, separator: str) -> list[Mapping[str, Any]]:
-    """The rows of a CSV. Ends of lines are left to its reader: within quotes they are text, and
-    what else Unicode counts as one (U+2028, a form feed) is text everywhere."""
+    """The rows of a CSV, each with a value per column; none of an empty file. Ends of lines are
+    left to its reader: within quotes they are text, and what else Unicode counts as one (U+2028, a
+    form feed) is text everywhere. Strict, because a lone quote makes one text of all that
+    follows."""
     csv.field_size_limit(1 << 30)  # a model's reasoning may be longer than csv's default
+    rows: list[Mapping[str, Any]] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
         try:
-            return list(csv.DictReader(file, delimiter=separator))
+            columns = next((row for row in reader if row), [])
+            for name in columns:
+                if columns.count(name) > 1:
+                    raise ValueError(f"two of its columns are called {name!r}; rename one")
+            for row in reader:
+                if len(row) < 2 and not "".join(row).strip():
+                    continue  # a blank line
+                if len(row) != len(columns):
+                    raise ValueError(
+                        f"line {reader.line_num} has {len(row)} values and the header "
+                        f"{len(columns)}; a text that holds {separator!r} needs quotes"
+                    )
+                rows.append(dict(zip(columns, row)))
         except csv.Error as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(f"line {reader.line_num}: {error}") from error
+    return rows

@@ -161,5 +161,5 @@ cli.params.append(debug_option())
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the console script."""
-    hide_deprecations()
+    hide_deprecations(logger=True)
     cli.main(args=list(arguments) if arguments is not None else None, prog_name="downscale")

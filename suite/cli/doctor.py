@@ -36,6 +36,8 @@ EXTRAS = {
 """Extra of the distribution -> (package, what it brings)."""
 
 
+PATIENCE = 300.0
+"""Seconds for lmms-eval to evaluate an item; a cold disk has taken 40."""
 EVALUATE = """
 import sys
 from pathlib import Path
@@ -105,14 +107,22 @@ def lmms_eval() -> Check:
     installed = _package("lmms-eval", "missing", REMEDY)
     if installed.state != "ok":
         return installed
-    with tempfile.TemporaryDirectory() as scratch:
-        done = subprocess.run(
-            [sys.executable, "-c", EVALUATE, str(task_folders()[0])],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "HF_HOME": scratch, "HF_HUB_OFFLINE": "1"},
-        )
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            done = subprocess.run(
+                [sys.executable, "-P", "-c", EVALUATE, str(task_folders()[0])],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "HF_HOME": scratch, "HF_HUB_OFFLINE": "1"},
+                timeout=PATIENCE,
+            )
+    except OSError as error:
+        found = f"{installed.found}, which cannot be tried: {error}"
+        return Check("lmms-eval", "missing", found, "free some space, or set TMPDIR")
+    except subprocess.TimeoutExpired:
+        found = f"{installed.found}, which has not started after {PATIENCE:g} s"
+        return Check("lmms-eval", "missing", found, "pip install --force-reinstall lmms-eval")
     if done.returncode == 0:
         return installed
     cause = (done.stderr.strip() or f"exit code {done.returncode}").rpartition("\n")[2]
@@ -198,12 +208,15 @@ def disk(folder: Path) -> Check:
 
 def cache() -> Check:
     """Where items and unpacked weights are kept."""
-    folder = cache_folder()
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    remedy = "set DOWNSCALE_CACHE to a folder that can be written"
+    try:
+        folder = cache_folder()
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+    except (OSError, RuntimeError) as error:  # somebody else's home, or none
+        return Check("cache", "missing", f"no folder: {error}", remedy)
     if there.is_dir() and os.access(there, os.W_OK):
         return Check("cache", "ok", str(folder))
-    found, remedy = f"{folder} cannot be written", "set DOWNSCALE_CACHE to a folder that can"
-    return Check("cache", "missing", found, remedy)
+    return Check("cache", "missing", f"{folder} cannot be written", remedy)
 
 
 def shipped() -> Check:

@@ -88,7 +88,7 @@ def _end_with(parent: int) -> None:
 
 def main() -> int:
     """Entry point of the process."""
-    hide_deprecations()
+    hide_deprecations(logger=True)
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     job: Job = pickle.load(sys.stdin.buffer)

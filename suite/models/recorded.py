@@ -62,8 +62,8 @@ def _read(path: Path) -> dict[tuple[str, str], str]:
     """(task or empty, item id) -> text."""
     try:
         rows = row_files.read_rows(path, "text", bare=True)
-        if any(None in row for row in rows):  # where the table's reader puts what is too much
-            raise ValueError("a line has more values than there are columns")
+        if not rows:
+            raise ValueError("it holds no rows")
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SuiteError(f"The file of recorded texts {path} cannot be read: {reason}.") from error

@@ -16,7 +16,7 @@ from suite.base.json_values import json_value
 from suite.engine.progress import Progress
 from suite.items.tasks import get_task
 from suite.planning.plan import Plan
-from suite.runs.freshness import drawing_digest, is_current, put
+from suite.runs.freshness import drawing_digest, forget, is_current, put
 from suite.runs.results import load_results
 
 CELL_FIELDS = (
@@ -48,22 +48,33 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
     One entry per cell, task and group, kept in cells.json.
     """
     digest, path = drawing_digest(records), folder / "cells.json"
-    if not is_current(folder, digest):
-        from suite.report import figures, page, tables
+    if is_current(folder, digest) and (known := _cells(path)) is not None:
+        return known
+    from suite.report import figures, page, tables
 
-        progress.say("Analysing")
-        drawn = tables.write(folder)
-        progress.say("Drawing figures")
-        drawn += figures.write(folder)
-        progress.say("Writing the report")
-        drawn.append(page.write(folder))
-        names = {task.task for task in planned.tasks}
-        rows = tables.read(folder, "cells").to_dict("records")
-        cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]
-        write_whole(path, json.dumps(json_value(cells)))
-        put(folder, digest, [*drawn, path])
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    forget(folder)  # a run that is stopped while it draws leaves a mixture
+    progress.say("Analysing")
+    drawn = tables.write(folder)
+    progress.say("Drawing figures")
+    drawn += figures.write(folder)
+    progress.say("Writing the report")
+    drawn.append(page.write(folder))
+    names = {task.task for task in planned.tasks}
+    rows = tables.read(folder, "cells").to_dict("records")
+    cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]
+    found: list[dict[str, Any]] = json_value(cells)
+    write_whole(path, json.dumps(found))
+    put(folder, digest, [*drawn, path])
     return found
+
+
+def _cells(path: Path) -> list[dict[str, Any]] | None:
+    """What cells.json holds; None for one that cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, list) else None
 
 
 def failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:

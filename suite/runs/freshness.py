@@ -54,6 +54,11 @@ def is_current(outputs: Path, digest: str, names: Iterable[str] | None = None) -
     return made_of == digest and all((outputs / name).is_file() for name in wanted)
 
 
+def forget(outputs: Path) -> None:
+    """Takes the stamp away: from now on the files in `outputs` are made of nothing known."""
+    (outputs / NAME).unlink(missing_ok=True)
+
+
 def put(outputs: Path, digest: str, files: Iterable[Path]) -> None:
     """Says that these files in `outputs` are made of `digest`."""
     names = [path.relative_to(outputs).as_posix() for path in files]

@@ -79,19 +79,24 @@ class Rules:
             rule.select(rows)
 
 
-_ONE_NAME = "cache" in inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+_NEWEST = (
+    "cache"
+    if "cache" in inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+    else "past_key_values"
+)
+"""For a forward that names no cache but passes on what it is given."""
 
 
 def cache_argument(model: Any) -> str:
     """The name under which a model takes its cache and returns it.
 
     `cache` since transformers 5.24; before, `cache_params` for models of states alone (Mamba) and
-    `past_key_values` for all others. By another name a cache is lost without a word.
+    `past_key_values` for all others, and for code that comes with a checkpoint still. By another
+    name a cache is lost without a word.
     """
-    if _ONE_NAME:
-        return "cache"
     takes = inspect.signature(model.forward).parameters
-    return "cache_params" if "cache_params" in takes else "past_key_values"
+    named = [name for name in ("cache", "cache_params", "past_key_values") if name in takes]
+    return named[0] if named else _NEWEST
 
 
 def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> list[GeneratedRow]:

@@ -45,13 +45,17 @@ def test_read_rows_takes_a_list_of_texts_only_where_it_may(tmp_path: Path) -> No
     ]
 
 
-def test_a_short_line_has_no_value_and_a_long_one_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "\n\n", "index,text\n", "\ufeff"])
+def test_an_empty_table_has_no_rows(tmp_path: Path, content: str) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("index,text\n0\n1,a,b\n")
-    assert read_rows(path, "text") == [
-        {"index": "0", "text": None},
-        {"index": "1", "text": "a", None: ["b"]},
-    ]
+    path.write_text(content, encoding="utf-8")
+    assert read_rows(path, "text") == []
+
+
+def test_blank_lines_of_a_table_are_no_rows_and_empty_texts_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('\nindex,text\n\n0,\n  \n1,""\n\n')
+    assert read_rows(path, "text") == [{"index": "0", "text": ""}, {"index": "1", "text": ""}]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,24 @@ def test_a_short_line_has_no_value_and_a_long_one_more(tmp_path: Path) -> None:
             r"line 2: a row is \[1\] and not an object with .*`text`",
         ),
         ("a.json", "5", "it holds 5 and neither an object nor a list of rows"),
+        ("a.csv", "index,text,text\n1,a,b\n", "two of its columns are called 'text'; rename one"),
+        (
+            "a.csv",
+            "index,text\n0,a\n1\n",
+            "line 3 has 1 values and the header 2; a text that holds ',' needs quotes",
+        ),
+        (
+            "a.csv",
+            "index,text\n0,Not B, so A\n",
+            "line 2 has 3 values and the header 2; a text that holds ',' needs quotes",
+        ),
+        (
+            "a.tsv",
+            "index\ttext\n0\ta\tb\n",
+            r"line 2 has 3 values and the header 2; a text that holds '\\t' needs quotes",
+        ),
+        ("a.csv", 'index,text\n0,"a red\n1,blue\n', "line 3: unexpected end of data"),
+        ("a.csv", 'index,text\n0,"a" red\n', "line 2: ',' expected after '\"'"),
     ],
 )
 def test_what_cannot_be_read_says_where(tmp_path: Path, name: str, content: str, said: str) -> None:

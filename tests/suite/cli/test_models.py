@@ -83,6 +83,8 @@ def test_models_imports_no_torch() -> None:
 def test_doctor_names_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "shipped", lambda: doctor.Check("micro weights", "ok", "8 of 8"))
     monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "not" / "yet"))
+    (tmp_path / "datasets.py").write_text("raise ImportError('what lies here is not imported')")
+    monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(doctor.command, ["--json"])
     assert result.exit_code == 0, result.stdout
     checks = {check["name"]: check for check in json.loads(result.stdout)}
@@ -112,8 +114,44 @@ def test_doctor_ends_with_1_and_names_what_is_missing(
         "cache",
         "missing",
         f"{tmp_path / 'file' / 'cache'} cannot be written",
-        "set DOWNSCALE_CACHE to a folder that can",
+        "set DOWNSCALE_CACHE to a folder that can be written",
     )
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Could not determine home directory."), PermissionError(13, "denied")]
+)
+def test_doctor_says_where_there_is_no_home(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Path:
+        raise error
+
+    monkeypatch.setattr(doctor, "cache_folder", refuse)
+    assert doctor.cache() == doctor.Check(
+        "cache",
+        "missing",
+        f"no folder: {error}",
+        "set DOWNSCALE_CACHE to a folder that can be written",
+    )
+
+
+def test_doctor_says_where_nothing_temporary_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    check = doctor.lmms_eval()
+    assert check.state == "missing"
+    assert ", which cannot be tried: [Errno 2] No such file or directory: " in check.found
+    assert check.remedy == "free some space, or set TMPDIR"
+
+
+def test_doctor_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    monkeypatch.setattr(doctor, "EVALUATE", "import time; time.sleep(60)")
+    check = doctor.lmms_eval()
+    assert check.state == "missing"
+    assert check.found.endswith(", which has not started after 0.2 s")
 
 
 @pytest.mark.parametrize(

@@ -216,8 +216,8 @@ def test_recorded_csv_is_read_as_it_stands(tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         RecordedGenerator(ModelSpec(path=path))
     assert str(caught.value) == (
-        f"The file of recorded texts {path} cannot be read: a line has more values than there are "
-        "columns."
+        f"The file of recorded texts {path} cannot be read: line 2 has 3 values and the header 2; "
+        "a text that holds ',' needs quotes."
     )
 
 
@@ -232,3 +232,17 @@ def test_recorded_texts_with_rare_characters(tmp_path: Path) -> None:
         rows[1]["text"],
         "cut \ufffd",
     ]
+
+
+def test_a_file_of_recorded_texts_that_was_cut_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    for content, said in (
+        ('item_id,text\n1,"a red square\n2,a blue one\n', "line 3: unexpected end of data"),
+        ("item_id,text\n1\n", "line 2 has 1 values and the header 2; a text that holds ',' needs "
+         "quotes"),
+        ("", "it holds no rows"),
+    ):  # fmt: skip
+        path.write_text(content)
+        with pytest.raises(SuiteError) as caught:
+            RecordedGenerator(ModelSpec(path=path))
+        assert str(caught.value) == f"The file of recorded texts {path} cannot be read: {said}."

@@ -67,3 +67,15 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
         (tmp_path / name).unlink()
         assert drawn("2") == everything, name
     assert drawn("2") == []
+    for cut in ("", "{", '{"cells": []}'):
+        (tmp_path / "cells.json").write_text(cut)
+        assert drawn("2") == everything, cut
+
+    def stopped(folder: Path) -> list[Path]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(figures, "write", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            drawn("3")
+    assert drawn("2") == everything, "the tables of 3 lie there"

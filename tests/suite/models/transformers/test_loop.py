@@ -82,6 +82,20 @@ def mamba2() -> Any:
     )
 
 
+class Older(LlamaForCausalLM):
+    """A model whose code came with its checkpoint: it knows its cache by the old name, and what it
+    does not know it takes and drops."""
+
+    def forward(  # type: ignore[no-untyped-def]
+        self, input_ids=None, attention_mask=None, position_ids=None, past_key_values=None, **_
+    ):
+        takes = inspect.signature(LlamaForCausalLM.forward).parameters
+        own = {"cache" if "cache" in takes else "past_key_values": past_key_values}
+        return super().forward(
+            input_ids, attention_mask=attention_mask, position_ids=position_ids, **own
+        )
+
+
 def batch(rows: int = 10) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(2)
     ids = torch.randint(2, VOCABULARY, (rows, 13))
@@ -96,6 +110,21 @@ def rules(rows: int, limits: list[int], end: list[int], *processors: Any) -> Rul
     marks = Markers("", "", (), ())
     budget = ThinkingBudget(marks, [False] * rows, [False] * rows, [None] * rows)
     return Rules(end, AnswerLimit(budget, limits, limits), max(limits), processors)
+
+
+@pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")
+def test_a_cache_goes_to_code_of_a_checkpoint_under_the_name_it_knows() -> None:
+    torch.manual_seed(0)
+    newer = llama().eval()
+    older = Older(newer.config).eval()
+    older.load_state_dict(newer.state_dict())
+    ids, mask = batch()
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    wanted, got = (
+        decode(model, inputs, rules(10, [20] * 10, [VOCABULARY + 1]), 0) for model in (newer, older)
+    )
+    assert got == wanted
+    assert len({token for row in got for token in row.ids}) > 5
 
 
 @pytest.mark.parametrize("build", [qwen3, llama, gemma, mamba2])
