@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.ci import newest
 from tests.house import ROOT
 
@@ -26,6 +28,7 @@ def test_errs(no_such_fixture):
 """
 
 
+@pytest.mark.slow
 def test_the_plugin_sees_failures_and_warnings(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TEST)
     (tmp_path / "test_broken.py").write_text("import no_such_module\n")

@@ -78,6 +78,7 @@ def stderr_of(command: list[str], folder: Path, job: bytes = b"", **more: str) -
     return done.stderr.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [{}, ASKED])
 def test_the_command_shows_deprecations_only_to_who_asks(loud: Path, asked: dict[str, str]) -> None:
     out = loud.parent / "out"
@@ -87,6 +88,7 @@ def test_the_command_shows_deprecations_only_to_who_asks(loud: Path, asked: dict
     assert asked or "Warning" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [{}, ASKED])
 def test_so_does_a_worker_process(
     loud: Path, asked: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -80,6 +80,7 @@ def test_models_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_doctor_names_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "shipped", lambda: doctor.Check("micro weights", "ok", "8 of 8"))
     monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "not" / "yet"))

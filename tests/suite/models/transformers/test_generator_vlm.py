@@ -5,6 +5,7 @@ In: model folders and images, some unreadable. Out: tokens, logits and generatio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ def test_settings_of_the_processor_reach_the_images(tmp_path: Path) -> None:
     size = {"shortest_edge": 256, "longest_edge": 1024}
     folder = tiny_vlms.qwen3_vl(tmp_path / "vlm")
     tokens = []
-    for settings in ((), (("size", size),)):
-        spec = ModelSpec(path=folder, processor=settings)
+    for settings in ({}, {"size": size}):
+        spec = ModelSpec(path=folder, processor=json.dumps(settings))
         generator = build_generator(spec, "vlm", device="cpu")
         tokens.append(ask(generator, [request(0, images=("two",))])[0].prompt_tokens)
     # 60 x 60 pixels are rounded to 64 x 64, a token for 16 x 16; the setting halves each side
