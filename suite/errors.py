@@ -6,10 +6,51 @@ import difflib
 import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from unicodedata import category
+
+SHOWN, SAID, LONGEST = 80, 200, 1200
+"""Letters of a quoted value, of a library's own words, and of a whole message."""
+MANY = 30
+"""Known names that a message lists."""
+
+
+def cut(text: str, most: int) -> str:
+    """Gives a text of `most` letters: a longer one keeps its two ends."""
+    ends = 2 * (most - 3) // 3
+    return text if len(text) <= most else f"{text[:ends]} … {text[len(text) - (most - 3 - ends) :]}"
+
+
+def shown(value: object) -> str:
+    """Gives a value as a message quotes it: as Python writes it, of SHOWN letters at most."""
+    try:
+        return cut(repr(value), SHOWN)
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets as deep
+        return f"a {type(value).__name__} too large to show"
+
+
+def reason_of(error: BaseException) -> str:
+    """Gives what a library says of an error: the first line that says something, without its full
+    stop; the error's kind where it says nothing."""
+    lines = [said for line in str(error).splitlines() if (said := " ".join(line.split()))]
+    first = lines[0] if lines else type(error).__name__
+    if first.endswith(":") and len(lines) > 1:
+        first = f"{first} {lines[1]}"
+    return cut(first, SAID).rstrip(".")
 
 
 class SuiteError(Exception):
-    """Bad input. The command line prints the message without a traceback and exits with 2."""
+    """Bad input. The command line prints the message without a traceback and exits with 2.
+
+    The message is one line of LONGEST letters at most, in which what a terminal would obey (an
+    escape, a turn of the writing's direction) is written out.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.splitlines())
+        plain = "".join(
+            c if c.isprintable() or category(c) == "Zs" else repr(c)[1:-1] for c in line
+        )
+        super().__init__(cut(plain, LONGEST))
 
 
 class DataError(SuiteError):
@@ -49,7 +90,10 @@ def said_of(place: object) -> Iterator[None]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the closest known word, else ` (known: ...)` with all of them."""
+    """` (did you mean 'x'?)` for the closest known word, else ` (known: ...)` with all of them, of
+    many the first."""
     words = list(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(words) or 'none'})"
+    close = difflib.get_close_matches(word[:SAID], words, n=1, cutoff=0.5)
+    listed = ", ".join(cut(name, SHOWN) for name in words[:MANY]) or "none"
+    rest = f" and {len(words) - MANY:,} more" if len(words) > MANY else ""
+    return f" (did you mean {shown(close[0])}?)" if close else f" (known: {listed}{rest})"

@@ -30,14 +30,22 @@ ABANDONED_SECONDS = 3600.0
 def cache_folder() -> Path:
     """Gives DOWNSCALE_CACHE, else downscaling-suite in XDG_CACHE_HOME or the system's caches."""
     if explicit := os.environ.get("DOWNSCALE_CACHE"):
-        return Path(explicit).expanduser()
+        return user_path(explicit)
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base).expanduser() / NAME
+        return user_path(base) / NAME
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / NAME
     if sys.platform == "win32" and (base := os.environ.get("LOCALAPPDATA")):
         return Path(base) / NAME
     return Path.home() / ".cache" / NAME
+
+
+def user_path(text: str | Path) -> Path:
+    """Gives the path that a person wrote, `~` read as a home; SuiteError for a user who is none."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SuiteError(f"{text} names the home of a user who is not here; check it.") from error
 
 
 def make_folder(folder: Path, option: str, name: str = "folder") -> None:
@@ -98,7 +106,7 @@ class Folder:
         self._local: Path | None = None
         self._remote: Any = None
         if "://" not in self.address:
-            self._local = Path(self.address).expanduser()
+            self._local = user_path(self.address)
         elif self.address.startswith("file://"):
             self._local = Path(self.address.removeprefix("file://"))
         else:

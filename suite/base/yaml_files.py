@@ -6,13 +6,15 @@ prompt sets and recipes are found and read here, so that they fail in the same w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 
-from suite.errors import SuiteError, nearest
+from suite.base.files import user_path
+from suite.errors import SAID, SHOWN, SuiteError, cut, nearest, reason_of, shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,10 +23,50 @@ Model = TypeVar("Model", bound="BaseModel")
 
 SUFFIXES = (".yaml", ".yml")
 MERGE = "tag:yaml.org,2002:merge"
+LARGEST, DEEPEST, MOST, DIGITS = 1_000_000, 50, 100_000, 40
+"""Bytes of a file, levels of nesting, values once every alias is written out, letters of a number:
+far beyond what a person writes, and soon read."""
 
 
 class Loader(yaml.SafeLoader):
-    """Plain YAML in which a key may stand once: of two YAML itself would drop the first."""
+    """Plain YAML within bounds, in which a key may stand once: of two YAML itself would drop the
+    first."""
+
+    depth = 0
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Reads the document; YAMLError where its aliases stand for more than MOST values."""
+        node = super().get_single_node()
+        if node is not None:
+            _written_out(node, {})
+        return node
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Reads a value; YAMLError where it lies deeper than DEEPEST levels."""
+        if self.depth > DEEPEST:
+            raise _marked(f"brackets or keys nest deeper than {DEEPEST} levels", self.peek_event())  # type: ignore[no-untyped-call]
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Makes a value; YAMLError, with its line, for one that is not what its form or tag says,
+        for a number that no machine counts with, and for a text that no file can hold."""
+        number = node.tag.rpartition(":")[2] in ("int", "float")
+        if number and len(node.value) > DIGITS:
+            raise _marked(f"a number of {len(node.value):,} digits", node)
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, str) and "\0" in value.encode().decode():  # no half characters
+                raise ValueError("it holds a NUL")
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # the constructors raise many kinds
+            kind = node.tag.rpartition(":")[2]
+            said = f"{shown(node.value)} cannot be read as {kind} ({reason_of(error)})"
+            raise _marked(said, node) from error
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Reads a mapping; YAMLError where a key stands twice. A merged key (`<<`) may be given
@@ -41,6 +83,24 @@ class Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key {key!r} stands twice, {lines}; keep one of them")
             seen[key] = line
         return super().construct_mapping(node, deep)
+
+
+def _marked(problem: str, place: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)
+
+
+def _written_out(node: yaml.Node, counted: dict[int, float]) -> float:
+    """Counts the values below a node; YAMLError for one that holds itself, or more than MOST."""
+    if id(node) not in counted:
+        counted[id(node)] = math.inf  # until its own are counted
+        below = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (
+            part for entry in below for part in (entry if isinstance(entry, tuple) else [entry])
+        )
+        counted[id(node)] = 1 + sum(_written_out(part, counted) for part in parts)
+    if counted[id(node)] > MOST:
+        raise _marked(f"its aliases (*name) stand for more than {MOST:,} values", node)
+    return counted[id(node)]
 
 
 def names(folder: Path) -> tuple[str, ...]:
@@ -64,25 +124,40 @@ def find(name_or_path: str | Path, folder: Path, kind: str, advice: str) -> Path
         return existing(text, kind)
     path = folder / f"{text}.yaml"
     if not path.is_file():
-        raise SuiteError(f"No {kind} is called {text!r}{nearest(text, names(folder))}; {advice}.")
+        raise SuiteError(
+            f"No {kind} is called {shown(text)}{nearest(text, names(folder))}; {advice}."
+        )
     return path
 
 
 def existing(text: str, kind: str) -> Path:
     """Gives a person's own file; SuiteError where it is not there."""
-    path = Path(text).expanduser()
+    path = user_path(text)
     if not path.is_file():
         raise SuiteError(f"{kind.capitalize()} file {path} does not exist; check the path.")
     return path
 
 
-def read(path: Path, kind: str) -> Any:
-    """Reads what a file holds; SuiteError where it is unreadable or no YAML."""
+def read(path: Path, kind: str, loader: type[Loader] = Loader) -> Any:
+    """Reads what a file holds; SuiteError where it is unreadable, too large or no YAML."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"{kind.capitalize()} file {path} cannot be read: {reason}.") from error
+        with path.open("rb") as file:  # YAML finds out by itself whether it is UTF-8 or UTF-16
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST:,} bytes")
+        return yaml.load(content, Loader=loader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SuiteError(
+            f"{kind.capitalize()} file {path} cannot be read: {_said(error)}."
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    """What is wrong with a YAML file, and on which line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem:
+        mark = error.problem_mark or error.context_mark
+        return f"line {mark.line + 1}: {cut(error.problem, SAID)}" if mark else error.problem
+    return reason_of(error)
 
 
 def mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping[str, Any]:
@@ -91,10 +166,10 @@ def mapping(value: object, where: str, allowed: Iterable[str] | None) -> Mapping
     where: the part, for the message. allowed: the keys it may have; None is any.
     """
     if not isinstance(value, Mapping):
-        raise SuiteError(f"In {where}: expected keys and values, found {value!r}.")
+        raise SuiteError(f"In {where}: expected keys and values, found {shown(value)}.")
     for key in value:
         if allowed is not None and key not in allowed:
-            raise SuiteError(f"In {where}: unknown key {key!r}{nearest(str(key), allowed)}.")
+            raise SuiteError(f"In {where}: unknown key {shown(key)}{nearest(str(key), allowed)}.")
     return value
 
 
@@ -110,12 +185,15 @@ def validated(model: type[Model], data: object, where: str) -> Model:
         return model.model_validate(given)
     except ValidationError as error:
         # A misspelt key comes before what its absence caused.
-        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        raise SuiteError(f"In {where}: {_sentence(model, given, dict(first))}.") from error
+        problems: list[Any] = error.errors()
+        problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+        raise SuiteError(f"In {where}: {_sentence(model, given, problems)}.") from error
 
 
-def _sentence(model: type[BaseModel], data: Any, problem: dict[str, Any]) -> str:
-    """A problem in words, by its place in the file: pydantic's has the variants of unions too."""
+def _sentence(model: type[BaseModel], data: Any, problems: Sequence[Mapping[str, Any]]) -> str:
+    """The first problem in words, by its place in the file: pydantic's has the variants of unions
+    too, each with a problem of its own."""
+    problem = problems[0]
     place: list[str] = []
     models = [model]
     for part in problem["loc"]:
@@ -130,12 +208,28 @@ def _sentence(model: type[BaseModel], data: Any, problem: dict[str, Any]) -> str
     key = ".".join(place)
     if problem["type"] == "extra_forbidden":
         where = f" in `{inside}`" if inside else ""
-        return f"unknown key {place[-1]!r}{where}{nearest(place[-1], known)}"
+        return f"unknown key {shown(place[-1])}{where}{nearest(place[-1], known)}"
     if problem["type"] == "missing":
         return f"`{key}` is missing"
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
-    return f"`{key}` is {problem['input']!r}: {problem['msg'].lower()}"
+    variants = [other for other in problems if other["input"] is problem["input"]]
+    wanted = dict.fromkeys(_wanted(variant, models) for variant in variants)
+    return f"`{key}` is {shown(problem['input'])}: it should be {' or '.join(wanted)}"
+
+
+def _wanted(problem: Mapping[str, Any], models: Iterable[type[BaseModel]]) -> str:
+    """What a value should be, in words."""
+    if problem["type"] == "model_type":
+        name, given = problem["ctx"]["class_name"], problem["input"]
+        model = next(one for one in models if one.__name__ == name)
+        keys = [key for key, field in model.model_fields.items() if field.is_required()]
+        keys = keys or list(model.model_fields)[:1]
+        value = given if isinstance(given, str) and len(given) < SHOWN and len(keys) == 1 else "…"
+        return f"keys and values, such as {{{', '.join(f'{key}: {value}' for key in keys)}}}"
+    if problem["type"] == "string_type" and not isinstance(problem["input"], (list, dict)):
+        return "a text, in quotes"
+    return str(problem["msg"]).lower().removeprefix("input should be ")
 
 
 def _keys(models: Iterable[type[BaseModel]]) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import click
 
 from suite.base.deprecations import hide_deprecations
-from suite.errors import NO_ROOM, SuiteError, Unfinished, no_room
+from suite.errors import NO_ROOM, SAID, SuiteError, Unfinished, cut, no_room, reason_of
 
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "options", "output"})
@@ -56,8 +56,17 @@ def sentence_of(error: BaseException) -> str:
         return f"No permission to use {error.filename}: choose another folder or change its rights."
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return f"{error.filename} is on a read-only disk: choose another folder."
-    kind = type(error).__name__
-    return f"Unexpected {kind}: {error}. Run again with --debug to see where, and please report it."
+    if isinstance(error, OSError) and error.filename is not None:
+        place = cut(str(error.filename), SAID)
+        return f"{place} cannot be used ({error.strerror}): check the path."
+    if isinstance(error, MemoryError):
+        return (
+            "The memory of this machine is used up: give the work less at a time, or more memory."
+        )
+    return (
+        f"Unexpected {type(error).__name__}: {reason_of(error)}. Run again with --debug to see "
+        "where, and please report it."
+    )
 
 
 def _unfinished(error: BaseException) -> bool:

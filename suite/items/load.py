@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from suite.base.files import user_path
 from suite.errors import DataError
 from suite.items.item import Item, ItemSet
 from suite.items.tasks import TaskInfo, declared_n, get_task, list_tasks
@@ -74,7 +75,7 @@ def local_copy(info: TaskInfo, data: str | None) -> Path | None:
     """Gives the path given for a task's data; DataError when nothing is there."""
     if data is None:
         return None
-    path = Path(data).expanduser().resolve()
+    path = user_path(data).resolve()
     if not path.exists():
         raise DataError(
             f"There is nothing at {path}, given as the data of {info.name}: pass a Parquet or "

@@ -16,11 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
-
 from suite.base import yaml_files
 from suite.base.files import PACKAGE
-from suite.errors import SuiteError, nearest
+from suite.errors import SuiteError, nearest, reason_of, shown
 
 METRICS = ("choice", "exact", "synonyms", "iou", "lmms")
 DOMAINS = ("in_domain", "out_of_domain")
@@ -30,6 +28,9 @@ ITEM_KEYS = (
     "fillers", "metric",
 )  # fmt: skip
 """What `doc_to_item` may return, and `metadata.item` map to columns."""
+
+DEEPEST = 10
+"""Files that include one another."""
 
 NEEDED = ("doc_to_text", "doc_to_target", "process_results")
 """Functions without which lmms-eval can neither ask a task nor score it."""
@@ -52,10 +53,9 @@ class FunctionReference:
         try:
             module = _module_from(beside) if beside.is_file() else _installed(module_name)
         except Exception as error:  # whatever a task's own code raises
-            reason = " ".join(str(error).split()).rstrip(".")
             raise SuiteError(
                 f"A task in {folder} names the function {self.dotted!r}, and {place} cannot be "
-                f"imported ({type(error).__name__}: {reason})."
+                f"imported ({type(error).__name__}: {reason_of(error)})."
             ) from error
         function = getattr(module, name, None)
         if not callable(function):
@@ -84,13 +84,17 @@ _Loader.add_constructor(
 )
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Reads a task YAML with its `include`s; the including file wins by key, as in lmms-eval."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"The task file {path} cannot be read: {reason}") from error
+def load_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Reads a task YAML with its `include`s; the including file wins by key, as in lmms-eval.
+
+    within: the files that include it. SuiteError for one that includes itself.
+    """
+    if path.resolve() in within or len(within) > DEEPEST:
+        raise SuiteError(
+            f"The task file {path} includes itself, or a file that includes it, or more than "
+            f"{DEEPEST} files lie one in another."
+        )
+    content = yaml_files.read(path, "task", _Loader)
     if not isinstance(content, dict):
         return {}
     includes = content.pop("include", [])
@@ -98,8 +102,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
     names = [includes] if isinstance(includes, str) else includes
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SuiteError(f"In the task file {path}: `include` must be a file, or a list of them.")
-    for name in reversed(names):
-        merged.update(load_yaml(path.parent / name))
+    for name in reversed(dict.fromkeys(names)):
+        merged.update(load_yaml(path.parent / name, (*within, path.resolve())))
     return {**merged, **content}
 
 
@@ -165,28 +169,30 @@ def check(config: Mapping[str, Any], path: Path) -> None:
     for key, value in metadata.items():
         if key not in METADATA:
             raise SuiteError(
-                f"{where}: unknown key {key!r} in `metadata`{nearest(str(key), METADATA)}."
+                f"{where}: unknown key {shown(key)} in `metadata`{nearest(str(key), METADATA)}."
             )
         kind, words = METADATA[key]
         wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 0))
         if value is not None and (wrong or not isinstance(value, kind)):
-            raise SuiteError(f"{where}: `metadata.{key}` must be {words}, not {value!r}.")
+            raise SuiteError(f"{where}: `metadata.{key}` must be {words}, not {shown(value)}.")
     for key, known in (("domain", DOMAINS), ("metric", METRICS)):
         value = metadata.get(key, known[0])
         if value not in known:
-            raise SuiteError(f"{where}: `metadata.{key}` is {value!r}{nearest(str(value), known)}.")
+            raise SuiteError(
+                f"{where}: `metadata.{key}` is {shown(value)}{nearest(str(value), known)}."
+            )
     sizes = metadata.get("categories")
     for name, size in sizes.items() if isinstance(sizes, dict) else ():
         if size is not None and (type(size) is not int or size < 0):
             raise SuiteError(
-                f"{where}: `metadata.categories` gives {name!r} {size!r} items: it must be a whole "
-                "number, 0 or more."
+                f"{where}: `metadata.categories` gives {shown(name)} {shown(size)} items: "
+                "it must be a whole number, 0 or more."
             )
     names = list(sizes or ())
     for name in metadata.get("abbreviations") or ():
         if name not in names:
             raise SuiteError(
-                f"{where}: `metadata.abbreviations` names {name!r}, which is no category"
+                f"{where}: `metadata.abbreviations` names {shown(name)}, which is no category"
                 f"{nearest(str(name), map(str, names))}."
             )
     _check_source(config, metadata, where)
@@ -217,11 +223,12 @@ def _check_source(config: Mapping[str, Any], metadata: Mapping[str, Any], where:
     for key, columns in item.items():
         if key not in ITEM_KEYS:
             raise SuiteError(
-                f"{where}: unknown key {key!r} in `metadata.item`{nearest(str(key), ITEM_KEYS)}."
+                f"{where}: unknown key {shown(key)} in `metadata.item`"
+                f"{nearest(str(key), ITEM_KEYS)}."
             )
         listed = isinstance(columns, list) and key in ("images", "options")
         if not all(isinstance(name, str) for name in (columns if listed else [columns])):
             raise SuiteError(f"{where}: `metadata.item.{key}` must be the name of a column.")
     for key in ("question", "answer", *(("options",) if choice else ())):
         if key not in item:
-            raise SuiteError(f"{where}: `metadata.item` lacks {key!r}: name its column.")
+            raise SuiteError(f"{where}: `metadata.item` lacks {shown(key)}: name its column.")

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from suite.base.files import PACKAGE
+from suite.base.files import PACKAGE, user_path
 from suite.errors import SuiteError
 from suite.items.task_yaml import FunctionReference, check, load_yaml
 
@@ -100,7 +100,7 @@ def task_folders() -> tuple[Path, ...]:
     """Lists where task YAMLs are looked for: the suite's tasks/, DOWNSCALE_TASKS (os.pathsep)."""
     own = PACKAGE.parent / "tasks"
     others = os.environ.get(TASKS_VARIABLE, "").split(os.pathsep)
-    return (own, *(Path(other).expanduser().resolve() for other in others if other.strip()))
+    return (own, *(user_path(other).resolve() for other in others if other.strip()))
 
 
 def list_tasks() -> tuple[TaskInfo, ...]:

@@ -7,15 +7,16 @@ named here, never opened: no torch, no network.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.base import yaml_files
-from suite.base.files import PACKAGE
+from suite.base.files import PACKAGE, user_path
 from suite.base.json_values import canonical_json
-from suite.errors import SuiteError, nearest
+from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import BACKENDS
 from suite.models.spec import ModelSpec
 
@@ -56,7 +57,9 @@ class Family:
             if size.name == name:
                 return size
         known = [size.name for size in self.sizes]
-        raise SuiteError(f"Family {self.name!r} has no size {name!r}{nearest(name, known)}.")
+        raise SuiteError(
+            f"Family {shown(self.name)} has no size {shown(name)}{nearest(name, known)}."
+        )
 
 
 def list_families() -> tuple[str, ...]:
@@ -85,7 +88,9 @@ def _family(data: object, path: Path) -> Family:
         raise SuiteError(f"In {where}: `sizes` needs at least one entry, each with its own name.")
     instruct = data.get("instruct")
     if instruct is not None and instruct not in names:
-        raise SuiteError(f"In {where}: `instruct` is {instruct!r}{nearest(str(instruct), names)}.")
+        raise SuiteError(
+            f"In {where}: `instruct` is {shown(instruct)}{nearest(str(instruct), names)}."
+        )
     if instruct is None:
         instruct = next((size.name for size in reversed(sizes) if size.text), None)
     prompts = str(data.get("prompts", "default"))
@@ -99,12 +104,12 @@ def _size(row: object, path: Path, where: str) -> Size:
     row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm"))
     name = str(_required(row, "name", (str, int, float), where))
     params = _required(row, "params", (int, float, str), where)
-    where = f"{where}, size {name!r}"
+    where = f"{where}, size {shown(name)}"
     try:
         params = float(params)  # YAML 1.1 reads 6e8 as text
     except ValueError:
         params = 0.0
-    if not params > 0:
+    if not 0 < params < math.inf:
         raise SuiteError(f"In {where}: `params` must be a positive number.")
     text, vlm = (_spec(row.get(role), path, f"{where}, {role}") for role in ("text", "vlm"))
     if text is None and vlm is None:
@@ -125,7 +130,7 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
     if ("repo" in data) == ("path" in data):
         raise SuiteError(f"In {where}: give either `repo` (on the Hub) or `path` (a folder).")
     if "path" in data:
-        data["path"] = path.parent / Path(str(data["path"])).expanduser()
+        data["path"] = path.parent / user_path(str(data["path"]))
     _check(data, where)
     data["processor"] = _settings(data.get("processor", {}), where)
     return ModelSpec(**data)
@@ -140,7 +145,7 @@ def _settings(processor: dict[Any, Any], where: str) -> str:
         pass  # a date, or names of several kinds further in
     raise SuiteError(
         f"In {where}: `processor` must map names of settings to numbers, texts, lists or further "
-        f"settings, not {processor!r}."
+        f"settings, not {shown(processor)}."
     )
 
 
@@ -163,11 +168,11 @@ def _check(data: Mapping[str, Any], where: str) -> None:
         value = data.get(key)
         wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 1))
         if value is not None and (wrong or not isinstance(value, kind)):
-            raise SuiteError(f"In {where}: `{key}` must be {words}, not {value!r}.")
+            raise SuiteError(f"In {where}: `{key}` must be {words}, not {shown(value)}.")
     for key, allowed in (("dtype", DTYPES), ("generator", tuple(BACKENDS))):
         if key in data and data[key] not in allowed:
             hint = nearest(str(data[key]), allowed)
-            raise SuiteError(f"In {where}: `{key}` is {data[key]!r}{hint}.")
+            raise SuiteError(f"In {where}: `{key}` is {shown(data[key])}{hint}.")
 
 
 def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:

@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from suite.base.files import cache_folder, whole
+from suite.base.files import cache_folder, user_path, whole
 from suite.errors import SuiteError
 from suite.models.family import Family
 from suite.models.spec import ModelSpec
@@ -27,7 +27,7 @@ def with_weights(family: Family, weights: str | Path) -> Family:
     checkpoint to be replaced, named `<role>-<size>`, `<size>-<role>` or like the repository's last
     part; the others stay. SuiteError where there is nothing to take.
     """
-    root = Path(weights).expanduser()
+    root = user_path(weights)
     if not root.exists():
         raise SuiteError(f"--weights {root} does not exist; name a file or folder that does.")
     count = sum((size.text is not None) + (size.vlm is not None) for size in family.sizes)

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite.errors import SuiteError, nearest
+from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import backend_of
 from suite.models.family import Family, Size
 from suite.models.spec import ModelSpec, Role
@@ -86,8 +86,8 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
     for name in study.perceive:
         if name not in sizes:
             raise SuiteError(
-                f"In study {study.study!r}: `perceive` names {name!r}, which is no size of family "
-                f"{family.name!r}{nearest(name, sizes)}."
+                f"In study {study.study!r}: `perceive` names {shown(name)}, which is no size of "
+                f"family {shown(family.name)}{nearest(name, sizes)}."
             )
     cells: dict[str, Cell] = {}
     for row in study.cells:
@@ -159,10 +159,10 @@ def _sizes(
     sizes = [family.size(name) for name in names]
     lacking = [size.name for size in sizes if size not in able]
     if lacking or not sizes:
-        size = f"size {lacking[0]!r}" if lacking else "no size"
+        size = f"size {shown(lacking[0])}" if lacking else "no size"
         lack = "has no" if lacking else "has a"
         raise SuiteError(
-            f"{where}: {size} of family {family.name!r} {lack} {ROLES[who]} model; "
+            f"{where}: {size} of family {shown(family.name)} {lack} {ROLES[who]} model; "
             "add it to the family or remove the row."
         )
     return list(sizes)
@@ -185,7 +185,7 @@ def _instruct(study: Study, family: Family) -> tuple[str, ModelSpec]:
     spec = family.size(name).text if name else None
     if name is None or spec is None:
         raise SuiteError(
-            f"Family {family.name!r} has no text model to write the contents to observe; "
+            f"Family {shown(family.name)} has no text model to write the contents to observe; "
             "add `instruct: {file: PATH}` to the study or a text model to the family."
         )
     return name, spec

@@ -16,7 +16,7 @@ from typing import Any
 from suite.base import yaml_files
 from suite.base.files import PACKAGE
 from suite.base.json_values import json_hash
-from suite.errors import SuiteError, nearest
+from suite.errors import SuiteError, nearest, shown
 from suite.items.item import LETTERS, Item
 from suite.planning.stages import Form, stage_of, templates
 from suite.requests import Message
@@ -63,8 +63,8 @@ class Prompts:
         for name in (template, stage_of(template).templates[template].empty):
             if name is not None and name not in there:
                 raise SuiteError(
-                    f"Prompt set {self.name!r} has no template {name!r}, which {who} needs; add it "
-                    "to the set, or give the set a `base` that has it."
+                    f"Prompt set {shown(self.name)} has no template {shown(name)}, which {who} "
+                    "needs; add it to the set, or give the set a `base` that has it."
                 )
 
     def options(self, item: Item) -> str:
@@ -95,7 +95,8 @@ class Prompts:
             text = (chosen.choice if item.options else chosen.open).format(**values)
         except KeyError as missing:
             raise SuiteError(
-                f"Template {template!r} of {item.task}/{item.item_id} has no {missing.args[0]}."
+                f"Template {shown(template)} of {item.task}/{item.item_id} "
+                f"has no {missing.args[0]}."
             ) from missing
         user = Message("user", text, item.images if form.images else ())
         return (user,) if chosen.system is None else (Message("system", chosen.system), user)
@@ -140,10 +141,10 @@ def _load(path: Path, name: str, seen: tuple[str, ...]) -> Prompts:
     if name not in sets:
         if path != FILE and name in _sets(FILE):
             return _load(FILE, name, seen)  # a user's set may build on a built-in one
-        raise SuiteError(f"No prompt set is called {name!r} in {path}{nearest(name, sets)}.")
+        raise SuiteError(f"No prompt set is called {shown(name)} in {path}{nearest(name, sets)}.")
     if name in seen:
-        raise SuiteError(f"Prompt set {name!r} in {path} is its own base; name another.")
-    where = f"prompt set {name!r} of {path}"
+        raise SuiteError(f"Prompt set {shown(name)} in {path} is its own base; name another.")
+    where = f"prompt set {shown(name)} of {path}"
     data = yaml_files.mapping(sets[name], where, ("version", "base", "options", "templates"))
     version = data.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
@@ -165,7 +166,7 @@ def _templates(
     known = templates()
     own = yaml_files.mapping(data.get("templates", {}), f"`templates` of {where}", known)
     for name, value in own.items():
-        found[name] = _template(value, known[name], f"template {name!r} of {where}")
+        found[name] = _template(value, known[name], f"template {shown(name)} of {where}")
     for name, form in known.items():
         if form.like in found and name not in own:
             found[name] = found[form.like]
@@ -188,7 +189,7 @@ def _template(value: object, form: Form, where: str) -> Template:
 
 def _fields(text: object, allowed: Iterable[str], needed: Iterable[str], where: str) -> None:
     if not isinstance(text, str):
-        raise SuiteError(f"In {where}: expected a text, found {text!r}.")
+        raise SuiteError(f"In {where}: expected a text, found {shown(text)}.")
     try:
         parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
     except ValueError as error:

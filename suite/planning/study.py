@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from suite.base import yaml_files
-from suite.base.files import PACKAGE
-from suite.errors import SuiteError, nearest
+from suite.base.files import PACKAGE, user_path
+from suite.errors import SuiteError, nearest, shown
 from suite.planning.methods import METHODS
 from suite.planning.stages import STAGES
 from suite.requests import Decoding
@@ -23,13 +23,16 @@ FOLDER = PACKAGE / "studies"
 
 Sizes = Literal["all"] | str | list[str]
 """`all`, one size, or a list of sizes."""
-Count = Annotated[int, Field(gt=0)]
+LARGEST = 2**31 - 1
+Count = Annotated[int, Field(gt=0, le=LARGEST)]
+Name = Annotated[str, Field(pattern=r"^[\w-][\w.-]*$", max_length=100)]
+"""Of a study, and so of its folder."""
 
 
 class Strict(BaseModel):
     """Base of every part: no unknown keys, no silent conversions, no changes afterwards."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TaskRow(Strict):
@@ -61,7 +64,7 @@ class DecodingRow(Strict):
     max_new_tokens: Count = 1024
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    top_k: Annotated[int, Field(ge=0)] = 0
+    top_k: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     thinking_budget: Count | None = None
     nowait: bool = False
 
@@ -94,7 +97,9 @@ class DecodingTable(Strict):
         for name in given:
             if name not in rows and name not in cls.model_fields:
                 known = [*rows, *cls.model_fields]
-                raise ValueError(f"unknown key {name!r} in `decoding`{nearest(str(name), known)}")
+                raise ValueError(
+                    f"unknown key {shown(name)} in `decoding`{nearest(str(name), known)}"
+                )
         return {**rows, **given}
 
 
@@ -118,14 +123,14 @@ class InstructSize(Strict):
 class Study(Strict):
     """A study: a family's sizes, the tasks they answer, and the cells to compare."""
 
-    study: str
+    study: Name
     """Name; also the default run directory, runs/NAME."""
     title: str = ""
     family: str
     """Built-in family or path of a YAML file, relative to the study's file."""
     prompts: str | None = None
     """Prompt set or file; None is the family's."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     limit: Count | None = None
     """Items of each task, or of each category where a task has categories; None is all."""
     samples: Count = 1
@@ -151,14 +156,16 @@ class Study(Strict):
             rows += [(f"tasks.{i}.methods", method) for method in task.methods or ()]
         for key, name in rows:
             if name not in METHODS:
-                raise ValueError(f"`{key}` is {name!r}{nearest(name, METHODS)}")
+                raise ValueError(f"`{key}` is {shown(name)}{nearest(name, METHODS)}")
         names = [task.task for task in self.tasks]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"`tasks` names {name!r} twice")
+                raise ValueError(f"`tasks` names {shown(name)} twice")
         for name in self.data:
             if name not in names:
-                raise ValueError(f"`data` names {name!r}, which is no task{nearest(name, names)}")
+                raise ValueError(
+                    f"`data` names {shown(name)}, which is no task{nearest(name, names)}"
+                )
         return self
 
 
@@ -195,7 +202,7 @@ def find_study(name_or_path: str | Path) -> Path:
 
 def _resolved(study: Study, path: Path) -> Study:
     def beside(value: str) -> str:
-        local = path.parent / Path(value).expanduser()
+        local = path.parent / user_path(value)
         return str(local) if "://" not in value else value
 
     def named(value: str | None) -> str | None:

@@ -112,7 +112,7 @@ def test_validated_gives_the_model() -> None:
         ([1], "expected keys and values, found [1]."),
         ({"titel": "t"}, "unknown key 'titel' (did you mean 'title'?)."),
         ({}, "`title` is missing."),
-        ({"title": 1}, "`title` is 1: input should be a valid string."),
+        ({"title": 1}, "`title` is 1: it should be a text, in quotes."),
         ({"place": "x"}, "unknown key 'place' (known: title, points, shape, by_name, named)."),
         (
             {"points": [{}, {"hight": 1}]},
@@ -121,12 +121,13 @@ def test_validated_gives_the_model() -> None:
         ({"shape": {"radios": 1}}, "unknown key 'radios' in `shape` (did you mean 'radius'?)."),
         (
             {"shape": ["one"]},
-            "`shape` is ['one']: input should be a valid dictionary or instance of circle.",
+            "`shape` is ['one']: it should be keys and values, such as {radius: …} or keys and "
+            "values, such as {height: …}.",
         ),
         ({"by_name": {"Circle": {}}}, "`by_name.Circle.radius` is missing."),
         (
             {"by_name": {8: {"radius": 1}}},
-            "`by_name.8.[key]` is 8: input should be a valid string.",
+            "`by_name.8.[key]` is 8: it should be a text, in quotes.",
         ),
         (
             {"named": {"my own": {"widht": 1}}},
@@ -140,6 +141,58 @@ def test_the_first_mistake_is_one_sentence(given: Any, said: str) -> None:
     with pytest.raises(SuiteError) as caught:
         yaml_files.validated(Drawing, given, "drawing d")
     assert str(caught.value) == f"In drawing d: {said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "\nday: 2001-13-45",
+            "line 2: '2001-13-45' cannot be read as timestamp (month must be in 1..12)",
+        ),
+        (
+            "a: !!int x",
+            "line 1: 'x' cannot be read as int (invalid literal for int() with base 10: 'x')",
+        ),
+        ("a: !!timestamp [x]", "line 1: expected a scalar node, but found sequence"),
+        ("seed: " + "9" * 400, "line 1: a number of 400 digits"),
+        ("seed: 0x" + "f" * 5000, "line 1: a number of 5,002 digits"),
+        ("a: " + "{b: " * 60, "line 1: brackets or keys nest deeper than 50 levels"),
+        ("a: &a [*a]", "line 1: its aliases (*name) stand for more than 100,000 values"),
+        (
+            "a: &a {b: 1}\nc: {<<: [" + "*a, " * 50_000 + "*a]}",
+            "line 2: its aliases (*name) stand for more than 100,000 values",
+        ),
+        ('study: "a\\0b"', "line 1: 'a\\x00b' cannot be read as str (it holds a NUL)"),
+        (
+            'a: ["\\ud83d"]',
+            "line 1: '\\ud83d' cannot be read as str ('utf-8' codec can't encode character "
+            "'\\ud83d' in position 0: surrogates not allowed)",
+        ),
+        (
+            "a: !!python/name:os.system x",
+            "line 1: could not determine a constructor for the tag "
+            "'tag:yaml.org,2002:python/name:os.system'",
+        ),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_what_no_file_should_hold_is_named_with_its_line(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(SuiteError) as caught:
+        yaml_files.read(path, "study")
+    assert str(caught.value) == f"Study file {path} cannot be read: {said}."
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_file_of_another_editor_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "other.yaml"
+    mark = "\ufeff" if encoding.endswith("le") else ""
+    path.write_bytes((mark + "study: Größe\r\n").encode(encoding))
+    assert yaml_files.read(path, "study") == {"study": "Größe"}
 
 
 @pytest.mark.parametrize(

@@ -101,13 +101,41 @@ FOREIGN = {
     ),
     "broken": (
         "task: [\n",
-        "The task file {path} cannot be read: while parsing a flow node expected the node content, "
-        "but found '<stream end>' in \"<unicode string>\", line 2, column 1: ^",
+        "Task file {path} cannot be read: line 2: expected the node content, but found "
+        "'<stream end>'.",
+    ),
+    "itself": (
+        "task: itself\ninclude: [shapes/shapes.yaml, itself.yaml]\n",
+        "The task file {path} includes itself, or a file that includes it, or more than 10 files "
+        "lie one in another.",
+    ),
+    "untrue": (
+        "task: untrue\nmetadata: {decoupled: !!bool x}\n",
+        "Task file {path} cannot be read: line 2: 'x' cannot be read as bool ('x').",
+    ),
+    "deep": (
+        "task: deep\nmetadata: " + "[" * 1200 + "]" * 1200 + "\n",
+        "Task file {path} cannot be read: line 2: brackets or keys nest deeper than 50 levels.",
+    ),
+    "bomb": (
+        "task: bomb\na0: &a0 [x, x]\n"
+        + "".join(f"a{k + 1}: &a{k + 1} [{', '.join([f'*a{k}'] * 9)}]\n" for k in range(9)),
+        "Task file {path} cannot be read: line 7: its aliases (*name) stand for more than 100,000 "
+        "values.",
+    ),
+    "endless": (
+        "task: endless\nmetadata: &own {note: *own}\n",
+        "Task file {path} cannot be read: line 2: its aliases (*name) stand for more than 100,000 "
+        "values.",
+    ),
+    "large": (
+        "task: large\n# " + "x" * 2_000_000,
+        "Task file {path} cannot be read: it is larger than 1,000,000 bytes.",
     ),
     "twice": (
         "task: twice\nmetadata: {n: 1,\n  n: 2}\n",
-        "The task file {path} cannot be read: the key 'n' stands twice, on lines 2 and 3; keep one "
-        "of them",
+        "Task file {path} cannot be read: the key 'n' stands twice, on lines 2 and 3; keep one "
+        "of them.",
     ),
     "includes": (
         "task: includes\ninclude: 5\n",

@@ -78,16 +78,62 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
             "In study file small.yaml: `cells.0.method` is 'endtoend' "
             "(did you mean 'end_to_end'?).",
         ),
+        (
+            "[{task: micro_ocr}]",
+            "[micro_ocr]",
+            "In study file small.yaml: `tasks.0` is 'micro_ocr': it should be keys and values, "
+            "such as {task: micro_ocr}.",
+        ),
+        (
+            "seed: 0",
+            "instruct: l",
+            "In study file small.yaml: `instruct` is 'l': it should be keys and values, such as "
+            "{size: l} or keys and values, such as {file: l}.",
+        ),
+        (
+            "perception: all",
+            "perception: 5",
+            "In study file small.yaml: `cells.0.perception` is 5: it should be 'all' or a text, in "
+            "quotes or a valid list.",
+        ),
+        (
+            "[{task: micro_ocr}]",
+            "micro_ocr",
+            "In study file small.yaml: `tasks` is 'micro_ocr': it should be a valid list.",
+        ),
+        (
+            "seed: 0",
+            "title: 2001-01-01",
+            "In study file small.yaml: `title` is datetime.date(2001, 1, 1): it should be a text, "
+            "in quotes.",
+        ),
+        (
+            "seed: 0",
+            f"limit: {2**31}",
+            "In study file small.yaml: `limit` is 2147483648: it should be less than or equal to "
+            "2147483647.",
+        ),
+        (
+            "seed: 0",
+            "seed: .inf",
+            "In study file small.yaml: `seed` is inf: it should be a valid integer.",
+        ),
+        (
+            "seed: 0",
+            "title: [" + "long, " * 20_000 + "]",
+            "In study file small.yaml: `title` is ['long', 'long', 'long', 'long', 'long', 'long', "
+            "'l … ', 'long', 'long', 'long']: it should be a valid string.",
+        ),
         ("family: micro", "", "In study file small.yaml: `family` is missing."),
         (
             "seed: 0",
             "seed: zero",
-            "In study file small.yaml: `seed` is 'zero': input should be a valid integer.",
+            "In study file small.yaml: `seed` is 'zero': it should be a valid integer.",
         ),
         (
             "seed: 0",
             "limit: 0",
-            "In study file small.yaml: `limit` is 0: input should be greater than 0.",
+            "In study file small.yaml: `limit` is 0: it should be greater than 0.",
         ),
         (
             "seed: 0",

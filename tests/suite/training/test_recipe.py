@@ -70,13 +70,13 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
         (
             {"steps": "many"},
             0,
-            "`stages.0.steps` is 'many': input should be a valid integer, unable to parse string "
+            "`stages.0.steps` is 'many': it should be a valid integer, unable to parse string "
             "as an integer.",
         ),
         (
             {"kind": "sound"},
             0,
-            "`stages.0.kind` is 'sound': input should be 'encoder', 'recall', 'text' or 'vision'.",
+            "`stages.0.kind` is 'sound': it should be 'encoder', 'recall', 'text' or 'vision'.",
         ),
     ],
     ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size", "order",
