@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, reason_of
 from suite.requests import Generation, Generator, ImageLoader, OutOfMemory, Request
 
 NO_MEMORY = "The request does not fit in memory, even alone."
@@ -92,8 +92,8 @@ def _attempt(
 
 
 def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    kind, reason = type(error).__name__, reason_of(error)
+    return kind if reason == kind else f"{kind}: {reason}"
 
 
 def sort_key(request: Request, key: str) -> tuple[int, int, str]:

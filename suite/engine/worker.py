@@ -19,6 +19,7 @@ from suite.engine.claims import Claims
 from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
 from suite.engine.walk import Model, Walk
+from suite.errors import reason_of
 from suite.items.item import ItemSet
 from suite.models.backends import backend_of, build_generator
 from suite.planning.plan import Plan
@@ -97,7 +98,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{type(error).__name__}: {reason_of(error)}", file=sys.stderr)
         return 1
     return 0
 

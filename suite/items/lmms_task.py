@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from suite.errors import DataError
+from suite.errors import DataError, reason_of
 from suite.items.tasks import TaskInfo
 
 MODEL_NAME = "downscaling_suite"
@@ -33,12 +33,11 @@ def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None 
     ):
         from lmms_eval.tasks import TaskManager
 
-        manager = TaskManager(  # reads every YAML of a folder: a mistake in another task's stops it
-            include_path=[str(info.path.parent)],
-            include_defaults=False,
-            model_name=MODEL_NAME,
-            verbosity="ERROR",
-        )
+        # The manager is told of the one file: of a folder it reads every YAML, and a mistake in
+        # another task's would stop this one.
+        manager = TaskManager(include_defaults=False, model_name=MODEL_NAME, verbosity="ERROR")
+        manager.all_tasks.append(info.lmms_name)
+        manager.task_index[info.lmms_name] = {"type": "task", "yaml_path": str(info.path)}
         try:
             built = manager.load_task_or_group(
                 [{"task": info.lmms_name, **overrides}], task_type="chat"
@@ -67,7 +66,7 @@ def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> D
     """Says in a sentence of the task's own what went wrong with its data."""
     if isinstance(cause, DataError):
         return cause
-    reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+    reason = reason_of(cause)
     if isinstance(cause, KeyError):
         reason = f"there is no column {cause}"
     if location is not None:

@@ -7,7 +7,10 @@ and the batch of a tokenizer or processor, padded on the left.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,8 +32,41 @@ CLOCK = f"{{%- macro strftime_now(format) -%}}{{{{ format{_WRITTEN} }}}}{{%- end
 """Stands before such a template, in place of the library's clock, which no argument replaces."""
 
 
+SECONDS, LETTERS = 10.0, 10_000_000
+"""Processor time that rendering a chat template may take (it takes milliseconds), and letters that
+it may write."""
+
+
 class BadRequest(Exception):
     """One request cannot be asked; the text says why. The others of its batch go on."""
+
+
+@contextmanager
+def _bounded(model: str) -> Iterator[None]:
+    """Inside, a chat template comes to an end: BadRequest beyond SECONDS or LETTERS.
+
+    The sandbox bounds one loop but not loops in loops, so each line of the template looks at the
+    clock, and each text that it yields is counted.
+    """
+    end, written = time.thread_time() + SECONDS, 0
+
+    def line(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal written
+        if frame.f_code.co_filename != "<template>":  # what jinja calls the code it has made
+            return None
+        written += len(argument) if event == "return" and isinstance(argument, str) else 0
+        if written > LETTERS:
+            raise BadRequest(f"The chat template of {model} writes more than {LETTERS:,} letters.")
+        if time.thread_time() > end:
+            raise BadRequest(f"The chat template of {model} has not ended after {SECONDS:g} s.")
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(line)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 @dataclass(frozen=True)
@@ -56,21 +92,21 @@ def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
     if pictures and loaded.processor is None:
         raise BadRequest("The request shows images, and the model reads text alone.")
     conversation = [_turn(message, loaded.processor is not None) for message in request.messages]
-    template = _template(loaded)
+    template, model = _template(loaded), loaded.model.name_or_path
     if not template:
         raise SuiteError(
-            f"Model {loaded.model.name_or_path} has no chat template; add a chat_template.jinja to "
-            "its folder."
+            f"Model {model} has no chat template; add a chat_template.jinja to its folder."
         )
 
     def rendered(opened: bool) -> str:
-        text: str = loaded.tokenizer.apply_chat_template(
-            conversation,
-            chat_template=template,
-            tokenize=False,
-            add_generation_prompt=opened,
-            enable_thinking=request.decoding.thinking,
-        )
+        with _bounded(model):
+            text: str = loaded.tokenizer.apply_chat_template(
+                conversation,
+                chat_template=template,
+                tokenize=False,
+                add_generation_prompt=opened,
+                enable_thinking=request.decoding.thinking,
+            )
         return text
 
     text = opening = rendered(True)

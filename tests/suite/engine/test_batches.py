@@ -115,10 +115,10 @@ def test_what_does_not_fit_alone_is_a_failure() -> None:
 def test_an_exception_of_one_request_is_its_failure() -> None:
     def second_is_bad(requests: Sequence[Request]) -> None:
         if any(request.item_id == "1" for request in requests):
-            raise ValueError("bad\nshape")
+            raise ValueError("a bad shape\n  in the second layer")
 
     found, speaker = answer(3, second_is_bad)
-    assert [one.error for one in found] == [None, "ValueError: bad shape", None]
+    assert [one.error for one in found] == [None, "ValueError: a bad shape", None]
     assert [len(call) for call in speaker.calls] == [3, 1, 1, 1]
 
 

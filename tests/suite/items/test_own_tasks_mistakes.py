@@ -105,7 +105,7 @@ FOREIGN = {
         "'<stream end>'.",
     ),
     "itself": (
-        "task: itself\ninclude: [shapes/shapes.yaml, itself.yaml]\n",
+        "task: itself\ninclude: [shapes.yaml, itself.yaml]\n",
         "The task file {path} includes itself, or a file that includes it, or more than 10 files "
         "lie one in another.",
     ),
@@ -148,7 +148,7 @@ FOREIGN = {
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_mistake_in_one_task_stops_no_other(mine: Path, name: str) -> None:
     text, said = FOREIGN[name]
-    path = mine / f"{name}.yaml"
+    path = mine / "shapes" / f"{name}.yaml"
     path.write_text(text)
     whole = {"shapes", "mmstar", "micro_star"} - {name}
     assert all(get_task(task).name == task for task in whole)

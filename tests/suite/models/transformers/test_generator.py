@@ -5,6 +5,7 @@ In: a text model's folder. Out: generations, and errors of single requests.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import torch
 
 from suite.models.backends import build_generator, fingerprint
 from suite.models.spec import ModelSpec
+from suite.models.transformers import chat
 from suite.models.transformers import generator as backend
 from suite.models.transformers.chat import prompt, tensors
-from suite.requests import Decoding, OutOfMemory
+from suite.requests import Decoding, Message, OutOfMemory
 from tests.suite.asking import GREEDY, IMAGES, SAMPLED, THINKING, ask, request, said
 from tests.suite.tiny_models import text_folder
 
@@ -123,3 +125,32 @@ def test_a_gpu_answers_in_bfloat16_and_like_the_cpu_in_float32(tmp_path: Path) -
         for name in ("cuda", "cpu")
     ]
     assert exact[0] == exact[1]
+
+
+LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}BODY{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (LOOP.replace("BODY", ""), "has not ended after 0.05 s"),
+        (LOOP.replace("BODY", "{{ range(9) | sum }}"), "has not ended after 0.05 s"),
+        (LOOP.replace("BODY", "{{ 'x' * 9999 }}"), "writes more than 10,000,000 letters"),
+        ("{{ 'x' * 20000000 }}", "writes more than 10,000,000 letters"),
+    ],
+)
+def test_a_chat_template_without_end_is_a_failed_row(
+    text: Any, monkeypatch: pytest.MonkeyPatch, template: str, said: str
+) -> None:
+    own = text.loaded.tokenizer.chat_template
+    monkeypatch.setattr(chat, "SECONDS", 0.05 if "ended" in said else 10.0)
+    monkeypatch.setattr(
+        text.loaded.tokenizer,
+        "chat_template",
+        "{% if 'w9' in messages[0]['content'] %}" + template + "{% endif %}" + own,
+    )
+    model = text.loaded.model.name_or_path
+    before = sys.gettrace()
+    answers = ask(text, [request(0), replace(request(1), messages=(Message("user", "w9"),))])
+    assert [answer.error for answer in answers] == [None, f"The chat template of {model} {said}."]
+    assert sys.gettrace() is before
