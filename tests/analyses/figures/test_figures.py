@@ -19,7 +19,7 @@ from analyses.figures import degradation as figure_of_degradation
 from analyses.figures import dependence as figure_of_dependence
 from analyses.figures import efficiency as figure_of_efficiency
 from analyses.figures.parts import heatmap, labels, style, systems
-from analyses.registry import load_analysis
+from analyses.registry import FIGURES, load_analysis, load_figure
 from tests.analyses.simulate import World, simulate
 
 WORLD = World(tasks=("ocr", "knowledge", "counting"), end_to_end_only=("grounding",), items=20)
@@ -208,3 +208,30 @@ def test_sizes_show_in_fill_and_area_and_names(frame: pd.DataFrame) -> None:
     assert {"xs", "s", "m", "l"} <= names
     front = rows[rows["front_params"].astype(bool) & (rows["method"] == "decoupled")]
     assert {f"{p}+{r}" for p, r in zip(front["perception"], front["reasoning"])} <= names
+
+
+def test_last_digits_of_a_layout_change_no_file() -> None:
+    files = []
+    for add in (0.0, 1e-14, -1e-14):
+        figure = Figure()
+        part = figure.subfigures(2, 1, squeeze=False)[0, 0]
+        part.bbox_relative.p0 = np.array([0.0, 0.5 + add])
+        axes = part.add_axes((0.1 + add, 0.2, 0.3 - add, 0.4))
+        axes.plot([0, 1], [0, 2])
+        files.append(style.encoded(figure, "same"))
+    assert files[0] == files[1] == files[2]
+
+
+@pytest.mark.slow
+def test_equal_rows_give_equal_files_however_often_they_are_drawn(frame: pd.DataFrame) -> None:
+    tables: dict[str, pd.DataFrame] = {}
+    for name, spec in FIGURES.items():
+        if spec.analysis not in tables:
+            tables[spec.analysis] = load_analysis(spec.analysis)(frame, draws=50)
+        module = load_figure(name)
+        rows = module.select(tables[spec.analysis])
+        drawn, held = [], []
+        for size in range(3):  # other addresses in memory
+            held.append([bytearray(100 * size) for _ in range(3000)])
+            drawn.append(style.encoded(module.draw(rows), name))
+        assert drawn[0] == drawn[1] == drawn[2], name
