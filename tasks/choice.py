@@ -1,8 +1,9 @@
-"""What the multiple-choice tasks share: a prompt for lmms-eval, and lmms-eval's own extractor.
+"""What the multiple-choice tasks share: which options a row has, a prompt for lmms-eval, and
+lmms-eval's own extractor.
 
-In: a question with its options, or a raw answer. Out: text, or a letter. The suite itself words its
-prompts in suite/prompts.yaml and reads answers with suite/answers/parse.py; these are for
-lmms-eval's runs and for its second opinion.
+In: a question with its options, or a raw answer. Out: options, text, or a letter. The suite itself
+words its prompts in suite/prompts.yaml and reads answers with suite/answers/parse.py; prompt and
+extractor are for lmms-eval's runs and for its second opinion.
 """
 
 from __future__ import annotations
@@ -11,8 +12,46 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+FILLER = "nan"
+"""What stands in place of an option that a question lacks, where pandas wrote a hole as a text."""
+
+
+def is_empty(value: Any) -> bool:
+    """Says whether a cell holds nothing: None, NaN, or a text of blanks at most."""
+    return (
+        value is None
+        or (isinstance(value, float) and value != value)  # NaN
+        or (isinstance(value, str) and not value.strip())
+    )
+
+
+def given(options: Sequence[Any]) -> list[Any]:
+    """Gives the options up to the last that is one.
+
+    Raises ValueError where one before it is empty, as the letters of those behind it would shift.
+    """
+    present = [not is_empty(option) for option in options]
+    count = sum(present)
+    if not all(present[:count]):
+        raise ValueError(
+            f"option {present.index(False) + 1} is empty before another: the letters of those "
+            "after it would shift"
+        )
+    return list(options[:count])
+
+
+def fillers(options: Sequence[str], answer: str) -> int:
+    """How many options at the end are fillers. A «nan» before another option is one («none»)."""
+    count = 0
+    for letter, option in reversed(list(zip(LETTERS, options, strict=False))):
+        if option != FILLER or letter == answer:
+            break
+        count += 1
+    return count
 
 
 def choice_prompt(question: str, options: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.choice import choice_prompt, lmms_letter
+from tasks.choice import choice_prompt, given, lmms_letter
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 """How a text that is a path to an image ends; base64 has no full stop."""
@@ -21,10 +21,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 def _options(doc: Mapping[str, Any]) -> list[str]:
     """The options of a row; empty ones after the last are none."""
-    options = list(doc.get("options") or ())
-    while options and options[-1] is None:
-        options.pop()
-    return [str(option) for option in options]
+    return [str(option) for option in given(doc.get("options") or ())]
 
 
 def _opened(image: Any) -> Any:

@@ -2,21 +2,22 @@
 
 In: an ItemSet and a CSV, JSONL, JSON or Parquet file with `index` or `item_id` and `prediction`.
 Out: a ScoredFile: a row per item, the summary per category with intervals, and the rows that were
-missing, duplicated or unknown. A missing answer is named and left out, never counted as wrong.
+missing, duplicated or unknown. A missing answer (no row, null, a blank cell of a table) is named
+and left out, never counted as wrong; `""` in JSON is an answer that is empty.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from suite.answers.parse import parse
-from suite.answers.prediction_files import KEYS, key_text, keys_of, read_rows, triples
 from suite.answers.score import lmms_score, score
+from suite.base.keyed_texts import KEYS, ByKey, KeyedText, key_text, read_texts, whole_number
 from suite.errors import SuiteError
 from suite.items.item import Item, ItemSet
 from suite.items.tasks import get_task
@@ -63,53 +64,47 @@ class ScoredFile:
 
 def score_file(items: ItemSet, path: Path) -> ScoredFile:
     """Scores the predictions in a file; SuiteError when it cannot be read or fits no item."""
-    rows = read_rows(path)
-    _check_keys(items, rows, path)
-    return score_predictions(items, triples(rows), path)
+    return score_predictions(items, read_texts(path, "prediction", "predictions"), path)
 
 
-def score_predictions(
-    items: ItemSet, predictions: Sequence[tuple[str, str, str]], path: Path
-) -> ScoredFile:
-    """Scores (key column, key, text) triples. `path` is only named in errors."""
-    by_key = _items_by_key(items.items, predictions[0][0] if predictions else KEYS[0])
+def score_predictions(items: ItemSet, predictions: Sequence[KeyedText], path: Path) -> ScoredFile:
+    """Scores predictions by their keys. `path` is only named in errors.
+
+    SuiteError where none belongs to an item, and where the two keys of a row name different ones.
+    """
+    by_key = {column: _items_by_key(items.items, column) for column in KEYS}
     texts: dict[str, list[str]] = {}
     unknown = []
-    for _, key, text in predictions:
-        item = by_key.get(key)
+    for row in predictions:
+        item = by_key[row.column].get(row.key)
+        _check_keys(items.task, by_key, row, path)
         if item is None:
-            unknown.append(key)
+            unknown.append(row.key)
         else:
-            texts.setdefault(item.item_id, []).append(text)
+            texts.setdefault(item.item_id, []).extend([] if row.text is None else [row.text])
     if not texts:
         example = items.items[0].item_id if items.items else "none"
         raise SuiteError(
             f"No row of {path} belongs to an item of {items.task}: its keys are like "
-            f"{predictions[0][1] if predictions else 'none'!r}, the items' are like {example!r}."
+            f"{predictions[0].key if predictions else 'none'!r}, the items' are like {example!r}."
         )
     duplicates = tuple(item_id for item_id, found in texts.items() if len(found) > 1)
     agreed = {item_id: found[0] for item_id, found in texts.items() if len(set(found)) == 1}
     rows = tuple(
         _scored(item, agreed[item.item_id]) for item in items.items if item.item_id in agreed
     )
-    missing = tuple(item.item_id for item in items.items if item.item_id not in texts)
+    missing = tuple(item.item_id for item in items.items if not texts.get(item.item_id))
     return ScoredFile(items.task, rows, missing, duplicates, tuple(dict.fromkeys(unknown)))
 
 
-def _check_keys(items: ItemSet, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """SuiteError where a file has both keys and they name different items."""
-    if len(keys_of(rows)) < len(KEYS):
-        return
-    by_key = {name: _items_by_key(items.items, name) for name in KEYS}
-    for number, row in enumerate(rows, 1):
-        keys = {name: key_text(row.get(name)) for name in KEYS}
-        item, other = (by_key[name].get(keys[name]) for name in KEYS)
-        if item is not other:
-            raise SuiteError(
-                f"{path} has both `item_id` and `index`, and in row {number} they name different "
-                f"items of {items.task} ({keys['item_id']} and {keys['index']}): leave out the "
-                "column that is wrong."
-            )
+def _check_keys(task: str, by_key: dict[str, ByKey[Item]], row: KeyedText, path: Path) -> None:
+    """SuiteError where a row has both keys and they name different items."""
+    keys = {name: key for name in KEYS if (key := key_text(row.cells.get(name))) is not None}
+    if len({id(by_key[name].get(key)) for name, key in keys.items()}) > 1:
+        raise SuiteError(
+            f"{path} has both `item_id` and `index`, and in {row.place} they name different items "
+            f"of {task} ({' and '.join(keys.values())}): leave out the column that is wrong."
+        )
 
 
 def _scored(item: Item, text: str) -> ScoredRow:
@@ -129,13 +124,14 @@ def _scored(item: Item, text: str) -> ScoredRow:
     )
 
 
-def _items_by_key(items: Sequence[Item], column: str) -> dict[str, Item]:
+def _items_by_key(items: Sequence[Item], column: str) -> ByKey[Item]:
     """By item id; an `index`, as which a JSON object's keys are read, is rather the item's number
     where the ids are no numbers."""
-    by_id = {key_text(item.item_id): item for item in items}  # `3.0` too is read as 3
-    if column == "index" and not all(key.lstrip("-").isdigit() for key in by_id):
-        return {**by_id, **{str(number): item for number, item in enumerate(items)}}
-    return by_id
+    by_id = [(item.item_id, item) for item in items]
+    words = not all(whole_number(key).lstrip("-").isdigit() for key, _ in by_id)
+    if column == "index" and words:
+        return ByKey([*by_id, *((str(number), item) for number, item in enumerate(items))])
+    return ByKey(by_id)
 
 
 # --- the summary ----------------------------------------------------------------------------

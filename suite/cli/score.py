@@ -48,8 +48,9 @@ def command(
     """Score FILE, predictions of TASK, as CSV, JSONL or Parquet.
 
     The file needs the columns `prediction` and `index` or `item_id`. An answer that cannot be read
-    scores 0 and is counted as unparsed; an item without a prediction is named and left out. Exit
-    code 1 when rows are missing, duplicated or unknown.
+    scores 0 and is counted as unparsed; an item without a prediction is named and left out: no row,
+    null, no key, a blank cell of a table. In JSON "" is an answer, an empty one. Exit code 1 when
+    rows are missing, duplicated or unknown.
     """
     from suite.answers.predictions import score_file, summary
     from suite.items.load import get_task, load_items
@@ -63,7 +64,7 @@ def command(
         print_json(content)
     else:
         _print(content)
-    _name("missing from the file, not scored", scored.missing)
+    _name("without a prediction, not scored", scored.missing)
     _name("in the file more than once, not scored where the texts differ", scored.duplicates)
     _name(f"no items of {name}, ignored", scored.unknown)
     if not scored.complete:

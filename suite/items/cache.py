@@ -22,7 +22,7 @@ from suite.items.item import Item, ItemSet, first_of_each_category
 from suite.items.task_yaml import FunctionReference
 from suite.items.tasks import TaskInfo
 
-FORMAT = 6
+FORMAT = 7
 """Version of the cache's content. Raise it when an Item's meaning changes."""
 
 CODE = frozenset(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from suite.base.files import user_path
 from suite.errors import DataError, reason_of
 from suite.items.tasks import TaskInfo
 
@@ -59,7 +60,16 @@ def fetch_hint(info: TaskInfo) -> str:
 
 def on_hub(info: TaskInfo) -> bool:
     """Says whether a task reads a data set of the Hub."""
-    return "/" in str(info.config.get("dataset_path", ""))
+    return "/" in str(info.config.get("dataset_path", "")) and data_folder(info) is None
+
+
+def data_folder(info: TaskInfo) -> Path | None:
+    """Gives the folder that a task's YAML names in place of a data set of the Hub; None where it
+    names none. What begins with `/`, `.` or `~` is one, and what lies beside the YAML."""
+    named = str(info.config.get("dataset_path", ""))
+    folder = info.path.parent / user_path(named)
+    local = named.startswith(("/", ".", "~")) or ("/" in named and folder.is_dir())
+    return folder.resolve() if local else None
 
 
 def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> DataError:
@@ -83,10 +93,15 @@ def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> D
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What really went wrong, below tenacity's RetryError."""
+    """What really went wrong, below tenacity's RetryError and the library's «An error occurred»."""
+    from datasets.exceptions import DatasetGenerationError
+
     attempt = getattr(error, "last_attempt", None)
     inner = attempt.exception() if attempt is not None else None
-    return inner if inner is not None else error
+    found = inner if inner is not None else error
+    while isinstance(found, DatasetGenerationError) and found.__cause__ is not None:
+        found = found.__cause__
+    return found
 
 
 @contextlib.contextmanager

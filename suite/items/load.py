@@ -72,9 +72,18 @@ def cached_items(
 
 
 def local_copy(info: TaskInfo, data: str | None) -> Path | None:
-    """Gives the path given for a task's data; DataError when nothing is there."""
+    """Gives the path given for a task's data, or the folder that its YAML names; DataError when
+    nothing is there."""
+    from suite.items.lmms_task import data_folder
+
     if data is None:
-        return None
+        folder = data_folder(info)
+        if folder is not None and not folder.is_dir():
+            raise DataError(
+                f"In the task file {info.path}: `dataset_path` names the folder {folder}, which is "
+                "not there."
+            )
+        return folder
     path = user_path(data).resolve()
     if not path.exists():
         raise DataError(

@@ -1,52 +1,169 @@
 """Which rows lmms-eval reads for a task: the hub's, a local copy, or a generated task's recipe.
 
 In: a TaskInfo, a local copy or none, a limit or none. Out: the keys of the task's YAML to replace.
+Rows of CSV and JSON are read here, as they are written, and handed on as Parquet: the library that
+lmms-eval reads with would guess their types (an id «001» would be 1, an option «1.10» 1.1).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.errors import DataError
+from suite.base.row_files import Number, Row, decoded, read_rows
+from suite.errors import DataError, nearest, reason_of
 from suite.items.cache import DATA, IMAGES, data_files
 from suite.items.lmms_task import fetch_hint, on_hub
-from suite.items.tasks import TaskInfo
+from suite.items.tasks import LMMS_EVAL, TaskInfo
 
-AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
-"""For the reader of CSV: only an empty field is missing. Without it an option «None» or «N/A», or
-the answer «NA», would be."""
+TABLES = ("csv", "json")
+"""Builders of `datasets` whose rows are read here."""
+SETTINGS = ("data_files", "sep", "delimiter", "cache_dir", "token")
+"""What `dataset_kwargs` may say of them; the last two change no row."""
+KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
 def overrides_for(
     info: TaskInfo, location: Path | None, limit: int | None, scratch: Path
 ) -> dict[str, Any]:
-    """Gives the keys of the YAML to replace so that lmms-eval reads the right rows."""
+    """Gives the keys of the YAML to replace so that lmms-eval reads the right rows.
+
+    DataError for rows that are not there, or cannot be read as they are written.
+    """
     kwargs = dict(info.config.get("dataset_kwargs") or {})
     kwargs.pop("token", None)  # a public data set needs none, and asking for one fails without it
     if location is not None:
-        return _local_overrides(info, location, scratch)
+        builder, found = _local_files(info, location)
+        if builder == "csv" and info.name.startswith(LMMS_EVAL):
+            raise DataError(
+                f"{found[0]} holds texts alone, and {info.name} may need numbers: give its data as "
+                "Parquet or JSONL."
+            )
+        kwargs = {"drop_labels": False} if builder == "imagefolder" else {}
+        return _overrides(info, builder, {info.split: found}, kwargs, scratch)
     if on_hub(info):
         return {"dataset_kwargs": kwargs}
-    kwargs["cache_dir"] = str(scratch)
-    if info.metadata.get("recipe") and limit is not None:
-        kwargs["data_files"] = {info.split: str(_capped_recipe(info, limit, scratch))}
-        return {"dataset_kwargs": kwargs}
     files = _beside(info)
-    missing = [file for file in files.values() if not Path(file).is_file()]
+    if info.metadata.get("recipe") and limit is not None:
+        files[info.split] = _capped_recipe(info, limit, scratch)
+    missing = [file for file in files.values() if not file.is_file()]
     if missing and "fetch" in info.metadata:
         raise DataError(f"Task {info.name} needs the data set {info.source}: {fetch_hint(info)}")
-    kwargs = _as_written(str(info.config.get("dataset_path")), kwargs)
-    return {"dataset_kwargs": {**kwargs, "data_files": files}}
+    if missing:
+        what = "is a folder and not a file" if missing[0].is_dir() else "does not exist"
+        raise DataError(f"The file {missing[0]}, which {info.path} names as its data, {what}.")
+    builder = str(info.config.get("dataset_path"))
+    by_split = {split: [file] for split, file in files.items()}
+    return _overrides(info, builder, by_split, kwargs, scratch)
 
 
-def _as_written(builder: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What a task asks of the reader of its rows; of CSV, texts as they stand."""
-    return {**AS_WRITTEN, **kwargs} if builder == "csv" else kwargs
+def _overrides(
+    info: TaskInfo,
+    builder: str,
+    files: Mapping[str, Sequence[Path]],
+    kwargs: dict[str, Any],
+    scratch: Path,
+) -> dict[str, Any]:
+    """Keys of the YAML with which lmms-eval reads files by split."""
+    if builder in TABLES:
+        for key in kwargs:
+            if key not in SETTINGS:
+                raise DataError(
+                    f"In the task file {info.path}: `dataset_kwargs` has {key!r}, which rows of "
+                    f"{builder} do not take{nearest(key, SETTINGS)}."
+                )
+        separator = kwargs.get("sep", kwargs.get("delimiter"))
+        kwargs = {}
+        for split, found in files.items():
+            target = scratch / f"{split}.parquet"
+            _write(info, found, separator, target)
+            files = {**files, split: [target]}
+        builder = "parquet"
+    by_split = {split: [str(file) for file in found] for split, found in files.items()}
+    return {
+        "dataset_path": builder,
+        "dataset_name": None,
+        "dataset_kwargs": {**kwargs, "data_files": by_split, "cache_dir": str(scratch)},
+    }
 
 
-def _beside(info: TaskInfo) -> dict[str, str]:
+def _write(info: TaskInfo, files: Sequence[Path], separator: str | None, target: Path) -> None:
+    """Writes the rows of files as Parquet, a column per name that one of them has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows: list[tuple[Path, Row]] = []
+    for file in files:
+        try:
+            found = read_rows(file, separator=separator)
+            if not found:
+                raise ValueError("it holds no rows")
+        except (ValueError, OSError) as error:
+            raise DataError(
+                f"The rows of {info.name} in {file} cannot be read: {reason_of(error)}."
+            ) from error
+        rows += [(file, row) for row in found]
+    names = dict.fromkeys(name for _, row in rows for name in row.cells)
+    columns = {name: _column(info, name, rows) for name in names}
+    pq.write_table(pa.table(columns), target)
+
+
+def _column(info: TaskInfo, name: str, rows: Sequence[tuple[Path, Row]]) -> Any:
+    """The values of a column. Those that an item is made of are texts, as they are written; numbers
+    of JSON in other columns are numbers, for the functions that calculate with them."""
+    import pyarrow as pa
+
+    convert = _texts if name in _text_columns(info) else _numbers
+    try:
+        return pa.array([convert(row.cells.get(name)) for _, row in rows])
+    except (pa.ArrowException, OverflowError, RecursionError, TypeError, ValueError) as error:
+        first: dict[str, str] = {}
+        for file, row in rows:
+            if (value := row.cells.get(name)) is not None:
+                kind = KINDS.get(type(convert(value)), "a number")
+                first.setdefault(kind, f"{kind} in {row.place} of {file}")
+        raise DataError(
+            f"The column {name!r} of {info.name} is not of one kind ({', '.join(first.values())}): "
+            "give every row the same."
+        ) from error
+
+
+def _text_columns(info: TaskInfo) -> set[str]:
+    """Columns that `metadata.item` maps to what is shown, or held against what was said."""
+    columns: Mapping[str, Any] = info.metadata.get("item") or {}
+    mapped = {key: value for key, value in columns.items() if key not in ("images", "fillers")}
+    return {name for value in mapped.values() for name in _listed(value)}
+
+
+def _listed(value: Any) -> Iterable[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _texts(value: Any) -> Any:
+    """JSON with its numbers, true and false as the texts that they are written as."""
+    if isinstance(value, dict):
+        return {key: _texts(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_texts(entry) for entry in value]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, Number) else value
+
+
+def _numbers(value: Any) -> Any:
+    """JSON with its numbers as such."""
+    if isinstance(value, dict):
+        return {key: _numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_numbers(entry) for entry in value]
+    if not isinstance(value, Number):
+        return value
+    return int(value) if value.lstrip("-").isdigit() else float(value)
+
+
+def _beside(info: TaskInfo) -> dict[str, Path]:
     """Split -> the file that the YAML names, which is relative to it."""
     files = (info.config.get("dataset_kwargs") or {}).get("data_files", {})
     if not isinstance(files, dict):
@@ -55,7 +172,12 @@ def _beside(info: TaskInfo) -> dict[str, str]:
         raise DataError(
             f"In the task file {info.path}: `dataset_kwargs.data_files` must name a file per split."
         )
-    return {split: str(info.path.parent / name) for split, name in files.items()}
+    if info.split not in files and (files or info.config.get("dataset_path") in TABLES):
+        raise DataError(
+            f"In the task file {info.path}: the split of the items is {info.split!r}, and "
+            f"`dataset_kwargs.data_files` has files of {', '.join(map(str, files)) or 'none'}."
+        )
+    return {str(split): info.path.parent / name for split, name in files.items()}
 
 
 def rows_folder(info: TaskInfo, location: Path | None) -> Path:
@@ -63,7 +185,7 @@ def rows_folder(info: TaskInfo, location: Path | None) -> Path:
     if location is not None:
         return location.parent if location.is_file() else location
     own = None if on_hub(info) else _beside(info).get(info.split)
-    return Path(own).parent if own is not None else info.path.parent
+    return own.parent if own is not None else info.path.parent
 
 
 def rows_read(info: TaskInfo, location: Path | None, limit: int | None) -> list[int] | None:
@@ -82,7 +204,7 @@ def rows_read(info: TaskInfo, location: Path | None, limit: int | None) -> list[
 
 def _recipe(info: TaskInfo) -> list[dict[str, Any]]:
     """The parts of a generated task: one a line, with `n` items of one category each."""
-    lines = Path(_beside(info)[info.split]).read_text(encoding="utf-8").splitlines()
+    lines = _beside(info)[info.split].read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.strip()]
 
 
@@ -92,19 +214,6 @@ def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
     path = scratch / "recipe.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in capped), encoding="utf-8")
     return path
-
-
-def _local_overrides(info: TaskInfo, location: Path, scratch: Path) -> dict[str, Any]:
-    builder, files = _local_files(info, location)
-    kwargs: dict[str, Any] = {"data_files": {info.split: [str(file) for file in files]}}
-    if builder == "imagefolder":
-        kwargs["drop_labels"] = False
-    kwargs |= {"sep": "\t"} if files[0].suffix.lower() == ".tsv" else {}
-    return {
-        "dataset_path": builder,
-        "dataset_name": None,
-        "dataset_kwargs": {**_as_written(builder, kwargs), "cache_dir": str(scratch)},
-    }
 
 
 def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
@@ -126,6 +235,11 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     if pictures:
         return "imagefolder", pictures
     kinds = ", ".join(sorted(DATA | IMAGES))
+    if location.is_file():
+        try:
+            decoded(location.read_bytes())
+        except ValueError as error:
+            raise DataError(f"No data of {info.name} at {location}: {error}.") from error
     raise DataError(
         f"No data of {info.name} at {location}: it holds no file that ends in one of {kinds}."
     )

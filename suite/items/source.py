@@ -13,17 +13,20 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from suite.base.files import file_hash
 from suite.base.images import Unreadable, encoded, file_of, stored_images, without_media
-from suite.errors import DataError, nearest
+from suite.base.keyed_texts import key_text
+from suite.errors import DataError, nearest, shown
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.items.lmms_task import build_task, data_error, quiet
 from suite.items.rows import overrides_for, rows_folder, rows_read
 from suite.items.task_yaml import ITEM_KEYS, references
 from suite.items.tasks import LMMS_EVAL, TaskInfo
+from tasks.choice import fillers, given, is_empty
 
 
 def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:
@@ -44,6 +47,8 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
 
 def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) -> ItemSet:
     docs = task.eval_docs
+    if len(docs) == 0:
+        raise data_error(info, location, ValueError("it holds no rows"))
     undecoded = _undecoded(docs)
     to_item = info.function("doc_to_item")
     columns: Mapping[str, Any] | None = info.metadata.get("item")
@@ -66,8 +71,8 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
                     if to_item
                     else generic_item(task, _decoded(docs, doc, index), index, named)
                 )
-            _check_row(info, row)
-            category = str(row.get("category") or "")
+            row = _checked(info, row)
+            category = row["category"]
             counts[category] = counts.get(category, 0) + 1
             if limit is not None and counts[category] > limit:
                 continue
@@ -141,30 +146,40 @@ def mapped_item(
     """
     row: dict[str, Any] = {"images": []}
     for key, named in columns.items():
-        for name in named if isinstance(named, list) else [named]:
+        names = named if isinstance(named, list) else [named]
+        for name in names:
             if name not in doc:
                 raise DataError(
                     f"`metadata.item.{key}` in {info.path} names the column {name!r}, which the "
                     f"data do not have{nearest(name, map(str, doc))}."
                 )
         if key in ("images", "options"):
-            names = named if isinstance(named, list) else [named]
             values = [(name, doc[name]) for name in names]
             parts = [(name, p) for name, v in values for p in (v if isinstance(v, list) else [v])]
-            row[key] = [part for _, part in parts if part is not None]
-            gap = next((name for name, p in parts[: len(row[key])] if p is None), None)
+            row[key] = [part for _, part in parts if not is_empty(part)]
+            gap = next((name for name, p in parts[: len(row[key])] if is_empty(p)), None)
             if key == "options" and gap is not None:
                 raise DataError(
                     f"`metadata.item.options` in {info.path} names the column {gap!r}, where an "
                     "option is empty before another: the letters of those after it would shift."
                 )
-        elif doc[named] is not None:
+        elif not is_empty(doc[named]):
             row[key] = doc[named]
+        elif key == "item_id":
+            raise DataError(
+                f"`metadata.item.item_id` in {info.path} names the column {named!r}, where this "
+                "row is empty: give it an id."
+            )
+    if "fillers" not in columns:
+        row["fillers"] = fillers(row.get("options", ()), str(row.get("answer")))
     return row
 
 
-def _check_row(info: TaskInfo, row: Any) -> None:
-    """What a task's own function or columns give must be what an item has."""
+def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
+    """What a task's own function or columns give, as what an item has: texts, as they are written.
+
+    DataError where a key is unknown or missing, or what stands there is no text.
+    """
     if not isinstance(row, Mapping):
         raise DataError(f"doc_to_item of {info.path} gives {row!r}, and not an item's keys.")
     for key in row:
@@ -173,25 +188,59 @@ def _check_row(info: TaskInfo, row: Any) -> None:
                 f"doc_to_item of {info.path} gives the unknown key {key!r}"
                 f"{nearest(str(key), ITEM_KEYS)}."
             )
+    foreign = info.name.startswith(LMMS_EVAL)  # whose own scorer may need no answer
     for key in ("question", "answer"):
-        if row.get(key) is None:
+        if row.get(key) is None or (is_empty(row[key]) and not foreign):
             raise DataError(f"the item that {info.path} makes has no {key!r}.")
-    shown = "images" in row or info.config.get("doc_to_visual") is not None
-    if not shown and not info.name.startswith(LMMS_EVAL):
+    given_images = "images" in row or info.config.get("doc_to_visual") is not None
+    if not given_images and not foreign:
         raise DataError(
             f"the item that {info.path} makes has no 'images': give them, [] for a task without, "
             "or `doc_to_visual`."
         )
-    category = str(row.get("category") or "")
+    try:
+        options = given(list(row.get("options") or ()))
+    except ValueError as error:
+        raise DataError(f"in the item that {info.path} makes, {error}.") from error
+    category = key_text(row.get("category")) or ""
     if info.categories and category not in info.categories:
         raise DataError(
             f"the category {category!r} is none of those that {info.path} declares"
             f"{nearest(category, info.categories)}."
         )
-    if str(row.get("metric", info.metric)) == "choice" and not row.get("options"):
+    if str(row.get("metric", info.metric)) == "choice" and not options:
         raise DataError(
             f"the metric of {info.path} is `choice`, and the item has no options to choose from."
         )
+    count = len(options) - int(row.get("fillers", 0))
+    if options and count < 2:
+        raise DataError(
+            f"the item that {info.path} makes has {max(count, 0)} option"
+            f"{'' if count == 1 else 's'} to choose from ({', '.join(map(shown, options))}): give "
+            "two or more, as a list or a column each."
+        )
+    described = row.get("gold_description")
+    return {
+        **row,
+        "question": _text(info, "question", row["question"]),
+        "answer": _text(info, "answer", row["answer"]),
+        "options": tuple(_text(info, "options", option) for option in options),
+        "category": category,
+        "gold_description": None
+        if is_empty(described)
+        else _text(info, "gold_description", described),
+    }
+
+
+def _text(info: TaskInfo, key: str, value: Any) -> str:
+    """A text as it is written. A float is refused: 1.10 and 1.1 are the same one, and a table with
+    a hole makes 12.0 of 12."""
+    if isinstance(value, (str, Integral)):
+        return str(value)
+    raise DataError(
+        f"in the item that {info.path} makes, {key!r} holds {shown(value)}, which is no text; "
+        "write it as one."
+    )
 
 
 def _named(error: Exception, index: int) -> Exception:
@@ -219,9 +268,8 @@ def _item(
     images: tuple[str, ...],
     index: int,
 ) -> Item:
-    item_id = str(row.get("item_id", index))
-    options = tuple(str(option) for option in row.get("options") or ())
-    answer = str(row["answer"])
+    item_id = str(index if row.get("item_id") is None else key_text(row["item_id"]))
+    options, answer = row["options"], row["answer"]
     if options and answer not in tuple(LETTERS[: len(options)]):  # in a text, `AB` would be too
         raise DataError(
             f"Item {item_id} of {info.name} has the answer {answer!r} and {len(options)} options: "
@@ -230,13 +278,13 @@ def _item(
     return Item(
         task=info.name,
         item_id=item_id,
-        question=str(row["question"]),
+        question=row["question"],
         options=options,
         answer=answer,
-        category=str(row.get("category") or ""),
+        category=row["category"],
         images=images,
         image_id=cluster_id(info.name, item_id, images),
-        gold_description=row.get("gold_description"),
+        gold_description=row["gold_description"],
         metric=str(row.get("metric", info.metric)),
         fillers=int(row.get("fillers", 0)),
         doc=json.dumps(without_media(doc), ensure_ascii=False, sort_keys=True, default=str),

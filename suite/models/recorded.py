@@ -1,17 +1,17 @@
 """Texts that exist already, in place of a model: a contents-to-observe list, someone's captions.
 
 In: a JSON file (index -> text), or a JSONL, CSV or Parquet file with `item_id` (or `index`) and
-`text`, and `task` where it holds several. Out: Generations with those texts; an item without one is
-a failed row.
+`text`, and `task` where it holds several. Out: Generations with those texts; an item without one
+(no row, null, a blank cell of a table) is a failed row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.base import row_files
+from suite.base.keyed_texts import ByKey, key_text, read_texts, whole_number
 from suite.errors import SuiteError
 from suite.models.fingerprint import content_hash
 from suite.models.spec import ModelSpec, Role
@@ -25,7 +25,10 @@ def recorded_identity(
     there."""
     path = Path(spec.source)
     if not path.is_file():
-        raise SuiteError(f"The file of recorded texts {path} does not exist; check the path.")
+        what = (
+            "is a folder; name a file in it" if path.is_dir() else "does not exist; check the path"
+        )
+        raise SuiteError(f"The file of recorded texts {path} {what}.")
     return {"generator": "recorded", "content": content_hash(path)}
 
 
@@ -49,39 +52,28 @@ class RecordedGenerator:
         """Gives one Generation per request, in order; `error` where the file has no text for the
         item."""
         for request in requests:
-            text = self._texts.get((request.task, request.item_id))
-            if text is None:
-                text = self._texts.get(("", request.item_id))
+            of_tasks = [self._texts[name] for name in (request.task, "") if name in self._texts]
+            found = (texts.get(request.item_id) for texts in of_tasks)
+            text = next((text for text in found if text is not None), None)
             if text is None:
                 yield Generation(error=f"{self.path} has no text for item {request.item_id}.")
             else:
                 yield Generation(text=text, finish_reason="stop")
 
 
-def _read(path: Path) -> dict[tuple[str, str], str]:
-    """(task or empty, item id) -> text."""
-    try:
-        rows = row_files.read_rows(path, "text", bare=True)
-        if not rows:
-            raise ValueError("it holds no rows")
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"The file of recorded texts {path} cannot be read: {reason}.") from error
-    return _index(rows, path)
-
-
-def _index(rows: list[Mapping[str, Any]], path: Path) -> dict[tuple[str, str], str]:
-    texts: dict[tuple[str, str], str] = {}
-    for number, row in enumerate(rows):
-        item = row.get("item_id", row.get("index"))
-        if item in (None, "") or not isinstance(row.get("text"), str):
+def _read(path: Path) -> dict[str, ByKey[str]]:
+    """Task, or empty for all -> the texts of its items."""
+    texts: dict[str, dict[str, str]] = {}
+    seen: dict[tuple[str, str], str] = {}
+    for row in read_texts(path, "text", "recorded texts", bare=True):
+        if row.text is None:
+            continue
+        task = key_text(row.cells.get("task")) or ""
+        before = seen.setdefault((task, whole_number(row.key)), row.place)
+        if before != row.place:
             raise SuiteError(
-                f"Row {number} of {path} has no `item_id` (or `index`) or no `text`; "
-                "each row needs both."
+                f"Item {row.key} stands twice in {path}, in {before} and {row.place}; leave one "
+                "row for each item."
             )
-        key = (str(row.get("task") or ""), str(item))
-        if key in texts:
-            raise SuiteError(f"Item {item} stands twice in {path}; leave one row for each item.")
-        # JSON can hold half of a character of two (an emoji that was cut), which no file can.
-        texts[key] = row["text"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return texts
+        texts.setdefault(task, {})[row.key] = row.text
+    return {task: ByKey(found.items()) for task, found in texts.items()}

@@ -7,13 +7,9 @@ file's forms they were written.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.choice import LETTERS
-
-FILLER = "nan"
-"""What MMStar's file holds where a source had fewer than four options."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +69,3 @@ def _per_line(block: str) -> list[str]:
             break
         options.append(line[3:])
     return options
-
-
-def fillers(options: Sequence[str], answer: str) -> int:
-    """How many options at the end are fillers. A «nan» before another option is one («none»)."""
-    count = 0
-    for letter, option in reversed(list(zip(LETTERS, options, strict=False))):
-        if option != FILLER or letter == answer:
-            break
-        count += 1
-    return count

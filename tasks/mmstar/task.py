@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from tasks.choice import choice_prompt, lmms_letter
-from tasks.mmstar.questions import fillers, parse_question
+from tasks.choice import choice_prompt, fillers, lmms_letter
+from tasks.mmstar.questions import parse_question
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:

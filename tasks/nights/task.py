@@ -21,7 +21,7 @@ OPTIONS = ("the second image", "the third image")
 def keep_test(dataset: Any) -> Any:
     """Gives the test split's triplets on which people agreed."""
     return dataset.filter(
-        lambda split, votes: split == "test" and votes >= MIN_VOTES,
+        lambda split, votes: split == "test" and float(votes or 0) >= MIN_VOTES,
         input_columns=["split", "votes"],
     )
 

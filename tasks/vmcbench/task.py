@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tasks.choice import LETTERS, choice_prompt, lmms_letter
+from tasks.choice import LETTERS, choice_prompt, given, lmms_letter
 
 
 def _keep(source: str) -> Callable[[Any], Any]:
@@ -34,12 +34,11 @@ keep_vizwiz = _keep("VizWiz")
 
 
 def _options(doc: Mapping[str, Any]) -> list[str]:
-    """The options up to the last; ValueError where one before it is empty, as the letters of those
-    behind it would shift."""
-    present = [letter for letter in LETTERS if doc.get(letter) not in (None, "")]
-    if present != list(LETTERS[: len(present)]):
-        raise ValueError(f"row {doc.get('index')} has the options {', '.join(present)} alone")
-    return [str(doc[letter]) for letter in present]
+    """The options of a row; ValueError where one before the last is empty."""
+    try:
+        return [str(option) for option in given([doc.get(letter) for letter in LETTERS])]
+    except ValueError as error:
+        raise ValueError(f"row {doc.get('index')}: {error}") from error
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,25 @@ def save(folder: Path, content: dict[str, Any]) -> None:
     (folder / "shapes" / "shapes.yaml").write_text(text.replace(": own.", ": !function own."))
 
 
+COLUMNS = {"item_id": "id", "question": "q", "options": ["A", "B", "C", "D"], "answer": "key"}
+
+
+def write_file(
+    folder: Path, name: str, content: str | bytes, item: dict[str, Any] = COLUMNS, **metadata: Any
+) -> dict[str, Any]:
+    """The task over a file of rows as it is given; the builder is by the file's name."""
+    made = write(folder, item=item, categories=None, n_options=None, **metadata)
+    made["dataset_path"] = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}.get(
+        Path(name).suffix, "json"
+    )
+    made["dataset_kwargs"] = {"data_files": {"test": name}}
+    (folder / "shapes" / name).write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
+    load_functions(folder, made)
+    return made
+
+
 def drop_none(content: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in content.items() if value is not None}
 

@@ -53,7 +53,7 @@ def test_vmcbench_without_the_set_names_what_there_is(tmp_path: Path) -> None:
 def test_vmcbench_shifts_no_letter_over_an_empty_option(tmp_path: Path) -> None:
     rows = [{**vmcbench_row(2, "GQA"), "B": ""}]
     path = write_parquet(tmp_path / "dev.parquet", rows, "image")
-    with pytest.raises(DataError, match="row 2 has the options A, C, D alone"):
+    with pytest.raises(DataError, match="row 2: option 2 is empty before another"):
         load_items("gqa", data=str(path), cache_dir=tmp_path / "cache")
 
 

@@ -12,7 +12,8 @@ import pytest
 from suite.answers.score import lmms_score
 from suite.items.item import image_hash
 from suite.items.load import get_task, load_items
-from tasks.mmstar.questions import fillers, parse_question
+from tasks.choice import fillers
+from tasks.mmstar.questions import parse_question
 from tests.tasks.files import SHARED, mmstar_row, png, write_parquet
 
 QUESTIONS = SHARED / "mmstar_questions.parquet"

@@ -9,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from suite.answers.prediction_files import triples
 from suite.answers.predictions import score_file, score_predictions, summary
+from suite.base.keyed_texts import KeyedText
 from suite.items.item import Item, ItemSet
+from suite.models.recorded import RecordedGenerator
+from suite.models.spec import ModelSpec
+from suite.requests import Decoding, Message, Request
+
+
+def asked(item: str) -> Request:
+    """What a recorded text may answer."""
+    return Request("gqa", item, (Message("user", "?"),), Decoding())
 
 
 def items(task: str, *categories: str) -> ItemSet:
@@ -26,7 +34,7 @@ def items(task: str, *categories: str) -> ItemSet:
 
 
 def summarised(asked: ItemSet, letters: str) -> dict[str, object]:
-    texts = [("item_id", str(n), letter) for n, letter in enumerate(letters)]
+    texts = [KeyedText("item_id", str(n), letter) for n, letter in enumerate(letters)]
     return summary(score_predictions(asked, texts, Path("x")), draws=200)
 
 
@@ -53,8 +61,59 @@ def test_a_key_may_be_a_number_of_any_kind() -> None:
     (item,) = asked.items
     floated = ItemSet("gqa", (Item(**{**vars(item), "item_id": "7.0"}),), {})  # beside a hole
     for key in ("7", "7.0"):
-        rows = triples([{"item_id": key, "prediction": "A"}])
+        rows = [KeyedText("item_id", key, "A")]
         assert score_predictions(floated, rows, Path("x")).complete
+
+
+def named(*ids: str) -> ItemSet:
+    (item,) = items("gqa", "").items
+    return ItemSet("gqa", tuple(Item(**{**vars(item), "item_id": name}) for name in ids), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "index,prediction\n3,A\n"),
+        ("a.csv", "index,prediction\n3.0,A\n"),
+        ("a.csv", "\ufeffitem_id,prediction\n 3 ,A\n"),
+        ("a.jsonl", '{"index": 3, "prediction": "A"}'),
+        ("a.jsonl", '{"item_id": 3.0, "prediction": "A"}'),
+        ("a.jsonl", '\ufeff{"item_id": "3", "prediction": "A"}'),
+        ("a.json", '{"3": "A"}'),
+    ],
+)
+@pytest.mark.parametrize("item", ["3", "3.0"])
+def test_three_is_one_item_however_it_is_written(
+    tmp_path: Path, name: str, content: str, item: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert score_file(named(item), path).complete
+    text = path.with_name(f"text{path.suffix}")
+    text.write_text(content.replace("prediction", "text"), encoding="utf-8")
+    (answer,) = RecordedGenerator(ModelSpec(path=text)).generate([asked(item)], {}.__getitem__)
+    assert answer.text == "A"
+
+
+def test_keys_that_differ_are_never_merged(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"item_id": "03", "prediction": "A"}\n{"item_id": 4, "prediction": "A"}')
+    scored = score_file(named("3", "4"), path)
+    assert (scored.missing, scored.unknown) == (("3",), ("03",))
+    rows = [KeyedText("item_id", key, key) for key in ("2.0", "2", "1.10", "1.1")]
+    found = score_predictions(named("2", "2.0", "1.1", "1.10"), rows, path).rows
+    assert [(row.item_id, row.text) for row in found] == [
+        (k, k) for k in ("2", "2.0", "1.1", "1.10")
+    ]
+    text = tmp_path / "texts.jsonl"
+    text.write_text('{"item_id": "03", "text": "x"}\n{"item_id": "4", "text": null}\n')
+    answers = RecordedGenerator(ModelSpec(path=text)).generate(
+        [asked("3"), asked("4")], {}.__getitem__
+    )
+    assert [answer.error for answer in answers] == [
+        f"{text} has no text for item 3.",
+        f"{text} has no text for item 4.",
+    ]
 
 
 def test_the_keys_of_a_json_object_may_be_ids_that_are_words(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from suite.answers.prediction_files import read_rows, triples
+from suite.base.keyed_texts import read_texts
 from suite.cli import cli
 from suite.cli.score import command as score_command
 from suite.cli.tasks import command as tasks_command
@@ -141,19 +141,121 @@ def test_missing_duplicate_and_unknown_rows_are_named(data: str, tmp_path: Path)
         ["99"],
     )
     assert content["n"] == 4  # 0 is missing, 1 has two texts; 2 twice the same
-    assert "1 missing from the file, not scored: 0." in result.stderr
+    assert "1 without a prediction, not scored: 0." in result.stderr
     assert "2 in the file more than once, not scored where the texts differ: 1, 2." in result.stderr
     assert "1 no items of mmstar, ignored: 99." in result.stderr
 
 
-def read_predictions(path: Path) -> list[tuple[str, str, str]]:
+NOTHING = {
+    "null.jsonl": '{"index": 2, "prediction": null}',
+    "absent.jsonl": '{"index": 2}',
+    "nan.jsonl": '{"index": 2, "prediction": NaN}',
+    "null.json": '"2": null',
+    "cell.csv": "2,",
+    "blank.csv": '2," "',
+    "quotes.tsv": '2\t""',
+    "null.parquet": None,
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_no_prediction_is_missing_and_not_wrong(data: str, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    given = [(n, text) for n, text in ANSWERS if n != 2]
+    if path.suffix == ".parquet":
+        rows = [*given, (2, None)]
+        pd.DataFrame(rows, columns=["index", "prediction"]).to_parquet(path)
+    elif path.suffix == ".json":
+        pairs = [f'"{n}": {json.dumps(text)}' for n, text in given]
+        path.write_text(f"{{{', '.join([*pairs, NOTHING[name] or ''])}}}")
+    elif path.suffix == ".jsonl":
+        lines = [json.dumps({"index": n, "prediction": text}) for n, text in given]
+        path.write_text("\n".join([*lines, NOTHING[name] or ""]))
+    else:
+        separator = "\t" if path.suffix == ".tsv" else ","
+        lines = [f"{n}{separator}{text}" for n, text in [("index", "prediction"), *given]]
+        path.write_text("\n".join([*lines, NOTHING[name] or ""]))
+    result = run("mmstar", str(path), "--data", data, "--json")
+    content = json.loads(result.stdout)
+    assert (content["missing"], content["n"], result.exit_code) == (["2"], 5, 1)
+    assert content["categories"]["math"]["accuracy"] == pytest.approx(2 / 3)  # B, B, no letter
+    assert "1 without a prediction, not scored: 2." in result.stderr
+
+
+def test_an_empty_text_of_json_is_an_answer(data: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"index": n, "prediction": "" if n == 2 else text} for n, text in ANSWERS]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    content = json.loads(run("mmstar", str(path), "--data", data, "--json").stdout)
+    assert (content["missing"], content["n"]) == ([], 6)
+    assert content["categories"]["math"]["accuracy"] == 0.5
+    assert content["unparsed"] == pytest.approx(2 / 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "a.jsonl",
+            '{"index": 0, "prediction": "A"}\n{}\n',
+            "line 2 has neither `item_id` nor `index`",
+        ),
+        ("a.csv", "index,prediction\n0,A\n ,B\n", "line 3 has neither `item_id` nor `index`"),
+        (
+            "a.jsonl",
+            '{"index": true, "prediction": "A"}\n',
+            "line 1: its `index` is True and not a text or number",
+        ),
+        (
+            "a.jsonl",
+            '{"index": 0, "prediction": ["A"]}\n',
+            "line 1: its `prediction` is ['A'] and not a text",
+        ),
+        ("a.csv", "index,prediction\n0,\n1,\n", "its `prediction` is empty in every row"),
+        (
+            "a.csv",
+            "index,prediction,prediction\n0,A,B\n",
+            "two of its columns are called 'prediction'; rename one",
+        ),
+        (
+            "a.csv",
+            "index,prediction\n0,Not B, so the answer is A\n",
+            "line 2 has 3 values and the header 2; a text that holds ',' needs quotes",
+        ),
+        (
+            "a.xls",
+            "\u00d0\u00cf\u0011\u00e0",
+            "it is an old Excel workbook (.xls); save its sheet as CSV UTF-8",
+        ),
+    ],
+)
+def test_a_row_that_is_none_is_named(tmp_path: Path, name: str, content: str, said: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode("latin-1"))
+    assert error(path) == f"The predictions in {path} cannot be read: {said}."
+
+
+def test_a_folder_is_no_file_of_predictions(tmp_path: Path) -> None:
+    assert error(tmp_path) == (
+        f"The predictions in {tmp_path} cannot be read: it is a folder and not a file."
+    )
+
+
+def test_a_prediction_that_was_cut_within_a_character(data: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "a.jsonl", tmp_path / "rows.csv"
+    path.write_text('{"index": 0, "prediction": "B \\ud83d"}\n')
+    assert run("mmstar", str(path), "--data", data, "--rows", str(out)).exit_code == 1
+    assert "B \ufffd" in out.read_text(encoding="utf-8")
+
+
+def read_predictions(path: Path) -> list[tuple[str, str, str | None]]:
     """(key column, key, text) per row."""
-    return triples(read_rows(path))
+    return [row[:3] for row in read_texts(path, "prediction", "predictions")]
 
 
 def error(path: Path) -> str:
     with pytest.raises(SuiteError) as caught:
-        read_rows(path)
+        read_texts(path, "prediction", "predictions")
     return str(caught.value)
 
 
@@ -164,11 +266,15 @@ def test_errors_of_the_file(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("id,answer\n1,A\n")
     assert error(wrong) == (
-        f"{wrong} has the columns id, answer: it needs `index` or `item_id`, and `prediction`."
+        f"The predictions in {wrong} cannot be read: it has the columns id, answer, and needs "
+        "`index` or `item_id`, and `prediction`."
     )
     empty = tmp_path / "empty.csv"
     empty.write_text("")
-    assert error(empty) == f"{empty} holds no predictions: it needs a row per item."
+    assert error(empty) == (
+        f"The predictions in {empty} cannot be read: it holds no predictions, and needs a row per "
+        "item."
+    )
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"index": 1')
     assert error(broken).startswith(f"The predictions in {broken} cannot be read: ")
@@ -183,12 +289,12 @@ def test_a_broken_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> Non
     broken.write_text(good + "\n\n{not json}\n", encoding="utf-8")
     assert error(broken) == (
         f"The predictions in {broken} cannot be read: line 3, column 2: Expecting property name "
-        "enclosed in double quotes"
+        "enclosed in double quotes."
     )
     broken.write_text(f"{good}\n[1]\n", encoding="utf-8")
     assert error(broken) == (
-        f"The predictions in {broken} cannot be read: line 2: a row is [1] and not an object with "
-        "`index` and `prediction`"
+        f"The predictions in {broken} cannot be read: line 2 is [1] and not an object with `index` "
+        "and `prediction`."
     )
     broken.write_text(good + "\r\n" + good, encoding="utf-8")
     assert [text for *_, text in read_predictions(broken)] == ["one\u2028two"] * 2
@@ -199,7 +305,14 @@ def test_a_broken_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> Non
 def test_only_ends_of_lines_outside_of_quotes_end_a_row(
     tmp_path: Path, suffix: str, separator: str, end: str
 ) -> None:
-    texts = ["one\u2028two", "a\x85b", "a\x0bb\x0cc", "two\r\nlines", "two\nlines", "\x1c\x1d\x1e"]
+    texts = [
+        "one\u2028two",
+        "a\x85b",
+        "a\x0bb\x0cc",
+        "two\r\nlines",
+        "two\nlines",
+        "a\x1c\x1d\x1eb",
+    ]
     rows = [f'{number}{separator}"{text}"' for number, text in enumerate(texts)]
     rows.append(f"6{separator}bare\u2029text\x0cof one row")
     path = tmp_path / f"answers{suffix}"
@@ -218,7 +331,7 @@ def test_json_that_holds_no_rows_is_one_sentence(tmp_path: Path, content: str, s
     path.write_text(content)
     assert error(path) == (
         f"The predictions in {path} cannot be read: it holds {said} and neither an object nor a "
-        "list of rows"
+        "list of rows."
     )
 
 
@@ -226,8 +339,9 @@ def test_another_separator_is_hinted_at(tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
     path.write_text("index;prediction\n0;A\n")
     assert error(path) == (
-        f"{path} has the columns index;prediction: it needs `index` or `item_id`, and `prediction`;"
-        " they seem to be separated with semicolons: separate the columns with commas."
+        f"The predictions in {path} cannot be read: it has the columns index;prediction, and needs "
+        "`index` or `item_id`, and `prediction`; they seem to be separated with semicolons: "
+        "separate the columns with commas."
     )
     path.write_text("index\tprediction\n0\tA\n")
     assert error(path).endswith("; they seem to be separated with tabs: name it .tsv.")
@@ -241,7 +355,7 @@ def test_two_keys_that_disagree_are_refused(data: str, tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         run("mmstar", str(file), "--data", data)
     assert str(caught.value) == (
-        f"{file} has both `item_id` and `index`, and in row 2 they name different items of mmstar "
+        f"{file} has both `item_id` and `index`, and in line 3 they name different items of mmstar "
         "(2 and 1): leave out the column that is wrong."
     )
     file.write_text("index,item_id,prediction\n0,0,B\n1,1,B\n")
@@ -261,7 +375,7 @@ def test_the_bootstrap_has_the_limits_of_the_other_commands(
 def test_texts_that_look_like_missing_values_stay_texts(tmp_path: Path) -> None:
     rows: list[tuple[object, str]] = [(0, "NA"), (1, "nan"), (2, ""), (3, "None")]
     texts = [text for _, _, text in read_predictions(write_csv(tmp_path / "a.csv", rows))]
-    assert texts == ["NA", "nan", "", "None"]
+    assert texts == ["NA", "nan", None, "None"]
 
 
 def test_a_file_of_another_task_is_an_error(

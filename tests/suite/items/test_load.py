@@ -60,13 +60,20 @@ def test_two_rows_with_one_id(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("answer", ["E", "AB", ""])
+@pytest.mark.parametrize("answer", ["E", "AB", "B."])
 def test_answer_that_is_no_option(tmp_path: Path, answer: str) -> None:
     path = write_parquet(tmp_path / "val.parquet", [mmstar_row(1, answer=answer)], "image")
     assert message("mmstar", cache=tmp_path / "c", data=str(path)) == (
         f"Item 1 of mmstar has the answer {answer!r} and 4 options: the answer must be the letter "
         "of one of them."
     )
+
+
+def test_answer_that_is_none(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "val.parquet", [mmstar_row(1, answer="")], "image")
+    said = message("mmstar", cache=tmp_path / "c", data=str(path))
+    assert said.startswith("Row 0: the item that ")
+    assert said.endswith("mmstar.yaml makes has no 'answer'.")
 
 
 def test_unknown_task_suggests_near_ones(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import suite
@@ -17,8 +19,19 @@ from suite.answers.score import lmms_score, score
 from suite.items.item import image_hash
 from suite.items.lmms_task import build_task, quiet
 from suite.items.load import get_task, load_items
+from suite.items.rows import overrides_for
 from suite.items.tasks import declared_n, unusable_tasks
-from tests.suite.own_tasks import COLOURS, STUDY, clear, load_functions, message, save, write
+from tests.suite.own_tasks import (
+    COLOURS,
+    COLUMNS,
+    STUDY,
+    clear,
+    load_functions,
+    message,
+    save,
+    write,
+    write_file,
+)
 from tests.suite.study_files import SHORT_DECODING
 from tests.tasks.files import png
 
@@ -95,6 +108,120 @@ def test_a_picture_that_changes_is_noticed(mine: Path, place: str) -> None:
     assert load_items("shapes") == before
     picture.write_bytes(png(COLOURS["blue"]))
     assert load_items("shapes").items[0].images != before.items[0].images
+
+
+AS_WRITTEN = {
+    "rows.csv": (
+        "id,q,A,B,C,D,key\n001,Which section?,1.1,1.10,2.0,3,B\n1,true?,TRUE,None,,,A\n"
+        "2.0,2020-01-01,1e3, x ,,,B\n"
+    ),
+    "rows.tsv": (
+        "id\tq\tA\tB\tC\tD\tkey\n001\tWhich section?\t1.1\t1.10\t2.0\t3\tB\n"
+        "1\ttrue?\tTRUE\tNone\t \t\tA\n2.0\t2020-01-01\t1e3\t x \t\t\tB\n"
+    ),
+    "rows.jsonl": (
+        '{"id": "001", "q": "Which section?", "A": 1.1, "B": 1.10, "C": 2.0, "D": 3, "key": "B"}\n'
+        '{"id": 1, "q": "true?", "A": "TRUE", "B": "None", "C": "", "key": "A"}\n'
+        '{"id": "2.0", "q": "2020-01-01", "A": 1e3, "B": " x ", "C": NaN, "D": null, "key": "B"}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AS_WRITTEN)
+def test_what_stands_in_a_row_is_asked_as_it_is_written(mine: Path, name: str) -> None:
+    write_file(mine, name, AS_WRITTEN[name])
+    items = load_items("shapes").items
+    assert [(item.item_id, item.question, item.options) for item in items] == [
+        ("001", "Which section?", ("1.1", "1.10", "2.0", "3")),
+        ("1", "true?", ("TRUE", "None")),
+        ("2.0", "2020-01-01", ("1e3", " x ")),
+    ]
+    assert [item.chance for item in items] == [1 / 4, 1 / 2, 1 / 2]
+
+
+def test_numbers_of_json_in_a_list_are_as_they_are_written(mine: Path) -> None:
+    """Also to lmms-eval, which the suite hands the rows; and a number that no item is made of stays
+    one, for functions that calculate."""
+    row = '{"q": "?", "key": "B", "o": [1, %s], "n": %s}\n'
+    rows = row % ("2.5", 2) + row % (2, 3)
+    write_file(mine, "rows.jsonl", rows, {"question": "q", "options": "o", "answer": "key"})
+    assert [item.options for item in load_items("shapes").items] == [("1", "2.5"), ("1", "2")]
+    with tempfile.TemporaryDirectory() as scratch:
+        info = get_task("shapes")
+        docs = list(build_task(info, overrides_for(info, None, None, Path(scratch))).eval_docs)
+    assert [(doc["o"], doc["n"]) for doc in docs] == [(["1", "2.5"], 2), (["1", "2"], 3)]
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", "  ", "\t\n"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_every_way_of_writing_nothing_is_empty(mine: Path, name: str, nothing: object) -> None:
+    row = {"id": "a", "q": "?", "A": "red", "B": "blue", "C": nothing, "D": nothing, "key": "B",
+           "c": nothing, "l": ["red", "blue", nothing]}  # fmt: skip
+    for columns in ({**COLUMNS, "category": "c"}, {**COLUMNS, "options": "l"}):
+        content = json.dumps(row).encode()
+        if name == "rows.parquet":
+            kept = row if isinstance(nothing, str) else {**row, "l": ["red", "blue", None]}
+            content = pd.DataFrame([kept]).to_parquet()
+        write_file(mine, name, content, columns)
+        clear()
+        (item,) = load_items("shapes", refresh=True).items
+        assert (item.options, item.chance, item.category) == (("red", "blue"), 1 / 2, "")
+
+
+def test_a_column_that_is_not_in_every_line_is_empty_there(mine: Path) -> None:
+    row = '{"id": %s, "q": "?", "A": "x", "B": "y", "key": "A"%s}\n'
+    write_file(mine, "rows.jsonl", row % (1, "") + row % (2, ', "C": "z", "D": "w"'))
+    assert [len(item.options) for item in load_items("shapes").items] == [2, 4]
+
+
+def test_fillers_of_pandas_are_shown_and_not_guessed(mine: Path) -> None:
+    rows = "id,q,A,B,C,D,key\n1,?,x,y,nan,nan,A\n2,?,x,nan,y,z,A\n3,?,x,y,z,nan,D\n"
+    write_file(mine, "rows.csv", rows)
+    items = load_items("shapes").items
+    assert [(len(item.options), item.chance) for item in items] == [
+        (4, 1 / 2),
+        (4, 1 / 4),
+        (4, 1 / 4),
+    ]
+
+
+@pytest.mark.parametrize("cut", ["\\ud83d", "\\udc00", "\\ud83d\\ud83d"])
+def test_one_line_is_one_item(mine: Path, cut: str) -> None:
+    plain = '{"id": "%s", "q": "%s", "A": "x", "B": "y", "C": "z", "D": "w", "key": "A"}\n'
+    write_file(
+        mine, "rows.jsonl", plain % (1, "ok") + plain % (2, f"cut {cut}") + plain % (3, "ok")
+    )
+    items = load_items("shapes").items
+    assert [item.item_id for item in items] == ["1", "2", "3"]
+    assert set(items[1].question) == set("cut \ufffd")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_rows_in_a_marked_encoding_are_read(mine: Path, name: str, encoding: str) -> None:
+    content = {
+        "rows.csv": "id,q,A,B,C,D,key\r\n1,颜色,x,y,,,A\r\n",
+        "rows.jsonl": '{"id": 1, "q": "颜色", "A": "x", "B": "y", "C": "", "D": "","key":"A"}\r\n',
+    }[name]
+    write_file(mine, name, content.encode(encoding))
+    (item,) = load_items("shapes").items
+    assert (item.item_id, item.question, item.answer) == ("1", "颜色", "A")
+
+
+def test_a_folder_may_stand_in_place_of_a_data_set_of_the_hub(mine: Path) -> None:
+    content = write_file(mine, "rows.jsonl", AS_WRITTEN["rows.jsonl"])
+    (mine / "shapes" / "data" / "set").mkdir(parents=True)
+    (mine / "shapes" / "rows.jsonl").rename(mine / "shapes" / "data" / "set" / "test.jsonl")
+    for named in ("data/set", "./data/set", str(mine / "shapes" / "data" / "set")):
+        save(mine, {**content, "dataset_path": named, "dataset_kwargs": None})
+        clear()
+        assert len(load_items("shapes", refresh=True).items) == 3
+    save(mine, {**content, "dataset_path": "./data/sat", "dataset_kwargs": None})
+    clear()
+    assert message() == (
+        f"In the task file {mine / 'shapes' / 'shapes.yaml'}: `dataset_path` names the folder "
+        f"{mine / 'shapes' / 'data' / 'sat'}, which is not there."
+    )
 
 
 def test_columns_of_other_names_and_several_of_them(mine: Path) -> None:

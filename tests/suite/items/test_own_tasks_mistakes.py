@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +17,15 @@ from suite.cli.tasks import command as tasks_command
 from suite.errors import SuiteError
 from suite.items.load import get_task, load_items
 from suite.items.tasks import list_tasks, unusable_tasks
-from tests.suite.own_tasks import ROWS, clear, load_functions, message, save, write
+from tests.suite.own_tasks import (
+    ROWS,
+    clear,
+    load_functions,
+    message,
+    save,
+    write,
+    write_file,
+)
 
 
 @pytest.mark.parametrize(
@@ -257,6 +266,163 @@ def test_an_empty_option_before_another_shifts_no_letter(mine: Path) -> None:
     load_functions(mine, write(mine, [full | listed] * 2, item=columns, categories=None))
     clear()
     assert message() == said.format(yaml_file, "o").replace("Row 1", "Row 0")
+
+
+HEADER = "id,q,A,B,C,D,key\n"
+MAKES = "Row 0: the item that {yaml} makes "
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "rows.csv",
+            f"{HEADER}1,caf\u00e9?,x,y,,,A\n".encode("cp1252"),
+            "The rows of shapes in {file} cannot be read: line 2 is not UTF-8 (byte 0xe9); save "
+            "the file as UTF-8.",
+        ),
+        (
+            "rows.csv",
+            f"{HEADER}1,?,x,y,,,A\n2,a, b?,x,y,,,A\n",
+            "The rows of shapes in {file} cannot be read: line 3 has 8 values and the header 7; a "
+            "text that holds ',' needs quotes.",
+        ),
+        ("rows.csv", HEADER, "The rows of shapes in {file} cannot be read: it holds no rows."),
+        ("rows.jsonl", "", "The rows of shapes in {file} cannot be read: it holds no rows."),
+        (
+            "rows.jsonl",
+            '{"id": 1}\n{"id": 2, "q" "?"}\n',
+            "The rows of shapes in {file} cannot be read: line 2, column 15: Expecting ':' "
+            "delimiter.",
+        ),
+        (
+            "rows.jsonl",
+            '{"id": 1, "id": 2}\n',
+            "The rows of shapes in {file} cannot be read: line 1: two of its keys are called 'id'; "
+            "rename one.",
+        ),
+        (
+            "rows.csv",
+            b"PK\x03\x04",
+            "The rows of shapes in {file} cannot be read: it is a ZIP archive; unpack it first.",
+        ),
+        (
+            "rows.jsonl",
+            '{"q": "?", "x": 1}\n\n{"q": "?", "x": [1]}\n',
+            "The column 'x' of shapes is not of one kind (a number in line 1 of {file}, a list in "
+            "line 3 of {file}): give every row the same.",
+        ),
+        (
+            "rows.csv",
+            f"{HEADER},?,x,y,,,A\n",
+            "Row 0: `metadata.item.item_id` in {yaml} names the column 'id', where this row is "
+            "empty: give it an id.",
+        ),
+        (
+            "rows.csv",
+            f"{HEADER}1,?,x,,z,,A\n",
+            "Row 0: `metadata.item.options` in {yaml} names the column 'B', where an option is "
+            "empty before another: the letters of those after it would shift.",
+        ),
+        (
+            "rows.csv",
+            f"{HEADER}1,?,x,,,,A\n",
+            MAKES + "has 1 option to choose from ('x'): give two or more, as a list or a column "
+            "each.",
+        ),
+        (
+            "rows.csv",
+            f"{HEADER}1,?,x,nan,nan,nan,A\n",
+            MAKES
+            + "has 1 option to choose from ('x', 'nan', 'nan', 'nan'): give two or more, as a "
+            "list or a column each.",
+        ),
+        ("rows.csv", f"{HEADER}1,?,x,y,,,\n", MAKES + "has no 'answer'."),
+        ("rows.csv", f"{HEADER}1,  ,x,y,,,A\n", MAKES + "has no 'question'."),
+        (
+            "rows.csv",
+            f"{HEADER}1,?,x,y,,,C\n",
+            "Item 1 of shapes has the answer 'C' and 2 options: the answer must be the letter of "
+            "one of them.",
+        ),
+        (
+            "rows.csv",
+            f"{HEADER}1,?,x,y,,,A\n1,?,x,y,,,A\n",
+            "Two rows of shapes have the id '1': each needs its own.",
+        ),
+        (
+            "rows.parquet",
+            pd.DataFrame([[1, "?", 1.0, 2.5, None, None, "A"]], columns=[*"iqABCDk"])
+            .rename(columns={"i": "id", "k": "key"})
+            .to_parquet(),
+            "Row 0: in the item that {yaml} makes, 'options' holds 1.0, which is no text; write it "
+            "as one.",
+        ),
+    ],
+)
+def test_a_mistake_in_the_rows_is_one_sentence(
+    mine: Path, name: str, content: str | bytes, said: str
+) -> None:
+    write_file(mine, name, content)
+    folder = mine / "shapes"
+    assert message() == said.format(file=folder / name, yaml=folder / "shapes.yaml")
+
+
+@pytest.mark.parametrize("options", ["['red', 'green']", "red", ["red"], ["red", None, ""]])
+def test_a_choice_of_one_is_refused(mine: Path, options: object) -> None:
+    row = {"q": "?", "o": options, "key": "A"}
+    item = {"question": "q", "options": "o", "answer": "key"}
+    write_file(mine, "rows.jsonl", json.dumps(row), item)
+    shown = options[0] if isinstance(options, list) else options
+    assert message() == (
+        f"Row 0: the item that {mine / 'shapes' / 'shapes.yaml'} makes has 1 option to choose from "
+        f"({shown!r}): give two or more, as a list or a column each."
+    )
+
+
+def test_a_split_without_a_file_is_named(mine: Path) -> None:
+    content = write(mine)
+    save(mine, {**content, "dataset_kwargs": {"data_files": {"train": "rows.jsonl"}}})
+    path = mine / "shapes" / "shapes.yaml"
+    assert message() == (
+        f"In the task file {path}: the split of the items is 'test', and "
+        "`dataset_kwargs.data_files` has files of train."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("none.jsonl", "does not exist"), ("pictures", "is a folder and not a file")],
+)
+def test_a_file_of_rows_that_is_none_is_named(mine: Path, name: str, what: str) -> None:
+    content = write(mine)
+    save(mine, {**content, "dataset_kwargs": {"data_files": {"test": name}}})
+    folder = mine / "shapes"
+    assert message() == (
+        f"The file {folder / name}, which {folder / 'shapes.yaml'} names as its data, {what}."
+    )
+
+
+def test_what_the_reader_of_rows_does_not_take_is_named(mine: Path) -> None:
+    content = write_file(mine, "rows.csv", "id;q;A;B;C;D;key\n1;?;x;y;;;A\n")
+    kwargs = content["dataset_kwargs"]
+    save(mine, {**content, "dataset_kwargs": {**kwargs, "sep": ";"}})
+    assert load_items("shapes").items[0].options == ("x", "y")
+    save(mine, {**content, "dataset_kwargs": {**kwargs, "skiprows": 1}})
+    clear()
+    assert message().startswith(
+        f"In the task file {mine / 'shapes' / 'shapes.yaml'}: `dataset_kwargs` has 'skiprows', "
+        "which rows of csv do not take"
+    )
+
+
+def test_a_local_copy_that_is_no_table_is_named(mine: Path) -> None:
+    write(mine)
+    path = mine / "rows.zip"
+    path.write_bytes(b"PK\x03\x04")
+    assert message(data=str(path)) == (
+        f"No data of shapes at {path}: it is a ZIP archive; unpack it first."
+    )
 
 
 def test_images_that_nobody_gives_are_missed(mine: Path) -> None:

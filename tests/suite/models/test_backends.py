@@ -74,9 +74,13 @@ def test_recorded_json_by_index_serves_every_task(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('[{"text": "x"}]', "Row 0 of"),
+        ('[{"text": "x"}]', "it has the columns text, and needs `index` or `item_id`, and `text`"),
+        ('[{"index": 1, "text": "x"}, {}]', "row 2 has neither `item_id` nor `index`"),
+        ('[{"index": [1], "text": "x"}]', "row 1: its `index` is [1] and not a text or number"),
+        ('[{"index": 3, "text": "x"}, {"index": 3.0, "text": "x"}]', "Item 3 stands twice"),
         ('[{"item_id": 1, "text": "x"}, {"index": 1, "text": "y"}]', "Item 1 stands twice"),
-        ('{"0": ["a"]}', "Row 0 of"),
+        ('{"0": ["a"]}', "row 1: its `text` is ['a'] and not a text"),
+        ('{"0": null}', "its `text` is empty in every row"),
         ("{", "cannot be read"),
     ],
 )
@@ -207,16 +211,16 @@ def test_recorded_csv_is_read_as_it_stands(tmp_path: Path) -> None:
     path.write_text("item_id,text\n007,None\n8,\n")
     assert texts(RecordedGenerator(ModelSpec(path=path)), request("007"), request("8")) == [
         "None",
-        "",
+        f"{path} has no text for item 8.",
     ]
     path.write_text("item_id,text\n,x\n")
-    with pytest.raises(SuiteError, match="Row 0 of"):
+    with pytest.raises(SuiteError, match="line 2 has neither `item_id` nor `index`"):
         RecordedGenerator(ModelSpec(path=path))
     path.write_text("item_id,text\n1,a text, cut\n")
     with pytest.raises(SuiteError) as caught:
         RecordedGenerator(ModelSpec(path=path))
     assert str(caught.value) == (
-        f"The file of recorded texts {path} cannot be read: line 2 has 3 values and the header 2; "
+        f"The recorded texts in {path} cannot be read: line 2 has 3 values and the header 2; "
         "a text that holds ',' needs quotes."
     )
 
@@ -240,9 +244,9 @@ def test_a_file_of_recorded_texts_that_was_cut_is_refused(tmp_path: Path) -> Non
         ('item_id,text\n1,"a red square\n2,a blue one\n', "line 3: unexpected end of data"),
         ("item_id,text\n1\n", "line 2 has 1 values and the header 2; a text that holds ',' needs "
          "quotes"),
-        ("", "it holds no rows"),
+        ("", "it holds no recorded texts, and needs a row per item"),
     ):  # fmt: skip
         path.write_text(content)
         with pytest.raises(SuiteError) as caught:
             RecordedGenerator(ModelSpec(path=path))
-        assert str(caught.value) == f"The file of recorded texts {path} cannot be read: {said}."
+        assert str(caught.value) == f"The recorded texts in {path} cannot be read: {said}."
