@@ -8,15 +8,11 @@ names; the suite itself reads the columns that `metadata.item` maps.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.choice import choice_prompt, given, lmms_letter
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-"""How a text that is a path to an image ends; base64 has no full stop."""
+from tasks.pictures import shown
 
 
 def _options(doc: Mapping[str, Any]) -> list[str]:
@@ -24,23 +20,10 @@ def _options(doc: Mapping[str, Any]) -> list[str]:
     return [str(option) for option in given(doc.get("options") or ())]
 
 
-def _opened(image: Any) -> Any:
-    """An image that a text names or is, with or without `data:image/png;base64,`; others as
-    they are."""
-    from PIL import Image
-
-    if not isinstance(image, str):
-        return image
-    if image.lower().endswith(SUFFIXES):
-        return Image.open(image)
-    body = image.partition("base64,")[2] if image.startswith("data:") else image
-    return Image.open(io.BytesIO(base64.b64decode(body, validate=True)))
-
-
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
-    """Gives the images of `images`, or the one of `image`, RGB."""
+    """Gives the images of `images`, or the one of `image`, as a viewer shows them, RGB."""
     found = doc.get("images") or [doc.get("image")]
-    return [_opened(image).convert("RGB") for image in found if image is not None]
+    return [shown(image) for image in found if image is not None]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

@@ -7,6 +7,7 @@ while the files that its rows name as images are what they were.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,11 @@ import pyarrow.parquet as pq
 
 from suite.base.files import PACKAGE, cache_folder, file_hash, whole
 from suite.base.json_values import json_hash
-from suite.errors import Unfinished
+from suite.errors import Unfinished, said_of
 from suite.items.item import Item, ItemSet, first_of_each_category
 from suite.items.task_yaml import FunctionReference
 from suite.items.tasks import TaskInfo
+from tasks.pictures import FOLDERS_VARIABLE, max_pixels
 
 FORMAT = 7
 """Version of the cache's content. Raise it when an Item's meaning changes."""
@@ -29,7 +31,7 @@ CODE = frozenset(
     {".py", ".yaml", ".json", ".jsonl", ".csv", ".tsv", ".npz", ".npy", ".parquet", ".txt"}
 )
 DATA = frozenset({".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow"})
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _FILES = b"image_files"
 """Where a Parquet of items keeps ItemSet.files, as JSON."""
 
@@ -56,9 +58,12 @@ _IMAGE_SCHEMA = pa.schema(
 
 def source_key(info: TaskInfo, location: Path | None) -> str:
     """Hashes what determines a task's items: its YAML, the files beside it (code, rows,
-    images), those that it depends on, and its data."""
+    images), those that it depends on, its data, and which images may be read."""
+    with said_of("Images"):
+        most = max_pixels()
     content: dict[str, Any] = {
         "format": FORMAT,
+        "images": [most, os.environ.get(FOLDERS_VARIABLE, "")],
         "task": info.lmms_name,
         "config": _plain(info.config),
         "code": _hash_files(_code_files(info), info.path.parent),
@@ -84,7 +89,8 @@ def data_files(location: Path) -> list[Path]:
 def _code_files(info: TaskInfo) -> list[Path]:
     folder = info.path.parent
     depends = [folder / name for name in info.metadata.get("depends", [])]
-    roots = [folder, *depends, PACKAGE.parent / "tasks" / "choice.py"]
+    shared = (PACKAGE.parent / "tasks" / name for name in ("choice.py", "pictures.py"))
+    roots = [folder, *depends, *shared]
     found: set[Path] = set()
     for root in roots:
         found.update([root] if root.is_file() else root.rglob("*"))

@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -24,11 +24,17 @@ MODEL_NAME = "downscaling_suite"
 """Some tasks word their prompts by model; one fixed name keeps them the same for every model."""
 
 
-def build_task(info: TaskInfo, overrides: dict[str, Any], location: Path | None = None) -> Any:
-    """Builds the lmms-eval task object, with some keys of its YAML replaced."""
+def build_task(
+    info: TaskInfo,
+    overrides: dict[str, Any],
+    location: Path | None = None,
+    folders: Sequence[Path] = (Path(),),
+) -> Any:
+    """Builds the lmms-eval task object, with some keys of its YAML replaced; `folders` are as in
+    `shown_images`."""
     with (
         quiet(),
-        undecodable_as_stored(),
+        shown_images(folders, lenient=True),
         _offline_when_unreachable(location is None and on_hub(info)),
         _no_retry(),
     ):
@@ -126,24 +132,36 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def undecodable_as_stored() -> Iterator[None]:
-    """Inside, an image that cannot be decoded comes as it is stored: lmms-eval decodes the first
-    row of a task to look at it, and one bad image is no reason to refuse the others."""
+def shown_images(folders: Sequence[Path], *, lenient: bool) -> Iterator[None]:
+    """Inside, `datasets` decodes images as `tasks.pictures` does: as a viewer shows them, and
+    fetching nothing.
+
+    folders: where rows may name images; relative paths lead from the first. lenient:
+    whether an image that cannot be decoded comes as it is stored, else it is a NoPicture: lmms-eval
+    decodes the first row of a task to look at it, and one bad image is no reason to refuse others.
+    """
     from datasets import Image
 
-    decode = Image.decode_example
+    from tasks import pictures
 
-    def lenient(self: Any, value: Any, *arguments: Any, **options: Any) -> Any:
+    def decoded(self: Any, value: Any, *_: Any, **__: Any) -> Any:
         try:
-            return decode(self, value, *arguments, **options)
-        except Exception:  # Pillow's decoders raise many kinds
-            return value
+            if isinstance(value, (str, dict)):
+                value = pictures.opened(*pictures.contents(value))
+            picture = pictures.as_shown(value)
+        except (pictures.NoPicture, TypeError):
+            if lenient:
+                return value
+            raise
+        return picture.convert(self.mode) if self.mode else picture
 
-    Image.decode_example = lenient
+    before, read = Image.decode_example, pictures.FOLDERS.set(tuple(folders))
+    Image.decode_example = decoded
     try:
         yield
     finally:
-        Image.decode_example = decode
+        Image.decode_example = before
+        pictures.FOLDERS.reset(read)
 
 
 @contextlib.contextmanager

@@ -12,21 +12,23 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from suite.base.files import file_hash
-from suite.base.images import Unreadable, encoded, file_of, stored_images, without_media
+from suite.base.images import Unreadable, encoded, stored_images, without_media
 from suite.base.keyed_texts import key_text
 from suite.errors import DataError, nearest, shown
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
-from suite.items.lmms_task import build_task, data_error, quiet
+from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images
 from suite.items.rows import overrides_for, rows_folder, rows_read
 from suite.items.task_yaml import ITEM_KEYS, references
 from suite.items.tasks import LMMS_EVAL, TaskInfo
 from tasks.choice import fillers, given, is_empty
+from tasks.pictures import NoPicture, file_of
 
 
 def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> ItemSet:
@@ -40,12 +42,24 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
                 reference.resolve(info.path.parent)
     with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
         overrides = overrides_for(info, location, limit, Path(scratch))
-        task = build_task(info, overrides, location)
-        with quiet():
-            return _items(info, task, location, limit)
+        folder = rows_folder(info, location)
+        folders = [folder, *(_hub_folders() if location is None and on_hub(info) else ())]
+        task = build_task(info, overrides, location, folders)
+        with quiet(), shown_images(folders, lenient=False):
+            return _items(info, task, location, folder, limit)
 
 
-def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) -> ItemSet:
+def _hub_folders() -> list[Path]:
+    """Where the files of the Hub's data sets lie."""
+    from datasets.config import HF_CACHE_HOME, HF_DATASETS_CACHE
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return [Path(place) for place in (HF_CACHE_HOME, HF_DATASETS_CACHE, HF_HUB_CACHE)]
+
+
+def _items(
+    info: TaskInfo, task: Any, location: Path | None, folder: Path, limit: int | None
+) -> ItemSet:
     docs = task.eval_docs
     if len(docs) == 0:
         raise data_error(info, location, ValueError("it holds no rows"))
@@ -53,7 +67,6 @@ def _items(info: TaskInfo, task: Any, location: Path | None, limit: int | None) 
     to_item = info.function("doc_to_item")
     columns: Mapping[str, Any] | None = info.metadata.get("item")
     places = rows_read(info, location, limit) or range(len(docs))
-    folder = rows_folder(info, location)
     named = None if columns is not None or to_item else id_column(docs)
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
@@ -105,14 +118,16 @@ class _Picture:
     """SHA-256 of that file."""
 
 
-def _picture(image: Any, folder: Path | None, where: str) -> _Picture:
+def _picture(image: Any, folder: Path, where: str) -> _Picture:
     """An image as bytes; one that is none keeps its item, whose requests then say why they fail."""
-    path = file_of(image, folder)
-    at = path.relative_to(folder) if path and folder and path.is_relative_to(folder) else path
-    file = str(at) if path and path.is_file() else None
-    digest = file_hash(path) if path and file else None
+    file = digest = None
+    with suppress(NoPicture, OSError, ValueError):  # `encoded` says why
+        path = file_of(image)
+        if path is not None:
+            digest = file_hash(path)
+            file = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
     try:
-        data = encoded(image, folder)
+        data = encoded(image)
     except Unreadable as error:
         problem = f"the image in {where} cannot be read: {error}."
         name = image_hash(problem.encode() if error.data is None else error.data)
@@ -131,7 +146,10 @@ def _decoded(docs: Any, doc: Mapping[str, Any], index: int) -> Any:
 def _shown(task: Any, docs: Any, doc: Mapping[str, Any], index: int) -> Any:
     """What lmms-eval's task shows of a doc; all images of the row where one cannot be decoded."""
     decoded = _decoded(docs, doc, index)
-    return stored_images(doc) if decoded is doc else task.doc_to_visual(decoded)
+    try:
+        return stored_images(doc) if decoded is doc else task.doc_to_visual(decoded)
+    except NoPicture as error:  # what stands in one row fails it alone
+        return [error]
 
 
 def mapped_item(

@@ -97,20 +97,16 @@ class Album:
 
 def shrunk(data: bytes) -> bytes | None:
     """Gives the image itself where it is small already, else a smaller JPEG; None for no image."""
-    from PIL import Image
+    from tasks.pictures import NoPicture, opened, shown
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            kept = image.format in ("PNG", "JPEG") and len(data) <= LARGEST
-            if kept and max(image.size) <= SIDE:
-                image.load()
-                return data
-            image.thumbnail((SIDE, SIDE))
-            flat = Image.new("RGB", image.size, "white")
-            colored = image.convert("RGBA")
-            flat.paste(colored, mask=colored.getchannel("A"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        image = opened(data)
+        if image.format in ("PNG", "JPEG") and len(data) <= LARGEST and max(image.size) <= SIDE:
+            return data
+        flat = shown(image)
+    except NoPicture:
         return None
+    flat.thumbnail((SIDE, SIDE))
     for quality in QUALITIES:
         buffer = io.BytesIO()
         flat.save(buffer, "JPEG", quality=quality, optimize=True)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.pictures import shown
+
 WORDNET_ID = re.compile(r"n\d{8}")
 
 QUESTION = "What is the main object in the image? Answer with its name."
@@ -54,7 +56,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """The image as lmms-eval wants it."""
-    return [doc["image"].convert("RGB")]
+    return [shown(doc["image"])]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from tasks.choice import lmms_letter
+from tasks.pictures import shown
 
 MAX_IMAGES = 16
 
@@ -73,7 +74,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """The images as lmms-eval wants them."""
-    return [image.convert("RGB") for image in _images(doc)]
+    return [shown(image) for image in _images(doc)]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

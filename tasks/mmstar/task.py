@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.choice import choice_prompt, fillers, lmms_letter
 from tasks.mmstar.questions import parse_question
+from tasks.pictures import shown
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """The image as lmms-eval wants it."""
-    return [doc["image"].convert("RGB")]
+    return [shown(doc["image"])]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

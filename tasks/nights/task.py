@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.choice import choice_prompt, lmms_letter
+from tasks.pictures import shown
 
 MIN_VOTES = 6
 """The data set's authors keep triplets with at least six unanimous votes; so does this task."""
@@ -44,11 +45,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """Gives the three images; their paths are as in data.csv, relative to the working directory."""
-    from PIL import Image
-
-    return [
-        Image.open(doc[name]).convert("RGB") for name in ("ref_path", "left_path", "right_path")
-    ]
+    return [shown(doc[name]) for name in ("ref_path", "left_path", "right_path")]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

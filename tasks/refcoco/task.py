@@ -7,11 +7,12 @@ width and height, and lmms-eval's functions.
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from tasks.pictures import contents, opened, shown
 
 QUESTION = (
     "Where in the image is {phrase!r}? Give its bounding box as [x0, y0, x1, y1]: left, top, right "
@@ -46,12 +47,7 @@ def one_row_per_phrase(dataset: Any) -> Any:
 
 
 def _size(image: Mapping[str, Any]) -> tuple[int, int]:
-    from PIL import Image
-
-    data = image.get("bytes")
-    with Image.open(io.BytesIO(data) if data is not None else image["path"]) as opened:
-        width, height = opened.size
-    return width, height
+    return opened(*contents(image), load=False).size
 
 
 def _in_shares(box: Sequence[float], size: tuple[int, int]) -> list[float]:
@@ -78,7 +74,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """The image as lmms-eval wants it."""
-    return [doc["image"].convert("RGB")]
+    return [shown(doc["image"])]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

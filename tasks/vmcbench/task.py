@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tasks.choice import LETTERS, choice_prompt, given, lmms_letter
+from tasks.pictures import shown
 
 
 def _keep(source: str) -> Callable[[Any], Any]:
@@ -55,7 +56,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """The image as lmms-eval wants it."""
-    return [doc["image"].convert("RGB")]
+    return [shown(doc["image"])]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

@@ -6,22 +6,23 @@ and the batch of a tokenizer or processor, padded on the left.
 
 from __future__ import annotations
 
-import io
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from math import prod
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from suite.base.images import Unreadable, upright, whole_images_only
+from suite.base.images import Unreadable
 from suite.errors import SuiteError
 from suite.models.transformers.loading import Loaded
 from suite.models.transformers.thinking import MARKERS
 from suite.requests import ImageLoader, Message, Request
+from tasks.pictures import NoPicture, max_pixels, opened, shown, too_many
 
 TODAY = date(2025, 1, 1)
 """What a chat template that tells the model today's date (Llama 3, SmolLM3) gets for it: an answer
@@ -30,6 +31,9 @@ _PARTS = ("%d", "%m", "%Y", "%y", "%B", "%b", "%A", "%a", "%H", "%M", "%S")
 _WRITTEN = "".join(f" | replace('{part}', '{TODAY.strftime(part)}')" for part in _PARTS)
 CLOCK = f"{{%- macro strftime_now(format) -%}}{{{{ format{_WRITTEN} }}}}{{%- endmacro -%}}"
 """Stands before such a template, in place of the library's clock, which no argument replaces."""
+
+AT_ONCE = 4
+"""Requests whose images, each request's as many pixels as are allowed, are decoded at once."""
 
 
 SECONDS, LETTERS = 10.0, 10_000_000
@@ -84,9 +88,13 @@ class Prompt:
 
 def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
     """Renders one request. Raises BadRequest for an image that cannot be read."""
-    names = [name for message in request.messages for name in message.images]
+    names = _names(request)
     try:
-        pictures = tuple(_open(images, name) for name in names)
+        if (count := pixels(request, images)) > max_pixels():
+            raise BadRequest(
+                f"its {len(names)} images have {count:,} pixels, {too_many(max_pixels())}."
+            )
+        pictures = tuple(_open(images, name, shown) for name in names)
     except BadRequest as error:
         raise BadRequest(f"{request.task}, item {request.item_id}: {error}") from error
     if pictures and loaded.processor is None:
@@ -135,17 +143,44 @@ def _turn(message: Message, sees: bool) -> dict[str, Any]:
     return {"role": message.role, "content": [*parts, {"type": "text", "text": message.text}]}
 
 
-def _open(images: ImageLoader, name: str) -> Image.Image:
+def _open(images: ImageLoader, name: str, read: Callable[[bytes], Image.Image]) -> Image.Image:
+    """What `read` makes of an image's bytes; BadRequest for one that cannot be read."""
     try:
-        with whole_images_only(), Image.open(io.BytesIO(images(name))) as picture:
-            return upright(picture).convert("RGB")
+        return read(images(name))
     except Unreadable as error:
         raise BadRequest(str(error)) from error
-    except UnidentifiedImageError as error:  # its own text holds a memory address
-        raise BadRequest(f"Image {name[:12]} cannot be read: it is in no known format.") from error
-    except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadRequest(f"Image {name[:12]} cannot be read: {reason.rstrip('.')}.") from error
+    except (NoPicture, KeyError) as error:
+        reason = "no item has it" if isinstance(error, KeyError) else error
+        raise BadRequest(f"Image {name[:12]} cannot be read: {reason}.") from error
+
+
+def together(requests: Sequence[Request], images: ImageLoader) -> Iterator[Sequence[Request]]:
+    """Splits a batch into parts of which each decodes no more pixels at once than AT_ONCE requests
+    may have."""
+    room, start, taken = AT_ONCE * max_pixels(), 0, 0
+    for index, request in enumerate(requests):
+        own = pixels(request, images)
+        if taken and taken + own > room:
+            yield requests[start:index]
+            start, taken = index, 0
+        taken += own
+    yield requests[start:]
+
+
+def pixels(request: Request, images: ImageLoader) -> int:
+    """Counts the pixels of a request's images without decoding them; none where one is none."""
+    try:
+        return sum(prod(_open(images, name, _header).size) for name in _names(request))
+    except BadRequest:  # `prompt` says it
+        return 0
+
+
+def _header(data: bytes) -> Image.Image:
+    return opened(data, load=False)
+
+
+def _names(request: Request) -> list[str]:
+    return [name for message in request.messages for name in message.images]
 
 
 def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:

@@ -16,7 +16,7 @@ from suite.base.machine import resolve_device, resolve_dtype
 from suite.errors import SuiteError, Unfinished
 from suite.models.fingerprint import identity
 from suite.models.spec import ModelSpec
-from suite.models.transformers.chat import BadRequest, Prompt, prompt, tensors
+from suite.models.transformers.chat import BadRequest, Prompt, prompt, tensors, together
 from suite.models.transformers.loading import Loaded, load
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
 from suite.models.transformers.nowait import NoWait, nowait_ids
@@ -69,7 +69,8 @@ class TransformersGenerator:
     def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
         """Gives one Generation per request, in order. OutOfMemory for a batch that does not fit."""
         for start in range(0, len(requests), self.batches_of):
-            yield from self._batch(requests[start : start + self.batches_of], images)
+            for part in together(requests[start : start + self.batches_of], images):
+                yield from self._batch(part, images)
 
     def _batch(self, requests: Sequence[Request], images: ImageLoader) -> list[Generation]:
         answers: list[Generation] = [Generation()] * len(requests)

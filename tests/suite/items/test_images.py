@@ -5,13 +5,21 @@ In: rows whose images are bytes or files beside them. Out: items with hashes of 
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageColor
 
@@ -21,6 +29,8 @@ from suite.items.item import image_hash
 from suite.items.load import cached_items, load_items
 from tests.suite.item_files import jsonl_row
 from tests.tasks.files import jpeg, mmstar_row, png, write_parquet
+
+TEXT = base64.b64encode(png((1, 2, 3))).decode()
 
 
 def test_images_keep_their_bytes_and_others_become_png() -> None:
@@ -74,14 +84,21 @@ def test_an_unreadable_image_keeps_its_item(
 def test_an_image_too_large_to_decode_keeps_the_other_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
-    """Pillow's error for it is no OSError and no ValueError."""
     rows = [mmstar_row(n) for n in range(3)]
     rows[1] = {**rows[1], "image": {"bytes": png((1, 1, 1), (100, 100)), "path": None}}
     path = write_parquet(tmp_path / "val.parquet", rows, "image")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    items = load_items(task, data=str(path), cache_dir=tmp_path / "c")
-    assert [len(item.images) for item in items.items] == [1, 1, 1]
-    assert items.items[1].images == (image_hash(png((1, 1, 1), (100, 100))),)
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "1000")
+    name = image_hash(png((1, 1, 1), (100, 100)))
+    for _ in range(2):  # from the source, and from the cache
+        items = load_items(task, data=str(path), cache_dir=tmp_path / "c")
+        assert [len(item.images) for item in items.items] == [1, 1, 1]
+        assert items.items[1].images == (name,)
+        assert items.unreadable == {
+            name: f"the image in row 1 of {path} cannot be read: its 100 x 100 pixels are more "
+            "than the 1,000 that are decoded at once (DOWNSCALE_MAX_PIXELS allows more)."
+        }
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "10000")
+    assert load_items(task, data=str(path), cache_dir=tmp_path / "c").unreadable == {}
 
 
 def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
@@ -90,7 +107,10 @@ def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
     assert load_items("mmstar", data=str(path), cache_dir=tmp_path / "c").unreadable
     (tmp_path / "late.png").write_bytes(b"cut")
     (reason,) = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c").unreadable.values()
-    assert reason.endswith(f"cannot be read: {tmp_path / 'late.png'}: its 3 bytes are no image.")
+    assert reason.endswith(
+        f"cannot be read: the file {tmp_path / 'late.png'} cannot be opened as an image: its 3 "
+        "bytes are no image."
+    )
     (tmp_path / "late.png").write_bytes(png((1, 2, 3)))
     items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
     assert items.unreadable == {}
@@ -98,8 +118,11 @@ def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["a file", "a folder", "elsewhere"])
-def test_a_picture_painted_over_is_read_again(tmp_path: Path, where: str) -> None:
+def test_a_picture_painted_over_is_read_again(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows, sizes and times of the files stay as they were."""
+    monkeypatch.setenv("DOWNSCALE_IMAGES", str(tmp_path))
     place = tmp_path / "data"
     (place / "pictures").mkdir(parents=True)
     picture = (tmp_path if where == "elsewhere" else place / "pictures") / "1.bmp"
@@ -139,3 +162,107 @@ def test_pictures_that_have_not_changed_come_from_the_cache(tmp_path: Path) -> N
     assert cached_items("mmstar", data=data, cache_dir=cache) == first
     (tmp_path / "a.png").unlink()
     assert cached_items("mmstar", data=data, cache_dir=cache) is None
+
+
+@contextmanager
+def server() -> Iterator[tuple[str, list[str]]]:
+    """An address that serves a picture, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(png((1, 2, 3)))
+
+        do_HEAD = do_GET
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_address[1]}/x.png", asked
+        serving.shutdown()
+
+
+def with_feature(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows whose column `image` is one to `datasets`; files that they name are not looked at."""
+    return datasets.Dataset.from_list(rows).cast_column("image", datasets.Image()).data.table
+
+
+@pytest.mark.parametrize(
+    ("task", "plain"), [("mmstar", True), ("mmstar", False), ("lmms_eval/mmstar", False)]
+)
+def test_nothing_is_fetched(tmp_path: Path, task: str, plain: bool) -> None:
+    with server() as (address, asked):
+        rows = [mmstar_row(n) for n in range(3)]
+        rows[0] = {**rows[0], "image": {"bytes": None, "path": address}}
+        path = tmp_path / "val.parquet"
+        table = pa.Table.from_pylist(rows) if plain else with_feature(rows)
+        pq.write_table(table, path)
+        items = load_items(task, data=str(path), cache_dir=tmp_path / "c")
+    assert asked == []
+    assert list(items.unreadable.values()) == [
+        f"the image in row 0 of {path} cannot be read: the address {address!r} is not fetched; "
+        "give the image or a file."
+    ]
+
+
+@pytest.mark.parametrize("task", ["mmstar", "lmms_eval/mmstar"])
+@pytest.mark.parametrize("name", ["{outside}/own.png", "../outside/own.png", "link.png"])
+def test_pictures_outside_the_data_are_left_alone(
+    tmp_path: Path, task: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside, rows = tmp_path / "outside", tmp_path / "rows"
+    outside.mkdir()
+    rows.mkdir()
+    (outside / "own.png").write_bytes(png((9, 9, 9)))
+    (rows / "link.png").symlink_to(outside / "own.png")
+    name = name.format(outside=outside)
+    data = rows / "val.parquet"
+    stored = [{**mmstar_row(0), "image": {"bytes": None, "path": name}}, mmstar_row(1)]
+    pq.write_table(with_feature(stored), data)
+    for _ in range(2):
+        items = load_items(task, data=str(data), cache_dir=tmp_path / "c")
+        assert [*items.image_bytes.values()] == [png((1, 0, 0))]
+        (reason,) = items.unreadable.values()
+        assert reason.startswith(
+            f"the image in row 0 of {data} cannot be read: the file {rows / name} lies outside "
+            f"{rows}, the folder of the rows; "
+        )
+    monkeypatch.setenv("DOWNSCALE_IMAGES", str(outside))
+    items = load_items(task, data=str(data), cache_dir=tmp_path / "c")
+    assert items.unreadable == {}
+    assert items.items[0].images == (image_hash(png((9, 9, 9))),)
+
+
+NAMES = ["a\0b.png", "a" * 300 + ".png", "a" * 300, "x" * 100_000 + ".png"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=["nul", "long", "no suffix", "very long"])
+def test_a_name_that_no_file_can_have_fails_its_row_alone(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "val.jsonl"
+    path.write_text(jsonl_row(0, name) + "\n" + jsonl_row(1, TEXT) + "\n")
+    items = load_items("mmstar", data=str(path), cache_dir=tmp_path / "c")
+    (reason,) = items.unreadable.values()
+    assert reason.startswith(f"the image in row 0 of {path} cannot be read: the ")
+    assert len(reason) < 300 + len(str(path))
+    assert items.image_bytes[items.items[1].images[0]] == png((1, 2, 3))
+
+
+@pytest.mark.parametrize("task", ["mmstar", "lmms_eval/mmstar"])
+def test_a_drawing_on_a_transparent_ground_reaches_the_item_on_white(
+    tmp_path: Path, task: str
+) -> None:
+    drawing = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    drawing.paste("black", (0, 7, 20, 8))
+    buffer = io.BytesIO()
+    drawing.save(buffer, "PNG")
+    rows = [{**mmstar_row(0), "image": {"bytes": buffer.getvalue(), "path": None}}]
+    path = write_parquet(tmp_path / "val.parquet", rows, "image")
+    items = load_items(task, data=str(path), cache_dir=tmp_path / "c")
+    (data,) = items.image_bytes.values()
+    with Image.open(io.BytesIO(data)) as image:
+        assert [image.convert("RGB").getpixel((3, y)) for y in (6, 7)] == [(255,) * 3, (0,) * 3]

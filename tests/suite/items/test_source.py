@@ -52,7 +52,8 @@ def test_folder_without_data(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert message("mmstar", cache=tmp_path, data=str(tmp_path / "empty")) == (
         f"No data of mmstar at {tmp_path / 'empty'}: it holds no file that ends in one of .arrow, "
-        ".bmp, .csv, .gif, .jpeg, .jpg, .json, .jsonl, .parquet, .png, .tsv, .webp."
+        ".bmp, .csv, .gif, .jpeg, .jpg, .json, .jsonl, .parquet, .png, .tif, .tiff, .tsv, "
+        ".webp."
     )
 
 

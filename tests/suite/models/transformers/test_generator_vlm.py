@@ -15,7 +15,7 @@ import torch
 
 from suite.models.backends import build_generator
 from suite.models.spec import ModelSpec
-from suite.models.transformers.chat import prompt, tensors
+from suite.models.transformers.chat import prompt, tensors, together
 from suite.models.transformers.loop import decode
 from tests.suite import tiny_vlms
 from tests.suite.asking import GREEDY, IMAGES, THINKING, ask, request, said
@@ -78,8 +78,8 @@ def test_an_unreadable_image_fails_its_own_row_only(vlm: Any) -> None:
     answers = ask(vlm, asked)
     assert [answer.error is None for answer in answers] == [True, False, True, False, False]
     assert answers[1].error == (
-        f"{asked[1].task}, item {asked[1].item_id}: Image broken cannot be read: it is in no known "
-        "format."
+        f"{asked[1].task}, item {asked[1].item_id}: Image broken cannot be read: its 16 bytes are "
+        "no image."
     )
     assert ": Image cut cannot be read: " in str(answers[3].error)
     assert ": Image absent cannot be read: " in str(answers[4].error)
@@ -119,3 +119,34 @@ def test_a_vision_language_model_reasons_without_images(name: str, tmp_path: Pat
     ]
     assert answers[::2] == said(ask(seer, requests))[::2]  # greedy: the same model, asked the same
     assert reasoner.fingerprint["role"] == "text"
+
+
+def test_a_batch_is_decoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`two` has 3,600 pixels and `one` 1,200; four times 3,600 are decoded at once."""
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "3600")
+    names = [*["two"] * 4, "one", *["two"] * 4]
+    asked = [request(n, images=(name,)) for n, name in enumerate(names)]
+    parts = list(together(asked, IMAGES.__getitem__))
+    assert [len(part) for part in parts] == [4, 4, 1]
+    assert [one for part in parts for one in part] == asked
+    broken = [request(n, images=("broken",)) for n in range(9)]
+    assert list(together(broken, IMAGES.__getitem__)) == [broken], "`prompt` says why"
+
+
+IMAGE_SETS: list[tuple[str, ...]] = [("one",), ("two",), ("wide", "one"), ("wide",)]
+
+
+def test_images_of_too_many_pixels_fail_their_row_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vlm = build_generator(ModelSpec(path=tiny_vlms.llava(tmp_path)), "vlm", device="cpu")
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "3000")
+    asked = [request(n, images=i) for n, i in enumerate(IMAGE_SETS)]
+    answers = ask(vlm, asked)
+    more = "more than the 3,000 that are decoded at once (DOWNSCALE_MAX_PIXELS allows more)."
+    assert [answer.error for answer in answers] == [
+        None,
+        f"t, item 1: Image two cannot be read: its 60 x 60 pixels are {more}",
+        f"t, item 2: its 2 images have 4,200 pixels, {more}",
+        None,
+    ]

@@ -1,0 +1,271 @@
+"""Pictures as a viewer shows them, whatever their format, mode and depth.
+
+In: what a row holds for an image: encoded bytes, a decoded one, {bytes, path} as `datasets` stores
+it, or a text, which names a file or is base64. Out: its bytes, or an upright picture of 8 bits a
+channel on a white ground. Images are opened here alone, in the suite and under lmms-eval. No torch.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+
+FOLDERS_VARIABLE = "DOWNSCALE_IMAGES"
+"""Environment variable: folders (os.pathsep between) whose images rows may name, beside their own.
+Without it a data set could make any picture on the machine one of its own."""
+
+PIXELS_VARIABLE = "DOWNSCALE_MAX_PIXELS"
+"""Environment variable: the most pixels, of the images of a request together, that are decoded."""
+MAX_PIXELS = 2**27
+"""What holds without it: 400 MB as RGB, which is 64 frames in high definition."""
+
+FOLDERS: ContextVar[tuple[Path, ...]] = ContextVar("FOLDERS", default=(Path(),))
+"""The folders of the rows that are read: from the first one relative paths lead."""
+
+LONGEST_PATH = 4096
+"""Letters; a longer text is base64 or nothing."""
+
+OPAQUE = ("1", "L", "RGB", "RGBA")
+"""Modes in which a picture is given."""
+
+_DEPTHS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
+"""Depths of PNG in which Pillow gives the transparent colour; times this it has 8 bits, as the
+pixels have."""
+
+
+class NoPicture(ValueError):
+    """What stands for an image is none; the text says why."""
+
+
+class NoFile(NoPicture):
+    """The file that a row names is none that can be read: its folder decides, not the row."""
+
+
+def shown(image: Any) -> Image.Image:
+    """Gives the image of a row in RGB, as a viewer shows it.
+
+    A relative path leads from the first of FOLDERS. Raises NoPicture for none.
+    """
+    if not isinstance(image, Image.Image):
+        image = opened(*contents(image))
+    return as_shown(image).convert("RGB")
+
+
+def contents(image: Any) -> tuple[bytes, str]:
+    """Gives the bytes that a row holds or names for an image, and words for where they come from,
+    empty where they stand in the row.
+
+    Raises NoPicture for a text that is neither a path nor base64, NoFile for a file that is missing
+    or outside the folders that may be read; TypeError for a kind of value that never is an image.
+    """
+    if isinstance(image, Mapping):
+        inner = image.get("bytes")
+        return contents(inner if inner is not None else image.get("path"))
+    if isinstance(image, (bytes, bytearray)):
+        return bytes(image), ""
+    if not isinstance(image, str):
+        kind = type(image).__name__
+        raise TypeError(f"an image is given as {kind}; give bytes, a path or base64")
+    path = file_of(image)
+    if path is None:
+        data = _from_base64(image)
+        if data is None:
+            raise NoPicture(f"the text {_cut(image)!r} is neither a path to an image nor base64")
+        return data, f"the text {_cut(image)!r}, read as base64,"
+    try:
+        return path.read_bytes(), f"the file {path}"
+    except FileNotFoundError:
+        raise NoFile(f"the file {path} is missing") from None
+    except (OSError, ValueError) as error:  # ValueError: its name holds a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise NoFile(f"the file {_cut(str(path))!r} cannot be read: {reason}") from None
+
+
+def file_of(image: Any) -> Path | None:
+    """Gives the file that a row names for an image, there or not; None where it holds the image.
+
+    A text is a path where it leads to a file, or has a full stop, which base64 has not. Raises
+    NoPicture for an address, since nothing is fetched, and NoFile for a path that, links followed,
+    leads out of FOLDERS and of those that DOWNSCALE_IMAGES names.
+    """
+    if isinstance(image, Mapping):
+        image = image.get("path") if image.get("bytes") is None else None
+    if not isinstance(image, str) or image[:5].lower() == "data:":
+        return None
+    if re.match(r"[\w+.-]+:(//|:)", image):
+        raise NoPicture(f"the address {_cut(image)!r} is not fetched; give the image or a file")
+    folder, *more = FOLDERS.get()
+    if len(image) >= LONGEST_PATH or not ("." in image or _exists(folder / image)):
+        return None
+    path = folder / image
+    named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    roots = [folder, *more, *(Path(name).expanduser() for name in named if name.strip())]
+    if "\0" not in image and not any(path.resolve().is_relative_to(r.resolve()) for r in roots):
+        raise NoFile(
+            f"the file {_cut(str(path))} lies outside {folder.absolute()}, the folder of the rows; "
+            f"if they may show it, name its folder in the environment variable {FOLDERS_VARIABLE}"
+        )
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:40]}..."
+
+
+def _from_base64(text: str) -> bytes | None:
+    """The bytes of a text in base64, in either alphabet, with or without line ends, `=` at its end
+    and `data:image/png;base64,` before it; None where it is none."""
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            return unquote_to_bytes(text)
+        text = unquote(text)
+    letters = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True) or None
+    except ValueError:
+        return None
+
+
+def max_pixels() -> int:
+    """Reads DOWNSCALE_MAX_PIXELS; ValueError where it is no whole number of 1 or more."""
+    given = os.environ.get(PIXELS_VARIABLE, "").strip() or str(MAX_PIXELS)
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", given):
+        raise ValueError(
+            f"The environment variable {PIXELS_VARIABLE} is {_cut(given)!r}: it must be a whole "
+            "number of pixels, 1 or more."
+        )
+    return int(given)
+
+
+def opened(data: bytes, what: str = "", *, load: bool = True) -> Image.Image:
+    """Opens an encoded image; of an animated one, the first frame.
+
+    what: words for it in the NoPicture that is raised for no image and, before anything is decoded,
+    for one of more pixels than `max_pixels`. load: whether its pixels are decoded now. MemoryError
+    goes through.
+    """
+    most = max_pixels()
+    try:
+        with _strictly(None):
+            image = Image.open(io.BytesIO(data))
+        width, height = image.size
+        if width * height <= most:
+            with _strictly(most):
+                _scale_transparent(image)
+                if load:
+                    image.load()
+            return image
+        reason = f"its {width:,} x {height:,} pixels are {too_many(most)}"
+    except MemoryError:
+        raise
+    except UnidentifiedImageError:  # its own text holds a memory address
+        reason = f"its {len(data):,} bytes are no image" if data else "it is empty"
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # an image in the image
+        reason = f"its pixels are {too_many(most)}"
+    except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
+        words = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = f"its {len(data):,} bytes cannot be read: {words}"
+    raise NoPicture(f"{what} cannot be opened as an image: {reason}" if what else reason)
+
+
+def too_many(most: int) -> str:
+    """Says what is wrong with more than `most` pixels."""
+    return f"more than the {most:,} that are decoded at once ({PIXELS_VARIABLE} allows more)"
+
+
+def _scale_transparent(image: ImageFile.ImageFile) -> None:
+    colour = image.info.get("transparency")
+    if image.format == "PNG" and image.mode in ("L", "RGB") and colour is not None:
+        scale = _DEPTHS.get(str(image.tile[0][3]), 1)
+        scaled = tuple(int(part * scale) for part in np.atleast_1d(colour))
+        image.info["transparency"] = scaled if image.mode == "RGB" else scaled[0]
+
+
+@contextmanager
+def _strictly(most: int | None) -> Iterator[None]:
+    """Inside, decoding a truncated image fails, and so does one of more than `most` pixels before
+    it is decoded. Importing lmms-eval tells Pillow to fill in what is missing, for the whole
+    process: whether an image can be read must not depend on that."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, most
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+
+
+def as_shown(image: Image.Image) -> Image.Image:
+    """Gives a decoded image as a viewer shows it: upright, of 8 bits a channel, on white where it
+    is transparent.
+
+    An opaque one of a mode of OPAQUE is given as it is, others as L or RGB. Raises NoPicture for
+    numbers of which nothing says how bright they are.
+    """
+    scaled = image.format == "PPM"  # to 16 bits, whatever its own depth was
+    image = upright(image)
+    if image.mode[0] in "IF":
+        image = _eight_bits(image, scaled or image.mode.startswith("I;16"))
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        ink = image.convert("RGBA")
+        if ink.getchannel("A").getextrema() != (255, 255):
+            ground = Image.new("RGBA", ink.size, "white")
+            ground.alpha_composite(ink)
+            return ground.convert("RGB")
+        if image.mode not in OPAQUE:
+            return ink.convert("RGB")
+    return image if image.mode in OPAQUE else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image, sixteen: bool) -> Image.Image:
+    """Numbers as greys. White is 65,535 where they have 16 bits; where nothing says it, the lowest
+    of 1 (for fractions), 255 and 65,535 that none exceeds."""
+    values = np.asarray(image)
+    low, high = values.min(), values.max()
+    ends = (65535,) if sixteen else (1, 255, 65535) if image.mode == "F" else (255, 65535)
+    white = next((end for end in ends if low >= 0 and high <= end), None)
+    if white is None:
+        raise NoPicture(
+            f"its numbers run from {low:g} to {high:g}, and nothing says which is white; save it "
+            "with 8 or 16 bits"
+        )
+    grey = Image.fromarray(np.rint(values * np.float32(255 / white)).astype(np.uint8))
+    clear = image.info.get("transparency")
+    if clear is None:
+        return grey
+    return Image.merge("LA", (grey, Image.fromarray(np.uint8(255) * (values != clear))))
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Gives the picture as it is to be looked at: cameras note in its EXIF how they were held, and
+    `datasets`, through which lmms-eval reads, turns it accordingly."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:  # damaged notes are no reason to refuse the picture
+        return picture
+    return ImageOps.exif_transpose(picture) if turned else picture

@@ -1,0 +1,299 @@
+"""What a viewer shows of an image of any mode and depth, and what stands for one in a row."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks import pictures
+from tests.tasks.files import png
+
+WHITE, BLACK, RED, HALF = (255, 255, 255), (0, 0, 0), (255, 0, 0), (127, 127, 127)
+GREY, RGB = 0, 2
+"""Kinds of PNG."""
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def row(mode: str, *values: Any) -> Image.Image:
+    """An image of one row of pixels."""
+    image = Image.new(mode, (len(values), 1))
+    for place, value in enumerate(values):
+        image.putpixel((place, 0), value)
+    return image
+
+
+def seen(image: Any) -> list[tuple[int, ...]]:
+    """The first row as it is shown."""
+    picture = pictures.shown(image)
+    assert picture.mode == "RGB"
+    return [picture.getpixel((x, 0)) for x in range(picture.width)]
+
+
+def palette(*colours: tuple[int, int, int]) -> Image.Image:
+    image = row("P", *range(len(colours)))
+    image.putpalette([part for colour in colours for part in colour])
+    return image
+
+
+def chunks(kind: int, depth: int, pixels: bytes, clear: bytes, width: int) -> bytes:
+    """A PNG of one row with one transparent colour, written by hand in any depth."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, 1, depth, kind, 0, 0, 0)
+    parts = (
+        (b"IHDR", head),
+        (b"tRNS", clear),
+        (b"IDAT", zlib.compress(b"\0" + pixels)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def words(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}H", *values)
+
+
+SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
+    # On white: colour * alpha + 255 * (1 - alpha), so black at 128 of 255 is 127.
+    "RGBA": (saved(row("RGBA", (*BLACK, 255), (*BLACK, 0), (*BLACK, 128))), [BLACK, WHITE, HALF]),
+    "RGBA in WebP": (saved(row("RGBA", (255, 0, 0, 0)), "WEBP", lossless=True), [WHITE]),
+    "RGBA in TIFF": (saved(row("RGBA", (255, 0, 0, 0), (255, 0, 0, 255)), "TIFF"), [WHITE, RED]),
+    "LA": (saved(row("LA", (0, 255), (0, 0))), [BLACK, WHITE]),
+    "PA": (palette(RED, BLACK).convert("PA"), [RED, BLACK]),
+    "P, bytes": (
+        saved(palette(RED, BLACK, BLACK), transparency=b"\xff\x00\x80"), [RED, WHITE, HALF],
+    ),
+    "P, an index": (saved(palette(RED, BLACK), transparency=1), [RED, WHITE]),
+    "P in GIF": (saved(palette(RED, BLACK), "GIF", transparency=1), [RED, WHITE]),
+    "P": (saved(palette(RED, BLACK)), [RED, BLACK]),
+    "1, tRNS": (chunks(GREY, 1, b"\x40", b"\0\0", 2), [WHITE, WHITE]),
+    "1": (saved(row("1", 0, 255)), [BLACK, WHITE]),
+    "L, tRNS": (saved(row("L", 0, 9), transparency=0), [WHITE, (9, 9, 9)]),
+    "RGB, tRNS": (saved(row("RGB", BLACK, RED), transparency=BLACK), [WHITE, RED]),
+    # 2 bits: greys 0 and 1 of 3, so 0 and 85; 1 is transparent. 4 bits: 0 and 15 of 15.
+    "2 bits, tRNS": (chunks(GREY, 2, b"\x10", b"\0\1", 2), [BLACK, WHITE]),
+    "4 bits, tRNS": (chunks(GREY, 4, b"\x0f", b"\0\0", 2), [WHITE, WHITE]),
+    "16 bits a channel, tRNS": (
+        chunks(RGB, 16, words(0x1234, 0, 0, 65535, 0, 0), words(0x1234, 0, 0), 2),
+        [WHITE, RED],
+    ),
+    "16 bits, tRNS": (chunks(GREY, 16, words(300, 65535), words(300), 2), [WHITE] * 2),
+    # 65,535 is white, so 257 of 65,535 is 1 of 255, and 32,896 is 128.
+    "I;16": (saved(row("I;16", 0, 257, 32896, 65535)), [BLACK, (1,) * 3, (128,) * 3, WHITE]),
+    "I;16 in TIFF": (saved(row("I;16", 257, 32896), "TIFF"), [(1,) * 3, (128,) * 3]),
+    "I;16B": (row("I;16B", 257, 65535), [(1,) * 3, WHITE]),
+    "I in PGM": (b"P5 2 1 65535\n" + words(257, 0), [(1,) * 3, BLACK]),
+    "I, to 255": (row("I", 0, 128, 255), [BLACK, (128,) * 3, WHITE]),
+    "I in TIFF": (saved(row("I", 257, 65535), "TIFF"), [(1,) * 3, WHITE]),
+    "F, to 1": (saved(row("F", 0.0, 0.2, 1.0), "TIFF"), [BLACK, (51,) * 3, WHITE]),
+    "F, to 255": (row("F", 0.0, 51.0, 255.0), [BLACK, (51,) * 3, WHITE]),
+    "CMYK in TIFF": (saved(row("CMYK", (0, 255, 255, 0), (0, 0, 0, 0)), "TIFF"), [RED, WHITE]),
+    "CMYK in JPEG": (saved(Image.new("CMYK", (8, 8), (0, 0, 0, 255)), "JPEG"), [BLACK] * 8),
+    "YCbCr": (row("YCbCr", (255, 128, 128), (0, 128, 128)), [WHITE, BLACK]),
+    "LAB": (saved(row("LAB", (255, 128, 128), (0, 128, 128)), "TIFF"), [WHITE, BLACK]),
+    "HSV": (row("HSV", (0, 255, 255), (0, 0, 255)), [RED, WHITE]),
+    # Premultiplied: red at 128 of 255 is stored as 128, and is (255, 0, 0) half on white.
+    "RGBa": (row("RGBa", (0, 0, 0, 0), (128, 0, 0, 128)), [WHITE, (255, 127, 127)]),
+    "La": (row("LA", (0, 0), (0, 128)).convert("La"), [WHITE, HALF]),
+    "RGBX": (row("RGBX", (255, 0, 0, 0)), [RED]),
+    "16 bits a channel": (chunks(RGB, 16, words(65535, 255, 0), b"\0" * 6, 1), [RED]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_an_image_is_seen_as_a_viewer_shows_it(name: str) -> None:
+    image, expected = SHOWN[name]
+    difference = np.abs(np.subtract(seen(image), expected)).max()
+    assert difference <= (name == "LAB"), "Pillow converts it through profiles, to within 1"
+
+
+def test_a_black_line_on_a_transparent_ground_is_seen() -> None:
+    drawing = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    for x in range(20):
+        drawing.putpixel((x, 7), (0, 0, 0, 255))
+    grey = np.asarray(pictures.shown(saved(drawing)).convert("L"))
+    assert (grey[7] == 0).all()
+    assert (np.delete(grey, 7, axis=0) == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "RGBA"])
+def test_an_opaque_image_is_given_as_it_is(mode: str) -> None:
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 9, 3), np.uint8))
+    image = noise.convert(mode)
+    assert pictures.as_shown(image) is image
+    assert pictures.shown(image).tobytes() == image.convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_several_frames_the_first_is_seen(kind: str) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, BLACK)]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    assert (
+        seen(saved(frames[0], kind, save_all=True, append_images=frames[1:], **options))
+        == [RED] * 4
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16", "L"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_an_image_is_turned_upright(mode: str, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    assert pictures.shown(saved(Image.new(mode, (40, 20)), kind, exif=exif)).size == (20, 40)
+
+
+@pytest.mark.parametrize(
+    ("image", "what"),
+    [
+        (row("F", -1.0, 1.0), "run from -1 to 1"),
+        (row("F", 0.0, 70000.0), "run from 0 to 70000"),
+        (row("F", 0.0, float("nan")), "run from nan to nan"),
+        (row("I", -5, 5), "run from -5 to 5"),
+    ],
+)
+def test_numbers_without_a_scale_are_refused(image: Image.Image, what: str) -> None:
+    with pytest.raises(pictures.NoPicture, match=f"^its numbers {what}, and nothing says which is"):
+        pictures.shown(image)
+
+
+# Bytes 0xfb 0xff give + and / in the usual alphabet, so both differ in the other.
+TEXT = base64.b64encode(png(RED) + b"\xfb\xff\xfe").decode()
+TEXTS = {
+    "plain": TEXT,
+    "with line ends": base64.encodebytes(base64.b64decode(TEXT)).decode(),
+    "with Windows' line ends": TEXT[:60] + "\r\n" + TEXT[60:] + "\r\n",
+    "without its =": TEXT.rstrip("="),
+    "urlsafe": base64.urlsafe_b64encode(base64.b64decode(TEXT)).decode().rstrip("="),
+    "a data address": f"data:image/png;base64,{TEXT}",
+    "a data address of a URL": "DATA:image/png;BASE64," + quote(TEXT, safe=""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_base64_is_read_however_it_is_written(name: str) -> None:
+    assert pictures.contents(TEXTS[name])[0] == base64.b64decode(TEXT)
+    assert seen(TEXTS[name]) == [RED] * 20
+
+
+@pytest.mark.parametrize("name", ["x.tif", "scan", "pictures/a b.PNG", "x.ppm", "ab+c/page_1"])
+def test_a_path_that_leads_to_a_file_is_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(saved(Image.new("RGB", (1, 1), RED), "TIFF"))
+    assert seen(name) == seen({"bytes": None, "path": str(tmp_path / name)}) == [RED]
+    (tmp_path / name).write_bytes(b"no image")
+    with pytest.raises(pictures.NoPicture) as caught:
+        pictures.shown(str(tmp_path / name))
+    assert str(caught.value) == (
+        f"the file {tmp_path / name} cannot be opened as an image: its 8 bytes are no image"
+    )
+
+
+LONG = "a" * 300 + ".png"
+NEITHER = "is neither a path to an image nor base64"
+WHOLE = "cannot be opened as an image: its 3 bytes are no image"
+ADDRESSES = ("http://127.0.0.1:9/x.png", "zip://a.png::s3://b/c.zip")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("gone.tif", "the file gone.tif is missing"),
+        ("hello?", f"the text 'hello?' {NEITHER}"),
+        ("", f"the text '' {NEITHER}"),
+        ("hell", f"the text 'hell', read as base64, {WHOLE}"),
+        ("a\0b.png", "the file 'a\\x00b.png' cannot be read: embedded null byte"),
+        (LONG, f"the file '{'a' * 40}...' cannot be read: File name too long"),
+        ("é" * 5000, f"the text '{'é' * 40}...' {NEITHER}"),
+        *((a, f"the address {a!r} is not fetched; give the image or a file") for a in ADDRESSES),
+        (".", "the file '.' cannot be read: Is a directory"),
+    ],
+)  # fmt: skip
+def test_what_is_no_image_is_said_in_a_true_sentence(
+    text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(pictures.NoPicture) as caught:
+        pictures.shown(text)
+    assert str(caught.value) == sentence
+
+
+def test_paths_stay_within_the_folder_of_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = tmp_path / "rows", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    (own / "in.png").write_bytes(png(RED))
+    (other / "out.png").write_bytes(png(BLACK))
+    (own / "link.png").symlink_to(other / "out.png")
+    monkeypatch.chdir(own)
+    assert seen("../rows/in.png") == [RED] * 20
+    outside = [str(other / "out.png"), "../other/out.png", "link.png"]
+    for name in outside:
+        with pytest.raises(pictures.NoPicture) as caught:
+            pictures.shown(name)
+        assert str(caught.value) == (
+            f"the file {name} lies outside {own}, the folder of the rows; if they may show it, "
+            "name its folder in the environment variable DOWNSCALE_IMAGES"
+        )
+    monkeypatch.setenv("DOWNSCALE_IMAGES", f"{tmp_path / 'none'}:{other}")
+    assert [seen(name) for name in outside] == [[BLACK] * 20] * 3
+
+
+def test_pixels_are_counted_before_they_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file says 13,300 x 13,300 of 1 bit and holds next to nothing."""
+    bomb = bytearray(chunks(GREY, 1, b"", b"\0\0", 1))
+    bomb[16:24] = struct.pack(">II", 13300, 13300)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bytes(bomb[12:29])))
+    with pytest.raises(pictures.NoPicture) as caught:
+        pictures.shown(bytes(bomb))
+    assert str(caught.value) == (
+        "its 13,300 x 13,300 pixels are more than the 134,217,728 that are decoded at once "
+        "(DOWNSCALE_MAX_PIXELS allows more)"
+    )
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "200")
+    assert pictures.shown(png(RED)).size == (20, 10)
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "199")
+    with pytest.raises(pictures.NoPicture, match="its 20 x 10 pixels are more than the 199 that"):
+        pictures.shown(png(RED))
+
+
+def test_an_image_inside_an_image_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An icon says 16 x 16 and holds a PNG of 300 x 300."""
+    icon = bytearray(saved(Image.new("RGB", (300, 300)), "PNG"))
+    head = struct.pack("<HHH", 0, 1, 1) + struct.pack(
+        "<BBBBHHII", 16, 16, 0, 0, 1, 32, len(icon), 22
+    )
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "1000")
+    with pytest.raises(
+        pictures.NoPicture, match="its 300 x 300 pixels are more than the 1,000 that"
+    ):
+        pictures.shown(head + bytes(icon))
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1e6", "viel", "9" * 400])
+def test_a_bound_that_is_no_number_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", value)
+    with pytest.raises(ValueError, match=r"^The environment variable DOWNSCALE_MAX_PIXELS is '"):
+        pictures.max_pixels()
