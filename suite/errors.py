@@ -6,6 +6,7 @@ import difflib
 import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unicodedata import category
 
 SHOWN, SAID, LONGEST = 80, 200, 1200
@@ -78,6 +79,18 @@ def no_room(error: OSError, where: str) -> Unfinished:
     return Unfinished(
         f"{what}: {remedy} and run the same command again; all that was finished is kept."
     )
+
+
+def in_the_way(error: OSError) -> SuiteError | None:
+    """What a person reads where a file lies in the place of a folder or the reverse; None for any
+    other error."""
+    path = Path(str(error.filename))
+    if error.errno == errno.EISDIR:
+        return SuiteError(f"{path} is a folder where a file is needed: remove or rename it.")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        file = next((place for place in (path, *path.parents) if place.is_file()), path)
+        return SuiteError(f"{file} is a file where a folder is needed: remove or rename it.")
+    return None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from suite.base.files import Folder
 from suite.base.json_values import canonical_json, json_hash
+from suite.errors import Unfinished, reason_of
 from suite.requests import Generation, Request
 
 _GENERATION = tuple(field.name for field in fields(Generation))
@@ -40,6 +43,7 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a part. Task and item name the first request that asked; others may share the key."""
+_READ = ("key", *_GENERATION)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,6 @@ class Shelf:
         self._rows: dict[str, Stored] = {}
         self._read: set[str] = set()
         self._unreadable: set[str] = set()
-        folder.sweep(self._inside)
         self.refresh()
 
     def __len__(self) -> int:
@@ -99,21 +102,33 @@ class Shelf:
         return stored is not None and (stored.generation.error is None or stored.run == self._run)
 
     def refresh(self) -> None:
-        """Reads the parts that came since the last time. Unreadable ones are named and ignored."""
+        """Reads the parts that came since the last time. Those that cannot be read, or hold what no
+        generation is, are named and ignored. Unfinished where one that was read is there no more.
+        """
         names = [name for name in self._folder.names(self._inside) if name.endswith(".parquet")]
+        gone = [name for name in self._read.difference(names) if isinstance(self._load(name), str)]
+        if gone:
+            raise Unfinished(
+                f"{len(gone):,} part{'s' * (len(gone) > 1)} of the store {self._folder.name} that "
+                "this run has read or written are there no more: somebody removed them. Run the "
+                "same command again; what is missing is generated anew."
+            )
         new = [name for name in names if name not in self._read]
         if len(new) < 8:
             contents = [self._load(name) for name in new]
         else:
             with ThreadPoolExecutor(4) as pool:
                 contents = list(pool.map(self._load, new))
-        for name, table in zip(new, contents):
-            if isinstance(table, pa.Table):
-                self._add(name, table)
+        for name, content in zip(new, contents):
+            if not isinstance(content, str):
+                self._read.add(name)
+                self._unreadable.discard(name)
+                for key, stored in content:
+                    self._put(key, stored)
             elif name not in self._unreadable:
                 self._unreadable.add(name)
                 where = f"{self._folder.name}/{self._inside}/{name}"
-                self._say(f"Ignoring {where}, which cannot be read ({table}).")
+                self._say(f"Ignoring {where}, which cannot be read ({content}).")
 
     def commit(self, rows: Sequence[Answered], **about: str) -> None:
         """Writes a batch as one part, whole or not at all, and adds it to what `get` finds.
@@ -124,7 +139,9 @@ class Shelf:
             {"run": self._run, "generator": canonical_json(self._fingerprint), **about}
         )
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", write_statistics=False)
+        pq.write_table(
+            table, buffer, compression="zstd", write_statistics=False, write_page_checksum=True
+        )
         name = f"{self._part(row.key for row in rows)}.parquet"
         self._folder.write(f"{self._inside}/{name}", buffer.getvalue())
         self._unreadable.discard(name)
@@ -141,23 +158,19 @@ class Shelf:
             digest.update(f"{key} {failed.part if failed else ''}\n".encode())
         return digest.hexdigest()[:32]
 
-    def _load(self, name: str) -> pa.Table | str:
+    def _load(self, name: str) -> list[tuple[str, Stored]] | str:
+        """The rows of a part by key, or what is wrong with it."""
         try:
-            content = self._folder.read(f"{self._inside}/{name}")
-            table = pq.ParquetFile(pa.BufferReader(content)).read(["key", *_GENERATION])
-            lacking = {"key", *_GENERATION} - set(table.column_names)
-            return f"it lacks {', '.join(sorted(lacking))}" if lacking else table
+            content = pa.BufferReader(self._folder.read(f"{self._inside}/{name}"))
+            table = pq.ParquetFile(content, page_checksum_verification=True).read(list(_READ))
+            if fault := _fault(table):
+                return fault
+            about = table.schema.metadata or {}
+            run, stage = (about.get(name, b"").decode() for name in (b"run", b"stage"))
+            rows = zip(*(table.column(column).to_pylist() for column in _READ))
+            return [(key, Stored(Generation(*row), run, name, stage)) for key, *row in rows]
         except (OSError, ValueError, pa.ArrowException) as error:
-            return " ".join(str(error).split()) or type(error).__name__
-
-    def _add(self, name: str, table: pa.Table) -> None:
-        about = table.schema.metadata or {}
-        run, stage = (about.get(name, b"").decode() for name in (b"run", b"stage"))
-        columns = [table.column(column).to_pylist() for column in ("key", *_GENERATION)]
-        for key, *values in zip(*columns):
-            self._put(key, Stored(Generation(*values), run, name, stage))
-        self._read.add(name)
-        self._unreadable.discard(name)
+            return reason_of(error)
 
     def _put(self, key: str, stored: Stored) -> None:
         known = self._rows.get(key)
@@ -169,6 +182,24 @@ class Shelf:
         before an older one (it is not tried again), then by part, the same for every reader."""
         failed = stored.generation.error is not None
         return (failed, failed and stored.run != self._run, stored.part)
+
+
+def _fault(table: pa.Table) -> str | None:
+    """What in a part no generation can be, or None: a column that is not there once or is of
+    another type, a missing value (only an error may be missing), a number below 0 or infinite."""
+    for name in _READ:
+        if table.column_names.count(name) != 1:
+            return f"it lacks {name}" if name not in table.column_names else f"it has {name} twice"
+        column, wanted = table.column(name), SCHEMA.field(name).type
+        if column.type != wanted:
+            return f"its {name} is {column.type} in place of {wanted}"
+        if name != "error" and column.null_count:
+            return f"its {name} is missing in {column.null_count:,} of {len(column):,} rows"
+        if not pa.types.is_string(wanted):
+            possible = pc.and_(pc.greater_equal(column, 0), pc.less(column, math.inf))
+            if pc.all(possible).as_py() is False:
+                return f"its {name} is below 0 or no number in some row"
+    return None
 
 
 def _table(rows: Sequence[Answered]) -> pa.Table:
@@ -199,6 +230,11 @@ class Store:
     def address(self) -> str:
         """Where it is."""
         return self.folder.address
+
+    def check(self) -> None:
+        """Raises Unfinished where parts that this run has read or written are there no more."""
+        for shelf in self._shelves.values():
+            shelf.refresh()
 
     def shelf(self, fingerprint: dict[str, Any]) -> Shelf:
         """The part of the store of one generator, read once and kept."""

@@ -12,19 +12,23 @@ import errno
 import hashlib
 import os
 import sys
-import time
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from suite.errors import NO_ROOM, SuiteError, no_room
+from suite.base.machine import process_space, process_started
+from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room
 
 PACKAGE = Path(__file__).resolve().parent.parent
 """The folder suite/, whose YAML files come with the code; `tasks` and `analyses` lie beside it."""
 NAME = "downscaling-suite"
 TEMPORARY = ".writing-"
 ABANDONED_SECONDS = 3600.0
+"""Age at which a temporary file of a process that cannot be asked for is a killed one's."""
+_swept: set[Path] = set()
+"""Folders in which this process has looked for them."""
 
 
 def cache_folder() -> Path:
@@ -68,13 +72,15 @@ def file_hash(path: Path) -> str:
 def whole(path: Path, where: str | None = None) -> Iterator[Path]:
     """Gives a temporary name beside `path`; what was written there becomes `path` at the end.
 
-    After an exception it is removed, and `path` is what it was. The folder is made. Unfinished,
-    which names `where` or the folder, when the disk has no room.
+    After an exception it is removed, and `path` is what it was. The folder is made, and what killed
+    processes left in it is removed. Unfinished, which names `where` or the folder, when the disk
+    has no room; other errors of the system name `path`.
     """
-    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+    temporary = path.parent / f"{_mark()}{uuid.uuid4().hex}"
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         yield temporary
         temporary.replace(path)
     except BaseException as error:
@@ -82,7 +88,43 @@ def whole(path: Path, where: str | None = None) -> Iterator[Path]:
             temporary.unlink()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise no_room(error, where or str(path.parent.absolute())) from error
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            error.filename = str(path)
         raise
+
+
+def _mark() -> str:
+    """Start of the names of this process's temporary files: where, which process, its start."""
+    space = hashlib.sha256(process_space().encode()).hexdigest()[:12]
+    return f"{TEMPORARY}{space}-{os.getpid()}-{process_started(os.getpid())}-"
+
+
+def _sweep(folder: Path) -> None:
+    """Removes, once a process, the temporary files of dead writers from a folder.
+
+    Whether one of this machine lives is asked for; of another, or where the system does not tell,
+    the file's age says it: by the clock of the disk that holds it, as machines' clocks differ.
+    """
+    if folder.absolute() in _swept:
+        return
+    _swept.add(folder.absolute())
+    space, now = _mark().split("-")[1], None
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            where, pid, started = [*path.name.removeprefix(TEMPORARY).split("-"), "", ""][:3]
+            if where == space and started and pid.isdecimal():
+                dead = process_started(int(pid)) != started
+            else:
+                now = now or _time_on(folder)
+                dead = now - path.stat().st_mtime > ABANDONED_SECONDS
+            if dead:
+                path.unlink()
+
+
+def _time_on(folder: Path) -> float:
+    """What the clock of a disk shows: when a file that is made now was changed."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def write_whole(path: Path, content: bytes | str, where: str | None = None) -> None:
@@ -128,8 +170,12 @@ class Folder:
         if self._local is not None:
             try:
                 found = os.listdir(self._local / inside)  # noqa: PTH208 - a scan per batch
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 return []
+            except OSError as error:
+                if told := in_the_way(error):
+                    raise told from error
+                raise
         else:
             self._remote.invalidate_cache()
             try:
@@ -166,15 +212,6 @@ class Folder:
             else:
                 self._remote.rm_file(f"{self._root}/{name}")
 
-    def sweep(self, inside: str) -> None:
-        """Removes temporary files that a killed writer left more than an hour ago."""
-        if self._local is None:
-            return
-        for path in (self._local / inside).glob(f"{TEMPORARY}*"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                    path.unlink()
-
 
 def _remote(address: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
@@ -192,9 +229,9 @@ def _remote(address: str) -> tuple[Any, str]:
 def _explained(error: OSError, where: str) -> Exception:
     if error.errno in NO_ROOM:
         return no_room(error, where)
-    if isinstance(error, (PermissionError, NotADirectoryError)) or error.errno == errno.EROFS:
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return SuiteError(
             f"Cannot write to {where} ({error.strerror}): change its rights or choose another "
             "folder with --out or --store."
         )
-    return error
+    return in_the_way(error) or error

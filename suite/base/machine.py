@@ -1,6 +1,7 @@
 """The machine: its cores, and which device and number format a model gets, without importing torch.
 
-In: what a person asked for. Out: a device name, a dtype name, a number of cores. A finished study
+In: what a person asked for. Out: a device name, a dtype name, a number of cores; what tells one
+process from another. A finished study
 must know its fingerprints, which hold the dtype, in a fraction of the time that torch takes to
 import. A container with two of sixty-four cores has two: more processes or threads than that wait
 for each other, and small models then take many times as long.
@@ -8,11 +9,13 @@ for each other, and small models then take many times as long.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import importlib.util
 import platform
 import re
+import socket
 import sys
 from functools import cache
 from pathlib import Path
@@ -129,3 +132,34 @@ def cores() -> int:
     from joblib import cpu_count
 
     return int(cpu_count())
+
+
+def process_space() -> str:
+    """Names where a process number means something: host, its boot, and the process namespace."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return "/".join(parts)
+
+
+def process_started(pid: int) -> str:
+    """Tells when a process of this machine started, in the kernel's ticks; empty where there is
+    none, and where the system does not tell. A process number is used again after a while; this
+    tells the two apart."""
+    state, started = _process(pid)
+    return "" if state in "ZX" else started
+
+
+def process_stopped(pid: int) -> bool:
+    """Says whether a process was stopped (by Ctrl-Z, a debugger) and would go on if told to."""
+    return _process(pid)[0] in "Tt"
+
+
+def _process(pid: int) -> tuple[str, str]:
+    """State and start of a process; `X`, which is dead, and nothing where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "X", ""
+    return fields[0], fields[19]

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import click
 
 from suite.base.deprecations import hide_deprecations
-from suite.errors import NO_ROOM, SAID, SuiteError, Unfinished, cut, no_room, reason_of
+from suite.errors import NO_ROOM, SAID, SuiteError, Unfinished, cut, in_the_way, no_room, reason_of
 
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "options", "output"})
@@ -57,6 +57,8 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return f"{error.filename} is on a read-only disk: choose another folder."
     if isinstance(error, OSError) and error.filename is not None:
+        if told := in_the_way(error):
+            return str(told)
         place = cut(str(error.filename), SAID)
         return f"{place} cannot be used ({error.strerror}): check the path."
     if isinstance(error, MemoryError):

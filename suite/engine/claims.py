@@ -11,21 +11,81 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from suite.base.files import Folder
+from suite.base.machine import process_space, process_started, process_stopped
 from suite.requests import SHORT
 
 BEAT_SECONDS = 20.0
 STALE_SECONDS = 180.0
 INSIDE = "claims"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a process says it is working on."""
+
+    name: str
+    """Name of its file."""
+    machine: str
+    """Where its number means something (`process_space`)."""
+    pid: int
+    started: str
+    """When the process started (`process_started`)."""
+    beat: float
+    """When it was last renewed, by the clock of its own machine: seconds since 1970."""
+    keys: frozenset[str]
+    """First SHORT digits of each."""
+
+    @classmethod
+    def read(cls, name: str, content: bytes) -> Claim | None:
+        """Reads a claim; None for a file that is none."""
+        try:
+            record = json.loads(content)
+            machine, pid, started = record["machine"], record["pid"], record["started"]
+            beat, keys = float(record["beat"]), frozenset(record["keys"])
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return None
+        texts = all(isinstance(text, str) for text in (machine, started, *keys))
+        if not texts or type(pid) is not int or not math.isfinite(beat):
+            return None
+        return cls(name, machine, pid, started, beat, keys)
+
+    @property
+    def by_beat(self) -> bool:
+        """Whether only its renewal tells if its process lives: it is on another machine, or this
+        system does not say when a process started."""
+        return self.machine != process_space() or not process_started(os.getpid())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still works on it."""
+        if self.by_beat:
+            return time.time() - self.beat < STALE_SECONDS
+        return bool(self.started) and process_started(self.pid) == self.started
+
+    @property
+    def advice(self) -> str:
+        """Names the process, and says what a person may do about it."""
+        who = f"process {self.pid} on {self.machine.partition('/')[0]}"
+        if self.by_beat:
+            return (
+                f"{who} holds them; if it is dead, they are taken over {STALE_SECONDS:.0f} s after "
+                "its last sign of life"
+            )
+        if process_stopped(self.pid):
+            return (
+                f"{who}, which is stopped, holds them: `kill -CONT {self.pid}` lets it go on, "
+                f"`kill -KILL {self.pid}` ends it and leaves them to this run"
+            )
+        return f"{who} holds them; `kill {self.pid}` ends it and leaves them to this run"
 
 
 class Claims:
@@ -41,6 +101,8 @@ class Claims:
         self._beater: threading.Thread | None = None
         self._seen: dict[str, tuple[float, float]] = {}
         """Other machines' claims: owner -> its latest beat, and when we first saw that one."""
+        self.holders: list[Claim] = []
+        """Whose claims stood in the way when `take` was last refused."""
 
     def take(self, keys: Iterable[str]) -> bool:
         """Claims `keys` in place of what was claimed before; False when a live process has one."""
@@ -48,7 +110,8 @@ class Claims:
         with self._lock:
             self._keys = sorted(mine)
             self._write()
-        if any(mine.intersection(other["keys"]) for other in self._others()):
+        self.holders = [other for other in self._others() if mine & other.keys]
+        if self.holders:
             self.release()
             return False
         if self._beater is None:
@@ -63,9 +126,11 @@ class Claims:
             self._folder.remove(self._name(self._owner))
 
     def close(self) -> None:
-        """Gives up what is claimed and stops renewing."""
+        """Gives up what is claimed and stops renewing. What cannot be removed now hides no error
+        that the work ended with: the claim dies with this process."""
         self._closing.set()
-        self.release()
+        with contextlib.suppress(Exception):
+            self.release()
         if self._beater is not None:
             self._beater.join()
 
@@ -73,7 +138,9 @@ class Claims:
         return f"{INSIDE}/{owner}.json"
 
     def _write(self) -> None:
-        record = {**_identity(), "beat": time.time(), "keys": self._keys}
+        pid = os.getpid()
+        who = {"machine": process_space(), "pid": pid, "started": process_started(pid)}
+        record = {**who, "beat": time.time(), "keys": self._keys}
         self._folder.write(self._name(self._owner), json.dumps(record).encode())
 
     def _beat(self) -> None:
@@ -84,83 +151,39 @@ class Claims:
                 if self._keys:
                     self._write()
 
-    def _others(self) -> list[dict[str, Any]]:
+    def _others(self) -> list[Claim]:
         found = live_claims(self._folder, without=f"{self._owner}.json")
-        return [record for record in found if not self._silent(record)]
+        return [claim for claim in found if not self._silent(claim)]
 
-    def _silent(self, record: dict[str, Any]) -> bool:
+    def _silent(self, claim: Claim) -> bool:
         """Whether a claim that is judged by its beat has had the same one for STALE_SECONDS of our
         clock: a dead process whose clock was ahead would hold its keys until ours has caught up."""
-        if not _by_beat(record):
+        if not claim.by_beat:
             return False
-        beat, now = float(record["beat"]), time.monotonic()
-        known, since = self._seen.get(record["name"], (None, now))
-        if known != beat:
+        now = time.monotonic()
+        known, since = self._seen.get(claim.name, (None, now))
+        if known != claim.beat:
             since = now
-        self._seen[record["name"]] = (beat, since)
+        self._seen[claim.name] = (claim.beat, since)
         return now - since >= STALE_SECONDS
 
 
-def live_claims(folder: Folder, without: str = "") -> list[dict[str, Any]]:
+def live_claims(folder: Folder, without: str = "") -> list[Claim]:
     """Claims of live processes. Removes the files of those that died on this machine."""
     found = []
     for name in folder.names(INSIDE):
         if name == without:
             continue
         try:
-            record = json.loads(folder.read(f"{INSIDE}/{name}"))
-            keys, alive = record["keys"], is_alive(record)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # released while we looked, or no claim at all
-        if alive:
-            found.append({**record, "keys": keys, "name": name})
-        elif record.get("machine") == _identity()["machine"]:
+            claim = Claim.read(name, folder.read(f"{INSIDE}/{name}"))
+        except OSError:
+            continue  # released while we looked
+        if claim is None:
+            continue
+        if claim.alive:
+            found.append(claim)
+        elif claim.machine == process_space():
             # Whose folder it is may not be ours to write: a claim left there does no harm.
             with contextlib.suppress(OSError):
                 folder.remove(f"{INSIDE}/{name}")
     return found
-
-
-def is_alive(record: dict[str, Any]) -> bool:
-    """Whether the process that wrote a claim still works on it."""
-    if _by_beat(record):
-        return time.time() - float(record["beat"]) < STALE_SECONDS
-    try:
-        os.kill(int(record["pid"]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's process: it is there
-    # A process number is used again after a while; the starting time tells the two apart.
-    return bool(_started(int(record["pid"])) == record["started"])
-
-
-def _by_beat(record: dict[str, Any]) -> bool:
-    """Whether only its renewal tells if a claim's process lives: it is on another machine, or this
-    system does not say when a process started. On Windows asking would even interrupt it."""
-    mine = _identity()
-    return bool(record["machine"] != mine["machine"] or not mine["started"])
-
-
-def _identity() -> dict[str, Any]:
-    pid = os.getpid()
-    return {"machine": _machine(), "pid": pid, "started": _started(pid)}
-
-
-def _machine() -> str:
-    """Where a process number means something: host, its boot, and the process namespace."""
-    parts = [socket.gethostname()]
-    with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    return "/".join(parts)
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty where the system does not tell, and
-    `gone` for one that has ended but was not collected yet."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "gone" if fields[0] in "ZX" else fields[19]

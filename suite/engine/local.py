@@ -8,6 +8,7 @@ other has claimed.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 import time
@@ -25,6 +26,8 @@ from suite.store import Answered, Shelf
 
 WAIT_SECONDS = (0.02, 0.5)
 """First and longest pause before looking again at batches that another process has claimed."""
+SAY_SECONDS = 5.0
+"""After so long without work a person is told who has it; again after twice as long, and so on."""
 DEFAULT_BATCH = 16
 
 Build = Callable[[Model], Generator]
@@ -53,7 +56,9 @@ class CurrentModel:
             close = getattr(self._generator, "close", None)
             self._generator = None
             if close is not None:
-                close()
+                # What it generated is stored, or the error that it ended with is known.
+                with contextlib.suppress(Exception):
+                    close()
             gc.collect()
 
 
@@ -114,9 +119,14 @@ def _run_group(
     waiting: list[list[str]] = []
     room = FittingRows()
     pause = WAIT_SECONDS[0]
+    idle_since, say_after = time.monotonic(), SAY_SECONDS
     while queue or waiting:
         if not queue:
             # What is left is in the hands of other processes: they commit it, or they die.
+            if claims.holders and time.monotonic() - idle_since > say_after:
+                left = sum(not shelf.settled(key) for batch in waiting for key in batch)
+                progress.say(f"Waiting for {left:,} requests: {claims.holders[0].advice}.")
+                say_after *= 2
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, WAIT_SECONDS[1])
             shelf.refresh()
@@ -140,6 +150,7 @@ def _run_group(
             about,
             room,
         )
+        idle_since, say_after = time.monotonic(), SAY_SECONDS
         progress.advance(min(len(requests), len(shelf) - others))
     claims.release()
     progress.advance(len(requests))

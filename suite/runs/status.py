@@ -147,7 +147,7 @@ def _working(store: Store, groups: list[AskedGroup] | None) -> int:
     if groups is None:
         return len(claims)
     own = {key for group in groups for key in group.keys}
-    return sum(not own.isdisjoint(claim["keys"]) for claim in claims)
+    return sum(not own.isdisjoint(claim.keys) for claim in claims)
 
 
 def _of(group: AskedGroup, model: dict[str, Any]) -> bool:

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from suite.base.files import (
     ABANDONED_SECONDS,
+    TEMPORARY,
     Folder,
     cache_folder,
     file_hash,
@@ -127,22 +130,68 @@ def test_whole_says_where_there_is_no_room(tmp_path: Path) -> None:
         write_whole(tmp_path, "a folder is there")
 
 
-def test_a_folder_sweeps_what_whole_left_behind_long_ago(tmp_path: Path) -> None:
-    with whole(tmp_path / "text.txt") as temporary:
-        temporary.write_text("old")
-        os.utime(temporary, (0, temporary.stat().st_mtime - ABANDONED_SECONDS - 1))
-        Folder(tmp_path).sweep("")
-        assert not temporary.exists()
-        temporary.write_text("new")
-        Folder(tmp_path).sweep("")
-    assert (tmp_path / "text.txt").read_text() == "new"
-
-
-def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SuiteError) as caught:
-        Folder(tmp_path / "file").write("inside/text.txt", b"x")
-    assert str(caught.value) == (
-        f"Cannot write to {tmp_path / 'file'} (Not a directory): change its rights or choose "
-        "another folder with --out or --store."
+def left_by(code: str, folder: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A process that writes into `folder` and then does `code`, and its temporary file."""
+    script = (
+        "import os, signal, sys; from pathlib import Path; from suite.base.files import whole\n"
+        f"with whole(Path({str(folder)!r}) / 'text.txt') as path:\n"
+        f"    path.write_text('half of'); print(path, flush=True); {code}"
     )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_left_is_swept_at_once_and_what_a_live_one_writes_never(
+    tmp_path: Path,
+) -> None:
+    live, writing = left_by("sys.stdin.read()", tmp_path)
+    dead, left = left_by("os.kill(os.getpid(), signal.SIGKILL)", tmp_path)
+    dead.communicate()
+    os.utime(writing, (0, 0))  # it has written nothing for years
+    assert left.exists()
+    write_whole(tmp_path / "other.txt", "x")
+    assert not left.exists()
+    assert writing.exists()
+    live.communicate("")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.txt", "text.txt"]
+
+
+@pytest.mark.parametrize("name", ["elsewhere-1-5-abc", "1-abc", "elsewhere-1--abc", "x", ""])
+def test_of_other_machines_what_is_old_by_the_clock_of_the_disk_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 4e9)  # our clock is decades ahead
+    now = (tmp_path / f"{TEMPORARY}{name}").parent.stat().st_mtime
+    for folder, age in (("live", ABANDONED_SECONDS - 60), ("dead", ABANDONED_SECONDS + 60)):
+        path = tmp_path / folder / f"{TEMPORARY}{name}"
+        path.parent.mkdir()
+        path.write_text("")
+        os.utime(path, (now - age, now - age))
+        write_whole(tmp_path / folder / "text.txt", "x")
+        assert path.exists() == (folder == "live")
+
+
+def test_errors_of_the_system_name_the_file_that_was_to_be_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_whole(tmp_path / "folder", "x")
+    assert caught.value.filename == str(tmp_path / "folder")
+
+
+@pytest.mark.parametrize("inside", ["text.txt", "inside/text.txt", "inside/deep/text.txt"])
+def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path, inside: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for use in (
+        lambda: Folder(file).write(inside, b"x"),
+        lambda: Folder(file).names(str(Path(inside).parent)),
+    ):
+        with pytest.raises(SuiteError) as caught:
+            use()
+        assert str(caught.value) == (
+            f"{file} is a file where a folder is needed: remove or rename it."
+        )

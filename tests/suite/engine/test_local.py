@@ -5,8 +5,13 @@ In: the small study of `world`, whose generator can misbehave. Out: what was ask
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +22,7 @@ from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
 from suite.engine.walk import Walk, groups_of
 from suite.requests import Request
-from tests.suite.world import Speakers, finish, texts, walk_in
+from tests.suite.world import Speaker, Speakers, finish, texts, walk_in
 
 
 def test_upstream_comes_first_and_models_are_loaded_once_or_twice(tmp_path: Path) -> None:
@@ -138,6 +143,76 @@ def test_a_run_that_stops_goes_on_with_the_same_batches(tmp_path: Path) -> None:
         return [batch for speaker in speakers.built for batch in speaker.calls]
 
     assert batches(first)[:8] + batches(second) == batches(undisturbed)
+
+
+class Listening(Silent):
+    """Hands on what is said."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say  # type: ignore[assignment,method-assign]
+
+
+def test_a_run_that_waits_says_for_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suite.engine.local.SAY_SECONDS", 0.05)
+    walk = walk_in(tmp_path)
+    other = Claims(walk.store.folder)
+    assert other.take(list(walk.requests(walk.groups[0]))[:1])
+    said: list[str] = []
+
+    def heard(message: str) -> None:
+        said.append(message)
+        if len(said) == 2:
+            other.close()
+
+    claims = Claims(walk.store.folder)
+    run_walk(walk, CurrentModel(Speakers(walk)), claims, Listening(heard))
+    claims.close()
+    assert len(said) == 2
+    assert said[0] == said[1]
+    assert re.fullmatch(
+        rf"Waiting for \d requests: process {os.getpid()} on .* holds them; `kill {os.getpid()}` "
+        r"ends it and leaves them to this run\.",
+        said[0],
+    )
+
+
+@pytest.mark.slow
+def test_a_stopped_process_is_named_as_one(tmp_path: Path) -> None:
+    walk = walk_in(tmp_path)
+    keys = list(walk.requests(walk.groups[0]))[:1]
+    code = (
+        "import os, signal; from suite.base.files import Folder;"
+        "from suite.engine.claims import Claims;"
+        f"claims = Claims(Folder({str(tmp_path / 'store')!r})); assert claims.take({keys!r});"
+        "os.kill(os.getpid(), signal.SIGSTOP); claims.close()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    os.waitpid(process.pid, os.WUNTRACED)
+
+    def heard(message: str) -> None:
+        assert f"process {process.pid} on " in message
+        assert message.endswith(
+            f", which is stopped, holds them: `kill -CONT {process.pid}` lets it go on, "
+            f"`kill -KILL {process.pid}` ends it and leaves them to this run."
+        )
+        process.kill()
+        process.wait()
+
+    claims = Claims(walk.store.folder)
+    run_walk(walk, CurrentModel(Speakers(walk)), claims, Listening(heard))
+    claims.close()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_model_that_cannot_be_let_go_hides_no_error(tmp_path: Path) -> None:
+    class Stuck(Speaker):
+        def close(self) -> None:
+            raise RuntimeError("cannot be closed")
+
+    walk = walk_in(tmp_path)
+    loaded = CurrentModel(lambda model: Stuck(model, walk.fingerprints[model]))
+    loaded.get((walk.groups[0].role, walk.groups[0].spec))
+    loaded.drop()
 
 
 def test_two_runs_on_one_store_do_not_repeat_each_other(tmp_path: Path) -> None:
