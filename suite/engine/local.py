@@ -21,6 +21,8 @@ from suite.engine.batches import FittingRows, generate, partition
 from suite.engine.claims import Claims
 from suite.engine.progress import Progress
 from suite.engine.walk import Model, StepGroup, Walk
+from suite.errors import Unfinished
+from suite.models.fingerprint import has_changed
 from suite.requests import Generator, ImageLoader, Request
 from suite.store import Answered, Shelf
 
@@ -113,6 +115,8 @@ def _run_group(
     progress.begin(group.title, len(requests), settled)
     others = len(shelf) - settled  # rows of this generator that other groups asked for
     generator = loaded.get((group.role, group.spec))
+    if walk.fingerprint(group) != walk.fingerprint(group) | generator.fingerprint:
+        raise Unfinished(has_changed(f"Model {group.spec.source}"))
     progress.ready()
     about = {"stage": group.stage, "model": group.model}
     queue = deque(partition(requests, int(getattr(generator, "batches_of", DEFAULT_BATCH))))

@@ -7,8 +7,10 @@ named here, never opened: no torch, no network.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,11 +140,10 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
 
 def _settings(processor: dict[Any, Any], where: str) -> str:
     """Canonical JSON of a processor's settings; SuiteError where a name is no text."""
-    try:
-        if all(isinstance(name, str) for name in processor):
-            return canonical_json(processor)
-    except TypeError:
-        pass  # a date, or names of several kinds further in
+    with suppress(TypeError):  # a date, or names of several kinds
+        written = canonical_json(processor)
+        if json.loads(written) == processor:  # JSON makes a text of a name that is a number
+            return written
     raise SuiteError(
         f"In {where}: `processor` must map names of settings to numbers, texts, lists or further "
         f"settings, not {shown(processor)}."

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,26 @@ from suite.base.machine import resolve_dtype
 from suite.errors import SuiteError, Unfinished
 from suite.models.spec import ModelSpec
 
-FILES = (
-    "*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
-    "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
-    "*.model", "chat_template*", "additional_chat_templates/*", "processor_config.json",
-    "preprocessor_config.json", "*image_processor_config.json", "*.py",
+UNREAD = (
+    ".*", "*.md", "LICENSE*", "NOTICE*", "*.pdf", "*.png", "*.jpg", "*.jpeg", "*.gif", "*.webp",
+    "*.svg", "*.mp4", "*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack", "*.onnx",
+    "*.gguf", "*.pyc", "*.jsonl", "*.csv", "*.log", "*.out", "*.err", "*.parquet", "*.tfevents*",
+    "trainer_state.json", "*_results.json", "checkpoint-*",
 )  # fmt: skip
-"""Files of a folder that can change what its model says. A model card or a training log cannot."""
+"""Names, of files and folders, that no loader reads: words and pictures for people, weights in
+formats that are never opened, what training leaves. All else may change what a model says."""
+TEMPLATES = "additional_chat_templates"
+"""The one folder of a checkpoint that is read, unless its own code may run, which reads any."""
+BESIDE_GGUF = (
+    "tokenizer*", "vocab*", "merges*", "added_tokens.json", "special_tokens_map.json", "*.model*",
+    "*.spm", "*.tiktoken", f"{TEMPLATES}/*", "*.py",
+)  # fmt: skip
+"""What is read beside a GGUF file, whose folder may be anybody's downloads."""
+ADAPTER = "adapter_config.json"
 
 REMEMBER_FROM = 32 << 20
-"""Files from this size have their hash remembered by path, size and time of change."""
+"""Files from this size have their hash remembered by what tells that they are the same: path, size,
+times of change and inode."""
 
 
 def identity(
@@ -45,7 +57,7 @@ def identity(
     if spec.settings:
         found["processor"] = spec.settings
     if spec.path is not None:
-        return found | {"files": _folder(spec.path, spec.gguf_file)}
+        return found | {"files": {name: content_hash(path) for name, path in files(spec).items()}}
     found |= {"repo": spec.repo, "commit": commit(spec)}
     return found if spec.gguf_file is None else found | {"gguf_file": spec.gguf_file}
 
@@ -84,47 +96,143 @@ def _missing(spec: ModelSpec, error: Exception | None) -> str:
     )
 
 
-def _folder(folder: Path, gguf_file: str | None) -> dict[str, str]:
-    """Name -> SHA-256 of the files that matter."""
+def files(spec: ModelSpec) -> dict[str, Path]:
+    """Finds the files of a local checkpoint that its loader may read, by name.
+
+    SuiteError for a folder that is not one model: nothing, two, or one with an adapter.
+    """
+    folder = Path(spec.source)
     if not folder.is_dir():
         raise SuiteError(
             f"Checkpoint folder {folder} does not exist; train or fetch the model, correct the "
             "path in the family file, or name a copy with --weights PATH."
         )
-    if gguf_file is not None:
-        if not (folder / gguf_file).is_file():
-            raise SuiteError(f"Checkpoint folder {folder} has no file {gguf_file}; check its name.")
-        return {gguf_file: content_hash(folder / gguf_file)}
-    found = [*folder.iterdir(), *(folder / "additional_chat_templates").glob("*")]
-    names = [path.relative_to(folder).as_posix() for path in found if path.is_file()]
-    files = sorted(name for name in names if any(fnmatch(name, pattern) for pattern in FILES))
+    paths = [*folder.iterdir(), *(folder / TEMPLATES).glob("*")]
+    if spec.trust_remote_code:
+        paths = [*folder.rglob("*")]
+    found = {path.relative_to(folder): path for path in paths}
+    named = {
+        name.as_posix(): found[name]
+        for name in sorted(found)
+        if found[name].is_file() and not any(_like(part, UNREAD) for part in name.parts)
+    }
+    if ADAPTER in named:
+        raise SuiteError(holds_adapter(f"Checkpoint folder {folder}"))
+    if spec.gguf_file is not None:
+        if not (folder / spec.gguf_file).is_file():
+            raise SuiteError(
+                f"Checkpoint folder {folder} has no file {spec.gguf_file}; check its name."
+            )
+        beside = {name: path for name, path in named.items() if _like(name, BESIDE_GGUF)}
+        return {spec.gguf_file: folder / spec.gguf_file} | beside
     for needed, what in (("config.json", "config.json"), ("*.safetensors", ".safetensors file")):
-        if not any(fnmatch(name, needed) for name in files):
+        if not any(fnmatch(name, needed) for name in named):
             raise SuiteError(
                 f"Checkpoint folder {folder} has no {what}; it must be a Hugging Face folder with "
                 "safetensors weights."
             )
-    return {name: content_hash(folder / name) for name in files}
+    _one_model(folder, named)
+    return named
+
+
+def _like(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _one_model(folder: Path, named: Iterable[str]) -> None:
+    """SuiteError where weights lie in one file and, by an index, in others: the loader would take
+    the one without a word."""
+    whole, index = "model.safetensors", "model.safetensors.index.json"
+    if whole in named and index in named:
+        parts = _read(folder / index).get("weight_map")
+        listed = set(map(str, parts.values())) if isinstance(parts, dict) else set()
+        others = sorted((listed - {whole}).intersection(named))
+        if others:
+            raise SuiteError(
+                f"Checkpoint folder {folder} holds two models: {whole}, and the parts of {index}, "
+                f"such as {others[0]}; remove the one that is not meant."
+            )
+
+
+def holds_adapter(where: str) -> str:
+    """What a person reads of a checkpoint with an adapter.
+
+    Whether it is in the weights already cannot be told, and what it belongs to is named by its own
+    file, at no commit.
+    """
+    return (
+        f"{where} holds an adapter ({ADAPTER}), which may be in its weights already: if it is, "
+        f"remove {ADAPTER} and adapter_model.safetensors from the folder or a copy; if not, merge "
+        "it into its base (peft's merge_and_unload) and name the folder of the merged model."
+    )
+
+
+class Origin:
+    """What a model is loaded from: its fingerprint from before, held against its files after.
+
+    Weights on a CPU are pages of their file, so that a model changes with it while it answers.
+    """
+
+    def __init__(self, spec: ModelSpec, role: str, dtype: str, device: str) -> None:
+        """Takes the fingerprint, as `identity` does."""
+        self._spec = spec
+        self._identify = partial(identity, spec, role, dtype, device)
+        self._marks = self._seen()
+        self.fingerprint = self._identify()
+
+    def check(self) -> None:
+        """Raises Unfinished where the files are others than those of the fingerprint. A commit on
+        the Hub has no others."""
+        try:
+            marks = self._seen()
+            now = self.fingerprint if marks == self._marks else self._identify()
+        except OSError:  # removed while we looked
+            marks, now = {}, {}
+        if now != self.fingerprint:
+            before, after = self.fingerprint["files"], now.get("files", {})
+            names = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
+            what = f"Checkpoint folder {self._spec.path}"
+            raise Unfinished(has_changed(f"{what} ({', '.join(names)})"))
+        self._marks = marks
+
+    def _seen(self) -> dict[str, str]:
+        if self._spec.path is None:
+            return {}
+        return {name: _mark(path) for name, path in files(self._spec).items()}
+
+
+def has_changed(what: str) -> str:
+    """What a person reads of files that are others than those that a run began with."""
+    return (
+        f"{what} has changed since this run began: run the same command again once nothing writes "
+        "there; all that was finished before is kept."
+    )
 
 
 def content_hash(path: Path) -> str:
     """Gives the SHA-256 of a file's content; large files are read once as long as they do not
     change."""
-    status = path.stat()
-    if status.st_size < REMEMBER_FROM:
+    if path.stat().st_size < REMEMBER_FROM:
         return file_hash(path)
     memory = cache_folder() / "hashes.json"
-    mark = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    mark = f"{path.resolve()}|{_mark(path)}"
     known = _read(memory)
     if mark not in known:
         known[mark] = file_hash(path)
         # A memory that cannot be kept costs time, nothing else.
         with contextlib.suppress(OSError, Unfinished):
             write_whole(memory, json.dumps({**_read(memory), mark: known[mark]}))
-    return known[mark]
+    return str(known[mark])
 
 
-def _read(memory: Path) -> dict[str, str]:
+def _mark(path: Path) -> str:
+    """What is another text for a file that was written anew. Its time of change can be set back, as
+    `cp -p` does; its inode's cannot."""
+    status = path.stat()
+    return f"{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+
+
+def _read(memory: Path) -> dict[str, Any]:
     try:
         content = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.keyed_texts import ByKey, key_text, read_texts, whole_number
-from suite.errors import SuiteError
-from suite.models.fingerprint import content_hash
+from suite.errors import SuiteError, Unfinished
+from suite.models.fingerprint import content_hash, has_changed
 from suite.models.spec import ModelSpec, Role
 from suite.requests import Generation, ImageLoader, Request
 
@@ -42,6 +42,8 @@ class RecordedGenerator:
         self.path = Path(spec.source)
         self._fingerprint = recorded_identity(spec, role)
         self._texts = _read(self.path)
+        if recorded_identity(spec, role) != self._fingerprint:
+            raise Unfinished(has_changed(f"The file of recorded texts {self.path}"))
 
     @property
     def fingerprint(self) -> dict[str, Any]:

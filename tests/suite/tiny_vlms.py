@@ -222,3 +222,29 @@ def gemma3(folder: Path) -> Path:
     return _save(
         folder, tf.Gemma3ForConditionalGeneration, config, processor, "multi_modal_projector"
     )
+
+
+def llama4(folder: Path) -> Path:
+    """Llama 4, of which transformers also makes a text model. For its text alone: no processor."""
+    torch.manual_seed(0)
+    tokenizer = word_tokenizer()
+    vision = {
+        **TOWER,
+        "num_hidden_layers": 1,
+        "image_size": 24,
+        "patch_size": 12,
+        "vision_output_dim": 16,
+        "projector_input_dim": 16,
+        "projector_output_dim": 16,
+    }
+    text = TEXT | {
+        "vocab_size": len(tokenizer),
+        "intermediate_size_mlp": 64,
+        "num_local_experts": 2,
+        "moe_layers": [],
+        "pad_token_id": 0,
+    }
+    config = tf.Llama4Config(vision_config=vision, text_config=text)
+    tf.Llama4ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

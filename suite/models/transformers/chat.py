@@ -19,7 +19,7 @@ from PIL import Image
 
 from suite.base.images import Unreadable
 from suite.errors import SuiteError
-from suite.models.transformers.loading import Loaded
+from suite.models.transformers.loading import BadRequest, Loaded
 from suite.models.transformers.thinking import MARKERS
 from suite.requests import ImageLoader, Message, Request
 from tasks.pictures import NoPicture, max_pixels, opened, shown, too_many
@@ -39,10 +39,6 @@ AT_ONCE = 4
 SECONDS, LETTERS = 10.0, 10_000_000
 """Processor time that rendering a chat template may take (it takes milliseconds), and letters that
 it may write."""
-
-
-class BadRequest(Exception):
-    """One request cannot be asked; the text says why. The others of its batch go on."""
 
 
 @contextmanager

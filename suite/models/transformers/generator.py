@@ -14,10 +14,10 @@ import torch
 
 from suite.base.machine import resolve_device, resolve_dtype
 from suite.errors import SuiteError, Unfinished
-from suite.models.fingerprint import identity
+from suite.models.fingerprint import Origin
 from suite.models.spec import ModelSpec
-from suite.models.transformers.chat import BadRequest, Prompt, prompt, tensors, together
-from suite.models.transformers.loading import Loaded, load
+from suite.models.transformers.chat import Prompt, prompt, tensors, together
+from suite.models.transformers.loading import BadRequest, Loaded, load
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
 from suite.models.transformers.nowait import NoWait, nowait_ids
 from suite.models.transformers.sampling import SeededSampler
@@ -46,10 +46,12 @@ class TransformersGenerator:
         batch_size: int | None = None,
     ) -> None:
         """See `suite.models.backends.build_generator`."""
-        self._fingerprint = identity(spec, role, dtype, device)
+        self._origin = Origin(spec, role, dtype, device)
+        self._fingerprint = self._origin.fingerprint
         device = resolve_device(device)
         dtype = resolve_dtype(spec.dtype if dtype == "auto" else dtype, device)
         self.loaded: Loaded = load(spec, role, device, dtype, self._fingerprint.get("commit"))
+        self._origin.check()
         self.markers = thinking_markers(self.loaded.tokenizer)
         self.batches_of = batch_size or spec.batch_size or fitting_rows(self.loaded)
         self._nowait: tuple[int, ...] | None = None
@@ -67,10 +69,13 @@ class TransformersGenerator:
             torch.cuda.empty_cache()
 
     def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
-        """Gives one Generation per request, in order. OutOfMemory for a batch that does not fit."""
+        """Gives one Generation per request, in order. OutOfMemory for a batch that does not fit,
+        Unfinished when the checkpoint's files have changed."""
         for start in range(0, len(requests), self.batches_of):
             for part in together(requests[start : start + self.batches_of], images):
-                yield from self._batch(part, images)
+                answers = self._batch(part, images)
+                self._origin.check()
+                yield from answers
 
     def _batch(self, requests: Sequence[Request], images: ImageLoader) -> list[Generation]:
         answers: list[Generation] = [Generation()] * len(requests)
@@ -105,6 +110,10 @@ class TransformersGenerator:
                 return self._without_too_long(prompts, lengths)
             rules = self._rules(prompts, rooms)
             rows = decode(self.loaded.model, inputs, rules, self.loaded.tokenizer.pad_token_id)
+        except BadRequest as error:
+            if len(prompts) == 1:
+                return [Generation(error=str(error))]
+            return [self._answer([one])[0] for one in prompts]
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(str(error)) from None
         except RuntimeError as error:
@@ -128,8 +137,18 @@ class TransformersGenerator:
                 generated_tokens=len(row.ids),
                 seconds=seconds,
             )
+            if row.finite
+            else Generation(error=self._no_numbers())
             for (text, thinking, reason), row, length in zip(answers, rows, lengths, strict=True)
         ]
+
+    def _no_numbers(self) -> str:
+        model = self.loaded.model
+        return (
+            f"The model {model.name_or_path} computes no finite numbers (NaN or infinity): its "
+            f"weights are damaged, or its numbers too large for {str(model.dtype).split('.')[-1]}; "
+            "copy or fetch it again, or set another `dtype` in the family file."
+        )
 
     def _without_too_long(
         self, prompts: Sequence[Prompt], lengths: Sequence[int]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from transformers import GenerationConfig
+from transformers.utils.peft_utils import find_adapter_config_file
 
 from suite.errors import SuiteError, nearest
+from suite.models.fingerprint import holds_adapter
 from suite.models.spec import ModelSpec
+
+
+class BadRequest(Exception):
+    """One request cannot be asked; the text says why. The others of its batch go on."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,9 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
             "what this machine lacks."
         ) from error
     model = model.to(torch.device(device)).eval()
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    known = _known_ids(model, tokenizer)
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= known:
+        tokenizer.pad_token = tokenizer.eos_token  # any that the model knows: padding is masked
     end_ids = _end_ids(model, tokenizer)
     # The study says how to decode. The library would fill what it leaves open from the checkpoint's
     # own settings: a kind of cache or stop strings there are errors of every request.
@@ -90,10 +98,12 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
     if spec.path is None:
         common["revision"] = commit
+        if find_adapter_config_file(source, revision=commit):
+            raise SuiteError(holds_adapter(f"Model {source}"))
     weights: dict[str, Any] = {"use_safetensors": True}
     if spec.gguf_file is not None:
         common["gguf_file"], weights = spec.gguf_file, {}
-    kind, sees = _kind(source, role, common)
+    kind, sees, config = _kind(source, role, common)
     processor: Any = None
     if sees:
         reader: Any = AutoProcessor
@@ -107,17 +117,40 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     model, report = kind.from_pretrained(
         source, dtype=getattr(torch, dtype), output_loading_info=True, **common, **weights
     )
-    # The library fills what a checkpoint lacks with random numbers and goes on.
+    # The library fills what a checkpoint lacks with random numbers, drops what it has no place for,
+    # and goes on.
     absent = sorted([*report["missing_keys"], *map(str, report["mismatched_keys"])])
-    if absent:
-        raise ValueError(
-            f"its file lacks {len(absent)} weights of {type(model).__name__}, such as {absent[0]}"
-        )
+    rest = _left_over(model, config, report["unexpected_keys"])
+    for names, what in ((absent, "lacks {} weights of"), (rest, "has {} weights more than")):
+        if names:
+            raise SuiteError(
+                f"The {role} model {source} cannot be loaded: its file {what.format(len(names))} "
+                f"{type(model).__name__}, such as {names[0]}; take config.json and weights from "
+                "one checkpoint."
+            )
     return model, tokenizer, processor
 
 
-def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool]:
-    """The auto class of a checkpoint, and whether it is one that sees.
+def _left_over(model: Any, config: Any, unexpected: Iterable[str]) -> list[str]:
+    """Weights of a file that the model should have taken, sorted.
+
+    Not those that its class declares (`_keys_to_ignore_on_load_unexpected`, which the library has
+    left out), nor tables that a model computes and older files hold, nor the eyes of a checkpoint
+    that sees, of which a text model was made.
+    """
+    computed = {name for name, _ in model.named_buffers()} - set(model.state_dict())
+    tables = {name.rpartition(".")[2] for name in computed}
+    rest = {name for name in unexpected if name.rpartition(".")[2] not in tables}
+    if type(model.config) is not type(config):
+        parts = (name.split(".") for name, _ in model.named_modules())
+        own = {names[-1] for names in parts if len(names) < 3}
+        wrappers = r"^((model|language_model|text_model)\.)*"
+        rest = {name for name in rest if re.sub(wrappers, "", name).partition(".")[0] in own}
+    return sorted(rest)
+
+
+def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool, Any]:
+    """The auto class of a checkpoint, whether it is asked as one that sees, and its configuration.
 
     A vision-language checkpoint as a reasoner is asked through its own processor, whose chat
     template may know no other form of a message, and is shown no image.
@@ -141,8 +174,8 @@ def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool]:
             "name another checkpoint in the family file."
         )
     if role == "vlm" or (sees and not speaks):
-        return AutoModelForImageTextToText, True
-    return AutoModelForCausalLM, False
+        return AutoModelForImageTextToText, True, config
+    return AutoModelForCausalLM, False, config
 
 
 def _check_settings(spec: ModelSpec, processor: Any) -> None:
@@ -202,6 +235,30 @@ def _check_gguf(role: str) -> None:
             "Reading a GGUF file needs the package gguf; install it with "
             '`pip install "downscaling-suite[gguf]"`.'
         ) from error
+
+
+def _known_ids(model: Any, tokenizer: Any) -> int:
+    """How many tokens the model knows. From here on a prompt with any other is a BadRequest, before
+    the look-up itself, which names nothing on a CPU and ends all work on a GPU.
+
+    It looks at what a model looks up: many put another id, or an image, in an image token's place.
+    """
+    embedding = model.get_input_embeddings()
+    if not isinstance(embedding, torch.nn.Embedding):  # code that comes with a checkpoint
+        return len(tokenizer)
+
+    def check(_: Any, given: tuple[torch.Tensor, ...]) -> None:
+        # Prompts alone, which have several tokens: on a GPU a look at every step would wait for it.
+        if given and given[0].shape[-1] > 1 and (top := int(given[0].max())) >= known:
+            raise BadRequest(
+                f"The prompt holds token {top} ({tokenizer.convert_ids_to_tokens(top)!r}), and the "
+                f"model {model.name_or_path} knows {known} tokens, 0 to {known - 1}; give it the "
+                "tokenizer and processor that it was trained with."
+            )
+
+    known = int(embedding.num_embeddings)
+    embedding.register_forward_pre_hook(check)
+    return known
 
 
 def _context(model: Any, tokenizer: Any) -> int:

@@ -31,6 +31,8 @@ class GeneratedRow:
     """New token ids, the ending token included where one came."""
     cut: bool = False
     """Whether the end of its thinking was forced."""
+    finite: bool = True
+    """Whether the model gave numbers to choose its last token by."""
 
 
 class RowProcessor(Protocol):
@@ -206,12 +208,16 @@ def _loop(
     selectable = can_select(batch.cache)
     found = [GeneratedRow() for _ in range(count)]
     while True:
-        scores = rules.scores(batch.ids[:, : batch.length], outputs.logits[:, -1].float())
+        logits = outputs.logits[:, -1].float()
+        # A row's largest is no number where one is NaN or +inf, or all are -inf: tokens that a
+        # model rules out are -inf. The rules, which add such ones, come after.
+        finite = logits.amax(-1).abs() < float("inf")
+        scores = rules.scores(batch.ids[:, : batch.length], logits)
         batch.append(scores.argmax(-1), ended)
-        over = rules.ended(batch.ids[:, : batch.length])
+        over = rules.ended(batch.ids[:, : batch.length]) | ~finite
         fresh = over & ~ended
         if bool(fresh.any()):
-            _collect(batch, fresh, rules.limit.budget.cut, prompt, found)
+            _collect(batch, fresh, rules.limit.budget.cut, finite, prompt, found)
             ended |= over
             live = int((~ended).sum())
             if live == 0:
@@ -225,11 +231,15 @@ def _loop(
 
 
 def _collect(
-    batch: _Batch, fresh: torch.Tensor, cut: torch.Tensor, prompt: int, found: list[GeneratedRow]
+    batch: _Batch,
+    fresh: torch.Tensor,
+    cut: torch.Tensor,
+    finite: torch.Tensor,
+    prompt: int,
+    found: list[GeneratedRow],
 ) -> None:
     """Copies the new tokens of the rows that have just ended to their place in the result."""
     ids = batch.ids[fresh, prompt : batch.length].tolist()
-    for row, tokens, was_cut in zip(
-        batch.rows[fresh].tolist(), ids, cut[fresh].tolist(), strict=True
-    ):
-        found[row] = GeneratedRow(tokens, was_cut)
+    marks = (mark[fresh].tolist() for mark in (batch.rows, cut, finite))
+    for tokens, row, was_cut, was_finite in zip(ids, *marks, strict=True):
+        found[row] = GeneratedRow(tokens, was_cut, was_finite)

@@ -20,7 +20,8 @@ import pytest
 from suite.engine.claims import Claims
 from suite.engine.local import CurrentModel, run_walk
 from suite.engine.progress import Silent
-from suite.engine.walk import Walk, groups_of
+from suite.engine.walk import Model, Walk, groups_of
+from suite.errors import Unfinished
 from suite.requests import Request
 from tests.suite.world import Speaker, Speakers, finish, texts, walk_in
 
@@ -78,6 +79,18 @@ def test_every_stage_reads_what_the_one_before_wrote(tmp_path: Path) -> None:
 def walk_requests(walk: Walk, step: Any) -> list[Request]:
     group = next(group for group in walk.groups if step in group.steps)
     return [request for request in walk.requests(group).values() if request.task == "one"]
+
+
+def test_nothing_is_asked_of_a_model_that_is_another_than_the_plan_named(tmp_path: Path) -> None:
+    walk = walk_in(tmp_path)
+    asked: list[list[Request]] = []
+
+    def build(model: Model) -> Speaker:
+        return Speaker(model, {"weights": "of today"}, calls=asked)
+
+    with pytest.raises(Unfinished, match=r"^Model .* has changed since this run began: run the"):
+        run_walk(walk, CurrentModel(build), Claims(walk.store.folder), Silent())
+    assert asked == []
 
 
 def test_samples_differ_and_greedy_stages_are_shared(tmp_path: Path) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from suite.base.machine import resolve_device, resolve_dtype, torch_build
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unfinished
+from suite.models import recorded
 from suite.models.backends import build_generator, fingerprint
 from suite.models.fingerprint import commit
 from suite.models.recorded import RecordedGenerator
 from suite.models.spec import ModelSpec
+from suite.models.transformers.loading import load
 from suite.requests import Decoding, Generator, Message, Request
+from tests.suite import tiny_vlms
 from tests.suite.tiny_models import text_folder
 
 ROWS = [
@@ -128,6 +133,84 @@ def test_fingerprint_changes_with_all_that_changes_the_output(tmp_path: Path) ->
     assert len(set(marks)) == 8
 
 
+def changes(spec: ModelSpec, name: str) -> bool:
+    """Whether the fingerprint knows a file that is written into the folder, and its content."""
+    assert spec.path is not None
+    marks = [fingerprint(spec, "text", "float32")]
+    for content in ("one", "two"):
+        (spec.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (spec.path / name).write_text(content)
+        marks.append(fingerprint(spec, "text", "float32"))
+    (spec.path / name).unlink()
+    assert fingerprint(spec, "text", "float32") == marks[0]
+    assert marks[0] != marks[1] != marks[2] or marks[0] == marks[1] == marks[2]
+    return marks[0] != marks[1]
+
+
+READ = (
+    "tekken.json", "tokenizer.model", "tokenizer.model.v3", "tiktoken.model", "qwen.tiktoken",
+    "vocab.txt", "bpe.codes", "dict.txt", "source.spm", "merges.txt", "added_tokens.json",
+    "special_tokens_map.json", "chat_template.json", "additional_chat_templates/rag.jinja",
+    "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json",
+    "quantize_config.json", "hf_quant_config.json", "model.safetensors.index.json", "modeling.py",
+    "adapter_model.safetensors", "a_file_of_next_year.json",
+)  # fmt: skip
+UNREAD = (
+    "README.md", "LICENSE", "NOTICE.txt", ".gitattributes", ".git/config", "curve.jsonl",
+    "optimizer.pt", "pytorch_model.bin", "trainer_state.json", "eval_results.json", "train.log",
+    "events.out.tfevents.1", "checkpoint-5/config.json", "logo.png",
+)  # fmt: skip
+OWN_CODE = ("models/own.py", "vision-lora/adapter_config.json", "assets/table.npy")
+"""What only code that comes with a checkpoint reads."""
+
+
+@pytest.mark.parametrize("own_code", [False, True])
+def test_every_file_that_a_loader_may_read_is_in_the_fingerprint(
+    tmp_path: Path, own_code: bool
+) -> None:
+    spec = ModelSpec(path=text_folder(tmp_path / "m"), trust_remote_code=own_code)
+    assert [name for name in READ if not changes(spec, name)] == []
+    assert [name for name in UNREAD if changes(spec, name)] == []
+    assert [changes(spec, name) for name in OWN_CODE] == [own_code] * len(OWN_CODE)
+
+
+def test_beside_a_gguf_file_what_belongs_to_tokenizers_is_in_the_fingerprint(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.gguf").write_text("GGUF")
+    spec = ModelSpec(path=tmp_path, gguf_file="a.gguf")
+    assert list(fingerprint(spec, "text")["files"]) == ["a.gguf"]
+    read = ("tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model")
+    assert [n for n in (*read, "additional_chat_templates/rag.jinja") if not changes(spec, n)] == []
+    others = ("b.gguf", "holiday.json", "notes.txt", "model.safetensors", "config.json")
+    assert [name for name in others if changes(spec, name)] == []
+
+
+def test_no_file_is_opened_that_the_fingerprint_does_not_know(tmp_path: Path) -> None:
+    folders = [text_folder(tmp_path / "text")]
+    folders += [getattr(tiny_vlms, name)(tmp_path / name) for name in ("llava", "gemma3")]
+    opened: list[str] = []
+    watching = True
+
+    def watch(event: str, arguments: Any) -> None:
+        if watching and event == "open" and isinstance(arguments[0], (str, Path)):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(watch)  # stays until the process ends
+    try:
+        for folder in folders:
+            spec, role = ModelSpec(path=folder), "text" if folder.name == "text" else "vlm"
+            for name in ("added_tokens.json", "special_tokens_map.json"):
+                (folder / name).write_text("{}")
+            opened.clear()
+            known = set(build_generator(spec, role, device="cpu").fingerprint["files"])
+            names = {str(Path(n).relative_to(folder)) for n in opened if n.startswith(str(folder))}
+            assert {"config.json", "tokenizer_config.json"} <= names
+            assert names <= known
+    finally:
+        watching = False
+
+
 def test_a_moved_checkpoint_is_the_same_checkpoint(tmp_path: Path) -> None:
     first, second = (text_folder(tmp_path / name, seed=3) for name in ("one", "two"))
     assert fingerprint(ModelSpec(path=first), "text") == fingerprint(ModelSpec(path=second), "text")
@@ -175,6 +258,96 @@ def test_large_files_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert fingerprint(ModelSpec(path=folder), "text") != first
     memory.write_text("not JSON")
     assert fingerprint(ModelSpec(path=folder), "text") != first
+
+
+@pytest.mark.parametrize("how", ["in place", "renamed"])
+def test_a_large_file_that_was_replaced_with_its_size_and_time_is_hashed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    folder = text_folder(tmp_path / "m")
+    weights = folder / "model.safetensors"
+    first, status = fingerprint(ModelSpec(path=folder), "text"), weights.stat()
+    other = weights.read_bytes()[:-4] + b"\0\0\0\x40"
+    if how == "in place":
+        weights.write_bytes(other)
+    else:
+        (tmp_path / "other").write_bytes(other)
+        (tmp_path / "other").replace(weights)
+    os.utime(weights, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert weights.stat().st_mtime_ns == status.st_mtime_ns
+    assert weights.stat().st_size == status.st_size
+    assert fingerprint(ModelSpec(path=folder), "text") != first
+
+
+CHANGED = (
+    " has changed since this run began: run the same command again once nothing writes there; all "
+    "that was finished before is kept."
+)
+
+
+def test_weights_that_are_replaced_while_a_model_loads_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    other = (text_folder(tmp_path / "other", seed=1) / "model.safetensors").read_bytes()
+
+    def replaced(*about: Any) -> Any:
+        (folder / "model.safetensors").write_bytes(other)
+        return load(*about)
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", replaced)
+    with pytest.raises(Unfinished) as caught:
+        build_generator(ModelSpec(path=folder), "text", device="cpu")
+    assert str(caught.value) == f"Checkpoint folder {folder} (model.safetensors){CHANGED}"
+
+
+def test_weights_that_change_while_a_model_answers_are_refused(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "m")
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    asked = [request("0")]
+    first = list(generator.generate(asked, no_image))
+    os.utime(folder / "model.safetensors")  # touched, and the same
+    (folder / "README.md").write_text("new")
+    assert [one.text for one in generator.generate(asked, no_image)] == [first[0].text]
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(b"\0\0\0\x40")
+    with pytest.raises(Unfinished) as caught:
+        list(generator.generate(asked, no_image))
+    assert str(caught.value) == f"Checkpoint folder {folder} (model.safetensors){CHANGED}"
+
+
+def test_a_file_that_comes_while_a_model_loads_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = text_folder(tmp_path / "m")
+
+    def joined(*about: Any) -> Any:
+        (folder / "tekken.json").write_text("{}")
+        return load(*about)
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", joined)
+    with pytest.raises(Unfinished, match=r"\(tekken.json\) has changed"):
+        build_generator(ModelSpec(path=folder), "text", device="cpu")
+
+
+def test_recorded_texts_that_are_replaced_while_they_are_read_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "texts.json"
+    path.write_text('{"0": "x"}')
+
+    def replaced(file: Path) -> Any:
+        file.write_text('{"0": "y"}')
+        return read(file)
+
+    read = recorded._read
+    monkeypatch.setattr(recorded, "_read", replaced)
+    with pytest.raises(Unfinished) as caught:
+        build_generator(ModelSpec(path=path, generator="recorded"), "text")
+    assert str(caught.value) == f"The file of recorded texts {path}{CHANGED}"
 
 
 def test_device_and_dtype_without_torch() -> None:

@@ -185,7 +185,10 @@ def test_settings_of_the_processor_reach_plan_and_spec_as_written(
     assert [cell.id for cell in suite.plan(study).cells] == ["end_to_end/P=s", "end_to_end/P=l"]
 
 
-@pytest.mark.parametrize("text", ["{1: 2, a: 3}", "{a: {1: 2, b: 3}}", "{a: 2001-01-01}", "{2: 1}"])
+@pytest.mark.parametrize(
+    "text",
+    ["{1: 2, a: 3}", "{a: {1: 2, b: 3}}", "{a: 2001-01-01}", "{2: 1}", "{a: {1: 2}}", "{a: .nan}"],
+)
 def test_settings_that_no_processor_can_have_are_refused(tmp_path: Path, text: str) -> None:
     path = write(
         tmp_path,

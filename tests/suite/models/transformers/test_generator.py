@@ -18,9 +18,10 @@ from suite.models.spec import ModelSpec
 from suite.models.transformers import chat
 from suite.models.transformers import generator as backend
 from suite.models.transformers.chat import prompt, tensors
-from suite.requests import Decoding, Message, OutOfMemory
+from suite.models.transformers.loop import decode
+from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
 from tests.suite.asking import GREEDY, IMAGES, SAMPLED, THINKING, ask, request, said
-from tests.suite.tiny_models import text_folder
+from tests.suite.tiny_models import text_folder, word_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,118 @@ def test_batch_size_comes_from_the_call_the_spec_or_the_model(text: Any, tmp_pat
 def test_fingerprint_equals_the_one_found_without_loading(text: Any) -> None:
     spec = ModelSpec(path=Path(text.loaded.model.name_or_path))
     assert text.fingerprint == fingerprint(spec, "text", device="cpu")
+
+
+def worded(index: int, text: str, decoding: Decoding = GREEDY) -> Request:
+    return Request("t", str(index), (Message("user", text),), decoding)
+
+
+def poisoned(folder: Path, name: str, row: str | int, value: float) -> Any:
+    """A model of which one row of a weight, or that of a word, is no number."""
+    generator: Any = build_generator(
+        ModelSpec(path=text_folder(folder, tie_word_embeddings=False)), "text", device="cpu"
+    )
+    if isinstance(row, str):
+        row = generator.loaded.tokenizer.convert_tokens_to_ids(row)
+    with torch.no_grad():
+        generator.loaded.model.get_parameter(name)[row] = value
+    return generator
+
+
+def no_numbers(generator: Any) -> str:
+    return (
+        f"The model {generator.loaded.model.name_or_path} computes no finite numbers (NaN or "
+        "infinity): its weights are damaged, or its numbers too large for float32; copy or fetch "
+        "it again, or set another `dtype` in the family file."
+    )
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, SAMPLED, THINKING], ids=["greedy", "plain", "think"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["lm_head.weight", "model.layers.1.mlp.down_proj.weight"])
+def test_a_model_that_computes_no_numbers_fails(
+    tmp_path: Path, name: str, value: float, decoding: Decoding
+) -> None:
+    generator = poisoned(tmp_path, name, 5, value)
+    requests = [request(n, decoding) for n in range(3)]
+    want = [Generation(error=no_numbers(generator))]
+    assert ask(generator, requests) == 3 * want
+    assert ask(generator, requests[:1]) == want
+
+
+def test_a_row_without_numbers_fails_alone(tmp_path: Path) -> None:
+    generator = poisoned(tmp_path, "model.embed_tokens.weight", "red", float("nan"))
+    requests = [worded(n, text) for n, text in enumerate(["what colour", "is red", "the circle"])]
+    answers = said(ask(generator, requests))
+    assert answers[1] == Generation(error=no_numbers(generator))
+    assert answers[::2] == said(ask(generator, requests[::2]))
+    assert [answer.error for answer in answers[::2]] == [None, None]
+
+
+def test_numbers_that_end_at_a_later_token_fail_the_row(tmp_path: Path) -> None:
+    text: Any = build_generator(
+        ModelSpec(path=text_folder(tmp_path / "sound", tie_word_embeddings=False)),
+        "text",
+        device="cpu",
+    )
+    asked = [request(n) for n in range(4)]
+    rows = decode(
+        text.loaded.model,
+        tensors(text.loaded, [prompt(text.loaded, one, IMAGES.__getitem__) for one in asked]),
+        text._rules([prompt(text.loaded, one, IMAGES.__getitem__) for one in asked], [400] * 4),
+        pad_id=0,
+    )
+    third = int(rows[0].ids[2])
+    generator = poisoned(tmp_path / "ill", "model.embed_tokens.weight", third, float("nan"))
+    want = [
+        Generation(error=no_numbers(generator)) if third in row.ids[:-1] else answer
+        for row, answer in zip(rows, said(ask(text, asked)), strict=True)
+    ]
+    assert said(ask(generator, asked)) == want
+    assert want[0].error is not None
+
+
+def test_tokens_that_a_model_rules_out_are_no_failure(text: Any) -> None:
+    before = ask(text, [request(n) for n in range(3)])
+
+    def rule_out(module: Any, given: Any, logits: torch.Tensor) -> torch.Tensor:
+        return logits.index_fill(-1, torch.tensor([3, 4]), float("-inf"))
+
+    hook = text.loaded.model.lm_head.register_forward_hook(rule_out)
+    try:
+        for decoding in (GREEDY, SAMPLED, THINKING):
+            answers = ask(text, [request(n, decoding) for n in range(3)])
+            assert [answer.error for answer in answers] == [None] * 3
+    finally:
+        hook.remove()
+    assert said(ask(text, [request(n) for n in range(3)])) == said(before)
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model whose tokenizer was given two more words and an own padding since."""
+    folder = text_folder(tmp_path_factory.mktemp("larger"))
+    tokenizer = word_tokenizer()
+    tokenizer.add_tokens(["purple", "mauve"])
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.save_pretrained(folder)
+    return build_generator(ModelSpec(path=folder), "text", device="cpu")
+
+
+def test_a_token_that_the_model_does_not_know_fails_its_request_alone(
+    larger: Any, tmp_path: Path
+) -> None:
+    plain: Any = build_generator(ModelSpec(path=text_folder(tmp_path)), "text", device="cpu")
+    count = len(plain.loaded.tokenizer)
+    words = ["what is red", "what is the mauve", "a circle"]
+    answers = said(ask(larger, [worded(n, text) for n, text in enumerate(words)]))
+    assert answers[1] == Generation(
+        error=f"The prompt holds token {count + 1} ('mauve'), and the model "
+        f"{larger.loaded.model.name_or_path} knows {count} tokens, 0 to {count - 1}; give it the "
+        "tokenizer and processor that it was trained with."
+    )
+    want = said(ask(plain, [worded(n, words[n]) for n in (0, 2)]))
+    assert [answer.text for answer in answers[::2]] == [answer.text for answer in want]
 
 
 @pytest.mark.gpu

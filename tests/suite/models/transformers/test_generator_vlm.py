@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers as tf
 
 from suite.models.backends import build_generator
 from suite.models.spec import ModelSpec
@@ -150,3 +151,40 @@ def test_images_of_too_many_pixels_fail_their_row_alone(
         f"t, item 2: its 2 images have 4,200 pixels, {more}",
         None,
     ]
+
+
+def with_image_token_beyond(folder: Path) -> Any:
+    """A model whose tokenizer was given a word for its images that the embedding does not have."""
+    processor = tf.AutoProcessor.from_pretrained(folder)
+    old, new = processor.tokenizer.image_token, "<picture>"
+    processor.tokenizer.add_tokens([new], special_tokens=True)
+    processor.tokenizer.image_token = new
+    processor.chat_template = processor.chat_template.replace(old, new)
+    processor.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    at = "image_token_id" if "image_token_id" in config else "image_token_index"
+    config[at] = len(processor.tokenizer) - 1
+    (folder / "config.json").write_text(json.dumps(config))
+    return build_generator(ModelSpec(path=folder), "vlm", device="cpu")
+
+
+def test_an_image_token_that_the_model_does_not_know_is_named(tmp_path: Path) -> None:
+    generator = with_image_token_beyond(tiny_vlms.llava(tmp_path))
+    count = int(generator.loaded.model.get_input_embeddings().num_embeddings)
+    answers = ask(generator, [request(0, images=("one",)), request(1, images=("two",))])
+    assert [answer.error for answer in answers] == 2 * [
+        f"The prompt holds token {count} ('<picture>'), and the model "
+        f"{generator.loaded.model.name_or_path} knows {count} tokens, 0 to {count - 1}; give it "
+        "the tokenizer and processor that it was trained with."
+    ]
+
+
+def test_a_model_that_looks_up_no_image_token_may_have_one_beyond(tmp_path: Path) -> None:
+    plain = build_generator(
+        ModelSpec(path=tiny_vlms.gemma3(tmp_path / "plain")), "vlm", device="cpu"
+    )
+    beyond = with_image_token_beyond(tiny_vlms.gemma3(tmp_path / "beyond"))
+    config = beyond.loaded.model.config
+    assert config.image_token_id == config.text_config.vocab_size
+    asked = [request(n, images=("one",)) for n in range(2)]
+    assert said(ask(beyond, asked)) == said(ask(plain, asked))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from suite.errors import SuiteError
@@ -49,8 +50,10 @@ def test_missing_and_foreign_checkpoints_are_one_sentence(tmp_path: Path) -> Non
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert "lacks 1 weights of Qwen3ForCausalLM, such as model.layers.1.mlp.up_proj" in message(
-        ModelSpec(path=folder)
+    assert message(ModelSpec(path=folder)) == (
+        f"The text model {folder} cannot be loaded: its file lacks 1 weights of Qwen3ForCausalLM, "
+        "such as model.layers.1.mlp.up_proj.weight; take config.json and weights from one "
+        "checkpoint."
     )
     with pytest.raises(SuiteError, match="Device cuda:77 cannot be used"):
         build_generator(ModelSpec(path=folder), "text", device="cuda:77")
@@ -98,3 +101,117 @@ def test_code_in_a_repository_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="cannot be loaded"):
         build_generator(ModelSpec(path=folder), "text", device="cpu")
     assert not (tmp_path / "ran").exists()
+
+
+def message(folder: Path, role: Any = "text", **settings: Any) -> str:
+    with pytest.raises(SuiteError) as caught:
+        build_generator(ModelSpec(path=folder, **settings), role, device="cpu")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def adapter(folder: Path) -> None:
+    """What peft saves: it may be laid over the weights of the folder."""
+    config = {"peft_type": "LORA", "base_model_name_or_path": "owner/base", "lora_alpha": 8}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    save_file({"a": torch.zeros(1)}, folder / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["merged", "alone", "gguf"])
+def test_an_adapter_in_a_folder_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / kind
+    if kind == "merged":
+        text_folder(folder)
+    else:
+        folder.mkdir()
+        (folder / "a.gguf").write_text("GGUF")
+    adapter(folder)
+    said = message(folder, gguf_file="a.gguf" if kind == "gguf" else None)
+    assert said == (
+        f"Checkpoint folder {folder} holds an adapter (adapter_config.json), which may be in its "
+        "weights already: if it is, remove adapter_config.json and adapter_model.safetensors from "
+        "the folder or a copy; if not, merge it into its base (peft's merge_and_unload) and name "
+        "the folder of the merged model."
+    )
+    if kind == "merged":
+        (folder / "adapter_config.json").unlink()  # the weights alone are no second reading
+        build_generator(ModelSpec(path=folder), "text", device="cpu")
+
+
+def test_an_adapter_in_a_repository_of_the_hub_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    snapshot = tmp_path / "models--owner--model" / "snapshots" / commit
+    text_folder(snapshot)
+    adapter(snapshot)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(SuiteError, match=r"^Model owner/model holds an adapter"):
+        build_generator(ModelSpec(repo="owner/model", revision=commit), "text", device="cpu")
+
+
+def test_a_whole_file_beside_the_parts_of_another_is_refused(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    part, index = "model-00001-of-00001.safetensors", folder / "model.safetensors.index.json"
+    save_file(weights, folder / part, metadata={"format": "pt"})
+    index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(weights, part)}))
+    assert message(folder) == (
+        f"Checkpoint folder {folder} holds two models: model.safetensors, and the parts of "
+        f"model.safetensors.index.json, such as {part}; remove the one that is not meant."
+    )
+    (folder / "model.safetensors").rename(tmp_path / "old")
+    build_generator(ModelSpec(path=folder), "text", device="cpu")  # the parts alone
+    (tmp_path / "old").rename(folder / "model.safetensors")
+    (folder / part).unlink()
+    build_generator(ModelSpec(path=folder), "text", device="cpu")  # an index of nothing
+
+
+def test_weights_left_over_are_refused(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "text")
+    config = folder / "config.json"
+    written = config.read_text()
+    cut = json.loads(written) | {"num_hidden_layers": 1, "layer_types": ["full_attention"]}
+    config.write_text(json.dumps(cut))
+    assert message(folder) == (
+        f"The text model {folder} cannot be loaded: its file has 11 weights more than "
+        "Qwen3ForCausalLM, such as model.layers.1.input_layernorm.weight; take config.json and "
+        "weights from one checkpoint."
+    )
+    config.write_text(written)
+    weights = load_file(folder / "model.safetensors")
+    more = weights | {"model.layers.0.self_attn.q_proj.bias": torch.ones(32)}
+    save_file(more, folder / "model.safetensors", metadata={"format": "pt"})
+    assert "has 1 weights more than Qwen3ForCausalLM, such as model.layers.0.self_attn" in message(
+        folder
+    )
+    # What a model computes by itself, and older files hold, is no weight.
+    computed = {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(8)}
+    save_file(weights | computed, folder / "model.safetensors", metadata={"format": "pt"})
+    build_generator(ModelSpec(path=folder), "text", device="cpu")
+
+
+@pytest.mark.parametrize("role", ["text", "vlm"])
+def test_weights_left_over_of_a_checkpoint_that_sees_are_refused(tmp_path: Path, role: Any) -> None:
+    folder = tiny_vlms.llava(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_config"]["num_hidden_layers"] = 1
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "weights more than LlavaForConditionalGeneration, such as " in message(folder, role)
+
+
+def test_a_text_model_is_made_of_a_checkpoint_that_sees_and_lacks_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    folder = tiny_vlms.llama4(tmp_path)
+    generator: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    assert type(generator.loaded.model).__name__ == "Llama4ForCausalLM"
+    config = json.loads((folder / "config.json").read_text())
+    text = {"num_hidden_layers": 1, "layer_types": ["full_attention"], "no_rope_layers": [1]}
+    config["text_config"] |= text
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "has 9 weights more than Llama4ForCausalLM, such as language_model.model.layers.1" in (
+        message(folder)
+    )
