@@ -112,9 +112,9 @@ def key_text(value: Any) -> str | None:
 
 
 def whole_number(text: str) -> str:
-    """Gives `3` for `3.0`, and every other text as it is."""
-    match = _WHOLE.fullmatch(text)
-    return match[1] if match else text
+    """Gives `3` for `3.0`, and every other text without the blanks around it."""
+    match = _WHOLE.fullmatch(text.strip())
+    return match[1] if match else text.strip()
 
 
 class ByKey(Generic[T]):

@@ -8,12 +8,14 @@ lmms-eval reads with would guess their types (an id «001» would be 1, an optio
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from suite.base.row_files import Number, Row, decoded, read_rows
-from suite.errors import DataError, nearest, reason_of
+from suite.errors import DataError, nearest, reason_of, shown
 from suite.items.cache import DATA, IMAGES, data_files
 from suite.items.lmms_task import fetch_hint, on_hub
 from suite.items.tasks import LMMS_EVAL, TaskInfo
@@ -67,6 +69,8 @@ def _overrides(
     scratch: Path,
 ) -> dict[str, Any]:
     """Keys of the YAML with which lmms-eval reads files by split."""
+    import pyarrow.parquet as pq
+
     if builder in TABLES:
         for key in kwargs:
             if key not in SETTINGS:
@@ -81,6 +85,10 @@ def _overrides(
             _write(info, found, separator, target)
             files = {**files, split: [target]}
         builder = "parquet"
+    elif builder == "parquet":
+        for file in chain(*files.values()):
+            with _said_of(info, file):
+                pq.read_schema(file)
     by_split = {split: [str(file) for file in found] for split, found in files.items()}
     return {
         "dataset_path": builder,
@@ -96,18 +104,25 @@ def _write(info: TaskInfo, files: Sequence[Path], separator: str | None, target:
 
     rows: list[tuple[Path, Row]] = []
     for file in files:
-        try:
+        with _said_of(info, file):
             found = read_rows(file, separator=separator)
-            if not found:
+            if not any(row.cells for row in found):
                 raise ValueError("it holds no rows")
-        except (ValueError, OSError) as error:
-            raise DataError(
-                f"The rows of {info.name} in {file} cannot be read: {reason_of(error)}."
-            ) from error
-        rows += [(file, row) for row in found]
+            rows += [(file, row) for row in found]
     names = dict.fromkeys(name for _, row in rows for name in row.cells)
     columns = {name: _column(info, name, rows) for name in names}
     pq.write_table(pa.table(columns), target)
+
+
+@contextmanager
+def _said_of(info: TaskInfo, file: Path) -> Iterator[None]:
+    """Inside, what is wrong with a file becomes a DataError that names it."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise DataError(
+            f"The rows of {info.name} in {file} cannot be read: {reason_of(error)}."
+        ) from error
 
 
 def _column(info: TaskInfo, name: str, rows: Sequence[tuple[Path, Row]]) -> Any:
@@ -116,16 +131,24 @@ def _column(info: TaskInfo, name: str, rows: Sequence[tuple[Path, Row]]) -> Any:
     import pyarrow as pa
 
     convert = _texts if name in _text_columns(info) else _numbers
+    values = []
+    kinds: dict[str, str] = {}
+    for file, row in rows:
+        try:
+            values.append(convert(row.cells.get(name)))
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"The column {name!r} of {info.name} in {row.place} of {file} cannot be read: "
+                f"{reason_of(error)}."
+            ) from error
+        if values[-1] is not None:
+            kind = KINDS.get(type(values[-1]), "a number")
+            kinds.setdefault(kind, f"{kind} in {row.place} of {file}")
     try:
-        return pa.array([convert(row.cells.get(name)) for _, row in rows])
-    except (pa.ArrowException, OverflowError, RecursionError, TypeError, ValueError) as error:
-        first: dict[str, str] = {}
-        for file, row in rows:
-            if (value := row.cells.get(name)) is not None:
-                kind = KINDS.get(type(convert(value)), "a number")
-                first.setdefault(kind, f"{kind} in {row.place} of {file}")
+        return pa.array(values)
+    except (pa.ArrowException, TypeError) as error:
         raise DataError(
-            f"The column {name!r} of {info.name} is not of one kind ({', '.join(first.values())}): "
+            f"The column {name!r} of {info.name} is not of one kind ({', '.join(kinds.values())}): "
             "give every row the same."
         ) from error
 
@@ -142,9 +165,10 @@ def _listed(value: Any) -> Iterable[str]:
 
 
 def _texts(value: Any) -> Any:
-    """JSON with its numbers, true and false as the texts that they are written as."""
+    """JSON with its numbers, true and false as the texts that they are written as. Parquet knows no
+    empty object: it is nothing."""
     if isinstance(value, dict):
-        return {key: _texts(entry) for key, entry in value.items()}
+        return {key: _texts(entry) for key, entry in value.items()} or None
     if isinstance(value, list):
         return [_texts(entry) for entry in value]
     if isinstance(value, bool):
@@ -155,12 +179,16 @@ def _texts(value: Any) -> Any:
 def _numbers(value: Any) -> Any:
     """JSON with its numbers as such."""
     if isinstance(value, dict):
-        return {key: _numbers(entry) for key, entry in value.items()}
+        return {key: _numbers(entry) for key, entry in value.items()} or None
     if isinstance(value, list):
         return [_numbers(entry) for entry in value]
     if not isinstance(value, Number):
         return value
-    return int(value) if value.lstrip("-").isdigit() else float(value)
+    if not value.lstrip("-").isdigit():
+        return float(value)
+    if len(value) > 20 or not -(2**63) <= int(value) < 2**63:
+        raise ValueError(f"the number {shown(value)} is too large; put it in quotes")
+    return int(value)
 
 
 def _beside(info: TaskInfo) -> dict[str, Path]:

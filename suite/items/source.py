@@ -220,7 +220,7 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         options = given(list(row.get("options") or ()))
     except ValueError as error:
         raise DataError(f"in the item that {info.path} makes, {error}.") from error
-    category = key_text(row.get("category")) or ""
+    category = _key(info, "category", row)
     if info.categories and category not in info.categories:
         raise DataError(
             f"the category {category!r} is none of those that {info.path} declares"
@@ -240,6 +240,7 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
     described = row.get("gold_description")
     return {
         **row,
+        "item_id": _key(info, "item_id", row),
         "question": _text(info, "question", row["question"]),
         "answer": _text(info, "answer", row["answer"]),
         "options": tuple(_text(info, "options", option) for option in options),
@@ -248,6 +249,14 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         if is_empty(described)
         else _text(info, "gold_description", described),
     }
+
+
+def _key(info: TaskInfo, key: str, row: Mapping[str, Any]) -> str:
+    """A name, or nothing; 3.0 is 3, as everywhere."""
+    value = row.get(key)
+    if isinstance(value, float):
+        return key_text(value) or ""
+    return "" if is_empty(value) else _text(info, key, value)
 
 
 def _text(info: TaskInfo, key: str, value: Any) -> str:
@@ -286,7 +295,7 @@ def _item(
     images: tuple[str, ...],
     index: int,
 ) -> Item:
-    item_id = str(index if row.get("item_id") is None else key_text(row["item_id"]))
+    item_id = row["item_id"] or str(index)
     options, answer = row["options"], row["answer"]
     if options and answer not in tuple(LETTERS[: len(options)]):  # in a text, `AB` would be too
         raise DataError(

@@ -82,7 +82,7 @@ def named(*ids: str) -> ItemSet:
         ("a.json", '{"3": "A"}'),
     ],
 )
-@pytest.mark.parametrize("item", ["3", "3.0"])
+@pytest.mark.parametrize("item", ["3", "3.0", " 3"])
 def test_three_is_one_item_however_it_is_written(
     tmp_path: Path, name: str, content: str, item: str
 ) -> None:

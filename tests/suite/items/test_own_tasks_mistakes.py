@@ -313,6 +313,30 @@ MAKES = "Row 0: the item that {yaml} makes "
             "line 3 of {file}): give every row the same.",
         ),
         (
+            "rows.jsonl",
+            f'{{"q": "?", "x": {"9" * 5000}}}',
+            "The column 'x' of shapes in line 1 of {file} cannot be read: the number "
+            f"{'9' * 51} … {'9' * 26} is too large; put it in quotes.",
+        ),
+        (
+            "rows.parquet",
+            b"",
+            "The rows of shapes in {file} cannot be read: Parquet file size is 0 bytes.",
+        ),
+        ("rows.jsonl", "{}\n", "The rows of shapes in {file} cannot be read: it holds no rows."),
+        (
+            "rows.jsonl",
+            '{"id": {}, "q": ["?"], "A": "x", "B": "y", "C": "z", "D": {"a": {}}, "key": "A"}',
+            "Row 0: `metadata.item.item_id` in {yaml} names the column 'id', where this row is "
+            "empty: give it an id.",
+        ),
+        (
+            "rows.jsonl",
+            '{"id": [1], "q": "?", "A": "x", "B": "y", "C": "", "D": "", "key": "A"}',
+            "Row 0: in the item that {yaml} makes, 'item_id' holds ['1'], which is no text; "
+            "write it as one.",
+        ),
+        (
             "rows.csv",
             f"{HEADER},?,x,y,,,A\n",
             "Row 0: `metadata.item.item_id` in {yaml} names the column 'id', where this row is "

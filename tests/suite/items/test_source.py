@@ -68,8 +68,7 @@ def test_file_that_is_no_parquet(tmp_path: Path) -> None:
     path = tmp_path / "val.parquet"
     path.write_bytes(b"not a table")
     text = message("mmstar", cache=tmp_path / "cache", data=str(path))
-    assert text.startswith(f"The data of mmstar at {path} cannot be read as Lin-Chen/MMStar: ")
-    assert "RetryError" not in text
+    assert text.startswith(f"The rows of mmstar in {path} cannot be read: Parquet magic bytes not")
 
 
 def test_without_network_the_error_says_what_to_fetch(
