@@ -83,7 +83,7 @@ def run(
     shared = store or planned.study.store
     opened = Store(shared or folder / "store", run=uuid.uuid4().hex, say=progress.say)
     if opened.address.startswith("memory://"):
-        progress.say(f"The store {opened.address} ends with this process: nothing can resume.")
+        progress.say(f"The store {opened.folder.name} ends with this process: nothing can resume.")
     walk = Walk(planned, items, prompts, identities, opened)
     _make(folder)
     before = provenance.read(folder)

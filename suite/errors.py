@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,25 +30,40 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} too large to show"
 
 
+_ADDRESS = re.compile(
+    r"(?P<scheme>\b[a-z][a-z0-9+.-]*:/{1,2})"
+    r"(?:[^/\s]*@|[^/\s:@]+:(?!:|\d{1,5}/)\S*@)?"  # a password may hold a slash; a port is none
+    r"(?P<place>(?:(?!::)[^\s'\"?#])*)"
+    r"(?:[?#][^\s'\"]+)?",
+    re.IGNORECASE,
+)
+
+
+def public(text: str) -> str:
+    """Gives a text with its addresses (s3://..., https://...) as others may see them: without user,
+    password, query and fragment, in which keys and tokens stand."""
+    return _ADDRESS.sub(r"\g<scheme>\g<place>", text)
+
+
 def reason_of(error: BaseException) -> str:
     """Gives what a library says of an error: the first line that says something, without its full
-    stop; the error's kind where it says nothing."""
+    stop; the error's kind where it says nothing. Addresses are `public`."""
     lines = [said for line in str(error).splitlines() if (said := " ".join(line.split()))]
     first = lines[0] if lines else type(error).__name__
     if first.endswith(":") and len(lines) > 1:
         first = f"{first} {lines[1]}"
-    return cut(first, SAID).rstrip(".")
+    return cut(public(first), SAID).rstrip(".")
 
 
 class SuiteError(Exception):
     """Bad input. The command line prints the message without a traceback and exits with 2.
 
-    The message is one line of LONGEST letters at most, in which what a terminal would obey (an
-    escape, a turn of the writing's direction) is written out.
+    The message is one line of LONGEST letters at most, in which addresses are `public` and what a
+    terminal would obey (an escape, a turn of the writing's direction) is written out.
     """
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.splitlines())
+        line = " ".join(public(message).splitlines())
         plain = "".join(
             c if c.isprintable() or category(c) == "Zs" else repr(c)[1:-1] for c in line
         )

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import uuid
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.machine import process_space, process_started
-from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room
+from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room, public, shown
 
 PACKAGE = Path(__file__).resolve().parent.parent
 """The folder suite/, whose YAML files come with the code; `tasks` and `analyses` lie beside it."""
@@ -50,6 +51,17 @@ def user_path(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise SuiteError(f"{text} names the home of a user who is not here; check it.") from error
+
+
+def checked_name(name: str, key: str) -> str:
+    """Gives a name back that may become part of a file's name; ValueError, which calls it by `key`,
+    for one that may not."""
+    if not re.fullmatch(r"[\w-][\w.-]{0,99}", name):
+        raise ValueError(
+            f"`{key}` is {shown(name)}: a name is made of letters, digits, dots, dashes and "
+            "underscores, begins with no dot and has 100 at most"
+        )
+    return name
 
 
 def make_folder(folder: Path, option: str, name: str = "folder") -> None:
@@ -162,8 +174,8 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """Whole address, for messages."""
-        return str(self._local.absolute()) if self._local is not None else self.address
+        """Whole address for messages, without what is secret in it."""
+        return str(self._local.absolute()) if self._local is not None else public(self.address)
 
     def names(self, inside: str) -> list[str]:
         """Lists the files of a sub-folder, sorted, no temporary ones; none when it is not there."""

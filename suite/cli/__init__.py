@@ -23,7 +23,17 @@ from typing import Any, NoReturn
 import click
 
 from suite.base.deprecations import hide_deprecations
-from suite.errors import NO_ROOM, SAID, SuiteError, Unfinished, cut, in_the_way, no_room, reason_of
+from suite.errors import (
+    NO_ROOM,
+    SAID,
+    SuiteError,
+    Unfinished,
+    cut,
+    in_the_way,
+    no_room,
+    public,
+    reason_of,
+)
 
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "options", "output"})
@@ -59,7 +69,7 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         if told := in_the_way(error):
             return str(told)
-        place = cut(str(error.filename), SAID)
+        place = cut(public(str(error.filename)), SAID)
         return f"{place} cannot be used ({error.strerror}): check the path."
     if isinstance(error, MemoryError):
         return (
@@ -131,7 +141,7 @@ def exit_code_of(run: Callable[[], Any]) -> int:
         return 130
     except Exception as error:
         if _debug:
-            traceback.print_exc()
+            click.echo(public(traceback.format_exc()), err=True)
         click.echo(f"Error: {sentence_of(error)}", err=True)
         return 1 if _unfinished(error) else 2
     return code if isinstance(code, int) else 0

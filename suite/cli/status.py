@@ -12,15 +12,16 @@ from suite.cli.output import print_json, print_table, talk
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--store", help="The run's shared store, where its address has a password.")
 @json_option
-def command(folder: str, as_json: bool) -> None:
+def command(folder: str, store: str | None, as_json: bool) -> None:
     """Show progress and failures of the run in DIR, by stage and model. Loads no model.
 
     A stage can end below its number: texts that coincide are asked once.
     """
     from suite.runs.status import status_of
 
-    status = status_of(Path(folder))
+    status = status_of(Path(folder), store)
     if as_json:
         print_json(status)
         return

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from suite.base import yaml_files
-from suite.base.files import PACKAGE
+from suite.base.files import PACKAGE, checked_name
 from suite.errors import SuiteError, nearest, reason_of, shown
 
 METRICS = ("choice", "exact", "synonyms", "iou", "lmms")
@@ -163,6 +163,10 @@ def check(config: Mapping[str, Any], path: Path) -> None:
     Outside `metadata` only the functions that lmms-eval needs are asked for.
     """
     where = f"In the task file {path}"
+    try:
+        checked_name(str(config["task"]), "task")
+    except ValueError as error:
+        raise SuiteError(f"{where}: {error}.") from error
     metadata = config.get("metadata", {})
     if not isinstance(metadata, dict):
         raise SuiteError(f"{where}: `metadata` must hold keys and values.")

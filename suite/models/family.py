@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base import yaml_files
-from suite.base.files import PACKAGE, user_path
+from suite.base.files import PACKAGE, checked_name, user_path
 from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import BACKENDS
@@ -82,7 +82,7 @@ def load_family(name_or_path: str | Path) -> Family:
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
     data = yaml_files.mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
-    name = _required(data, "family", str, where)
+    name = _name(data, "family", str, where)
     rows = _required(data, "sizes", list, where)
     sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
     names = [size.name for size in sizes]
@@ -104,7 +104,7 @@ def _family(data: object, path: Path) -> Family:
 
 def _size(row: object, path: Path, where: str) -> Size:
     row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm"))
-    name = str(_required(row, "name", (str, int, float), where))
+    name = _name(row, "name", (str, int, float), where)
     params = _required(row, "params", (int, float, str), where)
     where = f"{where}, size {shown(name)}"
     try:
@@ -174,6 +174,13 @@ def _check(data: Mapping[str, Any], where: str) -> None:
         if key in data and data[key] not in allowed:
             hint = nearest(str(data[key]), allowed)
             raise SuiteError(f"In {where}: `{key}` is {shown(data[key])}{hint}.")
+
+
+def _name(data: Mapping[str, Any], key: str, kind: Any, where: str) -> str:
+    try:
+        return checked_name(str(_required(data, key, kind, where)), key)
+    except ValueError as error:
+        raise SuiteError(f"In {where}: {error}.") from error
 
 
 def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:

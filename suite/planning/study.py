@@ -7,13 +7,14 @@ file, which key, and the nearest known one. No torch, no network; nothing is ope
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from suite.base import yaml_files
-from suite.base.files import PACKAGE, user_path
+from suite.base.files import PACKAGE, checked_name, user_path
 from suite.errors import SuiteError, nearest, shown
 from suite.planning.methods import METHODS
 from suite.planning.stages import STAGES
@@ -25,8 +26,6 @@ Sizes = Literal["all"] | str | list[str]
 """`all`, one size, or a list of sizes."""
 LARGEST = 2**31 - 1
 Count = Annotated[int, Field(gt=0, le=LARGEST)]
-Name = Annotated[str, Field(pattern=r"^[\w-][\w.-]*$", max_length=100)]
-"""Of a study, and so of its folder."""
 
 
 class Strict(BaseModel):
@@ -123,7 +122,7 @@ class InstructSize(Strict):
 class Study(Strict):
     """A study: a family's sizes, the tasks they answer, and the cells to compare."""
 
-    study: Name
+    study: Annotated[str, AfterValidator(partial(checked_name, key="study"))]
     """Name; also the default run directory, runs/NAME."""
     title: str = ""
     family: str

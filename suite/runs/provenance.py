@@ -18,7 +18,7 @@ from typing import Any
 from suite.base.files import PACKAGE, write_whole
 from suite.base.machine import cores, processor
 from suite.engine.walk import Walk
-from suite.errors import SuiteError
+from suite.errors import SuiteError, public
 from suite.runs import history
 from suite.runs.freshness import items_digest
 
@@ -125,7 +125,15 @@ def finished(folder: Path) -> datetime:
         ) from None
 
 
+def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _public(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_public(entry) for entry in value]
+    return public(value) if isinstance(value, str) else value
+
+
 def write(folder: Path, content: dict[str, Any]) -> None:
-    """Writes provenance.json whole."""
-    text = json.dumps(content, indent=2, ensure_ascii=False)
+    """Writes provenance.json whole; addresses in it are `public`."""
+    text = json.dumps(_public(content), indent=2, ensure_ascii=False)
     write_whole(folder / "provenance.json", text + "\n")

@@ -85,11 +85,14 @@ def _digest(plan: Plan) -> str:
     return json_hash([plan.study.model_dump(mode="json"), tasks])[:SHORT]
 
 
-def status_of(folder: Path) -> dict[str, Any]:
-    """Gives the progress of a run as JSON-able values; SuiteError where no run was started."""
+def status_of(folder: Path, store: str | None = None) -> dict[str, Any]:
+    """Gives the progress of a run as JSON-able values; SuiteError where no run was started.
+
+    store: its store, where the address in provenance.json, without secrets, does not open it.
+    """
     facts = provenance.read(folder)
     try:
-        return _status(folder, facts)
+        return _status(folder, facts, store)
     except (KeyError, TypeError) as error:
         if facts and "plan" in facts:
             raise SuiteError(
@@ -101,8 +104,8 @@ def status_of(folder: Path) -> dict[str, Any]:
         ) from None
 
 
-def _status(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    store = Store(facts["store"] or folder / "store")
+def _status(folder: Path, facts: dict[str, Any], address: str | None) -> dict[str, Any]:
+    store = Store(address or facts["store"] or folder / "store")
     groups = asked_groups(folder)
     rows: list[dict[str, Any]] = []
     failures: Counter[str] = Counter()

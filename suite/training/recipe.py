@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from suite.base import yaml_files
+from suite.base.files import checked_name
 
 FOLDER = Path(__file__).parent / "recipes"
 SHARED = "shared"
@@ -96,8 +97,12 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _stages_follow(self) -> Recipe:
+        checked_name(self.recipe, "recipe")
+        for size in self.sizes:
+            checked_name(size, "sizes")
         seen: set[str] = set()
         for stage in self.stages:
+            checked_name(stage.name, "stages.name")
             if stage.init is not None and stage.init not in seen:
                 raise ValueError(f"stage {stage.name!r} starts from {stage.init!r}, not before it")
             if stage.steps < 1 or stage.steps % stage.evaluate:

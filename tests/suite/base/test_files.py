@@ -17,6 +17,7 @@ from suite.base.files import (
     TEMPORARY,
     Folder,
     cache_folder,
+    checked_name,
     file_hash,
     make_folder,
     whole,
@@ -195,3 +196,32 @@ def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path, inside: str) -> N
         assert str(caught.value) == (
             f"{file} is a file where a folder is needed: remove or rename it."
         )
+
+
+@pytest.mark.parametrize("name", ["micro", "0.6b", "Größe-2", "a" * 100, "-x", "颜色", "a..b"])
+def test_a_name_may_become_part_of_a_files_name(name: str) -> None:
+    assert checked_name(name, "study") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "/x", "a/b", "a\\b", "a b", "a\n", "a\0", "a:b", "a" * 101, ".x", "~"],
+)
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="`study` is ") as caught:
+        checked_name(name, "study")
+    assert str(caught.value).endswith(
+        ": a name is made of letters, digits, dots, dashes and underscores, begins with no dot and "
+        "has 100 at most"
+    )
+
+
+def test_a_folder_is_named_without_secrets() -> None:
+    folder = Folder("memory://key:secret@place?token=secret")
+    assert folder.name == "memory://place"
+    folder.write("a/b", b"x")
+    assert Folder(folder.address).read("a/b") == b"x"
+    with pytest.raises(SuiteError) as caught:
+        Folder("nowhere://key:se/cret@place?token=secret")
+    assert "nowhere://place cannot be opened" in str(caught.value)
+    assert "cret" not in str(caught.value)

@@ -76,3 +76,25 @@ def test_status_of_an_older_format(finished: tuple[Path, dict[str, Any]], tmp_pa
         f"{path} is of another version of the suite (it lacks 'models'); run the study again with "
         f"`--out {tmp_path}`: what was generated is kept."
     )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_secret_in_the_address_of_a_store_stands_nowhere(tiny: Path, tmp_path: Path) -> None:
+    address = f"memory://key:pass/w0rd@{tmp_path.name}?token=w0rd"
+    study = tmp_path / "study.yaml"
+    text = (tiny / "study.yaml").read_text().replace("family: ", f"family: {tiny}/")
+    study.write_text(f"{text}\nstore: {address}\n")
+    out = tmp_path / "out"
+    run = call("run", study, "--out", out, "--json", "--only", "end_to_end/*")
+    said = run.stdout + run.stderr + call("plan", study, "--out", out, "--json").stdout
+    assert json.loads(run.stdout)["requests"]["generated"] > 0
+    assert f"memory://{tmp_path.name} ends with this process" in said
+    assert "w0rd" not in said
+    for path in [path for path in out.rglob("*") if path.is_file()]:
+        assert b"w0rd" not in path.read_bytes(), path
+    facts = json.loads((out / "provenance.json").read_text())
+    assert facts["store"] == facts["study"]["store"] == f"memory://{tmp_path.name}"
+    assert json.loads(call("status", out, "--json").stdout)["answered"] == 0
+    whole = json.loads(call("status", out, "--store", address, "--json").stdout)
+    assert whole["answered"] == json.loads(run.stdout)["requests"]["distinct"]
+    assert json.loads(call("run", study, "--out", out, "--json").stdout)["requests"]["cached"] > 0

@@ -483,3 +483,17 @@ def test_a_folder_of_tasks_that_is_not_there_is_named(
         f"DOWNSCALE_TASKS names {tmp_path / 'nothing'}, which is no folder; correct the variable "
         "or unset it."
     )
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "downscaling_../evil", "/tmp/evil", "a b"])
+def test_a_tasks_name_is_a_name(mine: Path, name: str) -> None:
+    """Its items would be written outside the cache."""
+    content = write(mine)
+    save(mine, content | {"task": name})
+    clear()
+    with pytest.raises(SuiteError) as caught:
+        get_task(name)
+    assert str(caught.value) == (
+        f"In the task file {mine / 'shapes' / 'shapes.yaml'}: `task` is {name!r}: a name is made "
+        "of letters, digits, dots, dashes and underscores, begins with no dot and has 100 at most."
+    )

@@ -200,3 +200,18 @@ def test_settings_that_no_processor_can_have_are_refused(tmp_path: Path, text: s
         f"In family file {path}, size 's', vlm: `processor` must map names of settings to numbers, "
         "texts, lists or further settings, not {"
     )
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "a b", "x" * 101, "."])
+@pytest.mark.parametrize("key", ["family", "name"])
+def test_names_are_names(tmp_path: Path, key: str, name: str) -> None:
+    names = {"family": "mine", "name": "s"} | {key: name}
+    path = write(
+        tmp_path,
+        f'family: "{names["family"]}"\n'
+        f'sizes: [{{name: "{names["name"]}", params: 1, text: a/b}}]\n',
+    )
+    with pytest.raises(SuiteError) as caught:
+        load_family(path)
+    assert str(caught.value).startswith(f"In family file {path}: `{key}` is ")
+    assert str(caught.value).endswith("begins with no dot and has 100 at most.")

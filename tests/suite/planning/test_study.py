@@ -152,6 +152,12 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
             "In study file small.yaml: unknown key 'fil' in `instruct` (did you mean 'file'?).",
         ),
         (
+            "study: small",
+            "study: ../../escape/out",
+            "In study file small.yaml: `study` is '../../escape/out': a name is made of letters, "
+            "digits, dots, dashes and underscores, begins with no dot and has 100 at most.",
+        ),
+        (
             "seed: 0",
             "path: x",
             "In study file small.yaml: unknown key 'path' (did you mean 'data'?).",

@@ -63,6 +63,12 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
             "stage 'recall' needs one rate for each of the sizes.",
         ),
         (
+            {"name": "../up"},
+            0,
+            "`stages.name` is '../up': a name is made of letters, digits, dots, dashes and "
+            "underscores, begins with no dot and has 100 at most.",
+        ),
+        (
             {"init": "vit"},
             2,
             "stage 'text' starts from 'vit', not before it.",
@@ -79,7 +85,8 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
             "`stages.0.kind` is 'sound': it should be 'encoder', 'recall', 'text' or 'vision'.",
         ),
     ],
-    ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size", "order",
+    ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size",
+         "a path", "order",
          "no number", "no kind"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(
