@@ -194,7 +194,7 @@ def test_what_goes_wrong_is_a_sentence(run: Path, tmp_path: Path) -> None:
     )
     assert error(tmp_path / "no").startswith("Error: There are no records at ")
     (tmp_path / "file").touch()
-    assert "cannot write" in error(run, "--out", tmp_path / "file" / "x").lower()
+    assert "is a file where a folder is needed" in error(run, "--out", tmp_path / "file" / "x")
     facts = json.loads((run / "provenance.json").read_text())
     facts["items"][TASK]["digest"] = "0"
     (run / "provenance.json").write_text(json.dumps(facts))
