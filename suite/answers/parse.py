@@ -1,33 +1,24 @@
 """Reads a model's answer: which option, which text or which box it gives, and by which rule.
 
-In: the text of an answer and its Item. Out: Parsed. The rules are an ordered list of named
-functions; the first that has something to say decides. A rule may also say that the text cannot be
-read (two answers, a refusal): that too is final, and never becomes a guess or a random letter.
-To add a rule, put a function text, reader -> Reading | None into a list; to add a form that models
-write, add a row to tests/suite/answers/parse_corpus.yaml first. Where a rule of one name reads
-options in suite/answers/parsing/choice.py and open answers here, both look for the same marks, by
-the functions of suite/answers/parsing/text.py.
+In: the text of an answer and its Item. Out: Parsed. An answer is read only where it is stated
+(suite/answers/parsing/choice.py says where); a text that states none, two, or one that it takes
+back, is unread, and never becomes a guess or a random letter. Each file of suite/answers/parsing/
+is one kind of place. To add a form that models write, add a row to
+tests/suite/answers/parse_corpus.yaml first, with a second row that denies it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from suite.answers.parsing.choice import CHOICE_RULES
-from suite.answers.parsing.options import OptionReader, Reading
-from suite.answers.parsing.text import (
-    boxed_contents,
-    clean,
-    first_turn,
-    json_answers,
-    json_content,
-    normalised,
-    tagged_answers,
-)
+from suite.answers.parsing.choice import RULES, read_choice
+from suite.answers.parsing.fields import boxes, named, tagged
+from suite.answers.parsing.options import SEVERAL, OptionReader, Reading
+from suite.answers.parsing.text import clean, first_turn
+from suite.answers.parsing.values import normalised
 from suite.items.item import Item
 
 __all__ = ["Parsed", "Reading", "parse", "rule_names"]
@@ -44,26 +35,34 @@ class Parsed:
     parsed: bool
 
 
-def parse(text: str | None, item: Item) -> Parsed:
-    """Reads `text` as an answer to `item`. Never raises for any text, and never guesses."""
-    reader = _reader(item.options) if item.options else None
-    cleaned = clean(text or "", reader is not None and reader.below_zero)
+def parse(text: str | None, item: Item, cut: bool = False) -> Parsed:
+    """Reads `text` as an answer to `item`. Never raises for any text, and never guesses.
+
+    `cut` says that the model ran out of tokens: what a text ends with is then no last line.
+    """
+    cleaned = clean(text or "")
     if cleaned.unread is not None:
         return Parsed(None, cleaned.unread, False)
     if item.metric == "lmms":
         return Parsed(cleaned.text, "whole_text", True)  # lmms-eval's own scorer reads it
-    rules = CHOICE_RULES if item.options else _BOX_RULES if item.metric == "iou" else _OPEN_RULES
     turn = first_turn(cleaned.text)
-    parsed = _first(turn, rules, reader)
-    if parsed.rule == "nothing_found" and len(turn) < len(cleaned.text):
-        return _first(cleaned.text, rules, reader)
-    return parsed
+    for said in dict.fromkeys((turn, cleaned.text)):
+        if item.options:
+            read = read_choice(said, _reader(item.options), cut and said == cleaned.text)
+        else:
+            read = _open(said, _BOX_RULES if item.metric == "iou" else _OPEN_RULES)
+        if read is not None:
+            reading, rule = read
+            return Parsed(
+                reading.prediction, reading.reason or rule, reading.prediction is not None
+            )
+    return Parsed(None, "nothing_found", False)
 
 
 def rule_names() -> tuple[str, ...]:
-    """Names of all rules, in the order in which they are tried, per kind of answer."""
-    functions = [*CHOICE_RULES, *_OPEN_RULES, *_BOX_RULES]
-    return tuple(dict.fromkeys(function.__name__ for function in functions))
+    """Names of all rules, per kind of answer."""
+    functions = [*_OPEN_RULES, *_BOX_RULES]
+    return tuple(dict.fromkeys([*RULES, *(function.__name__ for function in functions)]))
 
 
 @lru_cache(maxsize=65536)
@@ -71,42 +70,42 @@ def _reader(options: tuple[str, ...]) -> OptionReader:
     return OptionReader(options)
 
 
-def _first(text: str, rules: tuple[Callable[..., Reading | None], ...], reader: object) -> Parsed:
+def _open(
+    text: str, rules: tuple[Callable[[str], Reading | None], ...]
+) -> tuple[Reading, str] | None:
     for rule in rules:
-        reading = rule(text, reader) if reader is not None else rule(text)
-        if reading is not None:
-            name = reading.reason or rule.__name__
-            return Parsed(reading.prediction, name, reading.prediction is not None)
-    return Parsed(None, "nothing_found", False)
+        if (reading := rule(text)) is not None:
+            return reading, rule.__name__
+    return None
 
 
 # --- open answers ---------------------------------------------------------------------------
 
 _STATED = re.compile(
-    r"\b(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\s*(?:is\s*:?|:|=)\s*(?P<rest>[^\n]+)", re.I
+    r"\b(?:(?:the|my)\s+)?(?:(?:final|correct)\s+)?answer\s?(?:is\s?:?|:|=)\s?(?P<rest>[^\n]+)",
+    re.I,
 )
 
 
 def boxed(text: str) -> Reading | None:
     r"""The content of \boxed{...}; several different ones are ambiguous."""
-    return _only(boxed_contents(text), "several_answers")
+    return _only([content for _, _, content in boxes(text)])
 
 
 def answer_tag(text: str) -> Reading | None:
     """The content of <answer>...</answer>."""
-    return _only([content for content in tagged_answers(text) if content], "several_answers")
+    return _only([content for _, _, content in tagged(text)])
 
 
 def json_answer(text: str) -> Reading | None:
-    """The `answer` of a JSON object."""
-    value = json_value(text)
-    return Reading(value) if value else None
+    """The `answer` of a JSON object or of a tool call."""
+    return _only([content for _, _, content in named(text)])
 
 
 def stated_answer(text: str) -> Reading | None:
     """What follows «the answer is», to the end of the line; several different are ambiguous."""
     found = [match["rest"].strip().rstrip(".").strip("\"'") for match in _STATED.finditer(text)]
-    return _only(found, "several_answers")
+    return _only(found)
 
 
 def whole_text(text: str) -> Reading | None:
@@ -114,23 +113,10 @@ def whole_text(text: str) -> Reading | None:
     return Reading(text.strip().rstrip(".").strip())
 
 
-def _only(found: list[str], otherwise: str) -> Reading | None:
-    if not found:
-        return None
-    different = {normalised(value): value for value in found}
-    if len(different) > 1:
-        return Reading(None, otherwise)
-    return Reading(found[-1])
-
-
-_KEYS = ("final_answer", "answer", "bbox", "box", "bbox_2d")
-
-
-def json_value(text: str) -> str | None:
-    """The answer inside a JSON object, or None."""
-    for value in json_answers(json_content(text), _KEYS):
-        return value if isinstance(value, str) else json.dumps(value, default=str, skipkeys=True)
-    return None
+def _only(found: list[str]) -> Reading | None:
+    found = [value for value in found if value]
+    different = {normalised(value) for value in found}
+    return Reading(found[-1]) if len(different) == 1 else SEVERAL if found else None
 
 
 _OPEN_RULES = (boxed, answer_tag, json_answer, stated_answer, whole_text)
@@ -170,7 +156,7 @@ def _one_box(found: list[tuple[str, ...]]) -> Reading | None:
     if not boxes:
         return None
     if len(boxes) > 1:
-        return Reading(None, "several_answers")
+        return SEVERAL
     return Reading("[" + ", ".join(f"{number:g}" for number in boxes.pop()) + "]")
 
 

@@ -17,8 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from suite.answers.parse import Parsed
-from suite.answers.parsing.numbers import NUMBER_WORDS
-from suite.answers.parsing.text import normalised
+from suite.answers.parsing.values import NUMBER_WORDS, normalised
 from suite.errors import SuiteError
 from suite.items.item import Item
 from suite.items.tasks import get_task

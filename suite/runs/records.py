@@ -38,17 +38,17 @@ class Reader:
     """Parses and scores answers; equal answers to one item are read once."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[str, str, str], Scored] = {}
+        self._read: dict[tuple[str, str, str, bool], Scored] = {}
 
-    def read(self, item: Item, text: str) -> Scored:
-        """Gives the reading of an answer."""
-        key = (item.task, item.item_id, text)
+    def read(self, item: Item, text: str, cut: bool = False) -> Scored:
+        """Gives the reading of an answer; `cut` says that its tokens ran out."""
+        key = (item.task, item.item_id, text, cut)
         found = self._read.get(key)
         if found is None:
             from suite.answers.parse import parse
             from suite.answers.score import lmms_score, score
 
-            parsed = parse(text, item)
+            parsed = parse(text, item, cut)
             found = Scored(
                 parsed.prediction,
                 parsed.rule,
@@ -126,7 +126,11 @@ def _row(
     done = [g for g in generations if g is not None and g.error is None]
     whole = len(done) == len(chain)
     reason = None if whole else _reason(place, answer)
-    reading = reader.read(item, answer.text) if whole and answer is not None else None
+    reading = (
+        reader.read(item, answer.text, answer.finish_reason == "length")
+        if whole and answer is not None
+        else None
+    )
     return {
         "sample": sample,
         "category": item.category,

@@ -1,101 +1,87 @@
-"""What every answer goes through before a rule reads it: remnants of thinking and markup go.
+"""What every answer goes through before it is read: thought, other turns and markup go.
 
-In: raw text. Out: plain text, or the reason why there is no answer in it. Also the normal form in
-which texts are compared.
+In: raw text. Out: plain text, or the reason why there is no answer in it.
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import json
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from suite.answers.parsing.numbers import NUMBER_WORDS
+from suite.answers.parsing.fields import ANSWER_NAME
+from suite.answers.parsing.values import NUMBER_WORDS
+
+_THOUGHT = re.compile(
+    r"think|thought|reason|analys|scratch|reflect|rationale|monolog|deliberat|ponder|brainstorm|"
+    r"\bcot\b|"
+    r"planning|draft|critique|self",
+    re.I,
+)
+"""Names of blocks that hold thought. A block of another name is read where nothing else is said."""
+_MARK = re.compile(
+    r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.=-]{1,40})(?:\s[^<>\n]{0,80})?>"
+    r"|\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{2,30})\]"
+    r"|<\|(?:(?P<begin3>begin|start)|(?P<end3>end))_of_(?P<name3>\w{1,40})\|>"
+    r"|<\|(?P<end4>/?)(?P<name4>[a-z]\w{1,40})\|>"
+)
+_FORMATS = {
+    "em", "strong", "span", "br", "div", "code", "pre", "li", "ul", "ol", "table", "tr", "td", "th",
+    "tbody", "thead", "center", "small", "sub", "sup", "h1", "h2", "h3", "h4", "h5", "h6", "html",
+    "body", "font", "hr",
+}  # fmt: skip
+_CHANNELS = re.compile(
+    r"\s*(?:<\|start\|>assistant)?(?:<\|channel\|>analysis<\|message\|>|analysis(?=[A-Z]))"
+)
+_FINAL = re.compile(r"(?:<\|channel\|>|assistant)final(?:<\|message\|>)?")
+_TURN_END = re.compile(
+    r"<\|(?:endoftext|im_end|eot_id|end)\|>|</s>|<end_of_turn>|<eos>|\[end of text\]|"
+    r"<end_of_utterance>",
+    re.I,
+)
+_SPECIAL = re.compile(
+    r"<\|[A-Za-z0-9_ ]{1,40}\|>|</?s>|<(?:start_of_turn|bos|pad|unk)>|\[/?INST\]", re.I
+)
+_SHORT_TAG = re.compile(r"</?[bipsu]>")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""No model that answers writes these: what holds one is noise, and a word in it is an accident."""
+_NEXT_TURN = re.compile(r"(?<=\S)\n\s{0,9}(?:(?:question|q|user|human)\s?\d{0,3}\s?:|user\n)", re.I)
+_ROLE = re.compile(r"\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
+_LATEX_TEXT = re.compile(
+    r"\\(?:text(?:bf|it|tt|rm)?|math(?:rm|bf|it|sf)|mbox|bf|rm)\s?\{([^{}]{0,400})\}"
+)
+_LATEX_MARKS = re.compile(r"\\[()\[\]]|\$\$?(?!\s?\d[\d,.]{0,20}\s)([^$\n]{1,200}?)\$\$?")
+_LINE_MARK = re.compile(
+    r"^[ \t]*(?:#{1,6}\s+|>\s+|[•*]\s+|-\s+(?!\d|(?:" + "|".join(NUMBER_WORDS) + r")\b))",
+    re.M | re.I,
+)
+_EMPHASIS = re.compile(r"(?<![\w)])\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?![\w(])|`+|__+")
+_DASH_SIGN = re.compile(r"(?:(?<=[\s(=:$])|^)[–‑](?=\d)")
+"""A dash that is written for a minus sign."""
+_PICTURES = re.compile("[\U0001f300-\U0001f5f7\U0001f600-\U0001faff\u2600-\u260f\u2613-\u26ff]+")
+"""Pictures around an answer; boxes and check marks say something and stay."""
+_PLAIN_MARKS = str.maketrans(
+    {
+        **dict.fromkeys("\u200b\u2060\ufeff\u200e\u200f\u200c\u200d\ufe0f"),
+        **dict(zip("、，،؛’‘“”−－🅰🅱", ",,,;''\"\"--AB", strict=True)),
+        **dict.fromkeys("。।", ". "),
+        **dict.fromkeys("【「『〔《⟨", "["),
+        **dict.fromkeys("】」』〕》⟩", "]"),
+    }
+)
+_SENTENCE_END = re.compile(
+    r"(?<!^[A-Za-z0-9])(?<![.!?\n]\s[A-Za-z0-9])[.!?][\"')\]]?\s+(?=\S)|[.!?](?=[A-Z][a-z])|\n\s*",
+    re.M,
+)
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Text ready for the rules."""
+    """Text ready to be read."""
 
     text: str
     unread: str | None = None
     """`empty`, `unfinished_thinking` or `control_characters` when there is nothing to read."""
-
-
-_THINK = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
-_THINK_END = re.compile(r"^.*</(?:think|thinking|thought|reasoning)>", re.S | re.I)
-_THINK_CLOSE = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.I)
-_STRAY_END = re.compile(r"</[a-z_]+>\s*", re.I)
-_THINK_OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.I)
-_SPECIAL = re.compile(
-    r"<\|[a-z0-9_ ]{1,40}\|>|</?s>|<(?:end_of_turn|start_of_turn|eos|bos|pad|unk|end_of_utterance)>"
-    r"|\[/?INST\]",
-    re.I,
-)
-_MARKS_BUT_DASH = r"[ \t]*#{1,6}\s+|>\s+|[ \t]*•\s+"
-_LINE_MARKS = re.compile(rf"^(?:{_MARKS_BUT_DASH}|[ \t]*-(?!\s*\d)\s+)", re.M)
-_NUMBER_WORD = rf"(?:{'|'.join(NUMBER_WORDS)})\b"
-_LINE_MARKS_SIGNED = re.compile(
-    rf"^(?:{_MARKS_BUT_DASH}|[ \t]*-(?!\s*(?:\d|{_NUMBER_WORD}))\s+)", re.M | re.I
-)
-"""A dash before a number word may be its sign too, where numbers below zero are at stake."""
-_DASH_SIGN = re.compile(r"(?:(?<=[\s(=:$])|^)[–‑](?=\d)")
-"""A dash that is written for a minus sign."""
-_CHANNELS = re.compile(
-    r"^\s*(?:<\|start\|>assistant)?(?:<\|channel\|>analysis<\|message\|>|analysis(?=[A-Z]))"
-    r"(?:.*(?:<\|channel\|>|assistant)final(?:<\|message\|>)?|(?P<open>.*))",
-    re.S,
-)
-"""Thinking in a channel of its own, up to the channel of the answer if there is one."""
-_EDGE_SIGNS = " \t\r\n\ufe0f" + "".join(
-    chr(sign)
-    for first, last in ((0x1F300, 0x1FAFF), (0x2600, 0x260F), (0x2613, 0x26FF))
-    for sign in range(first, last + 1)
-)
-"""Pictures around an answer; boxes and check marks say something and stay."""
-_TAGS = re.compile(r"</?(?:b|i|em|strong|p|u|span|br|div|code)\s*/?>")
-_ROLE = re.compile(r"^\s*(?:assistant|model|chatbot)\s*(?::|\n)\s*", re.I)
-_END = re.compile(
-    r"<\|(?:endoftext|im_end|eot_id|end)\|>|</s>|<end_of_turn>|<eos>|\[end of text\]", re.I
-)
-_CJK = str.maketrans(
-    {
-        "\u200b": "",
-        "\u2060": "",
-        "\ufeff": "",
-        "\u200e": "",
-        "。": ".",
-        "、": ",",
-        "’": "'",
-        "‘": "'",
-        "“": '"',
-        "”": '"',
-        "−": "-",
-        "－": "-",
-        **dict.fromkeys("【「『〔《⟨", "["),
-        **dict.fromkeys("】」』〕》⟩", "]"),
-        "🅰": "A",
-        "🅱": "B",
-    }
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
-"""No model that answers writes these: what holds one is noise, and a word in it is an accident.
-Space, tab and the ends of lines are no noise."""
-_NEXT_TURN = re.compile(r"(?<=\S)\s*\n\s*(?:(?:question|q|user|human)\s*\d*\s*:|user\s*\n)", re.I)
-_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|texttt|mbox)\s*\{([^{}]*)\}")
-_DOLLAR = re.compile(
-    r"\$\s*([A-Za-z]|\\boxed\{[^$]*\}|\([A-Za-z]\))\s*\$|\\[(\[]\s*(.*?)\s*\\[)\]]"
-)
-_BOXED = re.compile(r"(-?)\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_ANSWER_NAME = "(?:answer|ans|final_answer|conclusion)"
-_ANSWER_TAG = re.compile(rf"<{_ANSWER_NAME}>\s*(.*?)\s*</{_ANSWER_NAME}>", re.S | re.I)
-_PLAIN = re.compile(r"[A-Za-z0-9 .,()]{0,40}")
-
-_ANSWER_OPEN = re.compile(rf"<{_ANSWER_NAME}>\s*([^<]*[^<\s])", re.I)
 
 
 def first_turn(text: str) -> str:
@@ -104,102 +90,101 @@ def first_turn(text: str) -> str:
     return text[: match.start()] if match else text
 
 
-def clean(text: str, below_zero: bool = False) -> Cleaned:
-    """Text without thinking blocks, special tokens, Markdown marks and text commands of LaTeX.
-
-    `below_zero` says that an option is a negative number: then «- three» keeps its dash.
-    """
+def clean(text: str) -> Cleaned:
+    """Text without thought, whatever its marks are, and without the marks of turns, Markdown, "
+    "LaTeX."""
     text = text.strip()
-    if _PLAIN.fullmatch(text) and not text.startswith("analysis"):  # most: nothing to take away
-        return Cleaned(text) if text else Cleaned("", "empty")
-    if (channels := _CHANNELS.match(text)) is not None:
-        if channels["open"] is not None:
+    if (channel := _CHANNELS.match(text)) is not None:
+        final = [*_FINAL.finditer(text, channel.end())]
+        if not final:
             return Cleaned("", "unfinished_thinking")
-        text = text[channels.end() :]
-    text = text.replace("◁", "<").replace("▷", ">")
+        text = text[final[-1].end() :]
+    text = text.replace("◁", "<").replace("▷", ">").replace("\boxed{", "\\boxed{")
     if "<" in text or "[" in text:
-        if (end := _END.search(text)) is not None and text[: end.start()].strip():
-            text = text[: end.start()]  # what follows is another turn
-        text = _THINK.sub(" ", text)
-        if "<answer" in text.lower():  # a mark of the answer outweighs stray ends of thinking
-            text = _THINK_CLOSE.sub(" ", text)
-        else:
-            text = _STRAY_END.sub(" ", _THINK_END.sub(" ", text))
-        if (opened := _THINK_OPEN.search(text)) is not None:
-            # Some models never close their thinking and still mark the answer behind it.
-            place = text.lower().find("<answer>", opened.end())
-            if place < 0:
-                return Cleaned("", "unfinished_thinking")
-            text = _THINK_OPEN.sub(" ", text[place:])
-        text = _TAGS.sub("", _SPECIAL.sub(" ", text))
-    if _CONTROL.search(text := text.replace("\boxed{", "\\boxed{")):  # JSON's \b was a LaTeX \b
+        spoken = _without_thought(text)
+        if spoken is None:
+            return Cleaned("", "unfinished_thinking")
+        end = _TURN_END.search(spoken)
+        if end is not None and spoken[: end.start()].strip():
+            spoken = spoken[: end.start()]  # what follows is another turn
+        text = _SPECIAL.sub(" ", _SHORT_TAG.sub("", spoken) if "</" in spoken else spoken)
+    if _CONTROL.search(text):
         return Cleaned("", "control_characters")
-    text = unicodedata.normalize("NFKC", text)
-    text = _ROLE.sub("", _DASH_SIGN.sub("-", text.translate(_CJK)), count=1)
-    text = without_markup(text, below_zero).strip(_EDGE_SIGNS).strip()
+    text = unicodedata.normalize("NFKC", text.translate(_PLAIN_MARKS))
+    text = _PICTURES.sub(" ", text)
+    text = without_markup(_ROLE.sub("", _DASH_SIGN.sub("-", text.strip()), count=1)).strip()
     return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
 
 
-def without_markup(text: str, below_zero: bool = False) -> str:
-    """Text without Markdown's marks and LaTeX's dollars and text commands; words stay."""
+def _without_thought(text: str) -> str | None:
+    """The text outside of blocks of thought; None when the last of them has no end.
+
+    An end without its beginning takes with it what stands before it, unless an answer is marked
+    there. Some models never end their thought and still mark the answer behind it.
+    """
+    kept: list[str] = []
+    done, inside, answered = 0, -1, False
+    for mark in _MARK.finditer(text):
+        name = next(filter(None, mark.group("name", "name2", "name3", "name4"))).lower()
+        closing = any(mark.group("end", "end2", "end3", "end4"))
+        thought = _THOUGHT.search(name) is not None
+        if not thought and name not in _FORMATS:
+            answered = answered or (inside < 0 and ANSWER_NAME.search(name) is not None)
+            continue
+        if inside < 0:
+            if thought and closing and not answered:
+                kept.clear()
+            else:
+                kept.append(text[done : mark.start()])
+            inside = mark.end() if thought and not closing else -1
+            done = mark.end()
+        elif thought and closing:
+            inside, done = -1, mark.end()
+            kept.append(" ")
+    if inside >= 0:
+        done = text.lower().find("<answer>", inside)
+        if done < 0:
+            return None
+    kept.append(text[done:])
+    return "".join(kept) if answered or inside >= 0 else _outside_of_blocks("".join(kept))
+
+
+def _outside_of_blocks(text: str) -> str:
+    """What stands outside of blocks of any name; what they hold where nothing stands outside."""
+    outside: list[str] = []
+    done, name = 0, ""
+    for mark in _MARK.finditer(text):
+        if not mark["name"] or (name and (mark["name"] != name or not mark["end"])):
+            continue
+        if not name:
+            outside.append(text[done : mark.start()])
+            name = "" if mark["end"] else mark["name"]
+        else:
+            name = ""
+        done = mark.end()
+    if name:  # a block without an end is none
+        return _MARK.sub(lambda mark: " " if mark["name"] else mark[0], text)
+    said = "".join([*outside, text[done:]])
+    return said if any(map(str.isalnum, said)) else _MARK.sub(" ", text)
+
+
+def without_markup(text: str) -> str:
+    """Gives a text without Markdown's marks and LaTeX's dollars and text commands; words stay."""
     if "\\" in text or "$" in text:
-        text = _LATEX_TEXT.sub(r"\1", text)
-        text = _DOLLAR.sub(lambda match: match[1] or match[2] or "", text)
-    for mark in ("*", "`", "__"):
-        if mark in text:
-            text = text.replace(mark, "")
+        for _ in range(2):
+            text = _LATEX_TEXT.sub(r"\1", text)
+        text = _LATEX_MARKS.sub(lambda match: match[1] or "", text)
+    text = _EMPHASIS.sub("", text)
     if text.startswith("_") and text.endswith("_"):
         text = text.strip("_")
-    marks = _LINE_MARKS_SIGNED if below_zero else _LINE_MARKS
-    return marks.sub("", text) if any(mark in text for mark in "#>-•") else text
+    return _LINE_MARK.sub("", text)
 
 
-def boxed_contents(text: str) -> list[str]:
-    r"""What stands inside each \boxed{...}."""
-    if "boxed" not in text and "fbox" not in text:
-        return []
-    found = [(sign, content.strip()) for sign, content in _BOXED.findall(text)]
-    return [sign + content if content[:1].isdigit() else content for sign, content in found]
-
-
-def tagged_answers(text: str) -> list[str]:
-    """What stands inside each <answer>...</answer>; the last may lack its end."""
-    if "<" not in text:
-        return []
-    found = _ANSWER_TAG.findall(text) or _ANSWER_OPEN.findall(text)
-    return [_STRAY_END.sub("", content) for content in found]
-
-
-def json_content(text: str) -> object:
-    """The JSON object or list in a text, or a Python literal as some models write it; else None."""
-    first = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
-    outermost = text[first : max(text.rfind("}"), text.rfind("]")) + 1] if first >= 0 else ""
-    cut_short = text[first:] + "}" if first >= 0 and not outermost else ""
-    inner = outermost[outermost.find("{") : outermost.rfind("}") + 1]
-    for piece in (outermost, inner, cut_short):
-        for read in (json.loads, ast.literal_eval):
-            with contextlib.suppress(
-                ValueError, SyntaxError, MemoryError, RecursionError, TypeError
-            ):
-                return read(piece)
-    return None
-
-
-def json_answers(content: object, keys: Sequence[str]) -> list[object]:
-    """The value of the first of `keys` that an object has, whatever their case; none otherwise."""
-    if not isinstance(content, dict):
-        return []
-    lowered = {str(key).casefold().replace(" ", "_"): value for key, value in content.items()}
-    return [lowered[key] for key in keys if key in lowered][:1]
-
-
-_ARTICLE = re.compile(r"^(?:the|an|a)\s+(?=\S)")
-_SPACE = re.compile(r"\s+")
-_EDGE = " \t\n\"'.,;:!?()[]{}<>"
-
-
-def normalised(text: str) -> str:
-    """Lower case, one space between words, no punctuation or article at the edges."""
-    text = unicodedata.normalize("NFKC", text).replace("−", "-").casefold()
-    text = _SPACE.sub(" ", text).strip(_EDGE)
-    return _ARTICLE.sub("", text)
+def sentences(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each sentence or line; a label such as «B. » ends none."""
+    ends = [*_SENTENCE_END.finditer(text)]
+    starts = [0, *(end.end() for end in ends)]
+    stops = [*(end.end() for end in ends), len(text)]
+    return [
+        (start, stop) for start, stop in zip(starts, stops, strict=True) if text[start:stop].strip()
+    ]
