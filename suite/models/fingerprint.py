@@ -22,12 +22,16 @@ from suite.models.spec import ModelSpec
 
 UNREAD = (
     ".*", "*.md", "LICENSE*", "NOTICE*", "*.pdf", "*.png", "*.jpg", "*.jpeg", "*.gif", "*.webp",
-    "*.svg", "*.mp4", "*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack", "*.onnx",
-    "*.gguf", "*.pyc", "*.jsonl", "*.csv", "*.log", "*.out", "*.err", "*.parquet", "*.tfevents*",
-    "trainer_state.json", "*_results.json", "checkpoint-*",
+    "*.svg", "*.mp4", "*.pyc", "*.jsonl", "*.csv", "*.log", "*.out", "*.err", "*.parquet",
+    "*.tfevents*", "trainer_state.json", "*_results.json", "checkpoint-*", "optimizer.*",
+    "scheduler.pt", "rng_state*", "training_args.bin",
 )  # fmt: skip
-"""Names, of files and folders, that no loader reads: words and pictures for people, weights in
-formats that are never opened, what training leaves. All else may change what a model says."""
+"""Names, of files and folders, that no loader reads: words and pictures for people, what training
+leaves. All else may change what a model says."""
+OTHER_WEIGHTS = (
+    "*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack", "*.onnx", "*.gguf",
+)  # fmt: skip
+"""Weights in formats that are never opened, unless by a checkpoint's own code."""
 TEMPLATES = "additional_chat_templates"
 """The one folder of a checkpoint that is read, unless its own code may run, which reads any."""
 BESIDE_GGUF = (
@@ -107,14 +111,14 @@ def files(spec: ModelSpec) -> dict[str, Path]:
             f"Checkpoint folder {folder} does not exist; train or fetch the model, correct the "
             "path in the family file, or name a copy with --weights PATH."
         )
-    paths = [*folder.iterdir(), *(folder / TEMPLATES).glob("*")]
-    if spec.trust_remote_code:
-        paths = [*folder.rglob("*")]
-    found = {path.relative_to(folder): path for path in paths}
+    own_code = spec.trust_remote_code
+    read = folder.rglob("*") if own_code else (*folder.iterdir(), *(folder / TEMPLATES).glob("*"))
+    unread = UNREAD if own_code else (*UNREAD, *OTHER_WEIGHTS)
+    found = {path.relative_to(folder): path for path in read}
     named = {
         name.as_posix(): found[name]
         for name in sorted(found)
-        if found[name].is_file() and not any(_like(part, UNREAD) for part in name.parts)
+        if found[name].is_file() and not any(_like(part, unread) for part in name.parts)
     }
     if ADAPTER in named:
         raise SuiteError(holds_adapter(f"Checkpoint folder {folder}"))

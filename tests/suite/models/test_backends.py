@@ -19,7 +19,7 @@ from suite.models import recorded
 from suite.models.backends import build_generator, fingerprint
 from suite.models.fingerprint import commit
 from suite.models.recorded import RecordedGenerator
-from suite.models.spec import ModelSpec
+from suite.models.spec import ModelSpec, Role
 from suite.models.transformers.loading import load
 from suite.requests import Decoding, Generator, Message, Request
 from tests.suite import tiny_vlms
@@ -157,10 +157,16 @@ READ = (
 )  # fmt: skip
 UNREAD = (
     "README.md", "LICENSE", "NOTICE.txt", ".gitattributes", ".git/config", "curve.jsonl",
-    "optimizer.pt", "pytorch_model.bin", "trainer_state.json", "eval_results.json", "train.log",
+    "optimizer.pt", "training_args.bin", "trainer_state.json", "eval_results.json", "train.log",
     "events.out.tfevents.1", "checkpoint-5/config.json", "logo.png",
 )  # fmt: skip
-OWN_CODE = ("models/own.py", "vision-lora/adapter_config.json", "assets/table.npy")
+OWN_CODE = (
+    "models/own.py",
+    "vision-lora/adapter_config.json",
+    "assets/table.npy",
+    "tower.pth",
+    "model.bin",
+)
 """What only code that comes with a checkpoint reads."""
 
 
@@ -199,7 +205,8 @@ def test_no_file_is_opened_that_the_fingerprint_does_not_know(tmp_path: Path) ->
     sys.addaudithook(watch)  # stays until the process ends
     try:
         for folder in folders:
-            spec, role = ModelSpec(path=folder), "text" if folder.name == "text" else "vlm"
+            spec = ModelSpec(path=folder)
+            role: Role = "text" if folder.name == "text" else "vlm"
             for name in ("added_tokens.json", "special_tokens_map.json"):
                 (folder / name).write_text("{}")
             opened.clear()
