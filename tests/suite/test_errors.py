@@ -38,7 +38,7 @@ def test_nearest_is_one_word_or_all() -> None:
         ("hdfs://host:9000/data@x", "hdfs://host:9000/data@x"),
         ("s3://bucket/a@b", "s3://bucket/a@b"),
         ("/tmp/a@b:c", "/tmp/a@b:c"),
-        ("C:/Users/a@b", "C:/Users/a@b"),
+        ("C:/data/a@b", "C:/data/a@b"),
         ("http://[::1]:80/x", "http://[::1]:80/x"),
     ],
 )

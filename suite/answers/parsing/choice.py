@@ -76,8 +76,9 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
     if mark := marked(text, reader):
         found.append(mark)
     lines = [opening(body, reader), *([] if cut else closing(body, reader))]
-    if cut and re.search(r"(?:\w\w|\b[AI])$", body):  # «it is red», «the answer is A» may go on
-        found = [entry for entry in found if entry.end < len(body)]
+    if cut:  # «it is red», «the answer is A» may go on
+        letter = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
+        found = [e for e in found if e.end < len(body) or letter.search(body, e.start, e.end)]
     found += [
         line
         for line in lines

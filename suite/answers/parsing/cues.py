@@ -265,7 +265,7 @@ def _lettered(
             named, own = reader.by_words(aside[1]), aside[0]
         if named is not None and named != known:
             article = letter[1] in "aA" and behind[0].isspace()
-            return None if article else (end, DISAGREE)
+            return None if article else (behind.end() + len(own), DISAGREE)
         if named is not None:
             agreed, end = True, behind.end() + len(own)
     tail = rest[end:]

@@ -203,6 +203,7 @@ def test_a_language_in_which_answers_are_read_has_its_denials_unread(
         ("The answer is A", "A", None),  # «a red car» may have followed
         ("The answer is B", "B", "B"),
         ("The answer is B. The car", "B", "B"),
+        ("A. blue\n\nThe answer is D. yellow", "D", "D"),
         ("B. The car in the picture is", "B", "B"),
         ("B", "B", "B"),
         ("red", "B", "B"),
