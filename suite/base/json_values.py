@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def read_json(text: str | bytes) -> Any:
+    """Reads a JSON text; ValueError where it is none, or nests deeper than Python follows."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its brackets nest too deeply") from None
+
+
 def json_value(value: Any) -> Any:
     """Gives a value in JSON's own types: NaN and infinities become null, NumPy scalars numbers."""
     if isinstance(value, Mapping):

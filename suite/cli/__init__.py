@@ -134,6 +134,8 @@ def exit_code_of(run: Callable[[], Any]) -> int:
     try:
         code = run()
     except click.ClickException as error:
+        # It quotes what a person typed, however long.
+        error.message = str(SuiteError(error.message))  # type: ignore[misc]
         error.show()
         return error.exit_code if error.exit_code != 1 else 2
     except (click.Abort, KeyboardInterrupt):

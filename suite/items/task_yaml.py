@@ -185,6 +185,11 @@ def check(config: Mapping[str, Any], path: Path) -> None:
             raise SuiteError(
                 f"{where}: `metadata.{key}` is {shown(value)}{nearest(str(value), known)}."
             )
+    for name in metadata.get("depends") or ():
+        if not isinstance(name, str):
+            raise SuiteError(
+                f"{where}: `metadata.depends` must name files or folders, not {shown(name)}."
+            )
     sizes = metadata.get("categories")
     for name, size in sizes.items() if isinstance(sizes, dict) else ():
         if size is not None and (type(size) is not int or size < 0):

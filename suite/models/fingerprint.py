@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import cache_folder, file_hash, write_whole
+from suite.base.json_values import read_json
 from suite.base.machine import resolve_dtype
 from suite.errors import SuiteError, Unfinished
 from suite.models.spec import ModelSpec
@@ -238,7 +239,7 @@ def _mark(path: Path) -> str:
 
 def _read(memory: Path) -> dict[str, Any]:
     try:
-        content = json.loads(memory.read_text(encoding="utf-8"))
+        content = read_json(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return dict(content) if isinstance(content, dict) else {}

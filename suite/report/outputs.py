@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import write_changed, write_whole
-from suite.base.json_values import json_value
+from suite.base.json_values import json_value, read_json
 from suite.engine.progress import Progress
 from suite.items.tasks import get_task
 from suite.planning.plan import Plan
@@ -71,7 +71,7 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
 def _cells(path: Path) -> list[dict[str, Any]] | None:
     """What cells.json holds; None for one that cannot be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, list) else None

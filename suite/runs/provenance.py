@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import PACKAGE, write_whole
+from suite.base.json_values import read_json
 from suite.base.machine import cores, processor
 from suite.engine.walk import Walk
 from suite.errors import SuiteError, public
@@ -104,7 +105,7 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
 def read(folder: Path) -> dict[str, Any]:
     """Reads provenance.json of a run directory; empty where there is none yet."""
     try:
-        content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        content = read_json((folder / "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

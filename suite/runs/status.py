@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import write_changed
-from suite.base.json_values import json_hash
+from suite.base.json_values import json_hash, read_json
 from suite.engine.claims import live_claims
 from suite.engine.walk import StepGroup, Walk
 from suite.errors import SuiteError
@@ -74,7 +74,7 @@ def asked_groups(folder: Path) -> list[AskedGroup] | None:
 def _read(path: Path) -> AskedGroup | None:
     try:
         head, *keys = path.read_text(encoding="utf-8").splitlines()
-        return AskedGroup(**json.loads(head), keys=tuple(keys))
+        return AskedGroup(**read_json(head), keys=tuple(keys))
     except (OSError, ValueError, TypeError):
         return None  # taken away while we looked, or not of this format
 
