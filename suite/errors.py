@@ -12,6 +12,8 @@ from unicodedata import category
 
 SHOWN, SAID, LONGEST = 80, 200, 1200
 """Letters of a quoted value, of a library's own words, and of a whole message."""
+JOINERS = "\u200c\u200d"
+"""Show nothing, and words of several scripts and emoji need them."""
 MANY = 30
 """Known names that a message lists."""
 
@@ -20,6 +22,16 @@ def cut(text: str, most: int) -> str:
     """Gives a text of `most` letters: a longer one keeps its two ends."""
     ends = 2 * (most - 3) // 3
     return text if len(text) <= most else f"{text[:ends]} … {text[len(text) - (most - 3 - ends) :]}"
+
+
+def one_line(text: str) -> str:
+    """Gives a text in one line, in which what a terminal would obey (an escape, a turn of the
+    writing's direction) is written out."""
+    line = " ".join(text.splitlines())
+    if line.isprintable():
+        return line
+    kept = (c.isprintable() or category(c) == "Zs" or c in JOINERS for c in line)
+    return "".join(c if keep else repr(c)[1:-1] for c, keep in zip(line, kept))
 
 
 def shown(value: object) -> str:
@@ -58,16 +70,12 @@ def reason_of(error: BaseException) -> str:
 class SuiteError(Exception):
     """Bad input. The command line prints the message without a traceback and exits with 2.
 
-    The message is one line of LONGEST letters at most, in which addresses are `public` and what a
-    terminal would obey (an escape, a turn of the writing's direction) is written out.
+    The message is one line (`one_line`) of LONGEST letters at most, in which addresses are
+    `public`.
     """
 
     def __init__(self, message: str) -> None:
-        line = " ".join(public(message).splitlines())
-        plain = "".join(
-            c if c.isprintable() or category(c) == "Zs" else repr(c)[1:-1] for c in line
-        )
-        super().__init__(cut(plain, LONGEST))
+        super().__init__(cut(one_line(public(message)), LONGEST))
 
 
 class DataError(SuiteError):

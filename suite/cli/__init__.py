@@ -16,6 +16,7 @@ import errno
 import importlib
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,6 +39,7 @@ from suite.errors import (
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "options", "output"})
 INTERRUPTED = "Interrupted: what was finished is stored, and the same command resumes there."
+_FORMAT = warnings.formatwarning
 _debug = False
 
 
@@ -182,7 +184,21 @@ def cli() -> None:
 cli.params.append(debug_option())
 
 
+def _own_as_a_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning of the suite's own code is a sentence for people, and stands alone."""
+    if category is UserWarning and Path(filename).is_relative_to(FOLDER.parent.parent):
+        return f"{message}\n"
+    return _FORMAT(message, category, filename, lineno, line)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the console script."""
     hide_deprecations(logger=True)
+    warnings.formatwarning = _own_as_a_line
     cli.main(args=list(arguments) if arguments is not None else None, prog_name="downscale")

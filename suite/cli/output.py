@@ -15,6 +15,7 @@ from typing import Any, Literal
 import click
 
 from suite.base.json_values import json_value
+from suite.errors import one_line
 
 GAPS = (3, 2, 1)
 """Spaces between two columns, the widest that the terminal has room for."""
@@ -51,7 +52,7 @@ def cell_text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, PValue) and value < 0.0005:
         return "<0.001"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
 
 
 def talk_reasons(reasons: Iterable[str]) -> None:

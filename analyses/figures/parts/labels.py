@@ -106,7 +106,7 @@ def _along(axes: Axes, line: Floats) -> Floats:
 
 def _width(text: str, size: float) -> float:
     """Of a name, in points."""
-    extent = TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans"))
+    extent = TextPath((0, 0), text, size=size, prop=FontProperties())
     return float(extent.get_extents().x1)
 
 

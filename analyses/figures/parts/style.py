@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -22,12 +23,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.transforms import Bbox
 
+from analyses.figures.parts import fonts
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 
 FORMATS = ("png", "svg", "pdf")
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Metadata left out, so that the same rows give the same files."""
 
+LABELS: dict[tuple[str, ...], int] = {
+    **{(name,): 24 for name in ("task", "group", "family")},
+    ("perception", "reasoning", "size", "partner", "small", "large", "larger", "sizes"): 9,
+}
+"""Columns of names that people chose -> letters of one that a figure has room for."""
+JOINED = "|"
+"""Between the sizes of a ladder in one text."""
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
 """Widths in inches."""
 DPI = 160
@@ -47,7 +56,7 @@ INTERVAL = f"{BOOTSTRAP}, never narrower than adjusted Wald"
 """Of accuracies and differences (`analyses.contrasts.limits`); ratios have BOOTSTRAP alone."""
 
 RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # a label is what somebody wrote, not a formula
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
@@ -79,14 +88,72 @@ Draw = TypeVar("Draw", bound=Callable[..., Figure])
 
 
 def styled(function: Draw) -> Draw:
-    """Runs a figure's function with the suite's settings, and leaves matplotlib's own alone."""
+    """Runs a figure's function with the suite's settings, and leaves matplotlib's own alone.
+
+    People's words in its tables are shortened, and written in fonts that have their letters.
+    """
 
     @wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Figure:
-        with mpl.rc_context(cast(Any, RC)):
+        args = tuple(_labelled(a) if isinstance(a, pd.DataFrame) else a for a in args)
+        found, missing = fonts.families(_letters(args))
+        if missing:
+            fonts.tell(missing)
+        with mpl.rc_context(cast(Any, {**RC, "font.family": found})):
             return function(*args, **kwargs)
 
     return cast(Draw, inside)
+
+
+def _labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with people's names in the form in which figures show them."""
+    table = table.copy(deep=False)
+    for columns, most in LABELS.items():
+        there = [name for name in columns if name in table]
+        values = {str(own) for name in there for own in table[name].dropna().unique()}
+        found = labels_of(sorted({part for own in values for part in own.split(JOINED)}), most)
+        shown = {own: JOINED.join(found[part] for part in own.split(JOINED)) for own in values}
+        for name in there if any(own != label for own, label in shown.items()) else ():
+            table[name] = table[name].map(shown, na_action="ignore")
+    return table
+
+
+def labels_of(names: Iterable[str], most: int) -> dict[str, str]:
+    """Name -> the label that figures show: one line of `most` letters.
+
+    Longer ones lose the words at their ends that they share, then each its middle. Those that
+    would look alike get a number.
+    """
+    lines = {
+        own: " ".join("".join(c if c.isprintable() else " " for c in own).split()) for own in names
+    }
+    words = {
+        own: re.split(r"(?<=[-_ /.:])", line) for own, line in lines.items() if len(line) > most
+    }
+    for end in (0, -1):
+        while len(words) > 1 == len({parts[end] for parts in words.values()}):
+            if min(map(len, words.values())) == 1:
+                break
+            for parts in words.values():
+                del parts[end]
+    lines |= {own: "".join(parts).strip("-_ /.:") or lines[own] for own, parts in words.items()}
+    labels: dict[str, str] = {}
+    for own, line in lines.items():
+        cut = most // 2
+        label = line if len(line) <= most else f"{line[:cut]}…{line[cut + 1 - most :]}"
+        alike = sum(other.partition(" #")[0] == label for other in labels.values())
+        labels[own] = f"{label} #{alike + 1}" if alike else label
+    return labels
+
+
+def _letters(args: Iterable[Any]) -> set[str]:
+    """All letters of the texts in some tables."""
+    tables = [table for table in args if isinstance(table, pd.DataFrame)]
+    columns = [
+        table[name] for table in tables for name in table.select_dtypes(["object", "string"])
+    ]
+    words = {word for column in columns for word in column.unique() if isinstance(word, str)}
+    return {letter for word in words for letter in word}
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import suite.cli
 from suite.base.files import Folder
-from suite.errors import Unfinished
+from suite.errors import LONGEST, Unfinished
 from tests.suite.cli_study import call, changed, error
 
 pytestmark = pytest.mark.usefixtures("tiny_environment")
@@ -143,3 +144,27 @@ def test_debug_shows_where(tmp_path: Path) -> None:
     assert plain.stderr.startswith("Error: There is no run in")
     assert debug.stderr.startswith("Traceback (most recent call last):\n")
     assert debug.stderr.endswith(f"\n{plain.stderr}")
+
+
+def test_a_warning_of_the_suites_own_is_a_sentence(tmp_path: Path) -> None:
+    own = str(suite.cli.FOLDER.parent.parent / "analyses" / "figures" / "parts" / "fonts.py")
+    assert suite.cli._own_as_a_line("No font has x.", UserWarning, own, 3) == "No font has x.\n"
+    others = suite.cli._own_as_a_line("Old.", UserWarning, "library.py", 3, "")
+    assert others == "library.py:3: UserWarning: Old.\n"
+
+
+def test_what_a_person_typed_is_quoted_in_short(tmp_path: Path) -> None:
+    for words in (("status", tmp_path, "--" + "x" * 100_000), ("y" * 100_000,)):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert len(result.stderr) < 2 * LONGEST
+
+
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path) -> None:
+    assert error("plan", "x" * 300 + ".yaml").endswith("(File name too long): check the path.")
+    assert error("plan", "~nouser/a.yaml") == (
+        "~nouser/a.yaml names the home of a user who is not here; check it."
+    )
+    assert error("plan", tmp_path) == f"Study file {tmp_path} does not exist; check the path."
+    (tmp_path / "study.yaml").touch()
+    assert error("status", tmp_path / "study.yaml").startswith("There is no run in ")

@@ -31,6 +31,7 @@ class Terminal(io.StringIO):
         (PValue(0.0004), "<0.001"),
         (PValue(0.0005), "0.001"),
         ("[b]", "[b]"),
+        ("颜色\n\x1b[2J", "颜色 \\x1b[2J"),
     ],
 )
 def test_cells(value: object, text: str) -> None:

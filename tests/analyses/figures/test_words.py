@@ -1,0 +1,136 @@
+"""People's words in figures: any script, any length, drawn as they are written."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analyses.figures.parts import fonts, style
+from analyses.registry import FIGURES, load_analysis, load_figure
+from tests.analyses.simulate import World, simulate
+
+LONG = "Qwen3-{}-Instruct-2507"
+SIZES = {"xs": LONG.format("0.6B"), "s": LONG.format("1.7B"), "m": LONG.format("4B"), "l": "big"}
+TASKS = {"ocr": "عربي", "attribute": "$x_1$ & 50% \\alpha{", "relation": "é̂ ナ" + "x" * 300}
+CATEGORIES = (
+    "颜色",
+    "🏳️‍🌈 flag",
+    "$\\frac{1}{2",
+    "100% & <b>",
+    "y" * 300,
+    "y" * 150 + "z" + "y" * 149,
+)
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    found = simulate(World(tasks=tuple(TASKS), items=8))
+    found["task"] = found["task"].replace(TASKS)
+    categories = filter(None, found["category"].unique())
+    found["category"] = found["category"].replace(dict(zip(categories, CATEGORIES)))
+    for module in ("perception", "reasoning"):
+        found[module] = found[module].replace(SIZES)
+    return found.assign(family="Qwen_$3$ 模型")
+
+
+@pytest.fixture(autouse=True)
+def untold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a process that has said nothing yet."""
+    monkeypatch.setattr(fonts, "_told", set())
+    with warnings.catch_warnings():
+        yield
+
+
+def texts(figure: Figure) -> set[str]:
+    found = (text for text in figure.findobj(Text) if isinstance(text, Text))
+    return {text.get_text() for text in found if text.get_visible()}
+
+
+def drawn(frame: pd.DataFrame, name: str) -> tuple[Figure, list[str]]:
+    """The figure, saved in its three forms, and what was warned of."""
+    module = load_figure(name)
+    table = load_analysis(FIGURES[name].analysis)(frame, draws=100)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure = module.draw(module.select(table))
+        style.encoded(figure, name)
+    return figure, [str(warning.message) for warning in caught]
+
+
+def test_words_of_any_script_are_drawn_as_they_are_written(frame: pd.DataFrame) -> None:
+    figure, said = drawn(frame, "decoupling")
+    found = texts(figure)
+    assert {"عربي", "$x 1$ & 50% \\alpha{", "· 颜色", "· 100% & <b>", "· $\\frac{1}{2"} <= found
+    assert {"· yyyyyyyyyyyy…yyyyyyyyyyy", "· yyyyyyyyyyyy…yyyyyyyyyyy #2"} <= found
+    lacking = fonts.families("".join((*CATEGORIES, *TASKS.values(), "模型")))[1]
+    assert said == ([told(lacking)] if lacking else []), "one sentence, no raw warning"
+
+
+def told(letters: str) -> str:
+    return (
+        f"No font on this machine has {letters}: figures show boxes in their place. Install one "
+        "that has (the Noto fonts have every script) and draw them again."
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_takes_any_words(frame: pd.DataFrame, name: str) -> None:
+    _, said = drawn(frame, name)
+    assert [line for line in said if not line.startswith("No font on this machine")] == []
+    assert len(said) <= 1
+
+
+def test_sizes_lose_the_words_that_they_share(frame: pd.DataFrame) -> None:
+    figure, _ = drawn(frame, "overview")
+    names = {text.partition("\n")[0] for text in texts(figure)}
+    assert {"0.6B", "1.7B", "4B", "big"} <= names
+    assert not any("Qwen3-" in text for text in texts(figure))
+
+
+@pytest.mark.parametrize(
+    ("names", "most", "labels"),
+    [
+        (["xs", "s"], 9, ["xs", "s"]),
+        (["a\nb\tc", "x\x1b[2J"], 9, ["a b c", "x [2J"]),
+        (["Qwen3-0.6B-Instruct", "Qwen3-1.7B-Instruct", "never"], 9, ["0.6B", "1.7B", "never"]),
+        (["a" * 20, "a" * 10 + "b" + "a" * 9], 9, ["aaaa…aaaa", "aaaa…aaaa #2"]),
+        (["one-long-name-"], 9, ["one-…name"]),
+        (["same-same-same", "same-same-same-"], 9, ["same", "same #2"]),
+    ],
+)
+def test_labels(names: list[str], most: int, labels: list[str]) -> None:
+    assert style.labels_of(names, most) == dict(zip(names, labels))
+
+
+def test_letters_that_no_font_has_are_told_once() -> None:
+    private = "\U0010fffd\U000f0000"  # for private use: no font has them
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fonts.tell(fonts.families(f"a{private}عé\u200d ")[1])
+        fonts.tell(private)
+    assert [str(warning.message) for warning in caught] == [told("".join(sorted(private)))]
+
+
+def test_other_fonts_are_opened_only_for_letters_that_the_first_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+
+    def letters(path: str) -> frozenset[int]:
+        opened.append(path)
+        return frozenset(map(ord, "abc" if len(opened) == 1 else "d颜"))
+
+    monkeypatch.setattr(fonts, "_letters", letters)
+    assert fonts.families("abc") == ([fonts.BASE], "")
+    assert len(opened) == 1
+    opened.clear()
+    found, missing = fonts.families("abc颜e")
+    assert missing == "e"
+    assert found[0] == fonts.BASE
+    assert len(found) == 2
