@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,13 @@ from suite.base.machine import check_device
 from suite.engine.processes import generate
 from suite.engine.progress import Progress, Silent
 from suite.engine.walk import Walk, fingerprints
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unfinished
 from suite.items.item import ItemSet
-from suite.planning.plan import Plan, plan
+from suite.planning.plan import Plan, per_image, plan
 from suite.planning.study import Study, load_study
 from suite.report import outputs
 from suite.runs import history, provenance, results
+from suite.runs.freshness import records_digest
 from suite.runs.results import load_results
 from suite.runs.status import AskedKeys
 from suite.store import Store
@@ -85,8 +87,8 @@ def run(
     if opened.address.startswith("memory://"):
         progress.say(f"The store {opened.folder.name} ends with this process: nothing can resume.")
     walk = Walk(planned, items, prompts, identities, opened)
-    _make(folder)
-    before = provenance.read(folder)
+    make_folder(folder, "--out", "run directory")
+    before = provenance.earlier(folder, progress.say)
     facts: dict[str, Any] = {
         **provenance.describe(walk, {"name": prompts.name, "digest": prompts.digest}),
         "store": opened.folder.name if shared else None,
@@ -97,31 +99,48 @@ def run(
         f"{planned.study.study}: {len(planned.cells)} cells, {planned.planned:,} requests planned, "
         f"{planned.distinct:,} distinct"
     )
-    facts |= {"records": before["records"]} if "records" in before else {}
+    facts |= {name: before[name] for name in ("records", results.SHA256) if name in before}
+    finished = provenance.unchanged(facts, before)
     runs = history.earlier(before)
     dtypes = {str(known["dtype"]) for known in identities.values() if "dtype" in known}
     this = history.entry(facts, device, dtypes)
 
+    noted = finished
+
+    def note(more: dict[str, Any]) -> None:
+        nonlocal noted, finished
+        if noted:
+            _check_there(folder)
+        _check_writable(folder)
+        provenance.write(folder, {**facts, **more})
+        noted, finished = True, False
+
     def begun(where: dict[str, Any]) -> None:
         this.update(where)
-        provenance.write(folder, {**facts, "runs": [*runs, this]})
+        note({"runs": [*runs, this]})
 
-    begun({})  # a killed run leaves its entry
-    generate(walk, prompts, device, workers, progress, AskedKeys(folder, walk).note, begun)
-    facts |= {"ended": provenance.now(), "requests": results.request_counts(walk)}
-    facts["runs"] = history.closed(this, runs, facts["ended"], facts["requests"])
-    facts["records"] = results.write_records(walk, folder, before, progress)
-    provenance.write(folder, facts)  # the report shows it
-    outputs.write_baselines(folder, planned)
-    cells = outputs.draw(folder, facts["records"], planned, progress)
+    if not finished:
+        begun({})  # a killed run leaves its entry
+    with _there(folder):
+        generate(walk, prompts, device, workers, progress, AskedKeys(folder, walk).note, begun)
+        opened.check()
+        requests, made_of = results.request_counts(walk), records_digest(walk)
+        current = finished and results.is_current(folder, made_of, before)
+        cells = outputs.drawn(folder, made_of, planned) if current else None
+        if cells is None:
+            facts |= {"ended": provenance.now(), "requests": requests}
+            facts["runs"] = history.closed(this, runs, facts["ended"], requests)
+            facts |= results.write_records(walk, folder, made_of, before, progress)
+            note({})  # the report shows it
+            cells = outputs.draw(folder, made_of, planned, progress)
+            note({"seconds": round(time.monotonic() - clock, 3)})
     summary = {
         "study": planned.study.study,
         "dir": str(folder),
         "seconds": round(time.monotonic() - clock, 3),
-        "requests": facts["requests"],
+        "requests": requests,
         "cells": cells,
     }
-    provenance.write(folder, {**facts, "seconds": summary["seconds"]})
     return Result(folder, summary, outputs.failures(folder, summary))
 
 
@@ -148,15 +167,38 @@ def load_all_items(planned: Plan, progress: Progress) -> dict[str, ItemSet]:
 
 
 def with_counts(planned: Plan, items: Mapping[str, ItemSet]) -> Plan:
-    """The plan with the number of items that there really are."""
-    tasks = tuple(replace(task, n=len(items[task.task].items)) for task in planned.tasks)
-    return replace(planned, tasks=tasks)
+    """The plan with the number of items and images that there really are."""
+    found = {name: own.items for name, own in items.items()}
+    tasks = (
+        replace(task, n=len(found[task.task]), images=per_image(found[task.task]))
+        for task in planned.tasks
+    )
+    return replace(planned, tasks=tuple(tasks))
 
 
-def _make(folder: Path) -> None:
-    make_folder(folder, "--out", "run directory")
+def _check_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK):
         raise SuiteError(
             f"The run directory {folder} cannot be written; change its rights or "
             "choose another --out."
         )
+
+
+def _check_there(folder: Path, cause: Exception | None = None) -> None:
+    if not (folder / provenance.NAME).is_file():
+        raise Unfinished(
+            f"The run directory {folder}, or its {provenance.NAME}, was removed while the run "
+            "worked in it. Run the same command again; what its store still has is not generated "
+            "anew."
+        ) from cause
+
+
+@contextmanager
+def _there(folder: Path) -> Iterator[None]:
+    """Inside, Unfinished is raised where a run directory that was begun is there no more."""
+    try:
+        yield
+    except Exception as error:
+        _check_there(folder, error)
+        raise
+    _check_there(folder)

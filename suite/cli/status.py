@@ -27,6 +27,8 @@ def command(folder: str, store: str | None, as_json: bool) -> None:
         return
     names = ["stage", "model", "requests", "answered", "failed", "tokens", "seconds"]
     print_table(names, [[row[name] for name in names] for row in status["stages"]])
+    for part in status["unreadable"]:
+        talk(part)
     for failure in status["failures"]:
         talk(f"  {failure['count']:,} failed: {failure['reason']}")
     working = status["working"]

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.errors import SuiteError, nearest
+from suite.items.item import Item
 from suite.items.tasks import get_task
 from suite.models.family import Family, load_family
 from suite.models.weights import with_weights
@@ -270,8 +271,12 @@ def count_items(
     cached = cached_items(task, data=data, limit=limit)
     if cached is None:
         return get_task(task).declared(limit), None
-    images = Counter(item.image_id or item.item_id for item in cached.items)
-    return len(cached.items), tuple(images.values())
+    return len(cached.items), per_image(cached.items)
+
+
+def per_image(items: Iterable[Item]) -> tuple[int, ...]:
+    """Counts the items of each image; an item without one is its own."""
+    return tuple(Counter(item.image_id or item.item_id for item in items).values())
 
 
 def _detectable(tasks: Sequence[PlannedTask]) -> float | None:

@@ -2,7 +2,7 @@
 
 In: a run directory with records.parquet, and its plan. Out: tables/*.csv,
 figures/*.{png,svg,pdf,csv}, report.html, cells.json, made again only when records or code have
-changed.
+changed, or one of the files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import write_changed, write_whole
-from suite.base.json_values import json_value, read_json
+from suite.base.json_values import json_hash, json_value
 from suite.engine.progress import Progress
 from suite.items.tasks import get_task
 from suite.planning.plan import Plan
@@ -24,13 +24,14 @@ CELL_FIELDS = (
     *("n", "accuracy", "low", "high", "unparsed", "failed"),
 )
 """Fields of an entry of `cells` in the summary; `group` is null for the whole task."""
+CELLS = "cells.json"
 
 
-def write_baselines(folder: Path, planned: Plan) -> None:
-    """Writes tables/baselines.csv: what guessing reaches on the tasks, where it was measured.
+def baselines(planned: Plan) -> str:
+    """Gives tables/baselines.csv: what guessing reaches on the tasks, where it was measured.
 
     A task's folder holds `baselines.csv` with the columns task, category, n, chance, ...,
-    baseline; a study whose tasks have none gets no file.
+    baseline; empty for a study whose tasks have none.
     """
     names = {task.task for task in planned.tasks}
     header, rows = "", []
@@ -38,8 +39,20 @@ def write_baselines(folder: Path, planned: Plan) -> None:
         if path.is_file():
             header, *found = path.read_text(encoding="utf-8").splitlines()
             rows += [row for row in found if row.split(",")[0] in names]
-    if rows:
-        write_changed(folder / "tables" / "baselines.csv", "\n".join([header, *rows]) + "\n")
+    return "\n".join([header, *rows]) + "\n" if rows else ""
+
+
+def drawn(folder: Path, records: str, planned: Plan) -> list[dict[str, Any]] | None:
+    """Gives what `draw` would where every file that it writes is there and of these records; else
+    None."""
+    if not is_current(folder, _digest(records, planned)):
+        return None
+    found: list[dict[str, Any]] = json.loads((folder / CELLS).read_text(encoding="utf-8"))
+    return found
+
+
+def _digest(records: str, planned: Plan) -> str:
+    return drawing_digest(json_hash([records, baselines(planned)]))
 
 
 def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[dict[str, Any]]:
@@ -47,34 +60,29 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
 
     One entry per cell, task and group, kept in cells.json.
     """
-    digest, path = drawing_digest(records), folder / "cells.json"
-    if is_current(folder, digest) and (known := _cells(path)) is not None:
+    if (known := drawn(folder, records, planned)) is not None:
         return known
     from suite.report import figures, page, tables
 
     forget(folder)  # a run that is stopped while it draws leaves a mixture
+    measured, text = folder / "tables" / "baselines.csv", baselines(planned)
+    if text:
+        write_changed(measured, text)
+    else:
+        measured.unlink(missing_ok=True)
     progress.say("Analysing")
-    drawn = tables.write(folder)
+    made = tables.write(folder) + ([measured] if text else [])
     progress.say("Drawing figures")
-    drawn += figures.write(folder)
+    made += figures.write(folder)
     progress.say("Writing the report")
-    drawn.append(page.write(folder))
+    made.append(page.write(folder))
     names = {task.task for task in planned.tasks}
     rows = tables.read(folder, "cells").to_dict("records")
     cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]
     found: list[dict[str, Any]] = json_value(cells)
-    write_whole(path, json.dumps(found))
-    put(folder, digest, [*drawn, path])
+    write_whole(folder / CELLS, json.dumps(found))
+    put(folder, _digest(records, planned), [*made, folder / CELLS])
     return found
-
-
-def _cells(path: Path) -> list[dict[str, Any]] | None:
-    """What cells.json holds; None for one that cannot be read."""
-    try:
-        found = read_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, list) else None
 
 
 def failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:

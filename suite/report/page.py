@@ -15,7 +15,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
-from suite.base.files import write_whole
+from suite.base.files import write_changed
 from suite.report import examples, figures, item_cards, page_tables, summary, tables
 from suite.runs import freshness, provenance
 
@@ -26,7 +26,7 @@ def write(folder: Path) -> Path:
     freshness.records_path(folder)
     tables.write(folder)
     figures.write(folder)
-    write_whole(path, render(folder))
+    write_changed(path, render(folder))
     return path
 
 

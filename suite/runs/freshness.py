@@ -1,7 +1,8 @@
 """Freshness: digests of what records and drawings are made of, and stamps beside the outputs.
 
 In: a walk, or a run directory. Out: whether records, tables, figures or the page must be made
-again. A stamp is a hidden file `.made-of` in the folder of the outputs: of what, and which files.
+again. A stamp is a hidden file `.made-of` in the folder of the outputs: of what, and which files
+with the hashes of their contents.
 """
 
 from __future__ import annotations
@@ -41,17 +42,20 @@ def digest_of(folder: Path) -> str:
 
 
 def is_current(outputs: Path, digest: str, names: Iterable[str] | None = None) -> bool:
-    """Says whether the files in `outputs` are made of `digest`, and all of them, or `names`, are
-    there.
+    """Says whether the files in `outputs` are made of `digest`, and all of them, or `names`, hold
+    what was written.
 
     A stamp of another version of the suite is none.
     """
     try:
-        made_of, *files = (outputs / NAME).read_text(encoding="utf-8").splitlines()
+        head, *lines = (outputs / NAME).read_text(encoding="utf-8").splitlines()
+        files = {name: content for content, name in (line.split(" ", 1) for line in lines)}
+        wanted = files if names is None else names
+        return head == json_hash([digest, *lines]) and all(
+            files.get(name) == file_hash(outputs / name) for name in wanted
+        )
     except (OSError, ValueError):
         return False
-    wanted = files if names is None else names
-    return made_of == digest and all((outputs / name).is_file() for name in wanted)
 
 
 def forget(outputs: Path) -> None:
@@ -60,9 +64,10 @@ def forget(outputs: Path) -> None:
 
 
 def put(outputs: Path, digest: str, files: Iterable[Path]) -> None:
-    """Says that these files in `outputs` are made of `digest`."""
-    names = [path.relative_to(outputs).as_posix() for path in files]
-    write_whole(outputs / NAME, "\n".join([digest, *names]))
+    """Says that these files in `outputs` are made of `digest`, as they are now."""
+    lines = [f"{file_hash(path)} {path.relative_to(outputs).as_posix()}" for path in files]
+    # The head is of the lines, too: a stamp that was cut would vouch for fewer files.
+    write_whole(outputs / NAME, "\n".join([json_hash([digest, *lines]), *lines]))
 
 
 def records_digest(walk: Walk) -> str:

@@ -35,9 +35,8 @@ def entry(facts: Facts, device: str, dtypes: Iterable[str]) -> Facts:
 def earlier(before: Facts) -> list[Facts]:
     """Gives the entries of earlier commands that asked a model: one that was killed before
     generated nothing."""
-    runs = before.get("runs")
-    entries = [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
-    return [run for run in entries if run.get("ended") or run.get("devices") is not None]
+    runs = before.get("runs") or []
+    return [run for run in runs if run.get("ended") or run.get("devices") is not None]
 
 
 def closed(this: Facts, runs: Sequence[Facts], ended: str, requests: dict[str, int]) -> list[Facts]:

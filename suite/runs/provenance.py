@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from suite.base.files import PACKAGE, write_whole
 from suite.base.json_values import read_json
 from suite.base.machine import cores, processor
 from suite.engine.walk import Walk
-from suite.errors import SuiteError, public
+from suite.errors import SuiteError, public, reason_of
 from suite.runs import history
 from suite.runs.freshness import items_digest
 
@@ -27,6 +30,44 @@ PACKAGES = (
     *("downscaling-suite", "lmms-eval", "torch", "transformers", "pandas", "pyarrow", "numpy"),
     *("scipy", "statsmodels", "matplotlib", "seaborn", "scikit-learn", "pillow"),
 )
+NAME = "provenance.json"
+DAMAGED = "provenance.damaged.json"
+OF_THE_COMMAND = ("started", "ended", "versions", "commit", "machine")
+"""Facts that differ between two commands of which the second changes nothing."""
+Table = dict[str, Any]
+
+
+class _Entry(BaseModel):
+    """An entry of `runs`, as far as it is read (`suite.runs.history`)."""
+
+    model_config = ConfigDict(strict=True)
+    started: str | None = None
+    ended: str | None = None
+    commit: str | None = None
+    device: str | None = None
+    devices: list[dict[str, str | None]] | None = None
+    dtypes: list[str] | None = None
+    processes: int | None = None
+    threads: int | None = None
+    requests: dict[str, int] | None = None
+    versions: Table | None = None
+    machine: Table | None = None
+
+
+class _Facts(_Entry):
+    """What provenance.json holds, as far as it is read; one of an older version may lack some."""
+
+    study: Table | None = None
+    seed: int | None = None
+    family: Table | None = None
+    prompts: Table | None = None
+    plan: Table | None = None
+    models: list[Table] | None = None
+    items: dict[str, Table] | None = None
+    store: str | None = None
+    runs: list[_Entry] | None = None
+    records: str | None = None
+    records_sha256: str | None = None
 
 
 def now() -> str:
@@ -103,12 +144,44 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Reads provenance.json of a run directory; empty where there is none yet."""
+    """Reads provenance.json of a run directory; empty where there is none yet.
+
+    Raises SuiteError for one that cannot be read, or in which something is of another kind.
+    """
+    path = folder / NAME
     try:
-        content = read_json((folder / "provenance.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content: dict[str, Any] = read_json(path.read_text(encoding="utf-8"))
+        _Facts.model_validate(content)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return content if isinstance(content, dict) else {}
+    except (OSError, ValueError) as error:
+        reason = reason_of(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise SuiteError(
+            f"{path} is damaged ({reason}); run the study again with `--out {folder}`, which "
+            "writes it anew: what was generated is kept."
+        ) from error
+    return content
+
+
+def earlier(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Gives what provenance.json says before a run goes on. One that is damaged is put aside, as
+    it may tell a person more, and that is said."""
+    try:
+        return read(folder)
+    except SuiteError as error:
+        (folder / NAME).replace(folder / DAMAGED)
+        say(f"{error} The damaged one is kept as {DAMAGED}; earlier runs are not told any more.")
+        return {}
+
+
+def unchanged(facts: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Says whether a run that ended has left these facts, but for those of the command itself."""
+    told = json.loads(json.dumps(_public(facts)))
+    same = all(before.get(name) == told[name] for name in told if name not in OF_THE_COMMAND)
+    return same and before.get("ended") is not None
 
 
 def finished(folder: Path) -> datetime:
@@ -137,4 +210,4 @@ def _public(value: Any) -> Any:
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Writes provenance.json whole; addresses in it are `public`."""
     text = json.dumps(_public(content), indent=2, ensure_ascii=False)
-    write_whole(folder / "provenance.json", text + "\n")
+    write_whole(folder / NAME, text + "\n")

@@ -10,23 +10,37 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.base.files import whole
+from suite.base.files import file_hash, whole
 from suite.engine.progress import Progress
 from suite.engine.walk import Walk
-from suite.errors import SuiteError
-from suite.runs.freshness import records_digest
+from suite.errors import SuiteError, reason_of
+from suite.runs import provenance
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+NAME = "records.parquet"
+SHA256 = "records_sha256"
+"""Where provenance.json says what the file held when it was written."""
+
+
 def load_results(folder: str | Path) -> pd.DataFrame:
-    """Reads the records of a run directory (or a records file), analyses.columns' tidy table."""
+    """Reads the records of a run directory (or a records file), analyses.columns' tidy table.
+
+    Raises SuiteError for a file that cannot be read, or that is not what the run has written.
+    """
     path = Path(folder)
-    path = path / "records.parquet" if path.is_dir() else path
+    path = path / NAME if path.is_dir() else path
     if not path.is_file():
         raise SuiteError(
             f"There are no records at {path}; `downscale run STUDY --out {folder}` writes them."
+        )
+    written = provenance.read(path.parent).get(SHA256) if path.name == NAME else None
+    if written is not None and file_hash(path) != written:
+        raise SuiteError(
+            f"The records {path} are not what the run has written: they were damaged or replaced; "
+            "run the study again, which makes them anew from its store."
         )
     import pandas as pd
 
@@ -34,8 +48,8 @@ def load_results(folder: str | Path) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise SuiteError(
-            f"The records {path} cannot be read ({error}); run the study again, which makes them "
-            "anew from its store."
+            f"The records {path} cannot be read ({reason_of(error)}); run the study again, which "
+            "makes them anew from its store."
         ) from error
     from analyses.columns import validate
 
@@ -49,30 +63,32 @@ def load_results(folder: str | Path) -> pd.DataFrame:
     return frame
 
 
-def write_records(walk: Walk, folder: Path, before: dict[str, Any], progress: Progress) -> str:
-    """Writes records.parquet when it would differ from what is there; returns its digest."""
-    digest = records_digest(walk)
-    path = folder / "records.parquet"
-    if before.get("records") == digest and _is_whole(path):
-        return digest
-    from suite.runs.records import frame_of
+def write_records(
+    walk: Walk, folder: Path, made_of: str, before: dict[str, Any], progress: Progress
+) -> dict[str, str]:
+    """Writes records.parquet unless it is there, as it was written, and made of `made_of`.
 
-    progress.say("Scoring the answers")
-    with whole(path) as temporary:
-        frame_of(walk).to_parquet(temporary, index=False)
-    return digest
+    Returns what provenance.json says of it.
+    """
+    path = folder / NAME
+    if not is_current(folder, made_of, before):
+        from suite.runs.records import frame_of
+
+        progress.say("Scoring the answers")
+        with whole(path) as temporary:
+            frame_of(walk).to_parquet(temporary, index=False)
+    return {"records": made_of, SHA256: file_hash(path)}
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a Parquet file is there and can be opened; a full disk or a copy may have cut it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        pq.read_metadata(path)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
+def is_current(folder: Path, made_of: str, before: dict[str, Any]) -> bool:
+    """Says whether the records are there as they were written, and made of `made_of`
+    (`freshness.records_digest`); `before` is what provenance.json says."""
+    path = folder / NAME
+    return (
+        before.get("records") == made_of
+        and path.is_file()
+        and before.get(SHA256) == file_hash(path)
+    )
 
 
 def request_counts(walk: Walk) -> dict[str, int]:

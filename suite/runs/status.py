@@ -39,6 +39,8 @@ class AskedGroup:
     model: str
     plan: str
     """Hash of the plan it belongs to."""
+    groups: int
+    """Number of groups of that plan."""
     keys: tuple[str, ...]
     """First SHORT digits of each, sorted."""
 
@@ -58,25 +60,46 @@ class AskedKeys:
 
     def note(self, group: StepGroup, keys: Iterable[str]) -> None:
         """Writes the keys of a group, unless they stand there already."""
-        about = {"stage": group.stage, "role": group.role, "model": group.model, "plan": self._plan}
-        text = "\n".join([json.dumps(about), *sorted(key[:SHORT] for key in keys)]) + "\n"
+        about: dict[str, Any] = {
+            "stage": group.stage,
+            "role": group.role,
+            "model": group.model,
+            "plan": self._plan,
+            "groups": len(self._numbers),
+        }
+        short = sorted(key[:SHORT] for key in keys)
+        head = json.dumps({**about, "digest": json_hash([about, *short])})
+        text = "\n".join([head, *short]) + "\n"
         write_changed(self._folder / f"{self._numbers[group]:03d}.txt", text)
 
 
-def asked_groups(folder: Path) -> list[AskedGroup] | None:
-    """Gives the groups that the run in `folder` has reached; None for a run that noted none."""
+def asked_groups(folder: Path, ended: bool) -> list[AskedGroup] | None:
+    """Gives the groups that the run in `folder` has reached; None for a run that noted none.
+
+    Raises SuiteError where one is damaged, or is gone from a run that has ended.
+    """
     if not (folder / INSIDE).is_dir():
         return None
-    found = (_read(path) for path in sorted((folder / INSIDE).glob("*.txt")))
-    return [group for group in found if group is not None]
+    groups = {path: _read(path) for path in sorted((folder / INSIDE).glob("*.txt"))}
+    found = [group for group in groups.values() if group is not None]
+    damaged = any(group is None and path.exists() for path, group in groups.items())
+    if damaged or (ended and len(found) < (found[0].groups if found else 1)):
+        raise SuiteError(
+            f"What the run has asked is damaged in {folder / INSIDE}, or of another version of the "
+            f"suite; run the study again with `--out {folder}`, which writes it anew."
+        )
+    return found
 
 
 def _read(path: Path) -> AskedGroup | None:
+    """What a file of `asked` says; None for one that is gone, damaged or not of this format."""
     try:
         head, *keys = path.read_text(encoding="utf-8").splitlines()
-        return AskedGroup(**read_json(head), keys=tuple(keys))
-    except (OSError, ValueError, TypeError):
-        return None  # taken away while we looked, or not of this format
+        about = read_json(head)
+        whole = about.pop("digest") == json_hash([about, *keys])
+        return AskedGroup(**about, keys=tuple(keys)) if whole else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _digest(plan: Plan) -> str:
@@ -105,8 +128,14 @@ def status_of(folder: Path, store: str | None = None) -> dict[str, Any]:
 
 
 def _status(folder: Path, facts: dict[str, Any], address: str | None) -> dict[str, Any]:
-    store = Store(address or facts["store"] or folder / "store")
-    groups = asked_groups(folder)
+    unreadable: list[str] = []
+    store = Store(address or facts["store"] or folder / "store", say=unreadable.append)
+    groups = asked_groups(folder, facts["ended"] is not None)
+    if groups is None and (address or facts["store"]):
+        raise SuiteError(
+            f"{folder} does not say what its run has asked, and other studies may share the store "
+            f"{store.folder.name}; run the study again with `--out {folder}`, which writes it."
+        )
     rows: list[dict[str, Any]] = []
     failures: Counter[str] = Counter()
     for model in facts["models"]:
@@ -141,6 +170,7 @@ def _status(folder: Path, facts: dict[str, Any], address: str | None) -> dict[st
         **{name: sum(row[name] for row in rows) for name in ("requests", "answered", "failed")},
         "stages": rows,
         "failures": [{"reason": text, "count": n} for text, n in failures.most_common()],
+        "unreadable": unreadable,
     }
 
 

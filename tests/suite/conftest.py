@@ -47,7 +47,7 @@ def finished(tiny: Path) -> tuple[Path, dict[str, Any]]:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out figures and report, which take most of a small run's time."""
     monkeypatch.setattr("suite.report.figures.write", lambda folder, names=(): [])
-    monkeypatch.setattr("suite.report.page.write", lambda folder: folder)
+    monkeypatch.setattr("suite.report.page.write", lambda folder: folder / "records.parquet")
 
 
 @pytest.fixture(scope="session")

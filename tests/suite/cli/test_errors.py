@@ -87,6 +87,13 @@ def test_a_run_directory_that_cannot_be_written(
     )
 
 
+def test_a_store_that_is_a_file(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert error("run", tiny / "study.yaml", "--out", tmp_path, "--store", tmp_path / "file") == (
+        f"{tmp_path / 'file'} is a file where a folder is needed: remove or rename it."
+    )
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_full_disk(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = Folder.write

@@ -6,15 +6,18 @@ In: the small study of conftest. Out: its run directory, and processes where the
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import suite
 from analyses.columns import NAMES, validate
+from suite import api
 from tests.suite.cli_study import call, error
 from tests.suite.study_files import environment
 
@@ -98,7 +101,7 @@ def test_a_finished_study_regenerates_nothing_and_needs_no_torch(
     tiny: Path, finished: tuple[Path, dict[str, Any]]
 ) -> None:
     out, summary = finished
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in [out, *out.rglob("*")]}
     code = (
         "import sys, json, suite;"
         f"r = suite.run({str(tiny / 'study.yaml')!r}, out={str(out)!r});"
@@ -117,8 +120,8 @@ def test_a_finished_study_regenerates_nothing_and_needs_no_torch(
         "generated": 0,
         "cached": summary["requests"]["distinct"],
     }
-    after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
-    assert [path.name for path in after if after[path] != before.get(path)] == ["provenance.json"]
+    # Nothing is made, removed or written, in no folder: it may be on a disk for reading alone.
+    assert {path: path.stat().st_mtime_ns for path in [out, *out.rglob("*")]} == before
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -143,14 +146,100 @@ def test_a_store_in_memory_is_said_to_end(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_cut_records_are_made_anew(tiny: Path, tmp_path: Path) -> None:
+def test_damaged_records_are_said_and_made_anew(tiny: Path, tmp_path: Path) -> None:
     run = ("run", tiny / "study.yaml", "--out", tmp_path / "out", "--only", "end_to_end/*")
     assert call(*run).exit_code == 0
     path = tmp_path / "out" / "records.parquet"
     whole = path.read_bytes()
-    path.write_bytes(whole[:100])
-    assert "run the study again, which makes them anew" in error(
-        "analyze", "cells", tmp_path / "out"
-    )
+    pd.read_parquet(path).assign(score=1.0).to_parquet(tmp_path / "other")
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign")
+    for damaged in (
+        whole[:8] + bytes(392) + whole[400:],
+        whole[:200] + bytes([whole[200] ^ 1]) + whole[201:],
+        whole[:100],
+        b"",
+        (tmp_path / "other").read_bytes(),
+        (tmp_path / "foreign").read_bytes(),
+    ):
+        path.write_bytes(damaged)
+        assert error("analyze", "cells", tmp_path / "out") == (
+            f"The records {path} are not what the run has written: they were damaged or replaced; "
+            "run the study again, which makes them anew from its store."
+        )
+        assert call(*run).exit_code == 0
+        assert path.read_bytes() == whole
+    path.unlink()
     assert call(*run).exit_code == 0
     assert path.read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_every_file_of_a_run_that_was_deleted_or_damaged_is_made_again(
+    tiny: Path, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    study = ("run", tiny / "study.yaml", "--out", out)
+    assert call(*study).exit_code == 0
+    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+    made = {path: path.read_bytes() for path in files if "store" not in path.parts}
+    assert len(made) > 80
+    for way in range(2):  # each file is deleted or cut in one round, edited in the other
+        for number, path in enumerate(made):
+            if path.name == "provenance.json":
+                continue
+            if number % 2 == way:
+                path.write_bytes(made[path] + b" ")
+            elif number % 4 < 2:
+                path.unlink()
+            else:
+                path.write_bytes(made[path][: len(made[path]) // 2])
+        assert call(*study).exit_code == 0
+        changed = [path for path in made if path.read_bytes() != made[path]]
+        # They say when it was drawn again.
+        assert {path.name for path in changed} <= {"provenance.json", "report.html", ".made-of"}
+        assert not [path for path in changed if path.parent != out]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_damaged_provenance_is_kept_aside_and_written_anew(tiny: Path, tmp_path: Path) -> None:
+    run = ("run", tiny / "study.yaml", "--out", tmp_path, "--only", "end_to_end/*")
+    assert call(*run).exit_code == 0
+    path = tmp_path / "provenance.json"
+    for number, damaged in enumerate(('{"runs": 5}', path.read_text()[:-40])):
+        path.write_text(damaged)
+        for command in (("status", tmp_path), ("analyze", "cells", tmp_path)):
+            assert error(*command).startswith(f"{path} is damaged (")
+        result = call(*run)
+        assert result.exit_code == 0
+        assert "The damaged one is kept as provenance.damaged.json" in result.stderr
+        assert (tmp_path / "provenance.damaged.json").read_text() == damaged
+        (only,) = json.loads(path.read_text())["runs"]
+        assert only["requests"]["cached"] == 2, number
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("when", ["generate", "draw"])
+@pytest.mark.parametrize("what", ["out", "shared"])
+def test_a_folder_that_is_removed_while_a_run_works_is_told(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, when: str
+) -> None:
+    place: Any = api if when == "generate" else api.outputs
+    work = getattr(place, when)
+
+    def and_remove(*about: Any) -> Any:
+        found = work(*about)
+        shutil.rmtree(tmp_path / what)
+        return found
+
+    run = ("run", tiny / "study.yaml", "--out", tmp_path / "out", "--store", tmp_path / "shared")
+    with monkeypatch.context() as patched:
+        patched.setattr(place, when, and_remove)
+        result = call(*run, "--only", "end_to_end/*")
+    if (what, when) == ("shared", "draw"):  # all that it held was read before
+        assert result.exit_code == 0
+        return
+    assert result.exit_code == 1
+    folder = "run directory" if what == "out" else "store"
+    assert f"the {folder} {tmp_path / what}".lower() in result.stderr.splitlines()[-1].lower()
+    assert "Run the same command again; " in result.stderr
+    assert call(*run, "--only", "end_to_end/*").exit_code == 0

@@ -51,10 +51,38 @@ def test_status_counts_its_own_requests_on_a_shared_store(tiny: Path, tmp_path: 
         status = json.loads(call("status", tmp_path / name, "--json").stdout)
         assert status["answered"] == made["distinct"] == made["generated"] + made["cached"]
         assert all(row["answered"] <= row["requests"] for row in status["stages"])
-    # A run that wrote down nothing, as before there was a shared count: the whole store.
     shutil.rmtree(tmp_path / "a" / "asked")
-    status = json.loads(call("status", tmp_path / "a", "--json").stdout)
-    assert status["answered"] == sum(made["distinct"] for made in summaries.values())
+    assert error("status", tmp_path / "a") == (
+        f"{tmp_path / 'a'} does not say what its run has asked, and other studies may share the "
+        f"store {tmp_path / 'store'}; run the study again with `--out {tmp_path / 'a'}`, which "
+        "writes it."
+    )
+
+
+def test_status_says_what_of_a_run_is_damaged(
+    finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    files = sorted((out / "asked").iterdir())
+    whole = files[1].read_text()
+    lines = whole.splitlines(keepends=True)
+    for damaged in (
+        "",
+        "".join(lines[:-1]),
+        whole.replace(lines[-1][:4], "0000"),
+        whole.replace("-", "="),
+        "5\n",
+        "{}\n",
+    ):
+        files[1].write_text(damaged)
+        assert error("status", out).startswith(f"What the run has asked is damaged in {out}/asked")
+    files[1].unlink()
+    assert error("status", out).startswith(f"What the run has asked is damaged in {out}/asked")
+    files[1].write_text(whole)
+    part = next((out / "store" / "parts").rglob("*.parquet"))
+    part.write_bytes(b"")
+    result = call("status", out)
+    assert f"Ignoring {part}, which cannot be read (" in result.stderr
 
 
 @pytest.mark.usefixtures("undrawn")

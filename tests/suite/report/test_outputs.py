@@ -9,12 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from suite.engine.progress import Silent
 from suite.report import figures, outputs, page, tables
-from suite.report.outputs import write_baselines
 
 
 def planned(*tasks: str) -> Any:
@@ -22,16 +20,16 @@ def planned(*tasks: str) -> Any:
 
 
 def test_baselines_of_the_studys_tasks_alone(tmp_path: Path) -> None:
-    write_baselines(tmp_path, planned("micro_ocr", "micro_similarity"))
-    table = pd.read_csv(tmp_path / "tables" / "baselines.csv")
+    path = tmp_path / "baselines.csv"
+    path.write_text(outputs.baselines(planned("micro_ocr", "micro_similarity")))
+    table = tables.read_csv(path)
     assert table["task"].tolist() == ["micro_ocr", "micro_similarity"]
     assert table["chance"].tolist() == [0.25, 0.5]
     assert (table["baseline"] >= table["chance"]).all()
 
 
-def test_no_file_where_no_task_has_baselines(tmp_path: Path) -> None:
-    write_baselines(tmp_path, planned("mmstar"))
-    assert not (tmp_path / "tables").exists()
+def test_nothing_where_no_task_has_baselines() -> None:
+    assert outputs.baselines(planned("mmstar")) == ""
 
 
 def test_draw_makes_again_what_is_of_other_records_or_gone(
@@ -52,6 +50,8 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
     monkeypatch.setattr(figures, "write", lambda folder: [stub("figures/grid.svg", "")])
     monkeypatch.setattr(page, "write", lambda folder: stub("report.html", ""))
     everything = ["tables/cells.csv", "figures/grid.svg", "report.html"]
+    measured = ["task,baseline\na,0.3\n"]
+    monkeypatch.setattr(outputs, "baselines", lambda planned: measured[-1])
 
     def drawn(records: str) -> list[str]:
         made.clear()
@@ -63,13 +63,23 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
     assert drawn("1") == everything
     assert drawn("1") == []
     assert drawn("2") == everything
-    for name in (*everything, "cells.json"):
-        (tmp_path / name).unlink()
-        assert drawn("2") == everything, name
+    for name in (*everything, "tables/baselines.csv", "cells.json", ".made-of"):
+        path = tmp_path / name
+        whole = path.read_bytes()
+        for damaged in (None, b"", whole[: len(whole) // 2], whole + b" ", b"[]", b"\xff"):
+            if damaged is None:
+                path.unlink()
+            else:
+                path.write_bytes(damaged)
+            assert (drawn("2") == everything) == (damaged != whole), (name, damaged)
+            assert path.read_bytes() == whole
     assert drawn("2") == []
-    for cut in ("", "{", '{"cells": []}'):
-        (tmp_path / "cells.json").write_text(cut)
-        assert drawn("2") == everything, cut
+    stamp = (tmp_path / ".made-of").read_text().splitlines(keepends=True)
+    (tmp_path / ".made-of").write_text("".join(stamp[:2]))
+    assert drawn("2") == everything, "the stamp vouches for one file only"
+    measured.append("")
+    assert drawn("2") == everything, "the page shows the baselines"
+    assert not (tmp_path / "tables" / "baselines.csv").exists()
 
     def stopped(folder: Path) -> list[Path]:
         raise KeyboardInterrupt

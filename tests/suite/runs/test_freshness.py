@@ -25,7 +25,7 @@ def test_is_current_needs_the_digest_and_every_file(tmp_path: Path) -> None:
     freshness.put(tmp_path, "1", files)
     assert freshness.is_current(tmp_path, "1")
     assert not freshness.is_current(tmp_path, "2")
-    files[1].unlink()
+    files[1].write_text("y")
     assert not freshness.is_current(tmp_path, "1")
     assert freshness.is_current(tmp_path, "1", ["a.csv"])
     assert not freshness.is_current(tmp_path, "1", ["inside/b.png"])
