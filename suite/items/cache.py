@@ -88,7 +88,7 @@ def data_files(location: Path) -> list[Path]:
 
 def _code_files(info: TaskInfo) -> list[Path]:
     folder = info.path.parent
-    depends = [folder / name for name in info.metadata.get("depends", [])]
+    depends = [folder / name for name in info.metadata.get("depends") or ()]
     shared = (PACKAGE.parent / "tasks" / name for name in ("choice.py", "pictures.py"))
     roots = [folder, *depends, *shared]
     found: set[Path] = set()

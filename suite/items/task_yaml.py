@@ -179,6 +179,12 @@ def check(config: Mapping[str, Any], path: Path) -> None:
         wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 0))
         if value is not None and (wrong or not isinstance(value, kind)):
             raise SuiteError(f"{where}: `metadata.{key}` must be {words}, not {shown(value)}.")
+    for name in metadata.get("depends") or ():
+        if not isinstance(name, str):
+            raise SuiteError(
+                f"{where}: `metadata.depends` must be a list of files or folders, and {shown(name)} "
+                "is no name of one."
+            )
     for key, known in (("domain", DOMAINS), ("metric", METRICS)):
         value = metadata.get(key, known[0])
         if value not in known:

@@ -42,6 +42,10 @@ from tests.suite.own_tasks import (
             "`metadata.categories` gives 'first' 'three' items: it must be a whole number, 0 or "
             "more.",
         ),
+        (
+            {"depends": ["rows", 1]},
+            "`metadata.depends` must be a list of files or folders, and 1 is no name of one.",
+        ),
         ({"metrc": "choice"}, "unknown key 'metrc' in `metadata` (did you mean 'metric'?)."),
         ({"metric": "choise"}, "`metadata.metric` is 'choise' (did you mean 'choice'?)."),
         (
