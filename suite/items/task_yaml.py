@@ -182,8 +182,8 @@ def check(config: Mapping[str, Any], path: Path) -> None:
     for name in metadata.get("depends") or ():
         if not isinstance(name, str):
             raise SuiteError(
-                f"{where}: `metadata.depends` must be a list of files or folders, and {shown(name)} "
-                "is no name of one."
+                f"{where}: `metadata.depends` must be a list of files or folders, and "
+                f"{shown(name)} is no name of one."
             )
     for key, known in (("domain", DOMAINS), ("metric", METRICS)):
         value = metadata.get(key, known[0])
