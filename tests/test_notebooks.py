@@ -97,7 +97,12 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
     frame = suite.load_results(RUN).head(50).assign(key="k" * 64)
     frame.to_parquet(source / "records.parquet", index=False)
     models = [{"model": "s", "source": str(tmp_path / "weights-s")}, {"source": "owner/weights"}]
-    facts = {"seed": 3, "models": models, "machine": "mine", "items": {"t": {"digest": "d"}}}
+    facts = {
+        "seed": 3,
+        "models": models,
+        "machine": {"of": "mine"},
+        "items": {"t": {"digest": "d"}},
+    }
     (source / "provenance.json").write_text(json.dumps(facts))
     script = ROOT / "notebooks" / "store_run.py"
     done = subprocess.run(

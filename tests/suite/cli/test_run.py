@@ -200,6 +200,29 @@ def test_every_file_of_a_run_that_was_deleted_or_damaged_is_made_again(
         assert not [path for path in changed if path.parent != out]
 
 
+@pytest.mark.slow
+def test_a_file_in_the_place_of_a_folder_and_the_reverse_are_told(
+    tiny: Path, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    study = ("run", tiny / "study.yaml", "--out", out)
+    files = ("records.parquet", "report.html", "cells.json", ".made-of")
+    files = (*files, "tables/cells.csv", "figures/grid.svg", "figures/grid.csv", "asked/000.txt")
+    for name in (*files, "tables", "figures", "asked", "store", "store/parts"):
+        place, aside = out / name, tmp_path / "aside"
+        place.rename(aside)
+        if name in files:
+            place.mkdir()
+            said = f"{place} is a folder where a file is needed: remove or rename it."
+        else:
+            place.write_text("")
+            said = f"{place} is a file where a folder is needed: remove or rename it."
+        assert error(*study) == said
+        place.rmdir() if place.is_dir() else place.unlink()
+        aside.rename(place)
+        assert call(*study).exit_code == 0
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_damaged_provenance_is_kept_aside_and_written_anew(tiny: Path, tmp_path: Path) -> None:
     run = ("run", tiny / "study.yaml", "--out", tmp_path, "--only", "end_to_end/*")
