@@ -5,12 +5,17 @@ In: items and texts. Out: numbers by hand.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from suite.answers.predictions import score_file, score_predictions, summary
 from suite.base.keyed_texts import KeyedText
+from suite.errors import SuiteError
 from suite.items.item import Item, ItemSet
 from suite.models.recorded import RecordedGenerator
 from suite.models.spec import ModelSpec
@@ -124,3 +129,193 @@ def test_the_keys_of_a_json_object_may_be_ids_that_are_words(tmp_path: Path) -> 
         path.write_text(texts)
         rows = score_file(ItemSet("gqa", tuple(named), {}), path).rows
         assert [(row.item_id, row.prediction) for row in rows] == [("9/0", "B"), ("9/1", "A")]
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    buffer = BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def arrow(*columns: str) -> bytes:
+    """A Parquet file of one row, whose columns may have one name; pandas writes no such file."""
+    buffer = BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(["0"])] * len(columns), list(columns)), buffer)
+    return buffer.getvalue()
+
+
+def outcome(path: Path, content: str | bytes) -> tuple[dict[str, str], tuple[str, ...]] | str:
+    """What is scored of four items by id, and which are missing; or the sentence of a refusal."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    try:
+        scored = score_file(named("0", "1", "2", "3"), path)
+    except SuiteError as error:
+        assert str(path) in str(error)
+        assert "\n" not in str(error)
+        return str(error)
+    assert scored.complete == (not (scored.missing or scored.unknown or scored.duplicates))
+    return {row.item_id: row.text for row in scored.rows}, (*scored.missing, *scored.unknown)
+
+
+HOLED = pd.DataFrame({"index": [0, 1, 2, 3], "prediction": ["A", "B", None, "C"]})
+FULL = {"0": "A", "1": "B", "3": "C"}
+WITHOUT_TWO = (FULL, ("2",))
+
+NO_PREDICTION: dict[str, tuple[str, str | bytes, object]] = {
+    "a column of categories in Parquet": (
+        "a.parquet",
+        parquet(HOLED.astype({"prediction": "category"})),
+        WITHOUT_TWO,
+    ),
+    "pandas' own texts in Parquet": (
+        "a.parquet",
+        parquet(HOLED.astype({"prediction": "string"})),
+        WITHOUT_TWO,
+    ),
+    "a list of rows in JSON": ("a.json", HOLED.to_json(orient="records"), WITHOUT_TWO),
+    "a hard space, from a web page": (
+        "a.csv",
+        "index,prediction\n0,A\n1,B\n2,\u00a0\n3,C\n",
+        WITHOUT_TWO,
+    ),
+    "a space of no width": ("a.csv", "index,prediction\n0,A\n1,B\n2,\u200b\n3,C\n", WITHOUT_TWO),
+    "an end of line in quotes": ("a.csv", 'index,prediction\n0,A\n1,B\n2,"\n"\n3,C\n', WITHOUT_TWO),
+    "rows whose key is called otherwise": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A"}\n{"index": 1, "prediction": "B"}\n'
+        '{"index": 2, "pred": "A"}\n{"index": 3, "prediction": "C"}\n',
+        WITHOUT_TWO,
+    ),
+    "no text among several that were asked for": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A"}\n{"index": 2, "prediction": []}\n',
+        ["line 2", "prediction", "[]"],
+    ),
+    "a row that was tried again and appended": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A"}\n{"index": 1, "prediction": "B"}\n'
+        '{"index": 2, "prediction": null}\n{"index": 3, "prediction": "C"}\n'
+        '{"index": 2, "prediction": "B"}\n',
+        (FULL | {"2": "B"}, ()),
+    ),
+    "Excel leaves out the last separators": (
+        "a.csv",
+        "index,prediction\n0,A\n1,B\n2\n3,C\n",
+        ["line 4", "1 value"],
+    ),
+}
+
+FIELDS: dict[str, tuple[str, str | bytes, object]] = {
+    "R's row names have no header": (
+        "a.csv",
+        '"index","prediction"\n"1",0,"A"\n"2",1,"B"\n',
+        ["line 2", "3 values", "header 2"],
+    ),
+    "R's row names under a blank header": (
+        "a.csv",
+        '"","index","prediction"\n"1",0,"A"\n"2",1,"B"\n"4",3,"C"\n',
+        WITHOUT_TWO,
+    ),
+    "empty columns to the right, as sheets export them": (
+        "a.csv",
+        "index,prediction,,\n0,A,,\n1,B,,\n3,C,,\n",
+        WITHOUT_TWO,
+    ),
+    "a total below": ("a.csv", "index,prediction\n0,A\n1,B\nTotal: 2\n", ["line 4", "1 value"]),
+    "after a text of three lines": (
+        "a.csv",
+        'index,prediction\n0,"A\nor\nB"\n1,B, because\n',
+        ["line 5", "3 values"],
+    ),
+    "a text of two lines without quotes": (
+        "a.csv",
+        "index,prediction\n0,The answer\nis B\n1,A\n",
+        ["line 3", "1 value"],
+    ),
+    "a quote that a backslash hides": (
+        "a.csv",
+        'index,prediction\n0,"say \\"A\\", or B"\n',
+        ["line 2"],
+    ),
+    "semicolons, and a comma in a text": (
+        "a.csv",
+        "index;prediction\n0;A\n1;B, because of it\n",
+        ["semicolons"],
+    ),
+    "Excel's line that names the separator": (
+        "a.csv",
+        "sep=,\nindex,prediction\n0,A\n1,B\n3,C\n",
+        ["sep=", "line 1"],
+    ),
+    "two objects in a line": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A"}{"index": 1, "prediction": "B"}\n',
+        ["line 1"],
+    ),
+}
+
+DOUBLED: dict[str, tuple[str, str | bytes, object]] = {
+    "a space behind the second": (
+        "a.csv",
+        "index,prediction,prediction \n0,A,B\n",
+        ["two", "'prediction'"],
+    ),
+    "a space before all but the first": (
+        "a.csv",
+        "index, prediction, prediction\n0, A, B\n",
+        ["two", "prediction"],
+    ),
+    "in Parquet": ("a.parquet", arrow("index", "prediction", "prediction"), ["two", "prediction"]),
+    "the key": ("a.csv", "index,index,prediction\n0,1,A\n", ["two", "'index'"]),
+    "a column that nobody reads": (
+        "a.tsv",
+        "index\tprediction\tmodel\tmodel\n0\tA\tx\ty\n",
+        ["two", "'model'"],
+    ),
+    "UTF-16, with quotes": (
+        "a.csv",
+        '"index","prediction","prediction"\n0,A,B\n'.encode("utf-16"),
+        ["two", "'prediction'"],
+    ),
+    "one of the two is escaped": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A", "predict\\u0069on": "B"}\n',
+        ["line 1", "two", "'prediction'"],
+    ),
+    "in a list of rows": (
+        "a.json",
+        '[{"index": 0, "prediction": "A"},\n {"index": 1, "prediction": "A", "prediction": "B"}]',
+        ["two", "'prediction'"],
+    ),
+    "what pandas makes when it merges": (
+        "a.csv",
+        "index,prediction_x,prediction_y\n0,A,B\n",
+        ["prediction_x, prediction_y", "needs"],
+    ),
+    "an item by two spellings of its id": (
+        "a.json",
+        '{"1": "A", "1.0": "B", "0": "A"}',
+        "duplicates",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "wanted"),
+    [
+        pytest.param(*row, id=name)
+        for table in (NO_PREDICTION, FIELDS, DOUBLED)
+        for name, row in table.items()
+    ],
+)
+def test_files_as_people_have_them(
+    tmp_path: Path, name: str, content: str | bytes, wanted: object
+) -> None:
+    found = outcome(tmp_path / name, content)
+    if wanted == "duplicates":
+        assert score_file(named("0", "1"), tmp_path / name).duplicates == ("1",)
+    elif isinstance(wanted, list):
+        assert isinstance(found, str), f"read as {found}"
+        assert all(word in found for word in wanted), found
+    else:
+        assert found == wanted

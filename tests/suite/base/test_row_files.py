@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from suite.base.keyed_texts import read_texts
 from suite.base.row_files import Row, read_rows
+from suite.errors import SuiteError
 
 ROWS = [{"index": "007", "text": "one, two"}, {"index": "8", "text": 'l\u2028ines\n"quoted"'}]
 
@@ -175,3 +180,65 @@ def test_what_cannot_be_read_says_where(tmp_path: Path, name: str, content: str,
     path.write_text(content)
     with pytest.raises(ValueError, match=f"^{said}$"):
         read_rows(path, "text")
+
+
+def archive(*members: tuple[str, str]) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, text in members:
+            file.writestr(name, text)
+    return buffer.getvalue()
+
+
+def arrow() -> bytes:
+    """What `datasets` leaves in a folder of `save_to_disk`."""
+    sink = pa.BufferOutputStream()
+    table = pa.table({"index": [0], "text": ["a"]})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "a.csv",
+            archive(("mimetype", "application/vnd.oasis.opendocument.spreadsheet")),
+            ["OpenDocument", "CSV"],
+        ),
+        (
+            "a.csv",
+            archive(("[Content_Types].xml", ""), ("word/document.xml", "")),
+            ["Word", "CSV"],
+        ),
+        ("a.csv.gz", gzip.compress(b"index,text\n0,a\n"), ["gzip", "unpack"]),
+        ("a.jsonl", b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00", ["Zstandard", "unpack"]),
+        ("a.csv", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", ["HTML"]),
+        ("a.jsonl", POINTER.encode(), ["Git LFS", "git lfs pull"]),
+        ("a.parquet", POINTER.encode(), ["Git LFS", "git lfs pull"]),
+        ("a.parquet", arrow(), ["Arrow", "Parquet"]),
+        ("a.csv", b"SQLite format 3\x00\x10\x00\x01\x01", ["SQLite", "CSV"]),
+        ("a.csv", b"{\\rtf1\\ansi index,text\\\n0,a}\n", ["RTF", "CSV"]),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes, words: list[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SuiteError) as caught:
+        read_texts(path, "text", "texts")
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert str(caught.value).isprintable(), repr(str(caught.value))
+
+
+def test_what_a_terminal_would_obey_is_not_printed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("index,\x1b[31mtext\x07\n0,a\n")
+    with pytest.raises(SuiteError) as caught:
+        read_texts(path, "text", "texts")
+    assert str(caught.value).isprintable(), repr(str(caught.value))

@@ -430,3 +430,53 @@ def test_a_file_of_recorded_texts_that_was_cut_is_refused(tmp_path: Path) -> Non
         with pytest.raises(SuiteError) as caught:
             RecordedGenerator(ModelSpec(path=path))
         assert str(caught.value) == f"The recorded texts in {path} cannot be read: {said}."
+
+
+RECORDED: dict[str, tuple[str, str | bytes, object]] = {
+    "numbers of R": (
+        "a.csv",
+        '"index","text"\n99999,"x"\n1e+05,"y"\n',
+        {"99999": "x", "100000": "y"},
+    ),
+    "floats of Parquet, made of a hole": (
+        "a.parquet",
+        pd.DataFrame({"index": [0.0, 3.0], "text": ["x", "y"]}).to_parquet(),
+        {"0": "x", "3": "y"},
+    ),
+    "columns by name in JSON, as pandas writes them": (
+        "a.json",
+        pd.DataFrame({"index": [0, 3], "text": ["x", "y"]}).to_json(),
+        ["index", "text"],
+    ),
+    "UTF-16 of Excel": ("a.csv", "index,text\r\n3,färbig\r\n".encode("utf-16"), {"3": "färbig"}),
+    "Excel's Unicode text": ("a.tsv", "index\ttext\r\n3\tä\r\n".encode("utf-16"), {"3": "ä"}),
+    "a JSON object by numbers with a point": ("a.json", '\ufeff{"3.0": "x"}', {"3": "x"}),
+    "spaces around a key": ("a.ndjson", '{"index": " 3 ", "text": " x "}\n', {"3": " x "}),
+    "zeros before a key": (
+        "a.csv",
+        "item_id,text\n003,x\n",
+        {"003": "x", "3": "{path} has no text for item 3."},
+    ),
+    "a task with its prefix": (
+        "a.csv",
+        "task,index,text\ndownscaling_a,3,x\nb,3,y\n",
+        {"3": "x"},
+    ),
+    "a sheet of Excel": ("a.xlsx", b"PK\x03\x04", ["Excel", "CSV"]),
+}
+
+
+@pytest.mark.parametrize("case", RECORDED)
+def test_recorded_texts_as_people_have_them(tmp_path: Path, case: str) -> None:
+    name, content, wanted = RECORDED[case]
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if isinstance(wanted, dict):
+        generator = RecordedGenerator(ModelSpec(path=path))
+        found = texts(generator, *map(request, wanted))
+        assert found == [text.format(path=path) for text in wanted.values()]
+    else:
+        assert isinstance(wanted, list)
+        with pytest.raises(SuiteError) as caught:
+            RecordedGenerator(ModelSpec(path=path))
+        assert all(word in str(caught.value) for word in (str(path), *wanted)), str(caught.value)

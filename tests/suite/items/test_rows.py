@@ -1,0 +1,344 @@
+"""Files of rows as people have them: from Excel, R, pandas, the Hub and other benchmarks.
+
+In: a file and the columns that an item is made of. Out: its items as they are written, or the one
+sentence of a refusal, of which the words are given that it must hold.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from suite.errors import SuiteError
+from suite.items.item import Item
+from suite.items.load import load_items
+from tests.suite.own_tasks import COLUMNS, load_functions, save, write, write_file
+
+LISTED = {"item_id": "id", "question": "q", "options": "o", "answer": "key"}
+OPEN = {"item_id": "id", "question": "q", "answer": "key"}
+HEADER = "id,q,A,B,C,D,key\n"
+
+
+def parquet(item: dict[str, Any] = COLUMNS, **columns: Any) -> tuple[Any, ...]:
+    """A case over one Parquet row with the columns of `item`, some of them given."""
+    row = {"id": "1", "q": "?", "A": "x", "B": "y", "C": "z", "D": "w", "key": "A"} | columns
+    return "rows.parquet", pd.DataFrame([row]).to_parquet(), item
+
+
+def jsonl(item: dict[str, Any] = COLUMNS, **columns: Any) -> tuple[Any, ...]:
+    row = {"id": "1", "q": "?", "A": "x", "B": "y", "C": "z", "D": "w", "key": "A"} | columns
+    return "rows.jsonl", json.dumps(row, ensure_ascii=False) + "\n", item
+
+
+def table(*lines: str) -> tuple[Any, ...]:
+    return "rows.csv", "\n".join([HEADER.strip(), *lines]) + "\n", COLUMNS
+
+
+def loaded(mine: Path, case: tuple[Any, ...], metric: str) -> tuple[Item, ...] | str:
+    """The items of a case, or the sentence of its refusal."""
+    write_file(mine, *case, metric=metric)
+    try:
+        return load_items("shapes").items
+    except SuiteError as error:
+        assert "\n" not in str(error)
+        return str(error)
+
+
+def check(found: tuple[Item, ...] | str, wanted: object) -> None:
+    """Words of a refusal are a list; fields of items a tuple of dicts, in order."""
+    if isinstance(wanted, list):
+        assert isinstance(found, str), f"read as {found}"
+        assert all(word in found for word in wanted), found
+    else:
+        assert isinstance(wanted, tuple)
+        assert not isinstance(found, str), found
+        shown = [
+            {key: getattr(item, key) for key in fields}
+            for item, fields in zip(found, wanted, strict=True)
+        ]
+        assert shown == list(wanted)
+
+
+AS_WRITTEN: dict[str, tuple[tuple[Any, ...], object]] = {
+    "numbers with commas, zeros and signs": (
+        table('1,?,"1,000",1000,+5,007,B', "2,?,-0,0,1e3,1E3,D"),
+        ({"options": ("1,000", "1000", "+5", "007")}, {"options": ("-0", "0", "1e3", "1E3")}),
+    ),
+    "dates, and a formula of Excel": (
+        table("1,?,03/04/2024,2024-03-04,=A1,'0012,A"),
+        ({"options": ("03/04/2024", "2024-03-04", "=A1", "'0012")},),
+    ),
+    "true and false of JSON": (
+        jsonl(LISTED, o=[True, False]),
+        ({"options": ("true", "false")},),
+    ),
+    "ids beyond what a float holds": (
+        (
+            "rows.jsonl",
+            '{"id": 9007199254740993, "q": "?", "o": ["x", "y"], "key": "A"}\n'
+            '{"id": 9007199254740992, "q": "?", "o": ["x", "y"], "key": "A"}\n',
+            LISTED,
+        ),
+        ({"item_id": "9007199254740993"}, {"item_id": "9007199254740992"}),
+    ),
+    "decimal numbers of Parquet keep their zero": (
+        parquet(A=decimal.Decimal("1.10"), B=decimal.Decimal("1.1"), C=None, D=None),
+        ["options", "no text"],
+    ),
+    "a day of Parquet": (parquet(A=datetime.date(2024, 3, 4)), ["options", "no text"]),
+    "the answer is a place in the list, as on the Hub": (
+        jsonl(LISTED, o=["x", "y"], key=1),
+        ["answer '1'", "letter"],
+    ),
+    "line ends and backslashes in a cell": (
+        table('1,"two\r\nlines",a\\nb,"c\td"," e",,A'),
+        ({"question": "two\r\nlines", "options": ("a\\nb", "c\td", " e")},),
+    ),
+    "inches in a table with tabs": (
+        (
+            "rows.tsv",
+            'id\tq\tA\tB\tC\tD\tkey\n1\tHow long is the 5" pipe?\t5"\t6\'\t\t\tA\n',
+            COLUMNS,
+        ),
+        ({"question": 'How long is the 5" pipe?', "options": ('5"', "6'")},),
+    ),
+    "categories that look like numbers": (
+        ("rows.csv", "id,q,A,B,c,key\n1,?,x,y,01,A\n2,?,x,y,1.0,A\n",
+         {**OPEN, "options": ["A", "B"], "category": "c"}),
+        ({"category": "01"}, {"category": "1.0"}),
+    ),
+}  # fmt: skip
+
+NOTHING: dict[str, tuple[tuple[Any, ...], object]] = {
+    "hard and wide spaces": (
+        table("1,?,x,y,\u00a0,\u3000,A"),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "a space of no width": (
+        table("1,?,x,y,z,\u200b,A"),
+        ({"options": ("x", "y", "z"), "chance": 1 / 3},),
+    ),
+    "pandas' NA in texts of Parquet": (
+        (
+            "rows.parquet",
+            pd.DataFrame(
+                [["1", "?", "x", "y", pd.NA, pd.NA, "A"]], columns=HEADER.strip().split(",")
+            )
+            .astype("string")
+            .to_parquet(),
+            COLUMNS,
+        ),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "a column of Parquet that is empty throughout": (
+        parquet(C=float("nan"), D=float("nan")),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "a list of Parquet filled up with nothing": (
+        parquet(LISTED, o=np.array(["x", "y", None, ""], dtype=object)),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "how pandas writes missing texts as texts": (
+        table("1,?,x,y,<NA>,<NA>,A", "2,?,x,y,NaN,NaN,A"),
+        ({"chance": 0.5}, {"chance": 0.5}),
+    ),
+    "a question that is not a number": (parquet(q=float("nan")), ["question", "Row 0"]),
+    "an answer that is not a number": (parquet(key=float("nan")), ["answer", "Row 0"]),
+    "no list of options at all": (jsonl(LISTED, o=None), ["options", "Row 0"]),
+    "no description and no image": (
+        jsonl({**COLUMNS, "images": "i", "gold_description": "g"}, i=None, g=float("nan")),
+        ({"images": (), "gold_description": None},),
+    ),
+}
+
+ONE_OPTION: dict[str, tuple[tuple[Any, ...], object]] = {
+    "a list in JSON in a text": (jsonl(LISTED, o='["red", "green"]'), ["1 option", "list"]),
+    "lines of one text": (jsonl(LISTED, o="A. red\nB. green"), ["1 option"]),
+    "numpy's list in a CSV": (
+        ("rows.csv", "id,q,o,key\n1,?,['red' 'green'],A\n", LISTED),
+        ["1 option"],
+    ),
+    "options by letter": (jsonl(LISTED, o={"A": "red", "B": "green"}), ["options", "list"]),
+    "texts and labels, as ARC has them": (
+        parquet(LISTED, o={"text": ["red", "green"], "label": ["A", "B"]}),
+        ["options", "list"],
+    ),
+    "a list of labelled texts": (
+        jsonl(LISTED, o=[{"label": "A", "text": "red"}, {"label": "B", "text": "green"}]),
+        ["options", "text"],
+    ),
+    "a list in a list": (jsonl(LISTED, o=[["red", "green"]]), ["options"]),
+    "one of several columns": (
+        jsonl({**COLUMNS, "options": ["A"]}, A="red or green"),
+        ["1 option"],
+    ),
+    "a list of one in Parquet": (parquet(LISTED, o=["red"]), ["1 option"]),
+    "one, and holes that pandas filled": (
+        jsonl(LISTED, o=["red", "nan", "nan", "nan"]),
+        ["1 option"],
+    ),
+}
+
+FAULTY: dict[str, tuple[tuple[Any, ...], object]] = {
+    "a comma at the end of a line": (
+        ("rows.jsonl", '{"id": 1},\n{"id": 2}\n', COLUMNS),
+        ["rows.jsonl", "line 1"],
+    ),
+    "a dict of Python": (
+        ("rows.jsonl", "{'id': 1, 'q': '?'}\n", COLUMNS),
+        ["rows.jsonl", "line 1", "double quotes"],
+    ),
+    "rows within an object": (
+        ("rows.json", '{"version": "1.0", "data": [{"id": 1, "q": "?"}]}', COLUMNS),
+        ["rows.json", "list of rows"],
+    ),
+    "semicolons": (
+        ("rows.csv", "id;q;A;B;C;D;key\n1;?;x;y;;;A\n", COLUMNS),
+        ["rows.csv", "semicolons"],
+    ),
+    "a sheet of Excel under another name": (
+        ("rows.jsonl", b"PK\x03\x04xl/workbook.xml", COLUMNS),
+        ["rows.jsonl", "ZIP"],
+    ),
+    "a Parquet file that was cut": (
+        ("rows.parquet", parquet()[1][:-40], COLUMNS),
+        ["rows.parquet", "Parquet"],
+    ),
+    "a quote that is not closed": (table('1,"What,x,y,,,A', "2,?,x,y,,,A"), ["rows.csv", "line"]),
+    "a column with a capital": (
+        ("rows.csv", "id,Q,A,B,C,D,key\n1,?,x,y,,,A\n", COLUMNS),
+        ["'q'", "'Q'", "shapes.yaml"],
+    ),
+    "columns that Excel numbered, without a header": (
+        ("rows.csv", "1,What?,x,y,,,A\n2,Who?,x,y,,,A\n", COLUMNS),
+        ["rows.csv", "two of its columns"],
+    ),
+    "a pointer of Git LFS": (
+        ("rows.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", COLUMNS),
+        ["rows.parquet", "Git LFS"],
+    ),
+}
+
+ROW = '{"id": "%s", "q": "%s", "A": "x", "B": "y", "C": "z", "D": "w", "key": "A"}'
+
+
+def lines(*questions: str, end: str = "\n", last: str = "\n") -> tuple[Any, ...]:
+    made = end.join(ROW % (n, question) for n, question in enumerate(questions))
+    return "rows.jsonl", made + last, COLUMNS
+
+
+def asked(*questions: str) -> tuple[dict[str, str], ...]:
+    return tuple({"item_id": str(n), "question": text} for n, text in enumerate(questions))
+
+
+ONE_LINE: dict[str, tuple[tuple[Any, ...], object]] = {
+    "separators of Unicode": (lines("a\u2028b\u2029c", "d\x85e"), asked("a\u2028b\u2029c", "d\x85e")),
+    "separators of ASCII in a cell": (
+        table("0,a\x1cb\x1dc\x1ed,x,y,,,A", "1,a\x0bb\x0cc,x,y,,,A"),
+        asked("a\x1cb\x1dc\x1ed", "a\x0bb\x0cc"),
+    ),
+    "an end of line in quotes": (
+        table('0,"a\n\nb",x,y,,,A', "1,c,x,y,,,A"),
+        asked("a\n\nb", "c"),
+    ),
+    "Windows' ends, and none at the end": (lines("a", "b", end="\r\n", last=""), asked("a", "b")),
+    "lines of spaces between": (lines("a", "b", end="\n \t\n\n"), asked("a", "b")),
+    "a whole pair of surrogates": (lines("\\ud83d\\ude00", "b"), asked("\U0001f600", "b")),
+    "a zero character": (lines("a\\u0000b", "c"), asked("a\x00b", "c")),
+    "a line of two megabytes": (lines("a" * 2_000_000, "b"), asked("a" * 2_000_000, "b")),
+    "two files with marks, one behind the other": (
+        lines("a", "b", end="\n\ufeff"),
+        asked("a", "b"),
+    ),
+    "an object over several lines": (
+        ("rows.jsonl", json.dumps(json.loads(ROW % (0, "a")), indent=2) + "\n", COLUMNS),
+        ["rows.jsonl", "line 1"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "wanted"),
+    [
+        pytest.param(*row, id=name)
+        for rows in (AS_WRITTEN, NOTHING, ONE_OPTION, FAULTY, ONE_LINE)
+        for name, row in rows.items()
+    ],
+)
+def test_rows_as_people_have_them(mine: Path, case: tuple[Any, ...], wanted: object) -> None:
+    check(loaded(mine, case, "choice"), wanted)
+
+
+def write_set(folder: Path) -> None:
+    """A folder of `datasets.save_to_disk`, as it lies after `load_from_disk`'s other half."""
+    (folder / "test").mkdir(parents=True)
+    (folder / "dataset_dict.json").write_text('{"splits": ["test"]}')
+    (folder / "test" / "state.json").write_text("{}")
+    with pa.OSFile(str(folder / "test" / "data-00000-of-00001.arrow"), "wb") as sink:
+        rows = pa.table({"id": ["1"], "q": ["?"]})
+        with pa.ipc.new_stream(sink, rows.schema) as writer:
+            writer.write_table(rows)
+
+
+PLACES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "files without a split": ({"dataset_kwargs": {"data_files": "rows.jsonl"}}, ["'test'", "train"]),
+    "a list of files without a split": (
+        {"dataset_kwargs": {"data_files": ["rows.jsonl"]}},
+        ["'test'", "train"],
+    ),
+    "a pattern that fits no file": (
+        {"dataset_kwargs": {"data_files": {"test": "*.ndjson"}}},
+        ["*.ndjson", "shapes.yaml"],
+    ),
+    "a builder that is none": (
+        {"dataset_path": "jsonl"},
+        ["'jsonl'", "json"],
+    ),
+    "rows of JSON, named as Parquet": ({"dataset_path": "parquet"}, ["rows.jsonl", "Parquet"]),
+    "a folder that has another split alone": (
+        {"dataset_path": "./other", "dataset_kwargs": None},
+        ["'test'", "train", "other"],
+    ),
+    "a folder without data": (
+        {"dataset_path": "./pictures", "dataset_kwargs": None},
+        ["pictures", "shapes.yaml"],
+    ),
+    "a file as the data set": (
+        {"dataset_path": "./rows.jsonl", "dataset_kwargs": None},
+        ["rows.jsonl", "data_files"],
+    ),
+    "a folder that `datasets` saved": (
+        {"dataset_path": "./saved", "dataset_kwargs": None},
+        ["saved", "save_to_disk"],
+    ),
+    "a key that is misspelt": (
+        {"dataset_kwargs": {"datafiles": {"test": "rows.jsonl"}}},
+        ["datafiles", "data_files"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_data_that_are_not_there_are_missed_by_their_cause(mine: Path, case: str) -> None:
+    changes, words = PLACES[case]
+    content = write(mine)
+    load_functions(mine, content)
+    (mine / "shapes" / "other").mkdir()
+    rows = (mine / "shapes" / "rows.jsonl").read_text()
+    (mine / "shapes" / "other" / "train.jsonl").write_text(rows)
+    write_set(mine / "shapes" / "saved")
+    save(mine, {**content, **changes})
+    with pytest.raises(SuiteError) as caught:
+        load_items("shapes")
+    said = str(caught.value)
+    assert "\n" not in said
+    assert all(word in said for word in words), said
+    assert "download" not in said, said
