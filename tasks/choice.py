@@ -13,19 +13,24 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-FILLER = "nan"
-"""What stands in place of an option that a question lacks, where pandas wrote a hole as a text."""
+FILLERS = ("nan", "<na>")
+"""What stands, in letters of any case, in place of an option that a question lacks, where pandas or
+R wrote a hole as a text."""
+
+UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
+"""Categories of Unicode whose letters show nothing: spaces, controls, marks of no width."""
 
 
 def is_empty(value: Any) -> bool:
-    """Says whether a cell holds nothing: None, NaN, or a text of blanks at most."""
+    """Says whether a cell holds nothing: None, NaN, or a text in which nothing is seen."""
     return (
         value is None
         or (isinstance(value, float) and value != value)  # NaN
-        or (isinstance(value, str) and not value.strip())
+        or (isinstance(value, str) and all(category(letter) in UNSEEN for letter in value))
     )
 
 
@@ -48,7 +53,7 @@ def fillers(options: Sequence[str], answer: str) -> int:
     """How many options at the end are fillers. A «nan» before another option is one («none»)."""
     count = 0
     for letter, option in reversed(list(zip(LETTERS, options, strict=False))):
-        if option != FILLER or letter == answer:
+        if str(option).casefold() not in FILLERS or letter == answer:
             break
         count += 1
     return count

@@ -75,18 +75,8 @@ def _check_columns(rows: Sequence[Row], column: str) -> None:
     if column not in columns or not set(KEYS) & set(columns):
         raise ValueError(
             f"it has the columns {', '.join(columns) or 'none'}, and needs `index` or `item_id`, "
-            f"and `{column}`{_hint(columns, column)}"
+            f"and `{column}`"
         )
-
-
-def _hint(columns: Sequence[str], text: str) -> str:
-    """What a header with another separator needs, for the end of a sentence."""
-    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        parts = {part.strip().strip('"') for part in columns[0].split(mark)} if columns else set()
-        if len(columns) == 1 and text in parts and parts & set(KEYS):
-            remedy = "name it .tsv" if mark == "\t" else "separate the columns with commas"
-            return f"; they seem to be separated with {name}: {remedy}"
-    return ""
 
 
 def _written(value: Any, what: str) -> str | None:

@@ -11,11 +11,12 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from suite.errors import shown
+from tasks.choice import is_empty
 
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".parquet", ".csv", ".tsv", ".json", *JSON_LINES)
@@ -27,16 +28,34 @@ _MARKS = (
 )
 """What a file of Unicode may begin with, UTF-32 before UTF-16, whose mark begins the same."""
 
-_UNPACK = "unpack it first"
+_UNPACK, _AS_CSV = "unpack it first", "save its sheet as CSV UTF-8"
+_PAGES = (b"<!doctype html", b"<!DOCTYPE html", b"<!DOCTYPE HTML", b"<html", b"<HTML")
+_AS_PARQUET = "write its rows with `Dataset.to_parquet`"
 _NO_TEXTS = (
     (b"PK\x03\x04", "a ZIP archive", _UNPACK),
     (b"\x1f\x8b", "a gzip archive", _UNPACK),
     (b"BZh", "a bzip2 archive", _UNPACK),
     (b"\xfd7zXZ", "an xz archive", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive", _UNPACK),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "save its sheet as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", _AS_CSV),
+    (b"{\\rtf", "an RTF document", _AS_CSV),
+    (b"SQLite format 3", "a SQLite database", "export its table as CSV UTF-8"),
+    (b"ARROW1", "an Arrow file", _AS_PARQUET),
+    (b"\xff\xff\xff\xff", "an Arrow file", _AS_PARQUET),
+    *((start, "a web page (HTML)", "fetch the file itself") for start in _PAGES),
+    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
     (b"PAR1", "a Parquet file", "let its name end in .parquet"),
 )
+"""What a file that is no text begins with, what it is, and what to do."""
+_OFFICE = (
+    ("xl/", "an Excel workbook (.xlsx)"),
+    ("word/", "a Word document"),
+    ("mimetype", "an OpenDocument file"),
+    ("Index/", "a file of Apple's Numbers"),
+)
+"""By which of its members a ZIP archive is known to be a document."""
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 
 
 class Number(str):
@@ -84,11 +103,7 @@ def read_rows(
 def decoded(content: bytes) -> str:
     """Gives the text of a file: UTF-8, or what its mark says. ValueError, which says what the file
     is, for all else."""
-    for start, what, remedy in _NO_TEXTS:
-        if content.startswith(start):
-            if _is_workbook(content):
-                what, remedy = "an Excel workbook (.xlsx)", "save its sheet as CSV UTF-8"
-            raise ValueError(f"it is {what}; {remedy}")
+    _check_kind(content)
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
@@ -106,19 +121,42 @@ def decoded(content: bytes) -> str:
     return text
 
 
-def _is_workbook(content: bytes) -> bool:
+def _check_kind(content: bytes) -> None:
+    """ValueError, which says what the file is, where it is none of text."""
+    for start, what, remedy in _NO_TEXTS:
+        if content[:64].lstrip().startswith(start):
+            what, remedy = _document(content) or (what, remedy)
+            raise ValueError(f"it is {what}; {remedy}")
+
+
+def _document(content: bytes) -> tuple[str, str] | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return any(name.startswith("xl/") for name in archive.namelist())
+            names = archive.namelist()
     except zipfile.BadZipFile:
-        return False
+        return None
+    whats = (what for start, what in _OFFICE if any(name.startswith(start) for name in names))
+    return next(((what, _AS_CSV) for what in whats), None)
+
+
+def check_parquet(path: Path) -> None:
+    """Raises ValueError or OSError, which says what the file is, where it is no Parquet or two of
+    its columns have one name."""
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start and not start.startswith(b"PAR"):
+        _check_kind(start)
+        raise ValueError("it is no Parquet file; let its name end in what it is")
+    _check_names(pq.read_schema(path).names)
 
 
 def _parquet(path: Path) -> list[Row]:
     import pyarrow.parquet as pq
 
+    check_parquet(path)
     table = pq.read_table(path)
-    _check_names(table.column_names)
     return [Row(f"row {number}", row) for number, row in enumerate(table.to_pylist(), 1)]
 
 
@@ -130,6 +168,12 @@ def _json(content: str, text: str | None, bare: bool) -> list[Row]:
             return _lines(content, text)  # JSONL, which many call .json
         raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     if isinstance(found, dict):
+        for key, value in found.items() if text is not None else ():
+            if isinstance(value, (dict, list)):
+                raise ValueError(
+                    f"its {shown(key)} is {shown(value)} and not a text; give a list of rows, "
+                    "or an object of index and text"
+                )
         by_index = [{"index": key, text: value} for key, value in found.items()]
         found = [found] if text is None else by_index
     if not isinstance(found, list):
@@ -144,6 +188,7 @@ def _lines(content: str, text: str | None) -> list[Row]:
     rows = []
     for number, line in enumerate(content.split("\n"), 1):
         try:
+            line = line.lstrip("\ufeff")  # one file was put behind another
             rows += [_row(f"line {number}", _parsed(line), text)] if line.strip() else []
         except json.JSONDecodeError as error:
             raise ValueError(f"line {number}, column {error.colno}: {error.msg}") from error
@@ -202,21 +247,46 @@ def _table(content: str, separator: str) -> list[Row]:
     rows: list[Row] = []
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
     try:
-        columns = next((row for row in reader if row), [])
-        _check_names(columns)
+        header = next((row for row in reader if row), [])
+        columns = _columns(header, reader.line_num, separator)
         for start, row in _numbered(reader):
             if len(row) < 2 and not "".join(row).strip():
                 continue  # a blank line
-            if len(row) != len(columns):
+            if len(row) != len(header):
                 raise ValueError(
                     f"line {reader.line_num} has {len(row)} values and the header "
-                    f"{len(columns)}; a text that holds {separator!r} needs quotes"
+                    f"{len(header)}; a text that holds {separator!r} needs quotes"
                 )
-            cells = [cell if cell.strip() else None for cell in row]
+            cells = [None if is_empty(cell) else cell for cell in row]
+            if any(cell is not None for cell in cells[len(columns) :]):
+                raise ValueError(
+                    f"line {reader.line_num} has a value in a column whose header is empty; name it"
+                )
             rows.append(Row(f"line {start}", dict(zip(columns, cells))))
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from error
     return rows
+
+
+def _columns(header: Sequence[str], line: int, separator: str) -> list[str]:
+    """The names of a table's columns, without those that are empty at the end: sheets write them
+    where a cell was once used."""
+    columns = [name.strip() for name in header]
+    while columns and is_empty(columns[-1]):
+        columns.pop()
+    if len(columns) == 1:
+        (name,) = columns
+        if name.startswith("sep="):
+            raise ValueError(f"line {line} is {shown(name)}, as Excel writes it; remove the line")
+        for mark, called in _SEPARATORS.items():
+            if mark != separator and mark in name:
+                remedy = "name it .tsv" if mark == "\t" else "separate them with commas"
+                raise ValueError(
+                    f"its header is one column, {shown(name)}; its columns seem to be separated "
+                    f"with {called}: {remedy}"
+                )
+    _check_names(columns)
+    return columns
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -79,10 +79,13 @@ def local_copy(info: TaskInfo, data: str | None) -> Path | None:
     if data is None:
         folder = data_folder(info)
         if folder is not None and not folder.is_dir():
-            raise DataError(
-                f"In the task file {info.path}: `dataset_path` names the folder {folder}, which is "
-                "not there."
-            )
+            wrong = f"the folder {folder}, which is not there"
+            if folder.is_file():
+                wrong = (
+                    f"the file {folder}: name it in `dataset_kwargs.data_files`, and what reads it "
+                    "here (json, csv or parquet)"
+                )
+            raise DataError(f"In the task file {info.path}: `dataset_path` names {wrong}.")
         return folder
     path = user_path(data).resolve()
     if not path.exists():

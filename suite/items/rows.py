@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from suite.base.row_files import Number, Row, decoded, read_rows
+from suite.base.row_files import Number, Row, check_parquet, decoded, read_rows
 from suite.errors import DataError, nearest, reason_of, shown
 from suite.items.cache import DATA, IMAGES, data_files
 from suite.items.lmms_task import fetch_hint, on_hub
@@ -24,6 +25,8 @@ TABLES = ("csv", "json")
 """Builders of `datasets` whose rows are read here."""
 SETTINGS = ("data_files", "sep", "delimiter", "cache_dir", "token")
 """What `dataset_kwargs` may say of them; the last two change no row."""
+SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev")
+"""As which files of data sets are named."""
 KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -57,8 +60,21 @@ def overrides_for(
         what = "is a folder and not a file" if missing[0].is_dir() else "does not exist"
         raise DataError(f"The file {missing[0]}, which {info.path} names as its data, {what}.")
     builder = str(info.config.get("dataset_path"))
+    _check_builder(info, builder)
     by_split = {split: [file] for split, file in files.items()}
     return _overrides(info, builder, by_split, kwargs, scratch)
+
+
+def _check_builder(info: TaskInfo, builder: str) -> None:
+    """DataError for what neither reads files nor is a data set of the Hub: the library would ask
+    the network for it. Tasks of lmms-eval name old data sets of the Hub without an owner."""
+    known = builder.isidentifier() and find_spec(f"datasets.packaged_modules.{builder}")
+    if not known and not info.name.startswith(LMMS_EVAL):
+        raise DataError(
+            f"In the task file {info.path}: `dataset_path` is {builder!r}, which is no reader of "
+            f"files{nearest(builder, (*TABLES, 'parquet'))}, no folder, and no data set of the Hub "
+            "(owner/name)."
+        )
 
 
 def _overrides(
@@ -69,15 +85,7 @@ def _overrides(
     scratch: Path,
 ) -> dict[str, Any]:
     """Keys of the YAML with which lmms-eval reads files by split."""
-    import pyarrow.parquet as pq
-
     if builder in TABLES:
-        for key in kwargs:
-            if key not in SETTINGS:
-                raise DataError(
-                    f"In the task file {info.path}: `dataset_kwargs` has {key!r}, which rows of "
-                    f"{builder} do not take{nearest(key, SETTINGS)}."
-                )
         separator = kwargs.get("sep", kwargs.get("delimiter"))
         kwargs = {}
         for split, found in files.items():
@@ -88,7 +96,7 @@ def _overrides(
     elif builder == "parquet":
         for file in chain(*files.values()):
             with _said_of(info, file):
-                pq.read_schema(file)
+                check_parquet(file)
     by_split = {split: [str(file) for file in found] for split, found in files.items()}
     return {
         "dataset_path": builder,
@@ -193,14 +201,21 @@ def _numbers(value: Any) -> Any:
 
 def _beside(info: TaskInfo) -> dict[str, Path]:
     """Split -> the file that the YAML names, which is relative to it."""
-    files = (info.config.get("dataset_kwargs") or {}).get("data_files", {})
+    kwargs, builder = info.config.get("dataset_kwargs") or {}, info.config.get("dataset_path")
+    for key in kwargs if builder in TABLES else ():
+        if key not in SETTINGS:
+            raise DataError(
+                f"In the task file {info.path}: `dataset_kwargs` has {key!r}, which rows of "
+                f"{builder} do not take{nearest(key, SETTINGS)}."
+            )
+    files = kwargs.get("data_files", {})
     if not isinstance(files, dict):
         files = {info.split: files}
     if not all(isinstance(name, str) for name in files.values()):
         raise DataError(
             f"In the task file {info.path}: `dataset_kwargs.data_files` must name a file per split."
         )
-    if info.split not in files and (files or info.config.get("dataset_path") in TABLES):
+    if info.split not in files and (files or builder in TABLES):
         raise DataError(
             f"In the task file {info.path}: the split of the items is {info.split!r}, and "
             f"`dataset_kwargs.data_files` has files of {', '.join(map(str, files)) or 'none'}."
@@ -208,12 +223,16 @@ def _beside(info: TaskInfo) -> dict[str, Path]:
     return {str(split): info.path.parent / name for split, name in files.items()}
 
 
+def rows_place(info: TaskInfo, location: Path | None) -> Path | None:
+    """Gives the file or folder that a task's rows stand in; None for the Hub's and a builder's."""
+    own = None if location is not None or on_hub(info) else _beside(info).get(info.split)
+    return location or own
+
+
 def rows_folder(info: TaskInfo, location: Path | None) -> Path:
     """Gives the folder that paths of images in a task's rows are relative to: that of the rows."""
-    if location is not None:
-        return location.parent if location.is_file() else location
-    own = None if on_hub(info) else _beside(info).get(info.split)
-    return own.parent if own is not None else info.path.parent
+    place = rows_place(info, location) or info.path
+    return place if place.is_dir() and place == location else place.parent
 
 
 def rows_read(info: TaskInfo, location: Path | None, limit: int | None) -> list[int] | None:
@@ -257,6 +276,13 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
         rows = [file for file in files if file.suffix.lower() in suffixes]
         of_split = [file for file in rows if _names_split(file, info.split)]
         named = [file for file in rows if file.name == own]
+        foreign = [name for name in SPLITS if name != location.name]
+        others = [name for name in foreign if any(_names_split(file, name) for file in rows)]
+        if others and not (named or of_split or location.is_file()):
+            raise DataError(
+                f"No data of {info.name} at {location}: it holds files of {', '.join(others)} and "
+                f"none of its split {info.split!r}; name a file of these to read it all the same."
+            )
         if rows:
             return by_builder[rows[0].suffix.lower()], named or of_split or rows
     pictures = [file for file in files if file.suffix.lower() in IMAGES]

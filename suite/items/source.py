@@ -24,7 +24,7 @@ from suite.base.keyed_texts import key_text
 from suite.errors import DataError, nearest, shown
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images
-from suite.items.rows import overrides_for, rows_folder, rows_read
+from suite.items.rows import overrides_for, rows_folder, rows_place, rows_read
 from suite.items.task_yaml import ITEM_KEYS, references
 from suite.items.tasks import LMMS_EVAL, TaskInfo
 from tasks.choice import fillers, given, is_empty
@@ -73,6 +73,7 @@ def _items(
     unreadable: dict[str, str] = {}
     files: dict[str, str] = {}
     counts: dict[str, int] = {}
+    place = str(rows_place(info, location) or info.source)
     for index in range(len(docs)):
         try:
             doc = undecoded[index]
@@ -90,10 +91,10 @@ def _items(
             if limit is not None and counts[category] > limit:
                 continue
             media = row["images"] if "images" in row else _shown(task, docs, doc, index)
-            where = f"row {places[index]} of {location or info.source}"
+            where = f"row {places[index]} of {place}"
             pictures = [_picture(i, folder, where) for i in media or [] if i is not None]
         except Exception as error:
-            raise data_error(info, location, _named(error, index)) from error
+            raise data_error(info, location, _named(error, index, place)) from error
         hashes = tuple(picture.name for picture in pictures)
         image_bytes |= {p.name: p.data for p in pictures if p.data is not None}
         unreadable |= {p.name: p.problem for p in pictures if p.problem is not None}
@@ -270,9 +271,9 @@ def _text(info: TaskInfo, key: str, value: Any) -> str:
     )
 
 
-def _named(error: Exception, index: int) -> Exception:
+def _named(error: Exception, index: int, place: str) -> Exception:
     if isinstance(error, DataError):
-        return DataError(f"Row {index}: {error}")
+        return DataError(f"Row {index} of {place}: {error}")
     return error
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from suite.base.keyed_texts import ByKey, key_text, read_texts, whole_number
 from suite.errors import SuiteError, Unfinished
+from suite.items.tasks import PREFIX
 from suite.models.fingerprint import content_hash, has_changed
 from suite.models.spec import ModelSpec, Role
 from suite.requests import Generation, ImageLoader, Request
@@ -70,7 +71,7 @@ def _read(path: Path) -> dict[str, ByKey[str]]:
     for row in read_texts(path, "text", "recorded texts", bare=True):
         if row.text is None:
             continue
-        task = key_text(row.cells.get("task")) or ""
+        task = (key_text(row.cells.get("task")) or "").removeprefix(PREFIX)
         before = seen.setdefault((task, whole_number(row.key)), row.place)
         if before != row.place:
             raise SuiteError(

@@ -172,6 +172,11 @@ def test_blank_lines_of_a_table_are_no_rows_and_blank_cells_hold_nothing(tmp_pat
             r"line 2 has 3 values and the header 2; a text that holds '\\t' needs quotes",
         ),
         ("a.csv", 'index,text\n0,"a red\n1,blue\n', "line 3: unexpected end of data"),
+        (
+            "a.csv",
+            "index,text,\n0,a,\n1,a,b\n",
+            "line 3 has a value in a column whose header is empty; name it",
+        ),
         ("a.csv", 'index,text\n0,"a" red\n', "line 2: ',' expected after '\"'"),
     ],
 )
@@ -220,7 +225,7 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize
         ("a.csv", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", ["HTML"]),
         ("a.jsonl", POINTER.encode(), ["Git LFS", "git lfs pull"]),
         ("a.parquet", POINTER.encode(), ["Git LFS", "git lfs pull"]),
-        ("a.parquet", arrow(), ["Arrow", "Parquet"]),
+        ("a.parquet", arrow(), ["Arrow", "to_parquet"]),
         ("a.csv", b"SQLite format 3\x00\x10\x00\x01\x01", ["SQLite", "CSV"]),
         ("a.csv", b"{\\rtf1\\ansi index,text\\\n0,a}\n", ["RTF", "CSV"]),
     ],

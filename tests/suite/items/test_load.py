@@ -72,7 +72,7 @@ def test_answer_that_is_no_option(tmp_path: Path, answer: str) -> None:
 def test_answer_that_is_none(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "val.parquet", [mmstar_row(1, answer="")], "image")
     said = message("mmstar", cache=tmp_path / "c", data=str(path))
-    assert said.startswith("Row 0: the item that ")
+    assert said.startswith(f"Row 0 of {path}: the item that ")
     assert said.endswith("mmstar.yaml makes has no 'answer'.")
 
 

@@ -239,7 +239,8 @@ def test_columns_of_other_names_and_several_of_them(mine: Path) -> None:
     save(mine, content)
     clear()
     assert message(refresh=True) == (
-        f"Row 0: `metadata.item.answer` in {mine / 'shapes' / 'shapes.yaml'} names the column "
+        f"Row 0 of {mine / 'shapes' / 'rows.jsonl'}: `metadata.item.answer` in "
+        f"{mine / 'shapes' / 'shapes.yaml'} names the column "
         "'answr', which the data do not have (known: q, A, B, C, a, l, r)."
     )
 

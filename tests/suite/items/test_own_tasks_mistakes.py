@@ -248,7 +248,7 @@ def test_a_mistake_in_an_item_is_one_sentence(mine: Path, row: dict[str, Any], w
     text = text.replace("{**doc,", "{**{k: v for k, v in doc.items() if v is not None},")
     (mine / "shapes" / "own.py").write_text(text)
     path = mine / "shapes" / "shapes.yaml"
-    assert message() == f"Row 1: {words.format(path=path)}"
+    assert message() == f"Row 1 of {path.with_name('rows.jsonl')}: {words.format(path=path)}"
 
 
 def test_an_empty_option_before_another_shifts_no_letter(mine: Path) -> None:
@@ -258,10 +258,10 @@ def test_an_empty_option_before_another_shifts_no_letter(mine: Path) -> None:
     load_functions(mine, write(mine, [full, row], item=columns, categories=None))
     yaml_file = mine / "shapes" / "shapes.yaml"
     said = (
-        "Row 1: `metadata.item.options` in {} names the column {!r}, where an option is empty "
-        "before another: the letters of those after it would shift."
+        "Row 1 of {}: `metadata.item.options` in {} names the column {!r}, where an option is "
+        "empty before another: the letters of those after it would shift."
     )
-    assert message() == said.format(yaml_file, "b")
+    assert message() == said.format(yaml_file.with_name("rows.jsonl"), yaml_file, "b")
     content = write(mine, [{**full, "d": None}], item=columns, categories=None)
     load_functions(mine, content)
     assert load_items("shapes").items[0].options == ("red", "white", "green")
@@ -269,11 +269,13 @@ def test_an_empty_option_before_another_shifts_no_letter(mine: Path) -> None:
     columns = {"question": "question", "options": "o", "answer": "answer"}
     load_functions(mine, write(mine, [full | listed] * 2, item=columns, categories=None))
     clear()
-    assert message() == said.format(yaml_file, "o").replace("Row 1", "Row 0")
+    assert message() == said.format(yaml_file.with_name("rows.jsonl"), yaml_file, "o").replace(
+        "Row 1", "Row 0"
+    )
 
 
 HEADER = "id,q,A,B,C,D,key\n"
-MAKES = "Row 0: the item that {yaml} makes "
+MAKES = "Row 0 of {file}: the item that {yaml} makes "
 
 
 @pytest.mark.parametrize(
@@ -331,26 +333,26 @@ MAKES = "Row 0: the item that {yaml} makes "
         (
             "rows.jsonl",
             '{"id": {}, "q": ["?"], "A": "x", "B": "y", "C": "z", "D": {"a": {}}, "key": "A"}',
-            "Row 0: `metadata.item.item_id` in {yaml} names the column 'id', where this row is "
-            "empty: give it an id.",
+            "Row 0 of {file}: `metadata.item.item_id` in {yaml} names the column 'id', where this "
+            "row is empty: give it an id.",
         ),
         (
             "rows.jsonl",
             '{"id": [1], "q": "?", "A": "x", "B": "y", "C": "", "D": "", "key": "A"}',
-            "Row 0: in the item that {yaml} makes, 'item_id' holds ['1'], which is no text; "
-            "write it as one.",
+            "Row 0 of {file}: in the item that {yaml} makes, 'item_id' holds ['1'], which is no "
+            "text; write it as one.",
         ),
         (
             "rows.csv",
             f"{HEADER},?,x,y,,,A\n",
-            "Row 0: `metadata.item.item_id` in {yaml} names the column 'id', where this row is "
-            "empty: give it an id.",
+            "Row 0 of {file}: `metadata.item.item_id` in {yaml} names the column 'id', where this "
+            "row is empty: give it an id.",
         ),
         (
             "rows.csv",
             f"{HEADER}1,?,x,,z,,A\n",
-            "Row 0: `metadata.item.options` in {yaml} names the column 'B', where an option is "
-            "empty before another: the letters of those after it would shift.",
+            "Row 0 of {file}: `metadata.item.options` in {yaml} names the column 'B', where an "
+            "option is empty before another: the letters of those after it would shift.",
         ),
         (
             "rows.csv",
@@ -383,8 +385,8 @@ MAKES = "Row 0: the item that {yaml} makes "
             pd.DataFrame([[1, "?", 1.0, 2.5, None, None, "A"]], columns=[*"iqABCDk"])
             .rename(columns={"i": "id", "k": "key"})
             .to_parquet(),
-            "Row 0: in the item that {yaml} makes, 'options' holds 1.0, which is no text; write it "
-            "as one.",
+            "Row 0 of {file}: in the item that {yaml} makes, 'options' holds 1.0, which is no "
+            "text; write it as one.",
         ),
     ],
 )
@@ -403,7 +405,8 @@ def test_a_choice_of_one_is_refused(mine: Path, options: object) -> None:
     write_file(mine, "rows.jsonl", json.dumps(row), item)
     shown = options[0] if isinstance(options, list) else options
     assert message() == (
-        f"Row 0: the item that {mine / 'shapes' / 'shapes.yaml'} makes has 1 option to choose from "
+        f"Row 0 of {mine / 'shapes' / 'rows.jsonl'}: the item that "
+        f"{mine / 'shapes' / 'shapes.yaml'} makes has 1 option to choose from "
         f"({shown!r}): give two or more, as a list or a column each."
     )
 
@@ -465,7 +468,8 @@ def test_images_that_nobody_gives_are_missed(mine: Path) -> None:
     content["doc_to_visual"] = None
     save(mine, content)
     assert message() == (
-        f"Row 0: the item that {mine / 'shapes' / 'shapes.yaml'} makes has no 'images': give "
+        f"Row 0 of {mine / 'shapes' / 'rows.jsonl'}: the item that "
+        f"{mine / 'shapes' / 'shapes.yaml'} makes has no 'images': give "
         "them, [] for a task without, or `doc_to_visual`."
     )
 
@@ -474,7 +478,10 @@ def test_a_function_that_gives_no_item_is_named(mine: Path) -> None:
     content = write(mine, item=None, doc_to_item="own.nothing")
     load_functions(mine, content)
     path = mine / "shapes" / "shapes.yaml"
-    assert message() == f"Row 0: doc_to_item of {path} gives None, and not an item's keys."
+    assert message() == (
+        f"Row 0 of {path.with_name('rows.jsonl')}: doc_to_item of {path} gives None, and not an "
+        "item's keys."
+    )
 
 
 def test_a_folder_of_tasks_that_is_not_there_is_named(

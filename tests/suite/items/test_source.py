@@ -68,7 +68,10 @@ def test_file_that_is_no_parquet(tmp_path: Path) -> None:
     path = tmp_path / "val.parquet"
     path.write_bytes(b"not a table")
     text = message("mmstar", cache=tmp_path / "cache", data=str(path))
-    assert text.startswith(f"The rows of mmstar in {path} cannot be read: Parquet magic bytes not")
+    assert text == (
+        f"The rows of mmstar in {path} cannot be read: it is no Parquet file; let its name end in "
+        "what it is."
+    )
 
 
 def test_without_network_the_error_says_what_to_fetch(

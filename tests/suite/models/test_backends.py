@@ -23,6 +23,7 @@ from suite.models.spec import ModelSpec, Role
 from suite.models.transformers.loading import load
 from suite.requests import Decoding, Generator, Message, Request
 from tests.suite import tiny_vlms
+from tests.suite.base.test_row_files import archive
 from tests.suite.tiny_models import text_folder
 
 ROWS = [
@@ -84,7 +85,7 @@ def test_recorded_json_by_index_serves_every_task(tmp_path: Path) -> None:
         ('[{"index": [1], "text": "x"}]', "row 1: its `index` is [1] and not a text or number"),
         ('[{"index": 3, "text": "x"}, {"index": 3.0, "text": "x"}]', "Item 3 stands twice"),
         ('[{"item_id": 1, "text": "x"}, {"index": 1, "text": "y"}]', "Item 1 stands twice"),
-        ('{"0": ["a"]}', "row 1: its `text` is ['a'] and not a text"),
+        ('{"0": ["a"]}', "its '0' is ['a'] and not a text; give a list of rows"),
         ('{"0": null}', "its `text` is empty in every row"),
         ("{", "cannot be read"),
     ],
@@ -436,7 +437,7 @@ RECORDED: dict[str, tuple[str, str | bytes, object]] = {
     "numbers of R": (
         "a.csv",
         '"index","text"\n99999,"x"\n1e+05,"y"\n',
-        {"99999": "x", "100000": "y"},
+        {"99999": "x", "100000": "{path} has no text for item 100000."},
     ),
     "floats of Parquet, made of a hole": (
         "a.parquet",
@@ -446,7 +447,7 @@ RECORDED: dict[str, tuple[str, str | bytes, object]] = {
     "columns by name in JSON, as pandas writes them": (
         "a.json",
         pd.DataFrame({"index": [0, 3], "text": ["x", "y"]}).to_json(),
-        ["index", "text"],
+        ["'index'", "list of rows"],
     ),
     "UTF-16 of Excel": ("a.csv", "index,text\r\n3,färbig\r\n".encode("utf-16"), {"3": "färbig"}),
     "Excel's Unicode text": ("a.tsv", "index\ttext\r\n3\tä\r\n".encode("utf-16"), {"3": "ä"}),
@@ -462,7 +463,7 @@ RECORDED: dict[str, tuple[str, str | bytes, object]] = {
         "task,index,text\ndownscaling_a,3,x\nb,3,y\n",
         {"3": "x"},
     ),
-    "a sheet of Excel": ("a.xlsx", b"PK\x03\x04", ["Excel", "CSV"]),
+    "a sheet of Excel": ("a.xlsx", archive(("xl/workbook.xml", "")), ["Excel", "CSV"]),
 }
 
 
