@@ -9,13 +9,19 @@ import ast
 import importlib
 import re
 import shlex
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
 import suite.cli
 from suite.cli import cli, command_files, summary_of
+from suite.items.task_yaml import check, load_yaml
+from suite.models.family import load_family
+from suite.planning.study import RecordedFile, load_study
 from tests.house import PACKAGES, ROOT
+from tests.suite.own_tasks import documented
 
 
 def shown_commands(text: str) -> list[str]:
@@ -57,6 +63,42 @@ def test_every_shown_command_parses(document: str) -> None:
             pass  # --help
         except click.ClickException as error:
             pytest.fail(f"{document}: `{line}`: {error.format_message()}")
+
+
+def _task(path: Path) -> None:
+    check(load_yaml(path), path)
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "family": load_family, "study": load_study, "task": _task,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_shown_yaml_is_read(document: str, tmp_path: Path) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        path = tmp_path / "shown.yaml"
+        path.write_text(block, encoding="utf-8")
+        READERS[block.partition(":")[0]](path)
+
+
+def test_every_setting_shown_within_a_line_is_read(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    spec = (ROOT / "suite" / "models" / "spec.py").read_text(encoding="utf-8")
+    processors = re.findall(r"`processor` \|.*`(\{.*\})`", readme)
+    processors += [f"{{{shown}}}" for shown in re.findall(r"`(size: \{.*?\})`", spec)]
+    assert len(processors) == 2
+    path = tmp_path / "shown.yaml"
+    for setting in processors:
+        vlm = f"{{path: x, processor: {setting}}}"
+        path.write_text(f"family: f\nsizes: [{{name: s, params: 1, vlm: {vlm}}}]\n")
+        assert hash(load_family(path)), "a plan looks models up by their specs"
+    (instruct,) = re.findall(r"`(instruct: \{.*?\})`", readme)
+    path.write_text(documented("study: shapes") + instruct)
+    assert load_study(path).instruct == RecordedFile(file=str(tmp_path / "contents.json"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,53 @@ def test_a_notebook_runs(path: Path) -> None:
     for table in (data["text/html"] for data in shown if "text/html" in data):
         assert "<tbody>" in table
         assert table.count("<td") > 0, "an empty table"
+
+
+def kept(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The records of a run that lacks something."""
+    method, thinking = frame["method"], frame["thinking"].astype(bool)
+    largest = [
+        frame[module].isna() | (frame[module] == "l") for module in ("perception", "reasoning")
+    ]
+    if kind in set(method):
+        return frame[method == kind]
+    runs: dict[str, pd.DataFrame] = {
+        "no decoupled cells": frame[method != "decoupled"],
+        "no blind cells": frame[method != "blind"],
+        "no thinking": frame[~thinking],
+        "nothing but thinking": frame[thinking],
+        "one size": frame[largest[0] & largest[1]],
+        "one cell": frame[frame["cell"] == frame["cell"].iloc[0]],
+        "one task": frame[frame["task"] == frame["task"].iloc[0]],
+        "no answers": frame.assign(score=float("nan"), failed=True, reason="x", parsed=False),
+    }
+    return runs[kind]
+
+
+KINDS = (
+    *("end_to_end", "blind", "text_only", "decoupled", "oracle", "no decoupled cells"),
+    *("no blind cells", "no thinking", "nothing but thinking", "one size", "one cell", "one task"),
+    "no answers",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_notebooks_run_on_a_run_that_lacks_something(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("IPython.display.display", lambda *shown: None)
+    frame = suite.load_results(RUN)
+    frame = kept(frame[frame.groupby(["cell", "task"]).cumcount() < 12], kind)
+    assert len(frame)
+    frame.to_parquet(tmp_path / "records.parquet", index=False)
+    shutil.copy(RUN / "provenance.json", tmp_path)
+    for path in NOTEBOOKS:
+        names: dict[str, object] = {}
+        for cell in cells(path, "code"):
+            source = cell.source.replace("%matplotlib inline\n", "")
+            source = source.replace("../results/micro_run", str(tmp_path))
+            exec(compile(source, f"{path.name}, on {kind}", "exec"), names)
 
 
 # The stored run -------------------------------------------------------------------------------

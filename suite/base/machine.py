@@ -20,7 +20,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, reason_of
 
 
 def resolve_device(device: str = "auto") -> str:
@@ -54,7 +54,7 @@ def check_device(device: str) -> None:
         known = "use auto, cpu, mps, cuda or cuda:0"
         raise SuiteError(f"--device {device}: no such device is here; {known}.") from error
     except Exception as error:  # an accelerator that torch knows and was not built for
-        reason = " ".join(str(error).split())[:200].rstrip(".")
+        reason = reason_of(error)
         raise SuiteError(f"--device {device} cannot be used here: {reason}.") from error
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from suite.base.machine import resolve_device, resolve_dtype
-from suite.errors import SuiteError, Unfinished
+from suite.errors import SuiteError, Unfinished, reason_of
 from suite.models.fingerprint import Origin
 from suite.models.spec import ModelSpec
 from suite.models.transformers.chat import Prompt, prompt, tensors, together
@@ -120,7 +120,7 @@ class TransformersGenerator:
             if _is_memory(error):
                 raise OutOfMemory(str(error)) from None
             if device_lost(self.loaded.device):
-                reason = " ".join(str(error).split())[:200].rstrip(".")
+                reason = reason_of(error)
                 raise Unfinished(
                     f"Device {self.loaded.device} has failed and answers nothing any more "
                     f"({reason}); run the same command again, all that was finished is kept."

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import GenerationConfig
 from transformers.utils.peft_utils import find_adapter_config_file
 
-from suite.errors import SuiteError, nearest
+from suite.errors import SuiteError, nearest, reason_of
 from suite.models.fingerprint import holds_adapter
 from suite.models.spec import ModelSpec
 
@@ -63,11 +63,12 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
             f"The {role} model {spec.source} cannot be loaded: its file {_damaged(spec)} is cut or "
             f"damaged ({error}); copy or fetch it again, and run the same command."
         ) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:400].rstrip(".")
+    except (SuiteError, MemoryError):
+        raise
+    except Exception as error:  # whatever a checkpoint's files make of the library
         raise SuiteError(
-            f"The {role} model {spec.source} cannot be loaded: {reason}; `downscale doctor` shows "
-            "what this machine lacks."
+            f"The {role} model {spec.source} cannot be loaded: {reason_of(error)}; "
+            "`downscale doctor` shows what this machine lacks."
         ) from error
     model = model.to(torch.device(device)).eval()
     known = _known_ids(model, tokenizer)
@@ -219,7 +220,7 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
+        reason = reason_of(error)
         raise SuiteError(
             f"Device {device} cannot be used ({reason}); choose another with --device, such as cpu."
         ) from error
