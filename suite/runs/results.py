@@ -43,10 +43,11 @@ def load_results(folder: str | Path) -> pd.DataFrame:
             "run the study again, which makes them anew from its store."
         )
     import pandas as pd
+    import pyarrow as pa
 
     try:
         frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise SuiteError(
             f"The records {path} cannot be read ({reason_of(error)}); run the study again, which "
             "makes them anew from its store."
