@@ -55,7 +55,12 @@ _OFFICE = (
 )
 """By which of its members a ZIP archive is known to be a document."""
 
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+_SEPARATORS = {
+    ";": ("semicolons", "separate them with commas"),
+    "\t": ("tabs", "name it .tsv"),
+    "|": ("bars", "separate them with commas"),
+    ",": ("commas", "name it .csv"),
+}
 
 
 class Number(str):
@@ -108,6 +113,8 @@ def decoded(content: bytes) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
+        if "\0" in content.decode(encoding, "replace"):
+            raise ValueError("it is no text; give it as CSV, JSON or Parquet") from error
         line = content[: error.start].count(b"\n") + 1
         raise ValueError(
             f"line {line} is not {encoding.upper().removesuffix('-SIG')} (byte "
@@ -245,13 +252,14 @@ def _table(content: str, separator: str) -> list[Row]:
     follows."""
     csv.field_size_limit(1 << 30)  # a model's reasoning may be longer than csv's default
     rows: list[Row] = []
+    _check_separator(content.lstrip().partition("\n")[0].strip(), separator)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
     try:
         header = next((row for row in reader if row), [])
-        columns = _columns(header, reader.line_num, separator)
+        columns = _columns(header)
         for start, row in _numbered(reader):
-            if len(row) < 2 and not "".join(row).strip():
-                continue  # a blank line
+            if all(map(is_empty, row)):
+                continue  # a blank line, or one whose cells were emptied
             if len(row) != len(header):
                 raise ValueError(
                     f"line {reader.line_num} has {len(row)} values and the header "
@@ -268,25 +276,26 @@ def _table(content: str, separator: str) -> list[Row]:
     return rows
 
 
-def _columns(header: Sequence[str], line: int, separator: str) -> list[str]:
+def _columns(header: Sequence[str]) -> list[str]:
     """The names of a table's columns, without those that are empty at the end: sheets write them
     where a cell was once used."""
     columns = [name.strip() for name in header]
     while columns and is_empty(columns[-1]):
         columns.pop()
-    if len(columns) == 1:
-        (name,) = columns
-        if name.startswith("sep="):
-            raise ValueError(f"line {line} is {shown(name)}, as Excel writes it; remove the line")
-        for mark, called in _SEPARATORS.items():
-            if mark != separator and mark in name:
-                remedy = "name it .tsv" if mark == "\t" else "separate them with commas"
-                raise ValueError(
-                    f"its header is one column, {shown(name)}; its columns seem to be separated "
-                    f"with {called}: {remedy}"
-                )
     _check_names(columns)
     return columns
+
+
+def _check_separator(header: str, separator: str) -> None:
+    """ValueError where the first line of a table has another separator than its name says."""
+    if header.lstrip('"').startswith("sep="):
+        raise ValueError(f"it begins with {shown(header)}, as Excel writes it; remove that line")
+    for mark, (called, remedy) in _SEPARATORS.items() if separator not in header else ():
+        if mark in header:
+            raise ValueError(
+                f"its header is one column, {shown(header)}; its columns seem to be separated with "
+                f"{called}: {remedy}"
+            )
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -71,10 +71,11 @@ def on_hub(info: TaskInfo) -> bool:
 
 def data_folder(info: TaskInfo) -> Path | None:
     """Gives the folder that a task's YAML names in place of a data set of the Hub; None where it
-    names none. What begins with `/`, `.` or `~` is one, and what lies beside the YAML."""
+    names none. What begins with `/`, `.` or `~` is one, and what would lie in a folder beside the
+    YAML."""
     named = str(info.config.get("dataset_path", ""))
     folder = info.path.parent / user_path(named)
-    local = named.startswith(("/", ".", "~")) or ("/" in named and folder.is_dir())
+    local = named.startswith(("/", ".", "~")) or ("/" in named and folder.parent.is_dir())
     return folder.resolve() if local else None
 
 

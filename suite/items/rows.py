@@ -8,6 +8,7 @@ lmms-eval reads with would guess their types (an id «001» would be 1, an optio
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -59,21 +60,23 @@ def overrides_for(
     if missing:
         what = "is a folder and not a file" if missing[0].is_dir() else "does not exist"
         raise DataError(f"The file {missing[0]}, which {info.path} names as its data, {what}.")
-    builder = str(info.config.get("dataset_path"))
-    _check_builder(info, builder)
+    _check_builder(info)
+    builder = str(info.config["dataset_path"])
     by_split = {split: [file] for split, file in files.items()}
     return _overrides(info, builder, by_split, kwargs, scratch)
 
 
-def _check_builder(info: TaskInfo, builder: str) -> None:
+def _check_builder(info: TaskInfo) -> None:
     """DataError for what neither reads files nor is a data set of the Hub: the library would ask
     the network for it. Tasks of lmms-eval name old data sets of the Hub without an owner."""
+    named = info.config.get("dataset_path")
+    builder = str(named)
     known = builder.isidentifier() and find_spec(f"datasets.packaged_modules.{builder}")
     if not known and not info.name.startswith(LMMS_EVAL):
         raise DataError(
-            f"In the task file {info.path}: `dataset_path` is {builder!r}, which is no reader of "
-            f"files{nearest(builder, (*TABLES, 'parquet'))}, no folder, and no data set of the Hub "
-            "(owner/name)."
+            f"In the task file {info.path}: `dataset_path` is {shown(named)}, which is no reader "
+            f"of files{nearest(builder, (*TABLES, 'parquet'))}, no folder, and no data set of the "
+            "Hub (owner/name)."
         )
 
 
@@ -97,11 +100,12 @@ def _overrides(
         for file in chain(*files.values()):
             with _said_of(info, file):
                 check_parquet(file)
-    by_split = {split: [str(file) for file in found] for split, found in files.items()}
+    if files:
+        kwargs["data_files"] = {split: list(map(str, found)) for split, found in files.items()}
     return {
         "dataset_path": builder,
         "dataset_name": None,
-        "dataset_kwargs": {**kwargs, "data_files": by_split, "cache_dir": str(scratch)},
+        "dataset_kwargs": {**kwargs, "cache_dir": str(scratch)},
     }
 
 
@@ -276,6 +280,7 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
         rows = [file for file in files if file.suffix.lower() in suffixes]
         of_split = [file for file in rows if _names_split(file, info.split)]
         named = [file for file in rows if file.name == own]
+        named = named or [file for file in rows if file.stem.lower() == info.split.lower()]
         foreign = [name for name in SPLITS if name != location.name]
         others = [name for name in foreign if any(_names_split(file, name) for file in rows)]
         if others and not (named or of_split or location.is_file()):
@@ -307,6 +312,7 @@ def _own_name(info: TaskInfo) -> str | None:
 
 
 def _names_split(file: Path, split: str) -> bool:
-    """Whether a file is of a split, by the hub's habit: `val-00000-of-00001.parquet`."""
-    stem = file.stem.lower()
-    return stem == split or stem.startswith((f"{split}-", f"{split}_")) or file.parent.name == split
+    """Whether a file is of a split, by a word of its name: `val-00000-of-00001.parquet`,
+    `mmstar_val.jsonl`, `val/0.parquet`."""
+    words = re.split(r"[-_. ]", file.stem.lower())
+    return split.lower() in (*words, file.parent.name.lower(), file.stem.lower())

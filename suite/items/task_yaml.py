@@ -160,7 +160,7 @@ def references(value: Any) -> Iterator[FunctionReference]:
 def check(config: Mapping[str, Any], path: Path) -> None:
     """Raises SuiteError, naming file and key, where a task's YAML says what the suite cannot read.
 
-    Outside `metadata` only the functions that lmms-eval needs are asked for.
+    Outside `metadata` only the split and the functions that lmms-eval needs are asked for.
     """
     where = f"In the task file {path}"
     try:
@@ -191,11 +191,6 @@ def check(config: Mapping[str, Any], path: Path) -> None:
             raise SuiteError(
                 f"{where}: `metadata.{key}` is {shown(value)}{nearest(str(value), known)}."
             )
-    for name in metadata.get("depends") or ():
-        if not isinstance(name, str):
-            raise SuiteError(
-                f"{where}: `metadata.depends` must name files or folders, not {shown(name)}."
-            )
     sizes = metadata.get("categories")
     for name, size in sizes.items() if isinstance(sizes, dict) else ():
         if size is not None and (type(size) is not int or size < 0):
@@ -211,6 +206,10 @@ def check(config: Mapping[str, Any], path: Path) -> None:
                 f"{nearest(str(name), map(str, names))}."
             )
     _check_source(config, metadata, where)
+    if not (config.get("test_split") or config.get("validation_split")):
+        raise SuiteError(f"{where}: `test_split` is missing: name the split of the items.")
+    if not isinstance(config.get("dataset_kwargs") or {}, dict):
+        raise SuiteError(f"{where}: `dataset_kwargs` must hold keys and values.")
 
 
 def _check_source(config: Mapping[str, Any], metadata: Mapping[str, Any], where: str) -> None:

@@ -240,10 +240,21 @@ FIELDS: dict[str, tuple[str, str | bytes, object]] = {
         "index;prediction\n0;A\n1;B, because of it\n",
         ["semicolons"],
     ),
+    "R's write.csv2": (
+        "a.csv",
+        '"index";"prediction"\n0;"A"\n1;"B"\n',
+        ["semicolons", "commas"],
+    ),
+    "commas in a file of tabs": ("a.tsv", "index,prediction\n0,A\n", ["commas: name it .csv"]),
+    "rows whose cells were emptied": (
+        "a.csv",
+        "index,prediction\n0,A\n,\n1,B\n3,C\n,\n,,\n",
+        WITHOUT_TWO,
+    ),
     "Excel's line that names the separator": (
         "a.csv",
         "sep=,\nindex,prediction\n0,A\n1,B\n3,C\n",
-        ["sep=", "line 1"],
+        ["sep=", "remove that line"],
     ),
     "two objects in a line": (
         "a.jsonl",

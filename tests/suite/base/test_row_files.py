@@ -227,6 +227,8 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize
         ("a.parquet", POINTER.encode(), ["Git LFS", "git lfs pull"]),
         ("a.parquet", arrow(), ["Arrow", "to_parquet"]),
         ("a.csv", b"SQLite format 3\x00\x10\x00\x01\x01", ["SQLite", "CSV"]),
+        ("a.csv", b"\x80\x04\x95\x10\x00\x00\x00", ["no text", "CSV"]),  # a pickle
+        ("a.jsonl", b"\x89PNG\r\n\x1a\n\x00\x00", ["no text", "JSON"]),
         ("a.csv", b"{\\rtf1\\ansi index,text\\\n0,a}\n", ["RTF", "CSV"]),
     ],
 )

@@ -58,10 +58,10 @@ def check(found: tuple[Item, ...] | str, wanted: object) -> None:
         assert shown == list(wanted)
 
 
-def items() -> tuple[Item, ...] | str:
+def items(data: str | None = None) -> tuple[Item, ...] | str:
     """The items of the task, or the sentence of its refusal."""
     try:
-        return load_items("shapes").items
+        return load_items("shapes", data=data).items
     except SuiteError as error:
         return str(error)
 
@@ -319,6 +319,16 @@ PLACES: dict[str, tuple[dict[str, Any], object]] = {
         ["rows.jsonl", "data_files"],
     ),
     "a folder that `datasets` saved": ({"dataset_path": "./saved", "dataset_kwargs": None}, SIX),
+    "a folder in one that is there": (
+        {"dataset_path": "other/none", "dataset_kwargs": None},
+        ["other/none, which is not there"],
+    ),
+    "no split at all": ({"test_split": None}, ["shapes.yaml", "`test_split` is missing"]),
+    "a list of settings": (
+        {"dataset_kwargs": ["data_files"]},
+        ["shapes.yaml", "`dataset_kwargs`", "keys and values"],
+    ),
+    "nothing as the data set": ({"dataset_path": None}, ["`dataset_path` is None"]),
     "a key that is misspelt": (
         {"dataset_kwargs": {"datafiles": {"test": "rows.jsonl"}}},
         ["datafiles", "data_files"],
@@ -339,3 +349,26 @@ def test_data_that_are_not_there_are_missed_by_their_cause(mine: Path, case: str
     found = items()
     check(found, wanted)
     assert "download" not in found
+
+
+@pytest.mark.parametrize(
+    ("read", "other", "wanted"),
+    [
+        ("mine_test.jsonl", "mine_train.jsonl", SIX),
+        ("TEST.jsonl", "train.jsonl", SIX),
+        ("test.jsonl", "test_hard.jsonl", SIX),
+        ("test/0.jsonl", "train/0.jsonl", SIX),
+        ("rows.jsonl", "train.jsonl", SIX),
+        ("mine_train.jsonl", "mine_val.jsonl", ["train, val", "'test'"]),
+    ],
+)
+def test_a_copy_is_read_by_the_split_of_the_task(
+    mine: Path, read: str, other: str, wanted: object
+) -> None:
+    load_functions(mine, write(mine))
+    rows = [json.dumps({**row, "image": None}) for row in ROWS]
+    for name, n in ((read, 6), (other, 5)):
+        file = mine / "copy" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(rows[:n]))
+    check(items(str(mine / "copy")), wanted)
