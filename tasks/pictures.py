@@ -34,8 +34,8 @@ MAX_PIXELS = 2**27
 FOLDERS: ContextVar[tuple[Path, ...]] = ContextVar("FOLDERS", default=(Path(),))
 """The folders of the rows that are read: from the first one relative paths lead."""
 
-LONGEST_PATH = 4096
-"""Letters; a longer text is base64 or nothing."""
+LONGEST_PATH, LONGEST_NAME = 4096, 200
+"""Letters: a longer text is base64 or nothing, and a longer name is shown by its beginning."""
 
 OPAQUE = ("1", "L", "RGB", "RGBA")
 """Modes in which a picture is given."""
@@ -43,6 +43,9 @@ OPAQUE = ("1", "L", "RGB", "RGBA")
 _DEPTHS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
 """Depths of PNG in which Pillow gives the transparent colour; times this it has 8 bits, as the
 pixels have."""
+
+_BITS, _MEANING, _KIND, _UNSIGNED = 258, 262, 339, 1
+"""Tags of TIFF: bits of a number, whether 0 is white (0) or black, and the kind of number."""
 
 
 class NoPicture(ValueError):
@@ -85,50 +88,61 @@ def contents(image: Any) -> tuple[bytes, str]:
             raise NoPicture(f"the text {_cut(image)!r} is neither a path to an image nor base64")
         return data, f"the text {_cut(image)!r}, read as base64,"
     try:
-        return path.read_bytes(), f"the file {path}"
+        return path.read_bytes(), f"the file {_named(path)}"
     except FileNotFoundError:
-        raise NoFile(f"the file {path} is missing") from None
+        raise NoFile(f"the file {_named(path)} is missing") from None
     except (OSError, ValueError) as error:  # ValueError: its name holds a NUL
         reason = getattr(error, "strerror", None) or error
-        raise NoFile(f"the file {_cut(str(path))!r} cannot be read: {reason}") from None
+        raise NoFile(f"the file {_named(path)} cannot be read: {reason}") from None
 
 
 def file_of(image: Any) -> Path | None:
     """Gives the file that a row names for an image, there or not; None where it holds the image.
 
-    A text is a path where it leads to a file, or has a full stop, which base64 has not. Raises
+    A text is a path where it leads somewhere, or has a full stop, which base64 has not. Raises
     NoPicture for an address, since nothing is fetched, and NoFile for a path that, links followed,
-    leads out of FOLDERS and of those that DOWNSCALE_IMAGES names.
+    leads out of FOLDERS and of those that DOWNSCALE_IMAGES names, or to what is no file.
     """
     if isinstance(image, Mapping):
         image = image.get("path") if image.get("bytes") is None else None
     if not isinstance(image, str) or image[:5].lower() == "data:":
         return None
+    if image[:7].lower() == "file://":
+        image = str(unquote(image[7:]))
     if re.match(r"[\w+.-]+:(//|:)", image):
         raise NoPicture(f"the address {_cut(image)!r} is not fetched; give the image or a file")
     folder, *more = FOLDERS.get()
-    if len(image) >= LONGEST_PATH or not ("." in image or _exists(folder / image)):
+    if len(image) >= LONGEST_PATH or not ("." in image or (image and _exists(folder / image))):
         return None
-    path = folder / image
+    path: Path = folder / image
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
     roots = [folder, *more, *(Path(name).expanduser() for name in named if name.strip())]
     if "\0" not in image and not any(path.resolve().is_relative_to(r.resolve()) for r in roots):
         raise NoFile(
-            f"the file {_cut(str(path))} lies outside {folder.absolute()}, the folder of the rows; "
+            f"the file {_named(path)} lies outside {folder.absolute()}, the folder of the rows; "
             f"if they may show it, name its folder in the environment variable {FOLDERS_VARIABLE}"
         )
+    if _exists(path) and not path.is_file():  # a pipe or a device may be read without end
+        raise NoFile(f"the file {_named(path)} is none, but a folder, a pipe or a device")
     return path
 
 
 def _exists(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.exists()
     except (OSError, ValueError):  # no name that a file can have
         return False
 
 
+def _named(path: Path) -> str:
+    """A path as a sentence has it: in quotes where it would not be seen whole."""
+    text = str(path)
+    plain = text.isprintable() and text == text.strip() and len(text) <= LONGEST_NAME
+    return text if plain else repr(_cut(text))
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:40]}..."
+    return text if len(text) <= LONGEST_NAME else f"{text[:40]}..."
 
 
 def _from_base64(text: str) -> bytes | None:
@@ -169,17 +183,25 @@ def opened(data: bytes, what: str = "", *, load: bool = True) -> Image.Image:
         with _strictly(None):
             image = Image.open(io.BytesIO(data))
         width, height = image.size
-        if width * height <= most:
+        if image.format == "EPS":
+            reason = "it is PostScript, a program, which is not run; save it as PNG"
+        elif width * height > most:
+            reason = f"its {width:,} x {height:,} pixels are {too_many(most)}"
+        else:
             with _strictly(most):
                 _scale_transparent(image)
+                frame = image.tile[0][1] if image.format == "GIF" and image.tile else None
                 if load:
                     image.load()
-            return image
-        reason = f"its {width:,} x {height:,} pixels are {too_many(most)}"
+            return _on_screen(image, frame) if load and frame else image
     except MemoryError:
         raise
     except UnidentifiedImageError:  # its own text holds a memory address
-        reason = f"its {len(data):,} bytes are no image" if data else "it is empty"
+        reason = (
+            f"its {len(data):,} bytes are no image that Pillow reads" if data else "it is empty"
+        )
+        if data.startswith(b"version https://git-lfs"):
+            reason = "it is Git LFS's pointer to the image, which `git lfs pull` fetches"
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # an image in the image
         reason = f"its pixels are {too_many(most)}"
     except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
@@ -199,6 +221,15 @@ def _scale_transparent(image: ImageFile.ImageFile) -> None:
         scale = _DEPTHS.get(str(image.tile[0][3]), 1)
         scaled = tuple(int(part * scale) for part in np.atleast_1d(colour))
         image.info["transparency"] = scaled if image.mode == "RGB" else scaled[0]
+
+
+def _on_screen(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
+    """What the frame of a GIF leaves out of its screen is transparent; Pillow paints it."""
+    if frame == (0, 0, *image.size):
+        return image
+    screen = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    screen.paste(image.convert("RGBA").crop(frame), frame)
+    return screen
 
 
 @contextmanager
@@ -224,10 +255,11 @@ def as_shown(image: Image.Image) -> Image.Image:
     An opaque one of a mode of OPAQUE is given as it is, others as L or RGB. Raises NoPicture for
     numbers of which nothing says how bright they are.
     """
-    scaled = image.format == "PPM"  # to 16 bits, whatever its own depth was
+    sixteen = image.format == "PPM" or image.mode.startswith("I;16")  # Pillow scales PPM to it
+    tags = getattr(image, "tag_v2", {})
     image = upright(image)
     if image.mode[0] in "IF":
-        image = _eight_bits(image, scaled or image.mode.startswith("I;16"))
+        image = _eight_bits(image, sixteen, tags)
     if image.mode == "La":
         image = image.convert("LA")
     if image.has_transparency_data:
@@ -241,18 +273,24 @@ def as_shown(image: Image.Image) -> Image.Image:
     return image if image.mode in OPAQUE else image.convert("RGB")
 
 
-def _eight_bits(image: Image.Image, sixteen: bool) -> Image.Image:
+def _eight_bits(image: Image.Image, sixteen: bool, tags: Mapping[int, Any]) -> Image.Image:
     """Numbers as greys. White is 65,535 where they have 16 bits; where nothing says it, the lowest
-    of 1 (for fractions), 255 and 65,535 that none exceeds."""
+    of 1 (for fractions), 255 and 65,535 that none exceeds. tags: of a TIFF, which may have 12 bits,
+    numbers without a sign, and 0 for white."""
     values = np.asarray(image)
+    (bits, *_), (kind, *_) = tags.get(_BITS, (16,)), tags.get(_KIND, (_UNSIGNED,))
+    if bits == 32 and kind == _UNSIGNED and image.mode == "I":  # which Pillow reads with a sign
+        values = values.view(np.uint32)
     low, high = values.min(), values.max()
-    ends = (65535,) if sixteen else (1, 255, 65535) if image.mode == "F" else (255, 65535)
+    ends = (2**bits - 1,) if sixteen else (1, 255, 65535) if image.mode == "F" else (255, 65535)
     white = next((end for end in ends if low >= 0 and high <= end), None)
     if white is None:
         raise NoPicture(
             f"its numbers run from {low:g} to {high:g}, and nothing says which is white; save it "
             "with 8 or 16 bits"
         )
+    if tags.get(_MEANING) == 0:
+        values = white - values
     grey = Image.fromarray(np.rint(values * np.float32(255 / white)).astype(np.uint8))
     clear = image.info.get("transparency")
     if clear is None:

@@ -18,14 +18,17 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from suite.base.machine import process_space, process_started
-from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room, public, shown
+from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room, public, reason_of, shown
 
 PACKAGE = Path(__file__).resolve().parent.parent
 """The folder suite/, whose YAML files come with the code; `tasks` and `analyses` lie beside it."""
 NAME = "downscaling-suite"
 TEMPORARY = ".writing-"
+LONGEST_NAME = 100
+"""Bytes of UTF-8: systems have room for 255 in a file's name."""
 ABANDONED_SECONDS = 3600.0
 """Age at which a temporary file of a process that cannot be asked for is a killed one's."""
 _swept: set[Path] = set()
@@ -56,16 +59,21 @@ def user_path(text: str | Path) -> Path:
 def checked_name(name: str, key: str) -> str:
     """Gives a name back that may become part of a file's name; ValueError, which calls it by `key`,
     for one that may not."""
-    if not re.fullmatch(r"[\w-][\w.-]{0,99}", name):
+    letters = "".join(letter for letter in name if category(letter)[0] != "M")  # marks on letters
+    if not re.fullmatch(r"[\w-][\w.-]*", letters) or len(name.encode()) > LONGEST_NAME:
         raise ValueError(
             f"`{key}` is {shown(name)}: a name is made of letters, digits, dots, dashes and "
-            "underscores, begins with no dot and has 100 at most"
+            f"underscores, begins with no dot and has {LONGEST_NAME} bytes at most"
         )
     return name
 
 
 def make_folder(folder: Path, option: str, name: str = "folder") -> None:
     """Makes a folder; SuiteError that calls it by `name` and tells to choose another `option`."""
+    if re.match(r"[a-z][a-z0-9+.-]+:[/\\]", str(folder), re.IGNORECASE):  # C:/ is none
+        raise SuiteError(
+            f"The {name} {folder} is an address: give a folder of this machine with {option}."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -230,10 +238,10 @@ def _remote(address: str) -> tuple[Any, str]:
 
     try:
         remote, root = url_to_fs(address)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # each file system has its own kinds
         raise SuiteError(
-            f"Store {address} cannot be opened: {error}. Install the package it names or give "
-            "another --store."
+            f"Store {address} cannot be opened: {reason_of(error)}. Install the package it names "
+            "or give another --store."
         ) from error
     return remote, str(root).rstrip("/")
 

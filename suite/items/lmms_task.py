@@ -35,7 +35,7 @@ def build_task(
     with (
         quiet(),
         shown_images(folders, lenient=True),
-        _offline_when_unreachable(location is None and on_hub(info)),
+        _only_what_is_needed(location is None and on_hub(info)),
         _no_retry(),
     ):
         from lmms_eval.tasks import TaskManager
@@ -133,9 +133,32 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def stored_media() -> Iterator[None]:
+    """Inside, `datasets` gives images, sounds and films as they are stored: it decodes nothing, and
+    fetches nothing that a row names."""
+    import datasets.features
+    from pyarrow import null
+    from pyarrow.types import is_struct
+
+    kinds: list[Any] = [
+        kind
+        for kind in vars(datasets.features).values()
+        if hasattr(kind, "decode_example") and is_struct(getattr(kind, "pa_type", None) or null())
+    ]
+    before = [kind.decode_example for kind in kinds]
+    for kind in kinds:
+        kind.decode_example = lambda self, value, *_, **__: value
+    try:
+        yield
+    finally:
+        for kind, decode in zip(kinds, before, strict=True):
+            kind.decode_example = decode
+
+
+@contextlib.contextmanager
 def shown_images(folders: Sequence[Path], *, lenient: bool) -> Iterator[None]:
-    """Inside, `datasets` decodes images as `tasks.pictures` does: as a viewer shows them, and
-    fetching nothing.
+    """Inside, `datasets` decodes images as `tasks.pictures` does, as a viewer shows them and
+    fetching nothing; other media it gives as they are stored.
 
     folders: where rows may name images; relative paths lead from the first. lenient:
     whether an image that cannot be decoded comes as it is stored, else it is a NoPicture: lmms-eval
@@ -156,12 +179,12 @@ def shown_images(folders: Sequence[Path], *, lenient: bool) -> Iterator[None]:
             raise
         return picture.convert(self.mode) if self.mode else picture
 
-    before, read = Image.decode_example, pictures.FOLDERS.set(tuple(folders))
-    Image.decode_example = decoded
+    read = pictures.FOLDERS.set(tuple(folders))
     try:
-        yield
+        with stored_media():
+            Image.decode_example = decoded
+            yield
     finally:
-        Image.decode_example = before
         pictures.FOLDERS.reset(read)
 
 
@@ -183,22 +206,24 @@ def _no_retry() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _offline_when_unreachable(needs_hub: bool) -> Iterator[None]:
-    """Without network, uses what the hub's cache holds at once instead of retrying for minutes."""
-    if not needs_hub or _hub_answers():
-        yield
-        return
+def _only_what_is_needed(needs_hub: bool) -> Iterator[None]:
+    """Without network, uses what the hub's cache holds at once instead of retrying for minutes;
+    where the data are here, the hub is not told that they are read, as `datasets` would."""
     import datasets.config
     import huggingface_hub.constants
 
-    places = [(huggingface_hub.constants, "HF_HUB_OFFLINE"), (datasets.config, "HF_HUB_OFFLINE")]
-    before = [getattr(module, name, False) for module, name in places]
-    for module, name in places:
-        setattr(module, name, True)
+    places: list[tuple[Any, str, bool]] = []
+    if not needs_hub:
+        places = [(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", False)]
+    elif not _hub_answers():
+        places = [(m, "HF_HUB_OFFLINE", True) for m in (huggingface_hub.constants, datasets.config)]
+    before = [getattr(module, name, False) for module, name, _ in places]
+    for module, name, value in places:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        for (module, name), value in zip(places, before, strict=True):
+        for (module, name, _), value in zip(places, before, strict=True):
             setattr(module, name, value)
 
 

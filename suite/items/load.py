@@ -87,7 +87,7 @@ def local_copy(info: TaskInfo, data: str | None) -> Path | None:
                 )
             raise DataError(f"In the task file {info.path}: `dataset_path` names {wrong}.")
         return folder
-    path = user_path(data).resolve()
+    path = user_path(data).absolute()  # a link keeps its name: the Hub's cache links to hashes
     if not path.exists():
         raise DataError(
             f"There is nothing at {path}, given as the data of {info.name}: pass a Parquet or "

@@ -23,7 +23,7 @@ from suite.base.images import Unreadable, encoded, stored_images, without_media
 from suite.base.keyed_texts import key_text
 from suite.errors import DataError, nearest, shown
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
-from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images
+from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images, stored_media
 from suite.items.rows import overrides_for, rows_folder, rows_place, rows_read
 from suite.items.task_yaml import ITEM_KEYS, references
 from suite.items.tasks import LMMS_EVAL, TaskInfo
@@ -43,7 +43,10 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
     with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
         overrides = overrides_for(info, location, limit, Path(scratch))
         folder = rows_folder(info, location)
-        folders = [folder, *(_hub_folders() if location is None and on_hub(info) else ())]
+        # A snapshot of the Hub has its files as links to `blobs`, beside `snapshots`.
+        blobs = [p.with_name("blobs") for p in folder.absolute().parents if p.name == "snapshots"]
+        hub = _hub_folders() if location is None and on_hub(info) else []
+        folders = [folder, *blobs, *hub]
         task = build_task(info, overrides, location, folders)
         with quiet(), shown_images(folders, lenient=False):
             return _items(info, task, location, folder, limit)
@@ -63,7 +66,6 @@ def _items(
     docs = task.eval_docs
     if len(docs) == 0:
         raise data_error(info, location, ValueError("it holds no rows"))
-    undecoded = _undecoded(docs)
     to_item = info.function("doc_to_item")
     columns: Mapping[str, Any] | None = info.metadata.get("item")
     places = rows_read(info, location, limit) or range(len(docs))
@@ -76,7 +78,8 @@ def _items(
     place = str(rows_place(info, location) or info.source)
     for index in range(len(docs)):
         try:
-            doc = undecoded[index]
+            with stored_media():  # so that files are kept to the byte
+                doc = docs[index]
             if columns is not None:
                 row = mapped_item(info, columns, doc)
             else:
@@ -275,18 +278,6 @@ def _named(error: Exception, index: int, place: str) -> Exception:
     if isinstance(error, DataError):
         return DataError(f"Row {index} of {place}: {error}")
     return error
-
-
-def _undecoded(docs: Any) -> Any:
-    """The docs with images as stored ({bytes, path}), so that their files are kept to the byte."""
-    from datasets import Image, List
-
-    for name, feature in docs.features.items():
-        if isinstance(feature, Image):
-            docs = docs.cast_column(name, Image(decode=False))
-        elif isinstance(feature, List) and isinstance(feature.feature, Image):
-            docs = docs.cast_column(name, List(Image(decode=False)))
-    return docs
 
 
 def _item(

@@ -150,6 +150,8 @@ def lmms_eval_task(name: str) -> TaskInfo:
     for path in sorted(Path(places[0], "tasks").rglob("*.yaml")) if places else ():
         if line.search(path.read_text(encoding="utf-8")):
             config = load_yaml(path)
+            if config.get("task") != name:  # a group
+                continue
             if config.get("output_type") in LIKELIHOODS:
                 raise SuiteError(
                     f"The task {name!r} of lmms-eval compares likelihoods of its choices "

@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,11 +65,50 @@ def chunks(kind: int, depth: int, pixels: bytes, clear: bytes, width: int) -> by
         (b"IDAT", zlib.compress(b"\0" + pixels)),
         (b"IEND", b""),
     )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(name, data) for name, data in parts if data or name == b"IEND"
+    )
 
 
 def words(*values: int) -> bytes:
     return struct.pack(f">{len(values)}H", *values)
+
+
+MIN_IS_WHITE, MIN_IS_BLACK, COLOURS = 0, 1, 2
+"""Photometric interpretations of TIFF."""
+
+
+def tiff(size: tuple[int, int], bits: int, meaning: int, pixels: bytes, alpha: int = 0) -> bytes:
+    """A TIFF of one strip, written by hand; `alpha` 1 says that colours are multiplied by it."""
+    parts = 4 if alpha else 1
+    tags = [
+        (256, 4, 1, size[0]), (257, 4, 1, size[1]), (258, 3, 1, bits), (259, 3, 1, 1),
+        (262, 3, 1, meaning), (273, 4, 1, 300), (277, 3, 1, parts), (278, 4, 1, size[1]),
+        (279, 4, 1, len(pixels)), *([(338, 3, 1, alpha)] if alpha else []),
+    ]  # fmt: skip
+    if alpha:
+        tags[2] = (258, 3, 4, 280)
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = (b"II*\0" + struct.pack("<I", 8) + directory + bytes(4)).ljust(280, b"\0")
+    return (head + struct.pack("<4H", *[bits] * 4)).ljust(300, b"\0") + pixels
+
+
+def bmp(pixels: bytes, alpha: bool) -> bytes:
+    """A BMP of one row of 32 bits a pixel; only with `alpha` does the fourth byte mean anything."""
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) if alpha else b""
+    size = 108 if alpha else 40
+    head = struct.pack("<IiiHHIIiiII", size, len(pixels) // 4, 1, 1, 32, 3 * alpha, 0, 0, 0, 0, 0)
+    head = (head + masks).ljust(size, b"\0")
+    at = 14 + len(head)
+    return b"BM" + struct.pack("<IHHI", at + len(pixels), 0, 0, at) + head + pixels
+
+
+def gif(screen: tuple[int, int], corner: tuple[int, int], size: tuple[int, int]) -> bytes:
+    """A GIF whose frame begins at `corner` and has a red pixel; the background is black."""
+    head = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x91, 1, 0)
+    colours = bytes([*RED, *BLACK, *BLACK, *BLACK])
+    # Codes of three bits: clear (4), colour 0, end (5).
+    return head + colours + b"," + struct.pack("<4HB", *corner, *size, 0) + b"\2\2\x44\1\0;"
 
 
 SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
@@ -115,6 +155,31 @@ SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "La": (row("LA", (0, 0), (0, 128)).convert("La"), [WHITE, HALF]),
     "RGBX": (row("RGBX", (255, 0, 0, 0)), [RED]),
     "16 bits a channel": (chunks(RGB, 16, words(65535, 255, 0), b"\0" * 6, 1), [RED]),
+    # What a frame leaves out of its screen is transparent in every browser.
+    "a small frame in GIF": (gif((2, 1), (1, 0), (1, 1)), [WHITE, RED]),
+    "a fax": (tiff((2, 1), 1, MIN_IS_WHITE, b"\x40"), [WHITE, BLACK]),
+    "16 bits from white": (
+        tiff((3, 1), 16, MIN_IS_WHITE, struct.pack("<3H", 0, 257, 65535)),
+        [WHITE, (254,) * 3, BLACK],
+    ),
+    "12 bits": (tiff((2, 1), 12, MIN_IS_BLACK, b"\xff\xf1\x01"), [WHITE, (16,) * 3]),
+    "multiplied in TIFF": (
+        tiff((2, 1), 8, COLOURS, bytes([0, 0, 0, 0, 128, 0, 0, 128]), alpha=1),
+        [WHITE, (255, 127, 127)],
+    ),
+    "16 bits, LA": (
+        chunks(4, 16, words(0, 65535, 0, 0, 0, 32896), b"", 3), [BLACK, WHITE, HALF],
+    ),
+    "RGBA in JPEG 2000": (
+        saved(row("RGBA", (0, 0, 0, 0), (255, 0, 0, 255)), "JPEG2000"), [WHITE, RED],
+    ),
+    "an icon of Windows": (
+        saved(Image.new("RGBA", (16, 16), (0, 0, 0, 0)), "ICO", sizes=[(16, 16)],
+              bitmap_format="bmp"),
+        [WHITE] * 16,
+    ),
+    "32 bits in BMP, no alpha": (bmp(bytes([0, 0, 255, 0] * 2), alpha=False), [RED] * 2),
+    "alpha in BMP": (bmp(bytes([0, 0, 255, 255, 0, 0, 0, 0]), alpha=True), [RED, WHITE]),
 }  # fmt: skip
 
 
@@ -167,6 +232,10 @@ def test_an_image_is_turned_upright(mode: str, kind: str) -> None:
         (row("F", 0.0, 70000.0), "run from 0 to 70000"),
         (row("F", 0.0, float("nan")), "run from nan to nan"),
         (row("I", -5, 5), "run from -5 to 5"),
+        (
+            tiff((2, 1), 32, MIN_IS_BLACK, struct.pack("<2I", 0, 2**32 - 1)),
+            r"run from 0 to 4\.29497e\+09",
+        ),
     ],
 )
 def test_numbers_without_a_scale_are_refused(image: Image.Image, what: str) -> None:
@@ -205,13 +274,14 @@ def test_a_path_that_leads_to_a_file_is_one(
     with pytest.raises(pictures.NoPicture) as caught:
         pictures.shown(str(tmp_path / name))
     assert str(caught.value) == (
-        f"the file {tmp_path / name} cannot be opened as an image: its 8 bytes are no image"
+        f"the file {tmp_path / name} cannot be opened as an image: its 8 bytes are no image that "
+        "Pillow reads"
     )
 
 
 LONG = "a" * 300 + ".png"
 NEITHER = "is neither a path to an image nor base64"
-WHOLE = "cannot be opened as an image: its 3 bytes are no image"
+WHOLE = "cannot be opened as an image: its 3 bytes are no image that Pillow reads"
 ADDRESSES = ("http://127.0.0.1:9/x.png", "zip://a.png::s3://b/c.zip")
 
 
@@ -226,7 +296,7 @@ ADDRESSES = ("http://127.0.0.1:9/x.png", "zip://a.png::s3://b/c.zip")
         (LONG, f"the file '{'a' * 40}...' cannot be read: File name too long"),
         ("é" * 5000, f"the text '{'é' * 40}...' {NEITHER}"),
         *((a, f"the address {a!r} is not fetched; give the image or a file") for a in ADDRESSES),
-        (".", "the file '.' cannot be read: Is a directory"),
+        (".", "the file . is none, but a folder, a pipe or a device"),
     ],
 )  # fmt: skip
 def test_what_is_no_image_is_said_in_a_true_sentence(
@@ -297,3 +367,122 @@ def test_a_bound_that_is_no_number_is_refused(value: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", value)
     with pytest.raises(ValueError, match=r"^The environment variable DOWNSCALE_MAX_PIXELS is '"):
         pictures.max_pixels()
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
+LFS = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+NOISY = saved(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG", quality=95)
+OF_PEOPLE: dict[str, tuple[str, str | None]] = {
+    # text of a row: what the sentence says, or None where the red picture is seen
+    "a data address with its charset": (f"data:image/jpg;charset=utf-8;base64,{TEXT}", None),
+    "the end of a line of a table": (
+        "pictures/1.png\n", r"^the file 'pictures/1\.png\\n' is missing$",
+    ),
+    "Windows' own": ("pictures\\1.png", r"^the file pictures\\1\.png is missing"),
+    "a drive": ("C:\\Users\\me\\1.png", r"^the file C:\\Users\\me\\1\.png is missing"),
+    "a folder": ("pictures", "^the file pictures is none, but a folder, a pipe or a device$"),
+    "a pointer in the place of the file": ("lfs.png", "^the file .*lfs.png .*Git LFS"),
+    "a telephone's": ("phone.heic", "^the file .*phone.heic .*(HEI|Pillow)"),
+    "a drawing of lines": ("drawing.svg", "^the file .*drawing.svg .*(SVG|Pillow)"),
+    "plus signs that a form made blanks": (
+        base64.b64encode(NOISY).decode().replace("+", " "), "base64",
+    ),
+    "cut where Excel's cells end": (
+        base64.b64encode(NOISY).decode()[: len(NOISY)],
+        "^the text .*, read as base64, .*(cut|truncated)",
+    ),
+    "an address of a file": ("file://{folder}/pictures/1.png", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_PEOPLE)
+def test_what_people_write_for_an_image_is_read_or_truly_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.png").write_bytes(png(RED))
+    for file, data in (("lfs.png", LFS), ("phone.heic", HEIC), ("drawing.svg", SVG)):
+        (tmp_path / file).write_bytes(data)
+    text, sentence = OF_PEOPLE[name]
+    text = text.replace("{folder}", str(tmp_path))
+    if sentence is None:
+        assert seen(text) == [RED] * 20
+        return
+    with pytest.raises(pictures.NoPicture, match=sentence):
+        pictures.shown(text)
+
+
+def patched(data: bytes, mark: bytes, skip: int, form: str, *sides: int) -> bytes:
+    """`data` with other sides written `skip` bytes after each `mark`."""
+    content, at = bytearray(data), data.find(mark)
+    assert at >= 0
+    while at >= 0:
+        struct.pack_into(form, content, at + len(mark) + skip, *sides)
+        at = data.find(mark, at + 1)
+    return bytes(content)
+
+
+SMALL = Image.new("RGB", (8, 8), RED)
+BOMBS = {
+    "JPEG": patched(saved(SMALL, "JPEG"), b"\xff\xc0", 3, ">HH", 60000, 60000),
+    "GIF": gif((60000, 60000), (0, 0), (1, 1)),
+    "GIF, a frame beyond its screen": gif((1, 1), (0, 0), (60000, 60000)),
+    "TIFF": tiff((60000, 60000), 8, MIN_IS_BLACK, b"\0" * 9),
+    "BMP": patched(saved(SMALL, "BMP"), b"BM", 16, "<ii", 60000, 60000),
+    # 14 bits a side, each less one
+    "WebP": patched(saved(SMALL, "WEBP", lossless=True), b"VP8L", 5, "<I", 0x0FFFFFFF),
+    "PPM": b"P6 60000 60000 255\n" + b"\0" * 9,
+    "TGA": patched(saved(SMALL, "TGA"), saved(SMALL, "TGA")[:12], 0, "<HH", 60000, 60000),
+    "JPEG 2000": patched(
+        patched(saved(SMALL, "JPEG2000"), b"ihdr", 0, ">II", 60000, 60000),
+        b"\xff\x51", 4, ">II", 60000, 60000,
+    ),
+    "PNG, a line": chunks(GREY, 1, b"", b"", 2**31 - 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_kind_of_file_is_decoded_beyond_the_bound(name: str) -> None:
+    with pytest.raises(
+        pictures.NoPicture, match=r"^its [\d,]+ x [\d,]+ pixels are more than the 134,217,728 that"
+    ):
+        pictures.shown(BOMBS[name])
+
+
+def test_the_bound_is_ours_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow warns of more than its own number and refuses the double."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert seen(png(RED)) == [RED] * 20
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_a_picture_with_words_without_end_is_one_failed_picture_at_most() -> None:
+    """A compressed text of 80 MB in a PNG, which Pillow refuses to unpack."""
+    words = zlib.compress(bytes(80 * 1024**2), 1)
+    chunk = b"zTXtComment\0\0" + words
+    data = png(RED)
+    data = (
+        data[:33]
+        + struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        + data[33:]
+    )  # fmt: skip
+    with suppress(pictures.NoPicture):
+        assert seen(data) == [RED] * 20
+
+
+def test_a_file_that_is_a_program_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow opens PostScript by starting Ghostscript on it."""
+    started: list[object] = []
+    monkeypatch.setattr("subprocess.check_call", lambda *args, **_: started.append(args))
+    monkeypatch.setattr("subprocess.Popen", lambda *args, **_: started.append(args))
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", "gs")
+    with pytest.raises(pictures.NoPicture):
+        pictures.shown(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+        )
+    assert started == []

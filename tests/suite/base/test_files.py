@@ -71,6 +71,16 @@ def test_make_folder_says_which_option_to_change(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("address", ["s3://bucket/runs", "https://me:w0rd@host/x", "hf:/x/y"])
+def test_an_address_is_no_folder(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SuiteError, match=" is an address: give a folder of this machine with"):
+        make_folder(Path(address), "--out", "run directory")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_file_hash_is_what_sha256sum_says(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")  # the example of FIPS 180-2, appendix B.1
     assert file_hash(tmp_path / "abc") == (
@@ -212,7 +222,7 @@ def test_other_names_are_refused(name: str) -> None:
         checked_name(name, "study")
     assert str(caught.value).endswith(
         ": a name is made of letters, digits, dots, dashes and underscores, begins with no dot and "
-        "has 100 at most"
+        "has 100 bytes at most"
     )
 
 
@@ -225,3 +235,71 @@ def test_a_folder_is_named_without_secrets() -> None:
         Folder("nowhere://key:se/cret@place?token=secret")
     assert "nowhere://place cannot be opened" in str(caught.value)
     assert "cret" not in str(caught.value)
+
+
+LETTERS = ["हिन्दी", "Gro\u0308\u00dfe", "ไทย-2", "עִברִית", "0.6b_q4.K-M", "1.7B"]
+"""Words of people; some letters are written with marks of their own."""
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_letters_of_every_language_are_letters(name: str) -> None:
+    assert checked_name(name, "study") == name
+
+
+@pytest.mark.parametrize("name", ["a／b", "a⁄b", "a․․/b", "a\u202eb", "a\u200bb", "a\u2028b", "🦙"])
+def test_what_only_looks_like_a_name_is_none(name: str) -> None:
+    with pytest.raises(ValueError, match="`study` is "):
+        checked_name(name, "study")
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "颜", "𝒜"])
+def test_a_file_can_have_every_name(letter: str, tmp_path: Path) -> None:
+    """Systems count bytes: 255 of a file's name."""
+    longest = 0
+    for count in range(1, 101):
+        try:
+            name = checked_name(letter * count, "study")
+        except ValueError:
+            break
+        longest = count
+        write_whole(tmp_path / name / f"{name}.parquet", b"x")
+    assert longest >= 20
+
+
+SECRETS = {
+    # an address, and what must be seen of it
+    "s3://AKIA:w0rd@bucket/runs": "s3://bucket/runs",
+    "S3://AKIA:w0rd@bucket/runs": "bucket/runs",
+    "s3://bucket/runs?secret=w0rd": "s3://bucket/runs",
+    "s3://bucket/runs#token=w0rd": "s3://bucket/runs",
+    "simplecache::s3://AKIA:w0rd@bucket/runs": "s3://bucket/runs",
+    "zip://in::https://me:w0rd@bucket/all.zip": "bucket/all.zip",
+    "abfss://box@bucket.windows.net/runs?sv=1&sig=w0rd": "bucket.windows.net/runs",
+    "ftp://me:p@ss:w0rd@bucket/runs": "ftp://bucket/runs",
+    "s3://AKIA:pa#w0rd@bucket/runs": "s3://bucket/runs",
+    "s3://AKIA:pa?w0rd@bucket/runs": "s3://bucket/runs",
+    "sftp://me:w0rd@bucket:2222/runs": "sftp://bucket:2222/runs",
+    "nowhere://me:w0rd@bucket/a?b=w0rd": "nowhere://bucket/a",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_no_secret_of_an_address_is_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError("no network here")
+
+    monkeypatch.setattr("socket.getaddrinfo", refused)
+    try:
+        said = Folder(address).name
+    except SuiteError as error:
+        said = str(error)
+    assert "w0rd" not in said
+    assert SECRETS[address] in said
+
+
+@pytest.mark.parametrize("name", ["me@host/runs", "what?/runs#1", "a::b/runs"])
+def test_a_folder_with_signs_in_its_name_is_shown_whole(name: str, tmp_path: Path) -> None:
+    folder = Folder(tmp_path / name)
+    assert folder.name == str(tmp_path / name)
+    folder.write("x", b"1")
+    assert (tmp_path / name / "x").read_bytes() == b"1"

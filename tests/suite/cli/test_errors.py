@@ -6,8 +6,10 @@ In: the small study with a mistake, or a disk without room. Out: stderr and the 
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,3 +177,130 @@ def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path) -> None:
     assert error("plan", tmp_path) == f"Study file {tmp_path} does not exist; check the path."
     (tmp_path / "study.yaml").touch()
     assert error("status", tmp_path / "study.yaml").startswith("There is no run in ")
+
+
+STORES = {
+    "as a mapping": "store: {url: 's3://AKIA:w0rd@bucket/x'}",
+    "as a list": "store: ['s3://AKIA:w0rd@bucket/x']",
+    "misspelt": "stor: s3://AKIA:w0rd@bucket/x",
+    "broken YAML": "store: s3://AKIA:w0rd@bucket/x: y",
+    "not a protocol": "store: s4://AKIA:w0rd@bucket/x",
+}
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_mistake_in_an_address_shows_no_secret(name: str, tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "study: x\nfamily: micro\ntasks: [{task: micro_ocr}]\n"
+        f"cells: [{{method: blind, perception: xs}}]\nlimit: 1\n{STORES[name]}\n"
+    )
+    said = call("run", study, "--out", tmp_path / "out")
+    assert said.exit_code == 2, said.stderr
+    assert "w0rd" not in said.stderr + said.stdout
+
+
+SECRET = "https://me:w0rd@host/x"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "micro", "--out", SECRET),
+        ("plan", "micro", "--data", f"micro_ocr={SECRET}"),
+        ("plan", SECRET),
+        ("status", SECRET),
+        ("score", "micro_ocr", SECRET),
+        ("compare", SECRET, SECRET),
+        ("run", "micro", "--weights", SECRET),
+        ("paper", "--tables", SECRET),
+    ],
+    ids=lambda words: " ".join(words[:1] + words[-2:-1]),
+)
+def test_an_address_in_the_wrong_place_shows_no_secret(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = error(*words)
+    assert "w0rd" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("repo", f"{SECRET}"),
+        ("path", "s3://AKIA:w0rd@bucket/x"),
+        ("revision", "main"),
+    ],
+)
+def test_an_address_in_a_family_shows_no_secret(tmp_path: Path, key: str, value: str) -> None:
+    rows = {"repo": "owner/name"} if key == "revision" else {}
+    source = json.dumps({**rows, key: value, "token": "w0rd"} if rows else {key: value})
+    (tmp_path / "family.yaml").write_text(
+        f"family: f\nsizes: [{{name: s, params: 1, vlm: {source}}}]\n"
+    )
+    (tmp_path / "study.yaml").write_text(
+        "study: x\nfamily: family.yaml\ntasks: [{task: micro_ocr}]\n"
+        "cells: [{method: blind, perception: s}]\nlimit: 1\n"
+    )
+    assert "w0rd" not in error("run", tmp_path / "study.yaml", "--out", tmp_path / "out")
+
+
+LED_OUT = {
+    "a task of lmms-eval": ("tasks: [{task: micro_ocr}]", "tasks: [{task: lmms_eval/../../x}]"),
+    "only its prefix": ("tasks: [{task: micro_ocr}]", "tasks: [{task: lmms_eval/}]"),
+    "its folder": ("tasks: [{task: micro_ocr}]", "tasks: [{task: lmms_eval//etc/x}]"),
+    "the study": ("study: x", "study: ..\\x"),
+    "a study of one dot": ("study: x", "study: ."),
+    "a prompt set": ("family: micro", "family: micro\nprompts: ../../x"),
+    "a family": ("family: micro", "family: ../../micro"),
+    "a task": ("tasks: [{task: micro_ocr}]", "tasks: [{task: ../micro_ocr}]"),
+}
+
+
+@pytest.mark.parametrize("name", LED_OUT)
+def test_no_name_in_a_study_leads_out(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "a" / "b" / "c"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(inside / "cache"))
+    text = (
+        "study: x\nfamily: micro\ntasks: [{task: micro_ocr}]\n"
+        "cells: [{method: blind, perception: xs}]\nlimit: 1\n"
+    )
+    assert LED_OUT[name][0] in text
+    (inside / "s.yaml").write_text(text.replace(*LED_OUT[name]))
+    said = error("run", "s.yaml")
+    assert "Unexpected" not in said
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [inside / "s.yaml"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "micro", "--data", "../../evil=x"),
+        ("figures", "{run}", "../../x"),
+        ("analyze", "../../x", "{run}"),
+        ("train", "../../x"),
+        ("train", "micro", "--size", "../../x"),
+        ("train", "micro", "--stage", "../../x"),
+        ("score", "../../evil", "x.csv"),
+        ("tasks", "../../evil"),
+    ],
+    ids=" ".join,
+)
+def test_no_name_on_the_command_line_leads_out(
+    words: tuple[str, ...],
+    finished: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inside = tmp_path / "a" / "b" / "c"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    said = error(*(word.format(run=finished[0]) for word in words))
+    assert words[-1] in said or "../../" in said
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -14,7 +14,7 @@ import pytest
 import suite
 from tests.suite.cli_study import call
 from tests.suite.study_files import SHORT_DECODING
-from tests.tasks.files import mmstar_row, write_parquet
+from tests.tasks.files import mmstar_row, png, write_parquet
 
 pytestmark = pytest.mark.usefixtures("tiny_environment")
 
@@ -75,6 +75,32 @@ def test_rows_without_a_readable_image_are_records(tiny: Path, tmp_path: Path) -
     assert set(failed["cell"]) == {"end_to_end/P=s"}
     assert failed["reason"].to_dict() == {
         "0": f"mmstar, item 0: the image in row 0 of {path} cannot be read: its 19 bytes are no "
-        "image.",
+        "image that Pillow reads.",
         "2": f"mmstar, item 2: the image in row 2 of {path} cannot be read: it is empty.",
     }
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_row_of_too_many_pixels_fails_where_it_is_shown_alone(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [mmstar_row(number, "math") for number in range(3)]
+    rows[1] = {**rows[1], "image": {"bytes": png((1, 1, 1), (100, 100)), "path": None}}
+    path = write_parquet(tmp_path / "val.parquet", rows, "image")
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        f"study: large\nfamily: {tiny}/tiny.yaml\ntasks: [{{task: mmstar}}]\n"
+        "cells:\n  - {method: end_to_end, perception: s}\n  - {method: blind, perception: s}\n"
+        + SHORT_DECODING
+    )
+    arguments = ("run", study, "--data", f"mmstar={path}", "--out", tmp_path / "out", "--json")
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "9999")
+    assert call(*arguments).exit_code == 1
+    frame = suite.load_results(tmp_path / "out")
+    assert frame[frame["failed"]][["cell", "item_id"]].to_numpy().tolist() == [
+        ["end_to_end/P=s", "1"]
+    ]
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "10000")
+    again = call(*arguments)
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["requests"]["generated"] == 1

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from suite.items.cache import ItemCache, source_key
 from suite.items.item import ItemSet
 from suite.items.load import load_items
@@ -75,3 +77,9 @@ def test_an_unwritable_cache_does_not_stop_a_run(tmp_path: Path) -> None:
     (tmp_path / "items").write_text("a file where the folder should be")
     ItemCache(tmp_path).write(ItemSet("t", (), {}), "key", None)
     assert ItemCache(tmp_path).read("t", "key", None) is None
+
+
+@pytest.mark.parametrize("other", ["lmms_eval-mmstar", "lmms-mmstar", "lmms_eval_mmstar", "mmstar"])
+def test_no_two_tasks_share_a_file(tmp_path: Path, other: str) -> None:
+    cache = ItemCache(tmp_path)
+    assert cache._path("lmms_eval/mmstar", "k", None) != cache._path(other, "k", None)

@@ -506,5 +506,6 @@ def test_a_tasks_name_is_a_name(mine: Path, name: str) -> None:
         get_task(name)
     assert str(caught.value) == (
         f"In the task file {mine / 'shapes' / 'shapes.yaml'}: `task` is {name!r}: a name is made "
-        "of letters, digits, dots, dashes and underscores, begins with no dot and has 100 at most."
+        "of letters, digits, dots, dashes and underscores, begins with no dot and has 100 bytes at "
+        "most."
     )

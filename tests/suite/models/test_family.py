@@ -214,4 +214,4 @@ def test_names_are_names(tmp_path: Path, key: str, name: str) -> None:
     with pytest.raises(SuiteError) as caught:
         load_family(path)
     assert str(caught.value).startswith(f"In family file {path}: `{key}` is ")
-    assert str(caught.value).endswith("begins with no dot and has 100 at most.")
+    assert str(caught.value).endswith("begins with no dot and has 100 bytes at most.")

@@ -155,7 +155,7 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
             "study: small",
             "study: ../../escape/out",
             "In study file small.yaml: `study` is '../../escape/out': a name is made of letters, "
-            "digits, dots, dashes and underscores, begins with no dot and has 100 at most.",
+            "digits, dots, dashes and underscores, begins with no dot and has 100 bytes at most.",
         ),
         (
             "seed: 0",

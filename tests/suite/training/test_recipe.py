@@ -66,7 +66,7 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
             {"name": "../up"},
             0,
             "`stages.name` is '../up': a name is made of letters, digits, dots, dashes and "
-            "underscores, begins with no dot and has 100 at most.",
+            "underscores, begins with no dot and has 100 bytes at most.",
         ),
         (
             {"init": "vit"},

@@ -80,7 +80,7 @@ def test_an_unreadable_image_fails_its_own_row_only(vlm: Any) -> None:
     assert [answer.error is None for answer in answers] == [True, False, True, False, False]
     assert answers[1].error == (
         f"{asked[1].task}, item {asked[1].item_id}: Image broken cannot be read: its 16 bytes are "
-        "no image."
+        "no image that Pillow reads."
     )
     assert ": Image cut cannot be read: " in str(answers[3].error)
     assert ": Image absent cannot be read: " in str(answers[4].error)
