@@ -32,7 +32,7 @@ def test_choice() -> None:
 
 def test_unparsed_scores_zero_not_chance() -> None:
     asked = item("B", options=("x", "y"))
-    assert score(Parsed(None, "refusal", False), asked) == 0.0
+    assert score(Parsed(None, "nothing_found", False), asked) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_rows_name_the_rule(data: str, tmp_path: Path) -> None:
         rows = {row["item_id"]: row for row in csv.DictReader(written)}
     assert len(rows) == 6
     assert (rows["1"]["prediction"], rows["1"]["rule"], rows["1"]["score"]) == ("B", "whole", "1.0")
-    assert (rows["3"]["prediction"], rows["3"]["rule"]) == ("", "refusal")
+    assert (rows["3"]["prediction"], rows["3"]["rule"]) == ("", "nothing_found")
     assert rows["3"]["text"] == "I cannot tell."
 
 
