@@ -95,7 +95,7 @@ def _items(
                 continue
             media = row["images"] if "images" in row else _shown(task, docs, doc, index)
             where = f"row {places[index]} of {place}"
-            pictures = [_picture(i, folder, where) for i in media or [] if i is not None]
+            pictures = [_picture(i, folder, where) for i in _parts(media) if i is not None]
         except Exception as error:
             raise data_error(info, location, _named(error, index, place)) from error
         hashes = tuple(picture.name for picture in pictures)
@@ -177,7 +177,7 @@ def mapped_item(
                 )
         if key in ("images", "options"):
             values = [(name, doc[name]) for name in names]
-            parts = [(name, p) for name, v in values for p in (v if isinstance(v, list) else [v])]
+            parts = [(name, part) for name, value in values for part in _parts(value) or [None]]
             row[key] = [part for _, part in parts if not is_empty(part)]
             gap = next((name for name, p in parts[: len(row[key])] if is_empty(p)), None)
             if key == "options" and gap is not None:
@@ -195,6 +195,14 @@ def mapped_item(
     if "fillers" not in columns:
         row["fillers"] = fillers(row.get("options", ()), str(row.get("answer")))
     return row
+
+
+def _parts(value: Any) -> list[Any]:
+    """The options or images in a cell, or of a function: a list's, else the value alone. A text is
+    not its letters, and an object not its keys."""
+    if hasattr(value, "tolist"):  # numpy's arrays, pandas' columns
+        value = value.tolist()
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
 
 def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
@@ -221,7 +229,7 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
             "or `doc_to_visual`."
         )
     try:
-        options = given(list(row.get("options") or ()))
+        options = given(_parts(row.get("options")))
     except ValueError as error:
         raise DataError(f"in the item that {info.path} makes, {error}.") from error
     category = _key(info, "category", row)

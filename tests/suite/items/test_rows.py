@@ -372,3 +372,29 @@ def test_a_copy_is_read_by_the_split_of_the_task(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join(rows[:n]))
     check(items(str(mine / "copy")), wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ("'red'", ["1 option", "('red')"]),
+        ("'red,green'", ["1 option"]),
+        ("'[\\'red\\', \\'green\\']'", ["1 option"]),
+        ("{'A': 'red', 'B': 'green'}", ["1 option", "'A': 'red'"]),
+        ("{'red', 'green'}", ["1 option"]),  # in another order in another process
+        ("b'red'", ["1 option"]),
+        ("{'A': 'red', 'B': 'green'}.values()", ["1 option"]),
+        ("(text for text in ('red', 'green'))", ["1 option"]),
+        ("('red', 'green')", ("red", "green")),
+        ("__import__('numpy').array(['red', 'green'])", ("red", "green")),
+    ],
+)
+def test_options_of_a_function_are_a_list(mine: Path, options: str, wanted: object) -> None:
+    load_functions(mine, write(mine, item=None, doc_to_item="own.doc_to_item"))
+    with (mine / "shapes" / "own.py").open("a") as own:
+        own.write(
+            "def doc_to_item(doc):\n"
+            "    return {'item_id': doc['image'], 'question': '?', 'answer': 'A', 'images': [],\n"
+            f"            'category': 'first', 'options': {options}}}\n"
+        )
+    check(items(), ({"options": wanted},) * 6 if isinstance(wanted, tuple) else wanted)
