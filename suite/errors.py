@@ -45,7 +45,7 @@ def shown(value: object) -> str:
 _ADDRESS = re.compile(
     r"(?P<scheme>\b[a-z][a-z0-9+.-]*:/{1,2})"
     r"(?:[^/\s]*@|[^/\s:@]+:(?!:|\d{1,5}/)\S*@)?"  # a password may hold a slash; a port is none
-    r"(?P<place>(?:(?!::)[^\s'\"?#])*)"
+    r"(?P<place>(?:(?!::[\w+.-]+:[:/])[^\s'\"?#])*)"  # `::` begins another, or stands in IPv6
     r"(?:[?#][^\s'\"]+)?",
     re.IGNORECASE,
 )

@@ -74,11 +74,17 @@ def write(
     among `items`, and where the folder cannot be written.
     """
     written = []
+    names = {str(task): get_task(str(task)).lmms_name for task in frame["task"].unique()}
+    given = [*names.values()]
+    names = {
+        task: name if given.count(name) == 1 else _folder_name(task)  # one's own and lmms-eval's
+        for task, name in names.items()
+    }
     for cell, rows in frame.groupby("cell", sort=False):
         place = Folder(folder / _folder_name(str(cell)))
         results: dict[str, dict[str, Any]] = {}
         for task, own in rows.groupby("task", sort=False):
-            name = get_task(str(task)).lmms_name
+            name = names[str(task)]
             lines = list(_lines(own, items[str(task)]))
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             file = f"{date}_samples_{name}.jsonl"

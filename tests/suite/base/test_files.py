@@ -280,6 +280,7 @@ SECRETS = {
     "s3://AKIA:pa?w0rd@bucket/runs": "s3://bucket/runs",
     "sftp://me:w0rd@bucket:2222/runs": "sftp://bucket:2222/runs",
     "nowhere://me:w0rd@bucket/a?b=w0rd": "nowhere://bucket/a",
+    "s3://me:w0rd@[fe80::1]:9000/bucket?b=w0rd": "s3://[fe80::1]:9000/bucket",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -69,6 +70,22 @@ def test_rows_are_those_of_the_whole_data(items: ItemSet, tmp_path: Path) -> Non
     ]
     (one, _) = write(frame_of(items), {TASK: items}, tmp_path, DATE)
     assert [line["doc_id"] for line in samples_of(one.file)] == [item.row for item in items.items]
+
+
+def test_two_tasks_of_one_name_have_a_file_each(
+    items: ItemSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """lmms-eval's task and one's own copy of it are both called `mme` under lmms-eval."""
+    monkeypatch.setattr("suite.runs.export.get_task", lambda _: SimpleNamespace(lmms_name="mme"))
+    frames = [frame_of(items).assign(task=task) for task in ("lmms_eval/mme", "mme")]
+    tasks = {"mme": items, "lmms_eval/mme": items}
+    written = write(pd.concat(frames), tasks, tmp_path, DATE)
+    assert [Path(one.file).name for one in written[:2]] == [
+        f"{DATE}_samples_lmms_eval__mme.jsonl", f"{DATE}_samples_mme.jsonl",
+    ]  # fmt: skip
+    assert len({one.file for one in written}) == 4
+    results = json.loads(Path(written[0].file).with_name(f"{DATE}_results.json").read_text())
+    assert set(results["results"]) == {"mme", "lmms_eval__mme"}
 
 
 def test_lmms_evals_baseline_reader_takes_them(items: ItemSet, tmp_path: Path) -> None:
