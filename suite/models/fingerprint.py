@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,9 @@ OTHER_WEIGHTS = (
     "*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack", "*.onnx", "*.gguf",
 )  # fmt: skip
 """Weights in formats that are never opened, unless by a checkpoint's own code."""
-TEMPLATES = "additional_chat_templates"
-"""The one folder of a checkpoint that is read, unless its own code may run, which reads any."""
+TEMPLATES, TOKENIZERS = "additional_chat_templates", "*tokenizer*"
+"""The folders of a checkpoint that are read, the second for each tokenizer of a processor beside
+its first. Its own code, where that may run, reads any."""
 BESIDE_GGUF = (
     "tokenizer*", "vocab*", "merges*", "added_tokens.json", "special_tokens_map.json", "*.model*",
     "*.spm", "*.tiktoken", f"{TEMPLATES}/*", "*.py",
@@ -45,6 +46,8 @@ ADAPTER = "adapter_config.json"
 REMEMBER_FROM = 32 << 20
 """Files from this size have their hash remembered by what tells that they are the same: path, size,
 times of change and inode."""
+POINTER = 1024
+"""Bytes that a pointer of Git LFS has at most, by its specification."""
 
 
 def identity(
@@ -113,13 +116,14 @@ def files(spec: ModelSpec) -> dict[str, Path]:
             "path in the family file, or name a copy with --weights PATH."
         )
     own_code = spec.trust_remote_code
-    read = folder.rglob("*") if own_code else (*folder.iterdir(), *(folder / TEMPLATES).glob("*"))
+    inside = ("*", f"{TEMPLATES}/*", f"{TOKENIZERS}/*")
+    read = _within(folder) if own_code else (p for part in inside for p in folder.glob(part))
     unread = UNREAD if own_code else (*UNREAD, *OTHER_WEIGHTS)
     found = {path.relative_to(folder): path for path in read}
     named = {
         name.as_posix(): found[name]
         for name in sorted(found)
-        if found[name].is_file() and not any(_like(part, unread) for part in name.parts)
+        if _file(found[name]) and not any(_like(part, unread) for part in name.parts)
     }
     if ADAPTER in named:
         raise SuiteError(holds_adapter(f"Checkpoint folder {folder}"))
@@ -129,34 +133,69 @@ def files(spec: ModelSpec) -> dict[str, Path]:
                 f"Checkpoint folder {folder} has no file {spec.gguf_file}; check its name."
             )
         beside = {name: path for name, path in named.items() if _like(name, BESIDE_GGUF)}
-        return {spec.gguf_file: folder / spec.gguf_file} | beside
-    for needed, what in (("config.json", "config.json"), ("*.safetensors", ".safetensors file")):
-        if not any(fnmatch(name, needed) for name in named):
+        named = {spec.gguf_file: folder / spec.gguf_file} | beside
+    else:
+        named |= _parts(folder, named)
+        for needed, what in (("config.json",) * 2, ("*.safetensors", ".safetensors file")):
+            if not any(fnmatch(name, needed) for name in named):
+                raise SuiteError(
+                    f"Checkpoint folder {folder} has no {what}; it must be a Hugging Face folder "
+                    "with safetensors weights."
+                )
+    for name, path in named.items():
+        if not path.exists():
             raise SuiteError(
-                f"Checkpoint folder {folder} has no {what}; it must be a Hugging Face folder with "
-                "safetensors weights."
+                f"Checkpoint folder {folder} has a link {name} to a file that is not there; copy "
+                "the folder with what its links lead to (`cp -rL`, `rsync -L`), or fetch it again."
             )
-    _one_model(folder, named)
     return named
+
+
+def _file(path: Path) -> bool:
+    """Whether a path is a file, or a link to one that is not there. Without a suffix such a link is
+    to a folder: the last checkpoint, say, which was removed since."""
+    return path.is_file() or (bool(path.suffix) and path.is_symlink() and not path.exists())
+
+
+def _within(folder: Path, around: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """All files of a folder, through links too; one to a folder around it leads nowhere."""
+    around |= {folder.resolve()}
+    for path in folder.iterdir():
+        if not path.is_dir():
+            yield path
+        elif path.resolve() not in around:
+            yield from _within(path, around)
 
 
 def _like(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def _one_model(folder: Path, named: Iterable[str]) -> None:
-    """SuiteError where weights lie in one file and, by an index, in others: the loader would take
-    the one without a word."""
+def _parts(folder: Path, named: Mapping[str, Path]) -> dict[str, Path]:
+    """Finds the files, by name, in which an index says that the weights lie, in other folders too;
+    none where they lie in one file.
+
+    SuiteError where they lie in both, as the loader would take the one without a word, and where a
+    part or the index is not there.
+    """
     whole, index = "model.safetensors", "model.safetensors.index.json"
-    if whole in named and index in named:
-        parts = _read(folder / index).get("weight_map")
-        listed = set(map(str, parts.values())) if isinstance(parts, dict) else set()
-        others = sorted((listed - {whole}).intersection(named))
-        if others:
+    listed = _read(folder / index).get("weight_map") if index in named else None
+    parts = {str(n): folder / str(n) for n in listed.values()} if isinstance(listed, dict) else {}
+    there = sorted(name for name, path in parts.items() if path.is_file())
+    if whole in named:
+        if others := [name for name in there if name != whole]:
             raise SuiteError(
                 f"Checkpoint folder {folder} holds two models: {whole}, and the parts of {index}, "
                 f"such as {others[0]}; remove the one that is not meant."
             )
+        return {}
+    loose = [] if index in named else [n for n in named if fnmatch(n, "*-of-*.safetensors")]
+    if lacks := [index] if loose else sorted(parts.keys() - there):
+        raise SuiteError(
+            f"Checkpoint folder {folder} has a part of the weights and lacks {lacks[0]}; copy or "
+            "fetch the whole folder again."
+        )
+    return parts
 
 
 def holds_adapter(where: str) -> str:
@@ -185,9 +224,12 @@ class Origin:
         self._marks = self._seen()
         self.fingerprint = self._identify()
 
-    def check(self) -> None:
+    def check(self) -> bool:
         """Raises Unfinished where the files are others than those of the fingerprint. A commit on
-        the Hub has no others."""
+        the Hub has no others.
+
+        Returns whether one was written since the last look, with the same content in the end.
+        """
         try:
             marks = self._seen()
             now = self.fingerprint if marks == self._marks else self._identify()
@@ -198,7 +240,8 @@ class Origin:
             names = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
             what = f"Checkpoint folder {self._spec.path}"
             raise Unfinished(has_changed(f"{what} ({', '.join(names)})"))
-        self._marks = marks
+        written, self._marks = marks != self._marks, marks
+        return written
 
     def _seen(self) -> dict[str, str]:
         if self._spec.path is None:
@@ -216,18 +259,23 @@ def has_changed(what: str) -> str:
 
 def content_hash(path: Path) -> str:
     """Gives the SHA-256 of a file's content; large files are read once as long as they do not
-    change."""
-    if path.stat().st_size < REMEMBER_FROM:
+    change. SuiteError for what Git LFS puts in a file's place."""
+    if (size := path.stat().st_size) < REMEMBER_FROM:
+        if size < POINTER and path.read_bytes().startswith(b"version https://git-lfs"):
+            raise SuiteError(
+                f"{path} is a pointer of Git LFS in place of the file: run `git lfs pull` in its "
+                "folder, or fetch the file again."
+            )
         return file_hash(path)
     memory = cache_folder() / "hashes.json"
     mark = f"{path.resolve()}|{_mark(path)}"
-    known = _read(memory)
-    if mark not in known:
-        known[mark] = file_hash(path)
+    known = str(_read(memory).get(mark))
+    if not re.fullmatch("[0-9a-f]{64}", known):
+        known = file_hash(path)
         # A memory that cannot be kept costs time, nothing else.
         with contextlib.suppress(OSError, Unfinished):
-            write_whole(memory, json.dumps({**_read(memory), mark: known[mark]}))
-    return str(known[mark])
+            write_whole(memory, json.dumps({**_read(memory), mark: known}))
+    return known
 
 
 def _mark(path: Path) -> str:

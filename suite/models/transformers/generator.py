@@ -50,11 +50,21 @@ class TransformersGenerator:
         self._fingerprint = self._origin.fingerprint
         device = resolve_device(device)
         dtype = resolve_dtype(spec.dtype if dtype == "auto" else dtype, device)
-        self.loaded: Loaded = load(spec, role, device, dtype, self._fingerprint.get("commit"))
-        self._origin.check()
+        self.loaded: Loaded = self._load(spec, role, device, dtype)
+        if self._origin.check():  # what was read may be what stood there in between
+            del self.loaded
+            self.loaded = self._load(spec, role, device, dtype)
+            self._origin.check()
         self.markers = thinking_markers(self.loaded.tokenizer)
         self.batches_of = batch_size or spec.batch_size or fitting_rows(self.loaded)
         self._nowait: tuple[int, ...] | None = None
+
+    def _load(self, spec: ModelSpec, role: str, device: str, dtype: str) -> Loaded:
+        try:
+            return load(spec, role, device, dtype, self._fingerprint.get("commit"))
+        except SuiteError:
+            self._origin.check()  # where files have changed, that is the reason
+            raise
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -145,8 +155,9 @@ class TransformersGenerator:
     def _no_numbers(self) -> str:
         model = self.loaded.model
         return (
-            f"The model {model.name_or_path} computes no finite numbers (NaN or infinity): its "
-            f"weights are damaged, or its numbers too large for {str(model.dtype).split('.')[-1]}; "
+            f"The model {model.name_or_path} computes no finite numbers (NaN or infinity), or one "
+            "for all tokens: its weights are damaged, or its numbers too large for "
+            f"{str(model.dtype).split('.')[-1]}; "
             "copy or fetch it again, or set another `dtype` in the family file."
         )
 

@@ -66,9 +66,11 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
     except (SuiteError, MemoryError):
         raise
     except Exception as error:  # whatever a checkpoint's files make of the library
+        remedy = "take all its files from one checkpoint, of a kind that transformers knows"
+        if isinstance(error, ImportError):
+            remedy = "`downscale doctor` shows what this machine lacks"
         raise SuiteError(
-            f"The {role} model {spec.source} cannot be loaded: {reason_of(error)}; "
-            "`downscale doctor` shows what this machine lacks."
+            f"The {role} model {spec.source} cannot be loaded: {reason_of(error)}; {remedy}."
         ) from error
     model = model.to(torch.device(device)).eval()
     known = _known_ids(model, tokenizer)
@@ -101,7 +103,7 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
         common["revision"] = commit
         if find_adapter_config_file(source, revision=commit):
             raise SuiteError(holds_adapter(f"Model {source}"))
-    weights: dict[str, Any] = {"use_safetensors": True}
+    weights: dict[str, Any] = {"use_safetensors": True, "ignore_mismatched_sizes": True}
     if spec.gguf_file is not None:
         common["gguf_file"], weights = spec.gguf_file, {}
     kind, sees, config = _kind(source, role, common)
@@ -120,9 +122,16 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     )
     # The library fills what a checkpoint lacks with random numbers, drops what it has no place for,
     # and goes on.
-    absent = sorted([*report["missing_keys"], *map(str, report["mismatched_keys"])])
+    sizes = [
+        f"{name} ({' x '.join(map(str, has))} for {' x '.join(map(str, needs))})"
+        for name, has, needs in sorted(report["mismatched_keys"])
+    ]
     rest = _left_over(model, config, report["unexpected_keys"])
-    for names, what in ((absent, "lacks {} weights of"), (rest, "has {} weights more than")):
+    for names, what in (
+        (sorted(report["missing_keys"]), "lacks {} weights of"),
+        (sizes, "has {} weights of other sizes than"),
+        (rest, "has {} weights more than"),
+    ):
         if names:
             raise SuiteError(
                 f"The {role} model {source} cannot be loaded: its file {what.format(len(names))} "

@@ -210,8 +210,10 @@ def _loop(
     while True:
         logits = outputs.logits[:, -1].float()
         # A row's largest is no number where one is NaN or +inf, or all are -inf: tokens that a
-        # model rules out are -inf. The rules, which add such ones, come after.
-        finite = logits.amax(-1).abs() < float("inf")
+        # model rules out are -inf. The rules, which add such ones, come after. All are alike where
+        # weights are zeros, as a download that stopped may leave them.
+        largest = logits.amax(-1)
+        finite = (largest.abs() < float("inf")) & (logits.amin(-1) < largest)
         scores = rules.scores(batch.ids[:, : batch.length], logits)
         batch.append(scores.argmax(-1), ended)
         over = rules.ended(batch.ids[:, : batch.length]) | ~finite

@@ -266,3 +266,28 @@ def test_a_folder_that_is_removed_while_a_run_works_is_told(
     assert f"the {folder} {tmp_path / what}".lower() in result.stderr.splitlines()[-1].lower()
     assert "Run the same command again; " in result.stderr
     assert call(*run, "--only", "end_to_end/*").exit_code == 0
+
+
+@pytest.mark.slow
+def test_an_eye_without_numbers_fails_its_rows_and_is_asked_again_once_mended(
+    tiny: Path, tmp_path: Path, undrawn: None
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny, tmp_path / "ill")
+    weights = tmp_path / "ill" / "vlm-s" / "model.safetensors"
+    sound, tensors = weights.read_bytes(), load_file(weights)
+    next(w for n, w in tensors.items() if "vision_tower" in n).view(-1)[0] = float("nan")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    arguments = ("run", tmp_path / "ill" / "study.yaml", "--out", tmp_path / "out", "--json")
+    result = call(*arguments)
+    assert result.exit_code == 1
+    frame = suite.load_results(tmp_path / "out")
+    assert frame["failed"].all()  # all that sees, and all that reads what was seen
+    assert frame["score"].isna().all()
+    assert "no finite numbers" in result.stderr
+    assert {entry["accuracy"] for entry in json.loads(result.stdout)["cells"]} == {None}
+    weights.write_bytes(sound)
+    result = call(*arguments)
+    assert result.exit_code == 0
+    assert not suite.load_results(tmp_path / "out")["failed"].any()

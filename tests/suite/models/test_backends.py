@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import mmap
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,12 +15,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from safetensors.torch import load_file
 
 from suite.base.machine import resolve_device, resolve_dtype, torch_build
 from suite.errors import SuiteError, Unfinished
 from suite.models import recorded
 from suite.models.backends import build_generator, fingerprint
-from suite.models.fingerprint import commit
+from suite.models.fingerprint import TEMPLATES, commit
 from suite.models.recorded import RecordedGenerator
 from suite.models.spec import ModelSpec, Role
 from suite.models.transformers.loading import load
@@ -481,3 +485,322 @@ def test_recorded_texts_as_people_have_them(tmp_path: Path, case: str) -> None:
         with pytest.raises(SuiteError) as caught:
             RecordedGenerator(ModelSpec(path=path))
         assert all(word in str(caught.value) for word in (str(path), *wanted)), str(caught.value)
+
+
+def elsewhere(folder: Path, name: str) -> None:
+    """Moves a file or folder out and leaves a link."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    out = folder.parent / f"out-{Path(name).name}"
+    if (folder / name).exists():
+        (folder / name).rename(out)
+    else:
+        out.mkdir()
+    (folder / name).symlink_to(out)
+
+
+def in_parts(folder: Path, where: str) -> None:
+    """An index whose one part lies elsewhere."""
+    (folder / where).parent.mkdir(exist_ok=True)
+    (folder / "model.safetensors").rename(folder / where)
+    index = {"metadata": {}, "weight_map": {"model.embed_tokens.weight": where}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("name", "arrange", "settings"),
+    [
+        ("weights/part.safetensors", lambda f: in_parts(f, "weights/part.safetensors"), {}),
+        ("../base/part.safetensors", lambda f: in_parts(f, "../base/part.safetensors"), {}),
+        ("tokenizer.json", lambda f: elsewhere(f, "tokenizer.json"), {}),
+        (f"{TEMPLATES}/a.jinja", lambda f: elsewhere(f, TEMPLATES), {}),
+        ("models/own.py", lambda f: elsewhere(f, "models"), {"trust_remote_code": True}),
+        ("qformer_tokenizer/tokenizer.json", lambda f: None, {}),
+        ("generation_config.json", lambda f: None, {}),
+        ("q4/a.gguf", lambda f: elsewhere(f, "q4"), {"gguf_file": "q4/a.gguf"}),
+    ],
+)  # fmt: skip
+def test_what_a_loader_reads_elsewhere_is_in_the_fingerprint(
+    tmp_path: Path, name: str, arrange: Any, settings: Any
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    spec = ModelSpec(path=folder, **settings)
+    arrange(folder)
+    marks = []
+    for content in ("one", "two"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+        marks.append(fingerprint(spec, "vlm", "float32"))
+    assert marks[0] != marks[1]
+
+
+def test_what_tools_leave_in_a_folder_is_not_in_the_fingerprint(tmp_path: Path) -> None:
+    spec = ModelSpec(path=text_folder(tmp_path / "m"))
+    left = (
+        ".cache/huggingface/download/config.json.metadata", ".ipynb_checkpoints/config.json",
+        "__pycache__/modeling.cpython-313.pyc", ".DS_Store", ".gitignore", "wandb/debug.log",
+        "all_results.json", "train_results.json", "trainer_log.jsonl", "training_loss.png",
+        "optimizer.bin", "rng_state_0.pth", "global_step500/zero_states.pt", "pytorch_model.bin",
+        "checkpoint-500/tokenizer.json", "runs/Nov26/events.out.tfevents.2", "onnx/model.onnx",
+        "original/params.json",
+    )  # fmt: skip
+    assert [name for name in left if changes(spec, name)] == []
+
+
+def test_a_file_that_is_written_anew_with_the_same_content_changes_nothing(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "m")
+    first = fingerprint(ModelSpec(path=folder), "text")
+    for file in folder.iterdir():
+        content = file.read_bytes()
+        file.unlink()
+        file.write_bytes(content)
+        file.chmod(0o444)
+        os.utime(file, (1, 1))
+    assert fingerprint(ModelSpec(path=folder), "text") == first
+
+
+def over(file: Path, content: bytes) -> None:
+    """As an editor, rsync or a download puts a file in the place of another."""
+    (file.parent / ".new").write_bytes(content)
+    (file.parent / ".new").replace(file)
+
+
+def put_back(folder: Path, other: Path) -> Any:
+    """Other weights while the model loads, and the old ones when it is done."""
+    before = (folder / "model.safetensors").read_bytes()
+    over(folder / "model.safetensors", (other / "model.safetensors").read_bytes())
+    return lambda: over(folder / "model.safetensors", before)
+
+
+def link_to_another(folder: Path, other: Path) -> None:
+    folder.rename(folder.parent / "old")
+    folder.symlink_to(other)
+
+
+def adapter_comes(folder: Path, other: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+
+
+def training_goes_on(folder: Path, other: Path) -> None:
+    os.utime(folder / "model.safetensors")
+    (folder / "trainer_state.json").write_text("{}")
+    text_folder(folder / "checkpoint-1000", seed=2)
+
+
+@pytest.mark.parametrize(
+    ("event", "refused"),
+    [
+        (
+            lambda f, o: over(f / "model.safetensors", (o / "model.safetensors").read_bytes()),
+            CHANGED,
+        ),
+        (
+            lambda f, o: over(f / "tokenizer.json", (o / "tokenizer.json").read_bytes() + b" "),
+            CHANGED,
+        ),
+        (lambda f, o: (f / "chat_template.jinja").unlink(), CHANGED),
+        (lambda f, o: over(f / "generation_config.json", b'{"eos_token_id": 7}'), CHANGED),
+        (link_to_another, CHANGED),
+        (put_back, None),
+        (adapter_comes, "holds an adapter"),
+        (training_goes_on, None),
+    ],
+    ids=["weights", "tokenizer", "template", "ends", "link", "put back", "adapter", "training"],
+)
+def test_what_happens_to_a_folder_while_it_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: Any, refused: str | None
+) -> None:
+    folder, other = text_folder(tmp_path / "m"), text_folder(tmp_path / "other", seed=1)
+
+    events = [event]
+
+    def happening(*about: Any) -> Any:
+        after = events.pop()(folder, other) if events else None
+        loaded = load(*about)
+        if after:
+            after()
+        return loaded
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    known = fingerprint(ModelSpec(path=folder), "text", device="cpu")
+    kept = load_file(folder / "model.safetensors")
+    if refused:
+        with pytest.raises(Unfinished if refused == CHANGED else SuiteError, match=refused):
+            build_generator(ModelSpec(path=folder), "text", device="cpu")
+    else:
+        built: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
+        assert built.fingerprint == known
+        state = built.loaded.model.state_dict()
+        assert all(state[name].equal(weight) for name, weight in kept.items())
+
+
+def test_a_folder_that_is_swept_away_while_it_answers_is_told(tmp_path: Path) -> None:
+    """As `save_total_limit` removes the checkpoint of an earlier step."""
+    folder = text_folder(tmp_path / "checkpoint-500")
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    shutil.rmtree(folder)
+    with pytest.raises(SuiteError) as caught:
+        list(generator.generate([request("0")], no_image))
+    assert str(folder) in str(caught.value)
+
+
+def test_a_branch_of_the_hub_that_moves_on_is_not_loaded_under_the_old_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = "1" * 40, "2" * 40
+    cached = tmp_path / "models--owner--model"
+    for seed, sha in enumerate((old, new)):
+        text_folder(cached / "snapshots" / sha, seed=seed)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text(old)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    def moved(*about: Any) -> Any:
+        (cached / "refs" / "main").write_text(new)
+        return load(*about)
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", moved)
+    try:
+        generator: Any = build_generator(ModelSpec(repo="owner/model"), "text", device="cpu")
+    except Unfinished:
+        return
+    kept = load_file(cached / "snapshots" / generator.fingerprint["commit"] / "model.safetensors")
+    state = generator.loaded.model.state_dict()
+    assert all(state[name].equal(weight) for name, weight in kept.items())
+
+
+ALIKE = 1_700_000_000_000_000_000
+
+
+def alike(file: Path, content: bytes) -> Path:
+    """A file with the time of change of all others."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    os.utime(file, ns=(ALIKE, ALIKE))
+    return file
+
+
+def swapped(folder: Path, cache: Path) -> None:
+    weights, spare = folder / "model.safetensors", folder.parent / "spare"
+    weights.rename(folder.parent / "t")
+    spare.rename(weights)
+    (folder.parent / "t").rename(spare)
+
+
+def linked(folder: Path, cache: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(folder.parent / "spare")
+
+
+def hard_linked(folder: Path, cache: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    os.link(folder.parent / "spare", folder / "model.safetensors")
+
+
+def copied_with_its_times(folder: Path, cache: Path) -> None:
+    shutil.copy2(folder.parent / "spare", folder / "model.safetensors")
+
+
+def another_folder_of_its_name(folder: Path, cache: Path) -> None:
+    folder.rename(folder.parent / "old")
+    shutil.copytree(folder.parent / "old", folder)
+    shutil.copy2(folder.parent / "spare", folder / "model.safetensors")
+
+
+def written_through_a_map(folder: Path, cache: Path) -> None:
+    with (folder / "model.safetensors").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        mapped[:] = (folder.parent / "spare").read_bytes()
+    os.utime(folder / "model.safetensors", ns=(ALIKE, ALIKE))
+
+
+@pytest.mark.parametrize(
+    "replace_weights",
+    [swapped, linked, hard_linked, copied_with_its_times, another_folder_of_its_name,
+     written_through_a_map],
+    ids=lambda one: one.__name__,
+)  # fmt: skip
+def test_weights_in_place_of_others_with_their_size_and_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace_weights: Any
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    folder = text_folder(tmp_path / "m")
+    alike(folder / "model.safetensors", b"a" * 100)
+    alike(tmp_path / "spare", b"b" * 100)
+    marks = [fingerprint(ModelSpec(path=folder), "text") for _ in range(2)]
+    replace_weights(folder, tmp_path / "cache")
+    marks.append(fingerprint(ModelSpec(path=folder), "text"))
+    assert marks[0] == marks[1] != marks[2]
+
+
+def test_weights_that_are_overwritten_at_once_are_hashed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within one tick of the file system's clock, which is several milliseconds long."""
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    (tmp_path / "m").mkdir()
+    spec = ModelSpec(path=tmp_path / "m", gguf_file="a.gguf")
+    marks = []
+    for n in range(30):
+        alike(tmp_path / "m" / "a.gguf", b"%02d" % n * 50)
+        marks.append(fingerprint(spec, "text")["files"]["a.gguf"])
+    assert len(set(marks)) == 30
+
+
+def test_weights_that_change_while_they_are_hashed_are_not_remembered_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    folder = text_folder(tmp_path / "m")
+    weights = alike(folder / "model.safetensors", b"a" * 100)
+    true = hashlib.file_digest
+
+    def late(file: Any, *more: Any) -> Any:
+        found = true(file, *more)
+        if Path(file.name) == weights:
+            alike(weights, b"b" * 100)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashlib.file_digest", late)
+        fingerprint(ModelSpec(path=folder), "text")
+    assert fingerprint(ModelSpec(path=folder), "text")["files"]["model.safetensors"] == (
+        hashlib.sha256(b"b" * 100).hexdigest()
+    )
+
+
+@pytest.mark.parametrize(
+    "memory", ["null", "[]", '{"KEY": 5}', '{"KEY": "short"}', "\x00" * 50, "folder"]
+)
+def test_a_memory_of_hashes_that_is_none_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    folder = text_folder(tmp_path / "m")
+    first = fingerprint(ModelSpec(path=folder), "text")
+    hashes = tmp_path / "cache" / "hashes.json"
+    if memory == "folder":
+        hashes.unlink()
+        hashes.mkdir()
+    else:
+        key = next(k for k in json.loads(hashes.read_text()) if "model.safetensors" in k)
+        hashes.write_text(memory.replace('"KEY"', json.dumps(key)))
+    assert fingerprint(ModelSpec(path=folder), "text") == first
+
+
+def test_two_checkpoints_at_one_relative_path_are_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    marks = []
+    for project in ("one", "two"):
+        text_folder(tmp_path / project / "m")
+        alike(tmp_path / project / "m" / "model.safetensors", project.encode() * 9)
+        monkeypatch.chdir(tmp_path / project)
+        marks.append(fingerprint(ModelSpec(path=Path("m")), "text"))
+    assert marks[0] != marks[1]

@@ -5,14 +5,20 @@ In: a text model's folder. Out: generations, and errors of single requests.
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 
+from suite.engine.batches import generate
+from suite.errors import SuiteError
 from suite.models.backends import build_generator, fingerprint
 from suite.models.spec import ModelSpec
 from suite.models.transformers import chat
@@ -20,6 +26,7 @@ from suite.models.transformers import generator as backend
 from suite.models.transformers.chat import prompt, tensors
 from suite.models.transformers.loop import decode
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
+from tests.suite import tiny_vlms
 from tests.suite.asking import GREEDY, IMAGES, SAMPLED, THINKING, ask, request, said
 from tests.suite.tiny_models import text_folder, word_tokenizer
 
@@ -131,8 +138,8 @@ def poisoned(folder: Path, name: str, row: str | int, value: float) -> Any:
 def no_numbers(generator: Any) -> str:
     return (
         f"The model {generator.loaded.model.name_or_path} computes no finite numbers (NaN or "
-        "infinity): its weights are damaged, or its numbers too large for float32; copy or fetch "
-        "it again, or set another `dtype` in the family file."
+        "infinity), or one for all tokens: its weights are damaged, or its numbers too large for "
+        "float32; copy or fetch it again, or set another `dtype` in the family file."
     )
 
 
@@ -267,3 +274,297 @@ def test_a_chat_template_without_end_is_a_failed_row(
     answers = ask(text, [request(0), replace(request(1), messages=(Message("user", "w9"),))])
     assert [answer.error for answer in answers] == [None, f"The chat template of {model} {said}."]
     assert sys.gettrace() is before
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+def with_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    """The folder, its file of weights changed in place of what training wrote."""
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def with_config(folder: Path, **changes: Any) -> Path:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    return folder
+
+
+def filled(value: float, *names: str) -> Callable[[dict[str, torch.Tensor]], object]:
+    """Sets the first value of each weight whose name holds one of these, or of all."""
+
+    def change(weights: dict[str, torch.Tensor]) -> None:
+        held = [name for name in weights if any(part in name for part in names)]
+        assert held
+        for name in held:
+            weights[name].view(-1)[0] = value
+
+    return change
+
+
+def zeros(weights: dict[str, torch.Tensor]) -> None:
+    """A download that reserved its space and stopped: the header is there, the numbers are 0."""
+    for weight in weights.values():
+        weight.zero_()
+
+
+def large(weights: dict[str, torch.Tensor]) -> None:
+    """Trained in bfloat16, too large for float16."""
+    for name, weight in weights.items():
+        if "up_proj" in name or "gate_proj" in name:
+            weight.mul_(3e3)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "settings", "fails"),
+    [
+        (lambda f: with_weights(f, filled(NAN, "model.norm.")), {}, True),
+        (lambda f: with_weights(f, filled(INF, "layers.1.self_attn.q_norm")), {}, True),
+        (lambda f: with_weights(f, filled(-INF, "embed_tokens")), {}, True),
+        (lambda f: with_weights(f, zeros), {}, True),
+        (lambda f: with_config(f, rms_norm_eps=NAN), {}, True),
+        (lambda f: with_config(f, rope_parameters={"rope_type": "default", "rope_theta": 0.0}),
+         {}, True),
+        (lambda f: with_weights(f, large), {"dtype": "float16"}, True),
+        (lambda f: with_weights(f, large), {"dtype": "bfloat16"}, False),
+        (lambda f: f, {"dtype": "float16"}, False),
+    ],
+    ids=["norm", "q_norm", "embedding", "zeros", "eps", "rope", "too large", "bfloat16", "float16"],
+)  # fmt: skip
+def test_a_file_that_gives_no_numbers_gives_no_answers(
+    tmp_path: Path, arrange: Any, settings: Any, fails: bool
+) -> None:
+    folder = arrange(text_folder(tmp_path / "m"))
+    asked = [request(n, Decoding(max_new_tokens=3), words=1 + 4 * n) for n in range(4)]
+    generator = build_generator(ModelSpec(path=folder, **settings), "text", device="cpu")
+    errors = [answer.error for answer in ask(generator, asked)]
+    assert [error is not None and str(folder) in error for error in errors] == 4 * [fails]
+
+
+@pytest.mark.parametrize("role", ["vlm", "text"])
+@pytest.mark.parametrize("name", ["vision_tower", "multi_modal_projector"])
+def test_an_eye_that_gives_no_numbers_fails_what_is_seen_alone(
+    tmp_path: Path, name: str, role: Any
+) -> None:
+    sound = build_generator(ModelSpec(path=tiny_vlms.llava(tmp_path / "sound")), role, device="cpu")
+    folder = with_weights(tiny_vlms.llava(tmp_path / "ill"), filled(NAN, name))
+    ill = build_generator(ModelSpec(path=folder), role, device="cpu")
+    short = Decoding(max_new_tokens=3)
+    blind = [request(n, short) for n in range(3)]
+    assert said(ask(ill, blind)) == said(ask(sound, blind))
+    if role == "vlm":
+        answers = ask(ill, [request(0, short, ("one",)), blind[1], request(2, short, ("two",))])
+        assert [answer.error is None for answer in answers] == [False, True, False]
+
+
+def test_an_image_that_is_divided_by_nothing_fails(tmp_path: Path) -> None:
+    settings = json.dumps({"image_std": [0.0, 0.0, 0.0]})
+    spec = ModelSpec(path=tiny_vlms.llava(tmp_path), processor=settings)
+    vlm = build_generator(spec, "vlm", device="cpu")
+    answers = ask(vlm, [request(0, images=("one",)), request(1)])
+    assert [answer.error is None for answer in answers] == [False, True]
+
+
+def everything(logits: torch.Tensor) -> torch.Tensor:
+    return torch.full_like(logits, -INF)
+
+
+def one_token(value: float, token: int = 9) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda logits: logits.index_fill(-1, torch.tensor([token]), value)
+
+
+ONE = Decoding(max_new_tokens=1)
+CLOSED = Decoding(max_new_tokens=4, thinking=True, thinking_budget=0)
+NOWAIT = Decoding(max_new_tokens=4, temperature=0.6, thinking=True, nowait=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "decoding"),
+    [
+        (everything, GREEDY),
+        (everything, SAMPLED),
+        (one_token(INF), GREEDY),
+        (one_token(INF), SAMPLED),
+        (one_token(NAN), ONE),
+        (one_token(NAN), CLOSED),
+        (one_token(NAN), NOWAIT),
+    ],
+    ids=["none", "none sampled", "one", "one sampled", "single", "closed", "nowait"],
+)
+def test_logits_that_are_not_finite_fail_the_row(
+    text: Any, change: Any, decoding: Decoding
+) -> None:
+    hook = text.loaded.model.lm_head.register_forward_hook(lambda m, given, out: change(out))
+    try:
+        answers = ask(text, [request(n, decoding) for n in range(3)])
+    finally:
+        hook.remove()
+    assert [answer.error for answer in answers] == 3 * [no_numbers(text)]
+
+
+@pytest.mark.parametrize("decoding", [SAMPLED, THINKING], ids=["plain", "think"])
+def test_a_row_without_numbers_does_not_move_the_samples_of_others(
+    tmp_path: Path, decoding: Decoding
+) -> None:
+    generator = poisoned(tmp_path, "model.embed_tokens.weight", "square", NAN)
+    texts = ["what colour", "is the square", "the circle is", "square"]
+    rows = [worded(n, text, decoding) for n, text in enumerate(texts)]
+    alone = [said(ask(generator, [row]))[0] for row in rows]
+    assert said(ask(generator, rows)) == alone
+    assert alone[1].error == alone[3].error == no_numbers(generator)
+
+
+def gpt2(folder: Path, positions: int = 24) -> Path:
+    """GPT-2, whose positions are rows of a table."""
+    torch.manual_seed(0)
+    tokenizer = word_tokenizer()
+    sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "vocab_size": len(tokenizer)}
+    config = transformers.GPT2Config(**sizes, n_positions=positions, bos_token_id=1, eos_token_id=1)
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_positions_without_numbers_fail_the_rows_that_reach_them(tmp_path: Path) -> None:
+    def ill(weights: dict[str, torch.Tensor]) -> None:
+        weights["transformer.wpe.weight"][14:] = NAN
+
+    short = Decoding(max_new_tokens=2)
+    rows = [request(0, short, words=1), request(1, short, words=6)]  # 7 and 17 tokens and more
+    sound = build_generator(ModelSpec(path=gpt2(tmp_path / "sound")), "text", device="cpu")
+    folder = with_weights(gpt2(tmp_path / "ill"), ill)
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    answers = said(ask(generator, rows))
+    assert answers[0] == said(ask(sound, rows))[0]
+    assert answers[1] == Generation(error=no_numbers(generator))
+
+
+def test_a_prompt_beyond_the_table_of_positions_fails_alone(tmp_path: Path) -> None:
+    generator = build_generator(ModelSpec(path=gpt2(tmp_path)), "text", device="cpu")
+    answers = ask(generator, [request(0, words=1), request(1, words=40), request(2, words=2)])
+    assert [answer.error is None for answer in answers] == [True, False, True]
+    assert answers[1].error == "The prompt has 87 tokens; the model reads at most 23."
+
+
+def test_an_answer_ends_where_the_table_of_positions_does(tmp_path: Path) -> None:
+    generator = build_generator(ModelSpec(path=gpt2(tmp_path)), "text", device="cpu")
+    (answer,) = ask(generator, [request(0, Decoding(max_new_tokens=200), words=2)])
+    assert (answer.error, answer.finish_reason) == (None, "length")
+    assert answer.prompt_tokens + answer.generated_tokens <= 25
+
+
+def retokenized(folder: Path, change: Callable[[Any], object]) -> Path:
+    """The folder, with a tokenizer that was changed after the weights were saved."""
+    tokenizer = word_tokenizer()
+    change(tokenizer)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def new_turn(tokenizer: Any) -> None:
+    """A chat template of another model, and its marks as new tokens."""
+    tokenizer.add_tokens(["<|turn|>"], special_tokens=True)
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_start|>", "<|turn|>")
+
+
+def new_start(tokenizer: Any) -> None:
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    tokenizer.chat_template = "{{ bos_token }} " + tokenizer.chat_template
+
+
+@pytest.mark.parametrize(("change", "word"), [(new_turn, "<|turn|>"), (new_start, "<s>")])
+def test_a_template_with_tokens_that_the_model_does_not_know(
+    tmp_path: Path, change: Any, word: str
+) -> None:
+    folder = retokenized(text_folder(tmp_path / "m"), change)
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    answers = ask(generator, [request(n) for n in range(2)])
+    for error in (str(answer.error) for answer in answers):
+        assert f"'{word}'" in error
+        assert str(folder) in error
+
+
+def test_marks_of_thinking_that_the_model_does_not_know_are_named(tmp_path: Path) -> None:
+    """Added to the tokenizer alone, with a template that opens the block."""
+    template = word_tokenizer().chat_template.partition("{% if enable_thinking")[0]
+
+    def opening(tokenizer: Any) -> None:
+        tokenizer.add_tokens(["<thinking>", "</thinking>"], special_tokens=True)
+        tokenizer.chat_template = (
+            template.replace("assistant", "assistant <thinking>") + "{% endif %}"
+        )
+
+    folder = retokenized(text_folder(tmp_path), opening)
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    answers = ask(generator, [request(n, THINKING) for n in range(2)])
+    assert ["'<thinking>'" in str(answer.error) for answer in answers] == [True, True]
+
+
+def test_a_token_with_a_hole_before_it_is_named(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "m")
+    state = json.loads((folder / "tokenizer.json").read_text())
+    added = state["added_tokens"][0] | {"id": 50_000, "content": "mauve", "special": False}
+    state["added_tokens"].append(added)
+    state["model"]["vocab"]["mauve"] = 50_000
+    (folder / "tokenizer.json").write_text(json.dumps(state))
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    answers = ask(generator, [worded(0, "what is mauve"), worded(1, "what is red")])
+    assert "token 50000 ('mauve')" in str(answers[0].error)
+    assert answers[1].error is None
+
+
+def test_rows_of_the_embedding_beyond_the_tokenizer_are_no_failure(tmp_path: Path) -> None:
+    """Padded to a multiple of 64, as Qwen's; here the model even says such a token."""
+    count = len(word_tokenizer())
+    folder = text_folder(tmp_path / "m", vocab_size=count + 9, tie_word_embeddings=False)
+    generator: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    hook = generator.loaded.model.lm_head.register_forward_hook(
+        lambda module, given, out: one_token(99.0, count + 3)(out)
+    )
+    try:
+        (answer,) = ask(generator, [request(0, Decoding(max_new_tokens=3))])
+    finally:
+        hook.remove()
+    assert (answer.error, answer.text, answer.generated_tokens) == (None, "", 3)
+
+
+def test_a_tokenizer_without_the_image_in_the_folder_of_a_model_that_sees(tmp_path: Path) -> None:
+    """The tokenizer of the language model, copied over that of the whole."""
+    folder = tiny_vlms.internvl(tmp_path / "vlm")
+    plain = word_tokenizer()
+    plain.chat_template = None
+    plain.save_pretrained(folder)
+    with pytest.raises(SuiteError) as caught:
+        build_generator(ModelSpec(path=folder), "vlm", device="cpu")
+    assert str(folder) in str(caught.value)
+    assert "has no attribute start_image_token; take all its files from one" in str(caught.value)
+
+
+def test_more_places_for_an_image_than_the_model_makes_of_it(tmp_path: Path) -> None:
+    """The processor of another size of tower: 16 places, 4 features."""
+    folder = tiny_vlms.llava(tmp_path / "vlm")
+    config = json.loads((folder / "processor_config.json").read_text())
+    (folder / "processor_config.json").write_text(json.dumps(config | {"patch_size": 6}))
+    generator = build_generator(ModelSpec(path=folder), "vlm", device="cpu")
+    rows = [request(0, images=("one",)), request(1)]
+    answers = generate(generator, rows, IMAGES.__getitem__)
+    assert [answer.error is None for answer in answers] == [False, True]
+    assert "Image features and image tokens do not match, tokens: 16" in str(answers[0].error)
+
+
+@pytest.mark.parametrize("kind", ["llava", "internvl", "qwen3_vl"])
+def test_a_question_that_spells_the_token_of_an_image_fails_alone(
+    tmp_path: Path, kind: str
+) -> None:
+    generator: Any = build_generator(
+        ModelSpec(path=getattr(tiny_vlms, kind)(tmp_path / "vlm")), "vlm", device="cpu"
+    )
+    token = generator.loaded.processor.tokenizer.image_token
+    spelled = Request("t", "0", (Message("user", f"what is {token} here", ("one",)),), GREEDY)
+    plain = request(1, images=("two",))
+    answers = said(generate(generator, [spelled, plain], IMAGES.__getitem__))
+    assert answers[1] == said(ask(generator, [plain]))[0]
+    assert f"The total number of {token} tokens in the prompts" in str(answers[0].error)

@@ -19,7 +19,7 @@ from suite.errors import SuiteError
 from suite.models.backends import build_generator
 from suite.models.spec import ModelSpec
 from tests.suite import tiny_vlms
-from tests.suite.tiny_models import text_folder
+from tests.suite.tiny_models import TEXT, text_folder
 
 
 def test_missing_and_foreign_checkpoints_are_one_sentence(tmp_path: Path) -> None:
@@ -215,3 +215,269 @@ def test_a_text_model_is_made_of_a_checkpoint_that_sees_and_lacks_nothing_of_it(
     assert "has 9 weights more than Llama4ForCausalLM, such as language_model.model.layers.1" in (
         message(folder)
     )
+
+
+def settings(folder: Path, **changes: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def write(weights: dict[str, torch.Tensor], path: Path) -> None:
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+def parts(folder: Path, of: int = 2) -> None:
+    """The weights of a folder, in parts with their index."""
+    weights, names = weights_of(folder), {}
+    for n in range(of):
+        part = f"model-{n + 1:05}-of-{of:05}.safetensors"
+        held = dict(list(weights.items())[n::of])
+        write(held, folder / part)
+        names |= dict.fromkeys(held, part)
+    index = {"metadata": {"total_size": 1}, "weight_map": names}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors").unlink()
+
+
+def others(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"\x80other")
+
+
+def hub_download(folder: Path) -> None:
+    """All that a repository has, as `git clone` and `hf download` bring it."""
+    half = {name: weight.half() + 1 for name, weight in weights_of(folder).items()}
+    write(half, folder / "model.fp16.safetensors")
+    write({"layers.0.attention.wq.weight": torch.ones(2)}, folder / "consolidated.safetensors")
+    others(folder, "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack", "onnx/model.onnx")
+    others(folder, "original/consolidated.00.pth", "m.Q4_K_M.gguf", ".git/lfs/objects/aa/bb")
+    others(folder, ".cache/huggingface/download/model.safetensors.metadata", "rust_model.ot")
+
+
+def one_file_with_an_index(folder: Path) -> None:
+    names = dict.fromkeys(weights_of(folder), "model.safetensors")
+    index = {"metadata": {}, "weight_map": names}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def parts_of_an_earlier_save(folder: Path) -> None:
+    other = {name: weight + 1 for name, weight in weights_of(folder).items()}
+    parts(folder)
+    write(other, folder / "model-00003-of-00003.safetensors")
+
+
+def parts_without_index(folder: Path) -> None:
+    parts(folder)
+    (folder / "model.safetensors.index.json").unlink()
+
+
+def training_output(folder: Path) -> None:
+    others(folder, "optimizer.pt", "scheduler.pt", "rng_state_0.pth", "training_args.bin", "latest")
+    others(folder, "global_step500/mp_rank_00_model_states.pt", "zero_to_fp32.py")
+    (folder / "last").symlink_to("checkpoint-250")  # which is rotated out
+    text_folder(folder / "checkpoint-500", seed=1)
+    adapter(folder / "checkpoint-500")
+
+
+def prompt_tuning(folder: Path) -> None:
+    kind = {"peft_type": "PROMPT_TUNING", "task_type": "CAUSAL_LM", "num_virtual_tokens": 4}
+    (folder / "adapter_config.json").write_text(json.dumps(kind))
+
+
+def linked_snapshot(folder: Path) -> None:
+    (blobs := folder.parent / "blobs").mkdir()
+    for n, file in enumerate(sorted(folder.iterdir())):
+        file.rename(blobs / str(n))
+        file.symlink_to(Path("../blobs") / str(n))
+
+
+def links_without_blobs(folder: Path) -> None:
+    linked_snapshot(folder)
+    (folder / "model.safetensors").resolve().unlink()
+
+
+def second_download_interrupted(folder: Path) -> None:
+    before = (folder / "model.safetensors").read_bytes()
+    parts(folder)
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    (folder / "model.safetensors").write_bytes(before)
+
+
+def lfs_pointer(folder: Path) -> None:
+    (folder / "model.safetensors").write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d' * 32}\nsize 269060552\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arrange", "words"),
+    [
+        (hub_download, None),
+        (one_file_with_an_index, None),
+        (parts_of_an_earlier_save, None),
+        (parts_without_index, ("model.safetensors.index.json",)),
+        (training_output, None),
+        (prompt_tuning, ("adapter",)),
+        (linked_snapshot, None),
+        (links_without_blobs, ("a link model.safetensors",)),
+        (second_download_interrupted, ("two models", "model-00001-of-00002")),
+        (lfs_pointer, ("model.safetensors", "git lfs pull")),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_folder_as_people_have_it_is_one_model(tmp_path: Path, arrange: Any, words: Any) -> None:
+    folder = text_folder(tmp_path / "m")
+    want = weights_of(folder)
+    arrange(folder)
+    if words:
+        said = message(folder)
+        assert [word for word in (str(folder), *words) if word not in said] == []
+    else:
+        assert_holds(folder, want)
+
+
+def assert_holds(folder: Path, want: dict[str, torch.Tensor], role: Any = "text") -> Any:
+    """The model of a folder has these weights, by its own names."""
+    generator: Any = build_generator(ModelSpec(path=folder), role, device="cpu")
+    state = generator.loaded.model.state_dict()
+    assert [name for name in want if not torch.equal(state[name], want[name])] == []
+    return generator
+
+
+def compiled(folder: Path) -> None:
+    """Saved from inside torch.compile by a script of one's own."""
+    write(
+        {f"_orig_mod.{n}": w for n, w in weights_of(folder).items()}, folder / "model.safetensors"
+    )
+
+
+def head_of_its_own(folder: Path) -> None:
+    """The file has a head, and config.json says that the embedding is the head."""
+    weights = weights_of(folder)
+    head = weights["model.embed_tokens.weight"] + 1
+    write(weights | {"lm_head.weight": head}, folder / "model.safetensors")
+
+
+def head_twice(folder: Path) -> None:
+    weights = weights_of(folder)
+    head = weights["model.embed_tokens.weight"].clone()
+    write(weights | {"lm_head.weight": head}, folder / "model.safetensors")
+
+
+def head_lost(folder: Path) -> None:
+    settings(folder, tie_word_embeddings=False)
+
+
+def resized(folder: Path) -> None:
+    """The embedding grew by the tokens that fine-tuning added, config.json is the base's."""
+    weights = weights_of(folder)
+    name = "model.embed_tokens.weight"
+    weights[name] = torch.cat([weights[name], torch.ones(2, 32)])
+    write(weights, folder / "model.safetensors")
+
+
+def scales(folder: Path) -> None:
+    """Weights in 8 bits whose config.json lost its `quantization_config`."""
+    weights = weights_of(folder)
+    name = "model.layers.0.mlp.up_proj.weight"
+    weights[name] = weights[name].to(torch.float8_e4m3fn)
+    weights[f"{name}_scale_inv"] = torch.full((1, 1), 7.0)
+    write(weights, folder / "model.safetensors")
+
+
+def experts(folder: Path) -> None:
+    """The same tokenizer, and four experts a layer."""
+    import transformers as tf
+
+    torch.manual_seed(0)
+    sizes = TEXT | {"vocab_size": json.loads((folder / "config.json").read_text())["vocab_size"]}
+    config = tf.Qwen3MoeConfig(
+        **sizes, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16
+    )
+    tf.Qwen3MoeForCausalLM(config).save_pretrained(folder)
+
+
+def fewer_experts(folder: Path) -> None:
+    experts(folder)
+    settings(folder, num_local_experts=2)
+
+
+def expert_lost(folder: Path) -> None:
+    experts(folder)
+    weights = weights_of(folder)
+    of_one = [name for name in weights if ".1.mlp.experts.2." in name]
+    assert len(of_one) == 3
+    for name in of_one:
+        del weights[name]
+    write(weights, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("arrange", "words"),
+    [
+        (compiled, ("lacks 25 weights of Qwen3ForCausalLM",)),
+        (head_twice, None),
+        (head_lost, ("lacks", "lm_head.weight")),
+        (resized, ("of other sizes than", "model.embed_tokens.weight (")),
+        (scales, ("more than", "up_proj.weight_scale_inv")),
+        (experts, None),
+        (fewer_experts, ("experts",)),
+        (expert_lost, ("experts",)),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_file_and_a_config_of_two_models_are_refused(
+    tmp_path: Path, arrange: Any, words: Any
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    arrange(folder)
+    if words:
+        said = message(folder)
+        assert [word for word in (str(folder), *words) if word not in said] == []
+    else:
+        build_generator(ModelSpec(path=folder), "text", device="cpu")
+
+
+def test_a_head_that_differs_from_the_embedding_is_no_less_than_what_was_trained(
+    tmp_path: Path,
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    head_of_its_own(folder)
+    assert_holds(folder, weights_of(folder))
+
+
+def test_the_names_of_older_files_are_read(tmp_path: Path) -> None:
+    import transformers as tf
+
+    seeing = tiny_vlms.llava(tmp_path / "vlm")
+    new: Any = build_generator(ModelSpec(path=seeing), "vlm", device="cpu")
+    state = {name: weight.clone() for name, weight in new.loaded.model.state_dict().items()}
+    older = {}
+    for name, weight in state.items():
+        name = name.replace("model.language_model.", "language_model.model.")
+        name = name.replace("model.vision_tower.", "vision_tower.vision_model.")
+        name = name.replace("vision_model.vision_model.", "vision_model.")
+        name = name.replace("model.multi_modal_projector.", "multi_modal_projector.")
+        older[name.replace("lm_head.", "language_model.lm_head.")] = weight.clone()
+    older["vision_tower.vision_model.embeddings.position_ids"] = torch.arange(4)[None]
+    write(older, seeing / "model.safetensors")
+    assert_holds(seeing, state, "vlm")
+
+    # GPT-2 on the Hub: a bare model without the prefix, and a mask that attention no longer reads.
+    torch.manual_seed(0)
+    folder = text_folder(tmp_path / "gpt2")
+    sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64, "vocab_size": 80}
+    model = tf.GPT2LMHeadModel(tf.GPT2Config(**sizes, bos_token_id=1, eos_token_id=1))
+    model.save_pretrained(folder)
+    bare = {
+        name.removeprefix("transformer."): weight.clone()
+        for name, weight in model.state_dict().items()
+        if name != "lm_head.weight"
+    }
+    write(bare | {"h.0.attn.bias": torch.ones(1, 1, 64, 64)}, folder / "model.safetensors")
+    assert_holds(folder, model.state_dict())
