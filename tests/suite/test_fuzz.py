@@ -27,8 +27,9 @@ from suite.answers.predictions import score_file, summary
 from suite.base.files import PACKAGE, Folder
 from suite.base.machine import process_space, process_started
 from suite.cli import cli, command_files, sentence_of
+from suite.cli.options import data_paths
 from suite.engine import claims
-from suite.errors import LONGEST
+from suite.errors import LONGEST, SuiteError
 from suite.items import tasks
 from suite.items.cache import source_key
 from suite.items.load import load_items
@@ -423,3 +424,192 @@ def test_many_odd_words_are_sentences(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(inside)
     monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
     assert words_cases(MANY) == []
+
+
+def _after(kind: str, old: str, new: str) -> bytes:
+    """A whole file of a kind with one text replaced."""
+    text = FILES[kind][1]().decode()
+    assert old in text
+    return text.replace(old, new, 1).encode()
+
+
+TWICE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "quoted or not": (
+        "study",
+        lambda: _after("study", "tasks:", '"tasks": [{task: micro_ocr}]\ntasks:'),
+        "tasks",
+    ),
+    "a size's model": (
+        "family",
+        lambda: b"family: f\nsizes:\n- name: a\n  params: 1\n  text: a/b\n  text: a/c\n",
+        "text",
+    ),
+    "pasted rows of sizes": (
+        "family",
+        lambda: b"family: f\nsizes:\n- {name: a, params: 1, vlm: a/b}\nsizes:\n"
+        b"- {name: b, params: 2, vlm: a/c}\n",
+        "sizes",
+    ),
+    "a prompt set": ("prompts", lambda: _after("prompts", "  default:", "  default: {}\n  default:"), "default"),
+    "a task's categories": (
+        "task",
+        lambda: _after("task", "{first: 3, second: 3}", "{first: 3, first: 3}"),
+        "first",
+    ),
+    "a size of a recipe": ("recipe", lambda: _after("recipe", "sizes:", "sizes:\n  xs: {}"), "xs"),
+    "two merges": (
+        "study",
+        lambda: b"a: &a {seed: 1}\nb: &b {seed: 2}\nstudy: s\nfamily: micro\n<<: *a\n<<: *b\n"
+        b"tasks: [{task: micro_ocr}]\ncells: [{method: blind, perception: all}]\n",
+        "<<",
+    ),
+    "an item of recorded texts": ("texts json", lambda: b'{"0": "a red cat", "1": "x", "0": "a blue cat"}', "0"),
+    "a prediction": (
+        "predictions jsonl",
+        lambda: b'{"index": 0, "prediction": "A", "prediction": "B"}\n',
+        "prediction",
+    ),
+    "an index": (
+        "predictions json",
+        lambda: b'[{"index": 0, "prediction": "A", "index": 1}]',
+        "index",
+    ),
+}  # fmt: skip
+"""A key that stands twice, one of which would be lost -> kind, file, what the sentence names."""
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_key_that_stands_twice_is_lost_in_no_file(name: str, tmp_path: Path) -> None:
+    kind, content, word = TWICE[name]
+    path = tmp_path / FILES[kind][0]
+    path.write_bytes(content())
+    with pytest.raises(SuiteError, match="twice") as caught:
+        FILES[kind][2](path)
+    assert word in str(caught.value)
+
+
+def test_data_of_one_task_are_given_once() -> None:
+    with pytest.raises(SuiteError, match="mmstar.*twice"):
+        data_paths(("mmstar=a.parquet", "mmstar=b.parquet"))
+
+
+ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "indices that are lists": (
+        "p.jsonl",
+        lambda path: (path.write_text('{"index": [0], "prediction": "A"}\n'), _score(path)),
+    ),
+    "predictions of every kind in Parquet": (
+        "p.parquet",
+        lambda path: (
+            pq.write_table(
+                pa.table(
+                    {
+                        "index": pa.array([0, 1], pa.decimal128(5, 2)),
+                        "prediction": pa.array(["A", "B"]).dictionary_encode(),
+                    }
+                ),
+                path,
+            ),
+            _score(path),
+        ),
+    ),
+    "times as indices": (
+        "p.parquet",
+        lambda path: (
+            pq.write_table(
+                pa.table(
+                    {"index": pa.array([10**15], pa.timestamp("ns")), "prediction": [b"\xff"]}
+                ),
+                path,
+            ),
+            _score(path),
+        ),
+    ),
+    "a family of rows that are lists": (
+        "f.yaml",
+        lambda path: (
+            path.write_text("family: f\nsizes:\n- [a, b]\n- {name: [1], params: {a: 1}}\n"),
+            load_family(path),
+        ),
+    ),
+    "a family of sexagesimals, dates and sets": (
+        "f.yaml",
+        lambda path: (
+            path.write_text(
+                "family: 2026-01-01\ninstruct: {a}\nsizes:\n"
+                "- {name: 1:30, params: 2026-01-01, vlm: !!set {a}}\n"
+            ),
+            load_family(path),
+        ),
+    ),
+    "prompts of lists and braces": (
+        "p.yaml",
+        lambda path: (
+            path.write_text(
+                "sets:\n  a: {version: 1, options: {each: '{letter!z} {text:{text}}'}}\n"
+            ),
+            load_prompts(path),
+        ),
+    ),
+    "a checkpoint whose config is a list": (
+        "config.json",
+        lambda path: (
+            path.write_text("[1, 2]"),
+            (path.parent / "model.safetensors").write_bytes(b"\0" * 8),
+            (path.parent / "model.safetensors.index.json").write_text('{"weight_map": [5]}'),
+            _identity(path),
+        ),
+    ),
+    "an address of no known kind": (
+        "s.yaml",
+        lambda path: status_of(path.parent / "run", store="foo://bar/store"),
+    ),
+    "a provenance of other types": (
+        "provenance.json",
+        lambda path: (
+            path.write_text('{"study": 5, "models": {"a": 1}, "items": [1], "started": "x"}'),
+            _provenance(path),
+        ),
+    ),
+    "records that are a table of somebody's": (
+        "table.parquet",
+        lambda path: (
+            pq.write_table(pa.table({"cell": [[1]], "score": ["x"], "item_id": [{"a": 1}]}), path),
+            load_results(path),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_people_hand_over_by_mistake_is_one_sentence(name: str, tmp_path: Path) -> None:
+    file, read = ODD[name]
+    assert heard(lambda: read(tmp_path / file)) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "a:", ":b"),
+        ("plan", "micro", "--only", "["),
+        ("plan", "micro", "--limit", "9" * 30),
+        ("plan", "micro", "--data", "micro_ocr=\udcff.parquet"),
+        ("status", "{tmp}", "--store", "foo://bar"),
+        ("score", "micro_ocr", "{tmp}"),
+        ("figures", "{tmp}", "nothing"),
+        ("analyze", "{tmp}"),
+        ("export", "{tmp}/none"),
+        ("paper", "--tables", "{tmp}"),
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)
+def test_commands_on_what_is_none_of_theirs_are_one_sentence(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "note.txt").write_text("x")
+    result = call(*(word.replace("{tmp}", str(tmp_path)) for word in words))
+    assert result.exit_code in (1, 2), result.output
+    assert "Unexpected" not in result.stderr
+    assert "Traceback" not in result.stderr

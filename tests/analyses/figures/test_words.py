@@ -134,3 +134,60 @@ def test_other_fonts_are_opened_only_for_letters_that_the_first_lacks(
     assert missing == "e"
     assert found[0] == fonts.BASE
     assert len(found) == 2
+
+
+WORDS = {
+    "สีของภาพ": "· สีของภาพ",
+    "रंग": "· रंग",
+    "_hidden": "· _hidden",
+    "two\nlines": "· two lines",
+    "50\u202f% \u2014 \u201cok\u201d": "· 50\u202f% \u2014 \u201cok\u201d",
+    "{0} {x!r}": "· {0} {x!r}",
+    "$a$ and $b$": "· $a$ and $b$",
+    "e\u0301te\u0301": "· e\u0301te\u0301",
+    "nan": "· nan",
+    "<script>alert(1)</script>": "· <script>alert(1)…",
+}
+"""Category -> its label in a figure."""
+
+
+@pytest.fixture(scope="module")
+def worded(frame: pd.DataFrame) -> tuple[set[str], list[str]]:
+    """The texts of a figure of categories of these names, and what was warned of."""
+    words = list(WORDS)
+    star = frame[frame["category"].notna()].copy()
+    own = {name: index for index, name in enumerate(star["category"].unique())}
+    other = star["item_id"].astype(str).map(hash) % 2
+    star["category"] = [words[(2 * own[c] + k) % 10] for c, k in zip(star["category"], other)]
+    figure, said = drawn(pd.concat([frame[frame["category"].isna()], star]), "decoupling")
+    return texts(figure), said
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_category_of_this_name_is_drawn_as_text(
+    worded: tuple[set[str], list[str]], word: str
+) -> None:
+    found, said = worded
+    if word.startswith("<"):
+        assert any(text.startswith("· <script>") for text in found)
+    else:
+        assert WORDS[word] in found
+    assert [line for line in said if not line.startswith("No font on this machine")] == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("issue #2", "issue"),
+        ("a" * 30, "a" * 31, "a" * 32),
+        ("  x", "x  ", "x"),
+        ("vqa_", "vqa_x"),
+        ("\u200b", "\u200c", " "),
+    ],
+)
+def test_different_names_have_different_labels_that_are_seen(names: tuple[str, ...]) -> None:
+    labels = style.labels_of(names, 24)
+    assert len(set(labels.values())) == len(names)
+    assert all(label.strip() for label in labels.values())
+    shown = style.task_names(names)
+    assert all(shown[name] for name in names)

@@ -6,6 +6,10 @@ In: the task that CONTRIBUTING shows, with a mistake. Out: the sentence.
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -509,3 +513,66 @@ def test_a_tasks_name_is_a_name(mine: Path, name: str) -> None:
         "of letters, digits, dots, dashes and underscores, begins with no dot and has 100 bytes at "
         "most."
     )
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+GARBAGE: dict[str, Callable[[Path], object]] = {
+    "a picture": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256))),
+    "a folder": lambda path: path.mkdir(),
+    "a link to nothing": lambda path: path.symlink_to(path.parent / "gone.yaml"),
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a pipe": _fifo,
+    "two documents": lambda path: path.write_text("kind: Job\n---\nkind: Pod\n"),
+    "a template": lambda path: path.write_text(
+        "{{- if .Values.x }}\na: {{ .Values.y }}\n{{- end }}"
+    ),
+    "an include of a device": lambda path: path.write_text("task: foreign\ninclude: /dev/zero\n"),
+    "an include of a pipe": lambda path: (
+        _fifo(path.with_suffix(".fifo")),
+        path.write_text(f"task: foreign\ninclude: {path.stem}.fifo\n"),
+    ),
+    "a name that is empty": lambda path: path.write_text("task: downscaling_\n"),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_whatever_lies_in_a_folder_of_tasks_stops_no_task(mine: Path, name: str) -> None:
+    GARBAGE[name](mine / "shapes" / "foreign.yaml")
+    with ended_after(5):
+        assert get_task("shapes").name == "shapes"
+        assert {"shapes", "mmstar"} < {task.name for task in list_tasks()}
+    assert list(unusable_tasks()) in (["foreign"], [""])
+
+
+@contextmanager
+def ended_after(seconds: int) -> Iterator[None]:
+    """Fails what waits for longer."""
+
+    def late(number: int, frame: object) -> None:
+        raise AssertionError(f"has not ended after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "raise SystemExit('bye')", "exit()"])
+def test_a_function_s_file_that_leaves_python_is_named(mine: Path, text: str) -> None:
+    content = write(mine, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    (mine / "shapes" / "own.py").write_text(text)
+    assert "cannot be imported (SystemExit" in message()
+
+
+def test_a_large_file_of_another_program_is_passed_in_time(mine: Path) -> None:
+    rows = "".join(f"  - {{name: n{n}, value: [1, 2, 3]}}\n" for n in range(20_000))
+    (mine / "shapes" / "large.yaml").write_text(f"items:\n{rows}")
+    with ended_after(10):
+        assert get_task("shapes").name == "shapes"

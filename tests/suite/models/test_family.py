@@ -215,3 +215,26 @@ def test_names_are_names(tmp_path: Path, key: str, name: str) -> None:
         load_family(path)
     assert str(caught.value).startswith(f"In family file {path}: `{key}` is ")
     assert str(caught.value).endswith("begins with no dot and has 100 bytes at most.")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        ("{0.6b: {params: 6e8, text: a/b}}", ["`sizes`", "list"]),
+        ("a/b", ["`sizes`", "list", "'a/b'"]),
+        ("[{params: 6e8, text: a/b}]", ["`name` is missing"]),
+        ("[{name: a, params: 0.6B, text: a/b}]", ["`params`", "'0.6B'", "number"]),
+        ("[{name: a, params: true, text: a/b}]", ["`params`", "True", "number"]),
+        ("[{name: a, params: '600,000,000', text: a/b}]", ["`params`", "'600,000,000'", "number"]),
+        ("[{name: a, params: 1, text: [a/b]}]", ["text", "['a/b']"]),
+        ("[{name: a, params: 1, text: {repo: a/b, path: c}}]", ["either `repo`", "`path`"]),
+    ],
+)
+def test_sizes_in_another_form_are_told_what_to_write(
+    tmp_path: Path, sizes: str, named: list[str]
+) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(f"family: f\nsizes: {sizes}\n")
+    with pytest.raises(SuiteError) as caught:
+        load_family(path)
+    assert [words for words in named if words not in str(caught.value)] == [], str(caught.value)

@@ -224,3 +224,31 @@ def test_a_mapping_is_a_study_too() -> None:
     )
     assert study.path is None
     assert study.cells[0].method == "blind"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("[{method: end_to_end, perception: all}]", "[end_to_end]", ["`cells.0`", "{method: end_to_end}"]),
+        ("[{method: end_to_end, perception: all}]", "{method: end_to_end}", ["`cells`", "list", "[{method: "]),
+        ("[{task: micro_ocr}]", "{micro_ocr: 100}", ["`tasks`", "list", "[{task: "]),
+        ("[{task: micro_ocr}]", "micro_ocr", ["`tasks`", "list", "[{task: micro_ocr}]"]),
+        ("[{task: micro_ocr}]", "[{name: micro_ocr}]", ["'name' in `tasks.0`", "task"]),
+        ("seed: 0", "limit: '20'", ["`limit` is '20'", "without quotes"]),
+        ("seed: 0", "decoding: {temperature: 0.7}", ["'temperature'", "reason", "answer"]),
+        ("seed: 0", "decoding: {reason: 0.7}", ["`decoding.reason`", "keys and values", "max_new_tokens"]),
+        ("seed: 0", "perceive: {xs: seen.parquet}", ["`perceive.xs`", "{file: seen.parquet}"]),
+        ("seed: 0", "data: [micro_ocr=a.parquet]", ["`data`", "keys and values"]),
+        ("seed: 0", "instruct: contents.json", ["`instruct`", "{file: contents.json}"]),
+        ("perception: all", "perception: all, thinking: both", ["`cells.0.thinking`", "true or false"]),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_form_is_told_what_to_write(
+    tmp_path: Path, old: str, new: str, named: list[str]
+) -> None:
+    text = MINIMAL + "seed: 0\n"
+    assert old in text
+    said = error_of(tmp_path, text.replace(old, new))
+    assert [words for words in named if words not in said] == [], said
+    assert "instance of" not in said
+    assert "valid" not in said, "a library's words"
