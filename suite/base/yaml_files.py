@@ -7,6 +7,7 @@ prompt sets and recipes are found and read here, so that they fail in the same w
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -23,7 +24,7 @@ Model = TypeVar("Model", bound="BaseModel")
 
 SUFFIXES = (".yaml", ".yml")
 MERGE = "tag:yaml.org,2002:merge"
-LARGEST, DEEPEST, MOST, DIGITS = 1_000_000, 50, 100_000, 40
+LARGEST, DEEPEST, MOST, DIGITS = 250_000, 50, 100_000, 40
 """Bytes of a file, levels of nesting, values once every alias is written out, letters of a number:
 far beyond what a person writes, and soon read."""
 
@@ -68,21 +69,24 @@ class Loader(yaml.SafeLoader):
             raise _marked(said, node) from error
         return value
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Reads a mapping; YAMLError where a key stands twice. A merged key (`<<`) may be given
-        anew."""
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Reads a mapping; YAMLError where a key stands twice, `<<` too. A merged key may be given
+        anew; later, what is merged stands beside what is given."""
+        node = super().compose_mapping_node(anchor)
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
-            if key_node.tag == MERGE or not isinstance(key_node, yaml.ScalarNode):
+            if not isinstance(key_node, yaml.ScalarNode):
                 continue
-            key, line = self.construct_object(key_node), key_node.start_mark.line + 1
+            merge = key_node.tag == MERGE
+            key = key_node.value if merge else self.construct_object(key_node)
+            line = key_node.start_mark.line + 1
             if key in seen:
                 lines = (
                     f"on lines {seen[key]} and {line}" if line != seen[key] else f"on line {line}"
                 )
                 raise yaml.YAMLError(f"the key {key!r} stands twice, {lines}; keep one of them")
             seen[key] = line
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def _marked(problem: str, place: Any) -> yaml.MarkedYAMLError:
@@ -141,6 +145,8 @@ def existing(text: str, kind: str) -> Path:
 def read(path: Path, kind: str, loader: type[Loader] = Loader) -> Any:
     """Reads what a file holds; SuiteError where it is unreadable, too large or no YAML."""
     try:
+        if not path.is_file() and path.exists():  # a pipe may never end
+            raise ValueError("it is a folder, a pipe or a device, and no file")
         with path.open("rb") as file:  # YAML finds out by itself whether it is UTF-8 or UTF-16
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
@@ -195,7 +201,7 @@ def _sentence(model: type[BaseModel], data: Any, problems: Sequence[Mapping[str,
     too, each with a problem of its own."""
     problem = problems[0]
     place: list[str] = []
-    models = [model]
+    models = below = [model]
     for part in problem["loc"]:
         try:
             data = data[part]
@@ -204,7 +210,8 @@ def _sentence(model: type[BaseModel], data: Any, problems: Sequence[Mapping[str,
                 continue
         inside, known = ".".join(place), _keys(models)
         place.append(str(part))
-        models = _models_at(models, str(part)) or models
+        below = _models_at(models, str(part))
+        models = below or models
     key = ".".join(place)
     if problem["type"] == "extra_forbidden":
         where = f" in `{inside}`" if inside else ""
@@ -214,8 +221,23 @@ def _sentence(model: type[BaseModel], data: Any, problems: Sequence[Mapping[str,
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     variants = [other for other in problems if other["input"] is problem["input"]]
-    wanted = dict.fromkeys(_wanted(variant, models) for variant in variants)
+    wanted = dict.fromkeys(
+        _wanted(one, below if one["type"] == "list_type" else models) for one in variants
+    )
     return f"`{key}` is {shown(problem['input'])}: it should be {' or '.join(wanted)}"
+
+
+_WORDS = {
+    "string_type": "a text",
+    "dict_type": "keys and values",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
+"""Type of a pydantic error -> what a person writes."""
+_PLAIN = re.compile(r"[-+]?[\d._]+(e[-+]?\d+)?|true|false", re.IGNORECASE)
+_UNQUOTED = ("a whole number", "a number", "true or false")
 
 
 def _wanted(problem: Mapping[str, Any], models: Iterable[type[BaseModel]]) -> str:
@@ -223,13 +245,24 @@ def _wanted(problem: Mapping[str, Any], models: Iterable[type[BaseModel]]) -> st
     if problem["type"] == "model_type":
         name, given = problem["ctx"]["class_name"], problem["input"]
         model = next(one for one in models if one.__name__ == name)
-        keys = [key for key, field in model.model_fields.items() if field.is_required()]
-        keys = keys or list(model.model_fields)[:1]
-        value = given if isinstance(given, str) and len(given) < SHOWN and len(keys) == 1 else "…"
-        return f"keys and values, such as {{{', '.join(f'{key}: {value}' for key in keys)}}}"
-    if problem["type"] == "string_type" and not isinstance(problem["input"], (list, dict)):
-        return "a text, in quotes"
-    return str(problem["msg"]).lower().removeprefix("input should be ")
+        return f"keys and values, such as {_example(model, given)}"
+    value = problem["input"]
+    if problem["type"] == "list_type":
+        return "a list" + "".join(f", such as [{_example(one, value)}]" for one in models)
+    words = _WORDS.get(problem["type"], str(problem["msg"]).lower())
+    scalar = not isinstance(value, (list, dict))
+    words += ", in quotes" if problem["type"] == "string_type" and scalar else ""
+    if words in _UNQUOTED and isinstance(value, str) and _PLAIN.fullmatch(value):
+        words += ", without quotes"
+    return words.removeprefix("input should be ")
+
+
+def _example(model: type[BaseModel], given: object) -> str:
+    """What a model's keys and values look like, with what a person gave in their place."""
+    keys = [key for key, field in model.model_fields.items() if field.is_required()]
+    keys = keys or list(model.model_fields)[:1]
+    value = given if isinstance(given, str) and len(given) < SHOWN and len(keys) == 1 else "…"
+    return f"{{{', '.join(f'{key}: {value}' for key in keys)}}}"
 
 
 def _keys(models: Iterable[type[BaseModel]]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,6 +56,8 @@ def data_paths(data: tuple[str, ...]) -> dict[str, str]:
         task, equals, path = word.partition("=")
         if not equals or not task or not path:
             raise SuiteError(f"--data {word}: write it as TASK=PATH, e.g. mmstar=mmstar.parquet.")
+        if task in found:
+            raise SuiteError(f"--data names {shown(task)} twice; give each task's data once.")
         found[task] = path
     return found
 

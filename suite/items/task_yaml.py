@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,7 +53,7 @@ class FunctionReference:
         place = str(beside) if beside.is_file() else f"the Python module {module_name!r}"
         try:
             module = _module_from(beside) if beside.is_file() else _installed(module_name)
-        except Exception as error:  # whatever a task's own code raises
+        except (Exception, SystemExit) as error:  # whatever a task's own code raises
             raise SuiteError(
                 f"A task in {folder} names the function {self.dotted!r}, and {place} cannot be "
                 f"imported ({type(error).__name__}: {reason_of(error)})."
@@ -89,7 +90,8 @@ def load_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
 
     within: the files that include it. SuiteError for one that includes itself.
     """
-    if path.resolve() in within or len(within) > DEEPEST:
+    own = Path(os.path.realpath(path))  # `resolve` raises for a link to itself
+    if own in within or len(within) > DEEPEST:
         raise SuiteError(
             f"The task file {path} includes itself, or a file that includes it, or more than "
             f"{DEEPEST} files lie one in another."
@@ -103,7 +105,7 @@ def load_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SuiteError(f"In the task file {path}: `include` must be a file, or a list of them.")
     for name in reversed(dict.fromkeys(names)):
-        merged.update(load_yaml(path.parent / name, (*within, path.resolve())))
+        merged.update(load_yaml(path.parent / name, (*within, own)))
     return {**merged, **content}
 
 

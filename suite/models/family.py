@@ -83,7 +83,12 @@ def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
     data = yaml_files.mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
     name = _name(data, "family", str, where)
-    rows = _required(data, "sizes", list, where)
+    rows = data.get("sizes")
+    if not isinstance(rows, list):
+        raise SuiteError(
+            f"In {where}: `sizes` is {shown(rows)}: it should be a list with a row per size, such "
+            "as [{name: 7b, params: 7e9, vlm: owner/name}]."
+        )
     sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
     names = [size.name for size in sizes]
     if not names or len(set(names)) < len(names):
@@ -105,14 +110,15 @@ def _family(data: object, path: Path) -> Family:
 def _size(row: object, path: Path, where: str) -> Size:
     row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm"))
     name = _name(row, "name", (str, int, float), where)
-    params = _required(row, "params", (int, float, str), where)
-    where = f"{where}, size {shown(name)}"
+    where, given = f"{where}, size {shown(name)}", row.get("params", "")
     try:
-        params = float(params)  # YAML 1.1 reads 6e8 as text
-    except ValueError:
+        params = 0.0 if isinstance(given, bool) else float(given)  # YAML 1.1 reads 6e8 as text
+    except (TypeError, ValueError):
         params = 0.0
     if not 0 < params < math.inf:
-        raise SuiteError(f"In {where}: `params` must be a positive number.")
+        raise SuiteError(
+            f"In {where}: `params` must be a positive number such as 0.6e9, not {shown(given)}."
+        )
     text, vlm = (_spec(row.get(role), path, f"{where}, {role}") for role in ("text", "vlm"))
     if text is None and vlm is None:
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")

@@ -446,11 +446,17 @@ TWICE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "pasted rows of sizes": (
         "family",
-        lambda: b"family: f\nsizes:\n- {name: a, params: 1, vlm: a/b}\nsizes:\n"
-        b"- {name: b, params: 2, vlm: a/c}\n",
+        lambda: (
+            b"family: f\nsizes:\n- {name: a, params: 1, vlm: a/b}\nsizes:\n"
+            b"- {name: b, params: 2, vlm: a/c}\n"
+        ),
         "sizes",
     ),
-    "a prompt set": ("prompts", lambda: _after("prompts", "  default:", "  default: {}\n  default:"), "default"),
+    "a prompt set": (
+        "prompts",
+        lambda: _after("prompts", "  default:", "  default: {}\n  default:"),
+        "default",
+    ),
     "a task's categories": (
         "task",
         lambda: _after("task", "{first: 3, second: 3}", "{first: 3, first: 3}"),
@@ -459,11 +465,17 @@ TWICE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a size of a recipe": ("recipe", lambda: _after("recipe", "sizes:", "sizes:\n  xs: {}"), "xs"),
     "two merges": (
         "study",
-        lambda: b"a: &a {seed: 1}\nb: &b {seed: 2}\nstudy: s\nfamily: micro\n<<: *a\n<<: *b\n"
-        b"tasks: [{task: micro_ocr}]\ncells: [{method: blind, perception: all}]\n",
+        lambda: (
+            b"a: &a {seed: 1}\nb: &b {seed: 2}\nstudy: s\nfamily: micro\n<<: *a\n<<: *b\n"
+            b"tasks: [{task: micro_ocr}]\ncells: [{method: blind, perception: all}]\n"
+        ),
         "<<",
     ),
-    "an item of recorded texts": ("texts json", lambda: b'{"0": "a red cat", "1": "x", "0": "a blue cat"}', "0"),
+    "an item of recorded texts": (
+        "texts json",
+        lambda: b'{"0": "a red cat", "1": "x", "0": "a blue cat"}',
+        "0",
+    ),
     "a prediction": (
         "predictions jsonl",
         lambda: b'{"index": 0, "prediction": "A", "prediction": "B"}\n',
@@ -474,7 +486,7 @@ TWICE: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: b'[{"index": 0, "prediction": "A", "index": 1}]',
         "index",
     ),
-}  # fmt: skip
+}
 """A key that stands twice, one of which would be lost -> kind, file, what the sentence names."""
 
 
@@ -483,107 +495,80 @@ def test_a_key_that_stands_twice_is_lost_in_no_file(name: str, tmp_path: Path) -
     kind, content, word = TWICE[name]
     path = tmp_path / FILES[kind][0]
     path.write_bytes(content())
-    with pytest.raises(SuiteError, match="twice") as caught:
+    with pytest.raises(SuiteError) as caught:
         FILES[kind][2](path)
-    assert word in str(caught.value)
+    said = str(caught.value).replace(str(path), "")
+    assert "twice" in said or "two of its" in said
+    assert repr(word) in said
 
 
 def test_data_of_one_task_are_given_once() -> None:
-    with pytest.raises(SuiteError, match="mmstar.*twice"):
+    with pytest.raises(SuiteError, match="'mmstar' twice"):
         data_paths(("mmstar=a.parquet", "mmstar=b.parquet"))
 
 
-ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "indices that are lists": (
-        "p.jsonl",
-        lambda path: (path.write_text('{"index": [0], "prediction": "A"}\n'), _score(path)),
-    ),
-    "predictions of every kind in Parquet": (
+def _columns(**columns: pa.Array) -> bytes:
+    written = io.BytesIO()
+    pq.write_table(pa.table(columns), written)
+    return written.getvalue()
+
+
+ODD: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
+    "indices that are lists": ("p.jsonl", b'{"index": [0], "prediction": "A"}\n', _score),
+    "decimals and a dictionary": (
         "p.parquet",
-        lambda path: (
-            pq.write_table(
-                pa.table(
-                    {
-                        "index": pa.array([0, 1], pa.decimal128(5, 2)),
-                        "prediction": pa.array(["A", "B"]).dictionary_encode(),
-                    }
-                ),
-                path,
-            ),
-            _score(path),
+        _columns(
+            index=pa.array([0, 1], pa.decimal128(5, 2)),
+            prediction=pa.array(["A", "B"]).dictionary_encode(),
         ),
+        _score,
     ),
     "times as indices": (
         "p.parquet",
-        lambda path: (
-            pq.write_table(
-                pa.table(
-                    {"index": pa.array([10**15], pa.timestamp("ns")), "prediction": [b"\xff"]}
-                ),
-                path,
-            ),
-            _score(path),
-        ),
+        _columns(index=pa.array([10**15], pa.timestamp("ns")), prediction=pa.array([b"\xff"])),
+        _score,
     ),
-    "a family of rows that are lists": (
+    "sizes that are lists": (
         "f.yaml",
-        lambda path: (
-            path.write_text("family: f\nsizes:\n- [a, b]\n- {name: [1], params: {a: 1}}\n"),
-            load_family(path),
-        ),
+        b"family: f\nsizes:\n- [a, b]\n- {name: [1], params: {a: 1}}\n",
+        load_family,
     ),
-    "a family of sexagesimals, dates and sets": (
+    "sexagesimals, dates and sets": (
         "f.yaml",
-        lambda path: (
-            path.write_text(
-                "family: 2026-01-01\ninstruct: {a}\nsizes:\n"
-                "- {name: 1:30, params: 2026-01-01, vlm: !!set {a}}\n"
-            ),
-            load_family(path),
-        ),
+        b"family: 2026-01-01\ninstruct: {a}\nsizes:\n"
+        b"- {name: 1:30, params: 2026-01-01, vlm: !!set {a}}\n",
+        load_family,
     ),
-    "prompts of lists and braces": (
+    "braces in braces": (
         "p.yaml",
-        lambda path: (
-            path.write_text(
-                "sets:\n  a: {version: 1, options: {each: '{letter!z} {text:{text}}'}}\n"
-            ),
-            load_prompts(path),
-        ),
+        b"sets:\n  a: {version: 1, options: {each: '{letter!z} {text:{text}}'}}\n",
+        load_prompts,
     ),
-    "a checkpoint whose config is a list": (
-        "config.json",
-        lambda path: (
-            path.write_text("[1, 2]"),
-            (path.parent / "model.safetensors").write_bytes(b"\0" * 8),
-            (path.parent / "model.safetensors.index.json").write_text('{"weight_map": [5]}'),
-            _identity(path),
-        ),
-    ),
-    "an address of no known kind": (
-        "s.yaml",
-        lambda path: status_of(path.parent / "run", store="foo://bar/store"),
+    "a config that is a list": ("config.json", b"[1, 2]", _identity),
+    "an index of weights that is a list": (
+        "model.safetensors.index.json",
+        b'{"weight_map": [5]}',
+        _identity,
     ),
     "a provenance of other types": (
         "provenance.json",
-        lambda path: (
-            path.write_text('{"study": 5, "models": {"a": 1}, "items": [1], "started": "x"}'),
-            _provenance(path),
-        ),
+        b'{"study": 5, "models": {"a": 1}, "items": [1], "started": "x"}',
+        _provenance,
     ),
-    "records that are a table of somebody's": (
+    "records that are somebody's table": (
         "table.parquet",
-        lambda path: (
-            pq.write_table(pa.table({"cell": [[1]], "score": ["x"], "item_id": [{"a": 1}]}), path),
-            load_results(path),
-        ),
+        _columns(cell=pa.array([[1]]), score=pa.array(["x"]), item_id=pa.array([{"a": 1}])),
+        load_results,
     ),
 }
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_what_people_hand_over_by_mistake_is_one_sentence(name: str, tmp_path: Path) -> None:
-    file, read = ODD[name]
+    file, content, read = ODD[name]
+    for other in ("config.json", "model.safetensors"):
+        (tmp_path / other).write_bytes(b"{}")
+    (tmp_path / file).write_bytes(content)
     assert heard(lambda: read(tmp_path / file)) is None
 
 
@@ -592,7 +577,7 @@ def test_what_people_hand_over_by_mistake_is_one_sentence(name: str, tmp_path: P
     [
         ("compare", "a:", ":b"),
         ("plan", "micro", "--only", "["),
-        ("plan", "micro", "--limit", "9" * 30),
+        ("plan", "micro", "--limit", "-1"),
         ("plan", "micro", "--data", "micro_ocr=\udcff.parquet"),
         ("status", "{tmp}", "--store", "foo://bar"),
         ("score", "micro_ocr", "{tmp}"),

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
+from unicodedata import category
 
 import matplotlib as mpl
 import numpy as np
@@ -141,8 +142,9 @@ def labels_of(names: Iterable[str], most: int) -> dict[str, str]:
     for own, line in lines.items():
         cut = most // 2
         label = line if len(line) <= most else f"{line[:cut]}…{line[cut + 1 - most :]}"
-        alike = sum(other.partition(" #")[0] == label for other in labels.values())
-        labels[own] = f"{label} #{alike + 1}" if alike else label
+        label = label if any(category(c) not in ("Cf", "Zs") for c in label) else repr(own)
+        taken = {label, *(f"{label} #{n}" for n in range(2, len(lines) + 2))} - {*labels.values()}
+        labels[own] = min(taken, key=lambda text: (len(text), text))
     return labels
 
 
@@ -233,6 +235,7 @@ def task_names(tasks: Iterable[object]) -> dict[str, str]:
     prefixes = {name.partition("_")[0] for name in own if "_" in name}
     shared = len(own) > 1 and len(prefixes) == 1 and all("_" in name for name in own)
     cut = len(prefixes.pop()) + 1 if shared else 0
+    cut = cut if all(name[cut:] for name in own) else 0
     return means | {name: name[cut:].replace("_", " ") for name in own}
 
 

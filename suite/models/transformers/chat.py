@@ -65,6 +65,9 @@ def _bounded(model: str) -> Iterator[None]:
     sys.settrace(line)
     try:
         yield
+    except (RecursionError, MemoryError) as error:
+        what = "calls itself without end" if isinstance(error, RecursionError) else "fills memory"
+        raise BadRequest(f"The chat template of {model} {what}.") from error
     finally:
         sys.settrace(before)
 

@@ -141,7 +141,7 @@ WORDS = {
     "रंग": "· रंग",
     "_hidden": "· _hidden",
     "two\nlines": "· two lines",
-    "50\u202f% \u2014 \u201cok\u201d": "· 50\u202f% \u2014 \u201cok\u201d",
+    "50\u202f% \u2014 \u201cok\u201d": "· 50 % \u2014 \u201cok\u201d",
     "{0} {x!r}": "· {0} {x!r}",
     "$a$ and $b$": "· $a$ and $b$",
     "e\u0301te\u0301": "· e\u0301te\u0301",

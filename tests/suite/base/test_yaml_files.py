@@ -216,3 +216,10 @@ def test_a_merged_key_may_be_given_anew(tmp_path: Path) -> None:
     path = tmp_path / "merged.yaml"
     path.write_text("base: &base {a: 1, b: 2}\nown: {<<: *base, a: 3}\n")
     assert yaml_files.read(path, "study")["own"] == {"a": 3, "b": 2}
+
+
+def test_a_merge_of_a_merge_is_no_key_that_stands_twice(tmp_path: Path) -> None:
+    path = tmp_path / "merged.yaml"
+    path.write_text("a: &a {x: 1, y: 1}\nb: &b {<<: *a, x: 2}\n<<: *b\nx: 3\n")
+    found = yaml_files.read(path, "study")
+    assert (found["b"], found["x"], found["y"]) == ({"x": 2, "y": 1}, 3, 1)

@@ -147,7 +147,7 @@ FOREIGN = {
     ),
     "large": (
         "task: large\n# " + "x" * 2_000_000,
-        "Task file {path} cannot be read: it is larger than 1,000,000 bytes.",
+        "Task file {path} cannot be read: it is larger than 250,000 bytes.",
     ),
     "twice": (
         "task: twice\nmetadata: {n: 1,\n  n: 2}\n",
@@ -515,8 +515,9 @@ def test_a_tasks_name_is_a_name(mine: Path, name: str) -> None:
     )
 
 
-def _fifo(path: Path) -> None:
-    os.mkfifo(path)
+def _including_a_pipe(path: Path) -> None:
+    os.mkfifo(path.with_suffix(".fifo"))
+    path.write_text(f"task: foreign\ninclude: {path.stem}.fifo\n")
 
 
 GARBAGE: dict[str, Callable[[Path], object]] = {
@@ -524,16 +525,13 @@ GARBAGE: dict[str, Callable[[Path], object]] = {
     "a folder": lambda path: path.mkdir(),
     "a link to nothing": lambda path: path.symlink_to(path.parent / "gone.yaml"),
     "a link to itself": lambda path: path.symlink_to(path),
-    "a pipe": _fifo,
+    "a pipe": os.mkfifo,
     "two documents": lambda path: path.write_text("kind: Job\n---\nkind: Pod\n"),
     "a template": lambda path: path.write_text(
         "{{- if .Values.x }}\na: {{ .Values.y }}\n{{- end }}"
     ),
     "an include of a device": lambda path: path.write_text("task: foreign\ninclude: /dev/zero\n"),
-    "an include of a pipe": lambda path: (
-        _fifo(path.with_suffix(".fifo")),
-        path.write_text(f"task: foreign\ninclude: {path.stem}.fifo\n"),
-    ),
+    "an include of a pipe": _including_a_pipe,
     "a name that is empty": lambda path: path.write_text("task: downscaling_\n"),
 }
 
@@ -544,6 +542,7 @@ def test_whatever_lies_in_a_folder_of_tasks_stops_no_task(mine: Path, name: str)
     with ended_after(5):
         assert get_task("shapes").name == "shapes"
         assert {"shapes", "mmstar"} < {task.name for task in list_tasks()}
+        assert len(load_items("shapes").items) == len(ROWS), "lmms-eval reads the folder too"
     assert list(unusable_tasks()) in (["foreign"], [""])
 
 

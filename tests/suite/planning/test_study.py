@@ -94,12 +94,13 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
             "perception: all",
             "perception: 5",
             "In study file small.yaml: `cells.0.perception` is 5: it should be 'all' or a text, in "
-            "quotes or a valid list.",
+            "quotes or a list.",
         ),
         (
             "[{task: micro_ocr}]",
             "micro_ocr",
-            "In study file small.yaml: `tasks` is 'micro_ocr': it should be a valid list.",
+            "In study file small.yaml: `tasks` is 'micro_ocr': it should be a list, such as "
+            "[{task: micro_ocr}].",
         ),
         (
             "seed: 0",
@@ -116,19 +117,19 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
         (
             "seed: 0",
             "seed: .inf",
-            "In study file small.yaml: `seed` is inf: it should be a valid integer.",
+            "In study file small.yaml: `seed` is inf: it should be a whole number.",
         ),
         (
             "seed: 0",
             "title: [" + "long, " * 20_000 + "]",
             "In study file small.yaml: `title` is ['long', 'long', 'long', 'long', 'long', 'long', "
-            "'l … ', 'long', 'long', 'long']: it should be a valid string.",
+            "'l … ', 'long', 'long', 'long']: it should be a text.",
         ),
         ("family: micro", "", "In study file small.yaml: `family` is missing."),
         (
             "seed: 0",
             "seed: zero",
-            "In study file small.yaml: `seed` is 'zero': it should be a valid integer.",
+            "In study file small.yaml: `seed` is 'zero': it should be a whole number.",
         ),
         (
             "seed: 0",
@@ -229,20 +230,36 @@ def test_a_mapping_is_a_study_too() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("[{method: end_to_end, perception: all}]", "[end_to_end]", ["`cells.0`", "{method: end_to_end}"]),
-        ("[{method: end_to_end, perception: all}]", "{method: end_to_end}", ["`cells`", "list", "[{method: "]),
+        (
+            "[{method: end_to_end, perception: all}]",
+            "[end_to_end]",
+            ["`cells.0`", "{method: end_to_end}"],
+        ),
+        (
+            "[{method: end_to_end, perception: all}]",
+            "{method: end_to_end}",
+            ["`cells`", "list", "[{method: "],
+        ),
         ("[{task: micro_ocr}]", "{micro_ocr: 100}", ["`tasks`", "list", "[{task: "]),
         ("[{task: micro_ocr}]", "micro_ocr", ["`tasks`", "list", "[{task: micro_ocr}]"]),
         ("[{task: micro_ocr}]", "[{name: micro_ocr}]", ["'name' in `tasks.0`", "task"]),
         ("seed: 0", "limit: '20'", ["`limit` is '20'", "without quotes"]),
         ("seed: 0", "decoding: {temperature: 0.7}", ["'temperature'", "reason", "answer"]),
-        ("seed: 0", "decoding: {reason: 0.7}", ["`decoding.reason`", "keys and values", "max_new_tokens"]),
+        (
+            "seed: 0",
+            "decoding: {reason: 0.7}",
+            ["`decoding.reason`", "keys and values", "max_new_tokens"],
+        ),
         ("seed: 0", "perceive: {xs: seen.parquet}", ["`perceive.xs`", "{file: seen.parquet}"]),
         ("seed: 0", "data: [micro_ocr=a.parquet]", ["`data`", "keys and values"]),
         ("seed: 0", "instruct: contents.json", ["`instruct`", "{file: contents.json}"]),
-        ("perception: all", "perception: all, thinking: both", ["`cells.0.thinking`", "true or false"]),
+        (
+            "perception: all",
+            "perception: all, thinking: both",
+            ["`cells.0.thinking`", "true or false"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_value_of_another_form_is_told_what_to_write(
     tmp_path: Path, old: str, new: str, named: list[str]
 ) -> None:
