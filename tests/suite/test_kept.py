@@ -1,0 +1,713 @@
+"""What a store and a run directory meet on people's disks, and what a user then rightly expects.
+
+In: parts and runs as other tools, other people and other machines leave them; texts are recorded
+ones, so that no model is loaded. Out: the same numbers, or a sentence that names the place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+
+import suite
+from analyses.figures.parts.style import encoded
+from analyses.registry import FIGURES, load_analysis, load_figure
+from suite import api
+from suite.base import files
+from suite.base.files import TEMPORARY, Folder, write_whole
+from suite.engine.claims import Claims
+from suite.errors import SuiteError, Unfinished
+from suite.report import figures, page, tables
+from suite.runs.results import load_results
+from suite.store import Store
+from tests.analyses.simulate import World, simulate
+from tests.suite.cli_study import call
+from tests.suite.test_store import FINGERPRINT, parts_of, row
+from tests.suite.world import Speakers, finish, items_of, texts, walk_in
+
+# --- parts of a store that other tools have written -------------------------------------------
+
+Change = Callable[[pa.Table, Path], Any]
+
+
+def column(name: str, values: list[Any], kind: pa.DataType | None = None) -> Change:
+    """Writes the part with other values in a column."""
+
+    def change(table: pa.Table, path: Path) -> None:
+        at = table.column_names.index(name)
+        pq.write_table(table.set_column(at, name, pa.array(values, kind)), path)
+
+    return change
+
+
+def as_polars_writes(table: pa.Table, path: Path) -> None:
+    """Writes every text as large_string."""
+    kinds = [pa.large_string() if f.type == pa.string() else f.type for f in table.schema]
+    schema = pa.schema(list(zip(table.column_names, kinds)), table.schema.metadata)
+    pq.write_table(table.cast(schema), path)
+
+
+def as_r_writes(table: pa.Table, path: Path) -> None:
+    """Writes the texts as factors."""
+    at = table.column_names.index("text")
+    pq.write_table(table.set_column(at, "text", table["text"].dictionary_encode()), path)
+
+
+def with_a_note(table: pa.Table, path: Path) -> None:
+    """Writes the columns in another order, beside one of somebody's own."""
+    names = sorted(table.column_names, reverse=True)
+    table = table.select(names).append_column("note", pa.array(["checked"] * len(table)))
+    pq.write_table(table, path)
+
+
+def answered_twice(table: pa.Table, path: Path) -> None:
+    """Writes the rows of two runs in one part: a key has two answers."""
+    at = table.column_names.index("text")
+    other = table.set_column(at, "text", pa.array(["WRONG", "WRONG"]))
+    pq.write_table(pa.concat_tables([other, table]), path)
+
+
+def as_feather(table: pa.Table, path: Path) -> None:
+    """Writes another format under the same name."""
+    feather.write_feather(table, str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (as_polars_writes, False),
+        (as_r_writes, False),
+        (with_a_note, False),
+        (column("generated_tokens", [3.0, 3.5]), True),
+        (column("generated_tokens", [3, None], pa.int64()), True),
+        (column("text", [["WRONG"], ["WRONG"]]), True),
+        (column("error", ["", ""]), True),
+        (column("prompt_tokens", [2**63, 2**63 + 1], pa.uint64()), True),
+        (answered_twice, True),
+        (as_feather, True),
+    ],
+)
+def test_a_part_that_another_tool_wrote(tmp_path: Path, change: Change, named: bool) -> None:
+    """It counts before the good one, by its name. What it says is the same, or it is named."""
+    rows = [row("a", "A"), row("b", "B")]
+    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows)
+    (good,) = parts_of(tmp_path)
+    bad = good.with_name("0" * 32 + ".parquet")
+    change(pq.read_table(good), bad)
+    said: list[str] = []
+    shelf = Store(tmp_path, say=said.append).shelf(FINGERPRINT)
+    found = {key: stored.generation for key, stored in shelf.rows()}
+    assert found == {line.key: line.generation for line in rows}
+    assert len(said) <= 1
+    assert all(line.startswith(f"Ignoring {bad}, which cannot be read (") for line in said)
+    if named:
+        assert len(said) == 1
+
+
+# --- a small run of recorded texts ------------------------------------------------------------
+
+FAMILY = """
+family: told
+prompts: micro
+instruct: l
+sizes:
+  - name: s
+    params: 1000
+    text: {generator: recorded, path: ./texts.json}
+    vlm: {generator: recorded, path: ./texts.json}
+  - name: l
+    params: 9000
+    text: {generator: recorded, path: ./texts.json}
+    vlm: {generator: recorded, path: ./texts.json}
+"""
+STUDY = """
+study: told
+family: family.yaml
+limit: 6
+tasks: [{task: micro_ocr}]
+cells:
+  - {method: end_to_end, perception: all}
+  - {method: decoupled, perception: s, reasoning: l, thinking: [false]}
+"""
+
+
+def draw_one(folder: Path, names: Any = ()) -> list[Path]:
+    """Stands for the figures: one file that is a function of a table."""
+    (folder / "figures").mkdir(exist_ok=True)
+    path = folder / "figures" / "grid.svg"
+    path.write_bytes(b"<svg/>" + (folder / "tables" / "cells.csv").read_bytes())
+    return [path]
+
+
+def report_one(folder: Path) -> Path:
+    """Stands for the page: a function of the records."""
+    path = folder / "report.html"
+    path.write_text(load_results(folder).drop(columns="seconds").to_html())
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study, its texts and its run directory."""
+    folder = tmp_path_factory.mktemp("told")
+    texts = {str(n): "ABCD"[n % 3] for n in range(12)}
+    (folder / "texts.json").write_text(json.dumps(texts))
+    (folder / "family.yaml").write_text(FAMILY)
+    (folder / "study.yaml").write_text(STUDY)
+    with pytest.MonkeyPatch.context() as patched:
+        small(patched)
+        again(folder)
+    return folder
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items of the test's own, one analysis, one stub of a figure and of the page."""
+
+    def items(planned: Any, progress: Any) -> Any:
+        return {r.task: items_of(r.task, planned.study.limit) for r in planned.study.tasks}
+
+    monkeypatch.setattr(api, "load_all_items", items)
+    kept = {name: spec for name, spec in tables.ANALYSES.items() if name in ("cells", "efficiency")}
+    monkeypatch.setattr(tables, "ANALYSES", kept)
+    monkeypatch.setattr(tables, "ROWS", ())
+    monkeypatch.setattr(figures, "write", draw_one)
+    monkeypatch.setattr(page, "write", report_one)
+
+
+@pytest.fixture
+def told(run_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder that a test may change."""
+    small(monkeypatch)
+    return shutil.copytree(run_once, tmp_path / "told")
+
+
+def again(folder: Path, out: str = "out") -> dict[str, Any]:
+    """Runs the study; the summary."""
+    return suite.run(folder / "study.yaml", out=folder / out, workers=1).summary
+
+
+VARYING = {"provenance.json", ".made-of"}
+"""They say when the run was and where the study lies."""
+
+
+def made(out: Path) -> dict[str, Any]:
+    """Every file that a run has made, by its name; records without the clock."""
+    found: dict[str, Any] = {}
+    for path in sorted(out.rglob("*")):
+        inside = path.relative_to(out)
+        if path.is_file() and "store" not in inside.parts and path.name not in VARYING:
+            found[str(inside)] = path.read_bytes()
+    found["records.parquet"] = load_results(out).drop(columns="seconds").to_csv()
+    return found
+
+
+# --- what is trusted is checked ---------------------------------------------------------------
+
+
+def edit(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path, Path], None]:
+    """Changes a file of the run and keeps its time."""
+
+    def damage(out: Path, other: Path) -> None:
+        path = out / name
+        times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+        before = path.read_bytes()
+        path.write_bytes(change(before))
+        assert path.read_bytes() != before
+        os.utime(path, ns=times)
+
+    return damage
+
+
+def take(*names: str) -> Callable[[Path, Path], None]:
+    """Copies files or folders of another run of the same study over those of this one."""
+
+    def damage(out: Path, other: Path) -> None:
+        for name in names:
+            if (other / name).is_dir():
+                shutil.rmtree(out / name)
+                shutil.copytree(other / name, out / name)
+            else:
+                shutil.copy2(other / name, out / name)
+
+    return damage
+
+
+def saved_by_pandas(out: Path, other: Path) -> None:
+    pd.read_parquet(out / "records.parquet").assign(score=1.0).to_parquet(out / "records.parquet")
+
+
+def saved_without_its_sum(out: Path, other: Path) -> None:
+    saved_by_pandas(out, other)
+    facts = json.loads((out / "provenance.json").read_text())
+    del facts["records_sha256"]
+    (out / "provenance.json").write_text(json.dumps(facts))
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 9000\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "refused"),
+    [
+        (take("records.parquet"), True),
+        (saved_by_pandas, True),
+        (edit("records.parquet", lambda content: LFS), True),
+        (edit("records.parquet", lambda content: content + b"\0" * 512), True),
+        (edit("tables/cells.csv", lambda content: content.replace(b",", b";")), False),
+        (edit("tables/cells.csv", lambda content: content.replace(b"0.333333", b"0.933333")), False),
+        (edit("cells.json", lambda content: content.replace(b"0.333333", b"0.933333")), False),
+        (take("tables"), False),
+        (take("records.parquet", "provenance.json", ".made-of", "cells.json", "tables"), False),
+        (saved_without_its_sum, False),
+    ],
+)  # fmt: skip
+def test_what_of_a_run_was_damaged_or_replaced_is_made_again(
+    told: Path, damage: Callable[[Path, Path], None], refused: bool
+) -> None:
+    before, want = again(told), made(told / "out")
+    texts = {str(n): "ABCD"[n % 4] for n in range(12)}
+    whole = (told / "texts.json").read_bytes()
+    (told / "texts.json").write_text(json.dumps(texts))
+    again(told, "other")
+    (told / "texts.json").write_bytes(whole)
+    damage(told / "out", told / "other")
+    if refused:
+        with pytest.raises(SuiteError, match="are not what the run has written"):
+            load_results(told / "out")
+    after = again(told)
+    assert after["cells"] == before["cells"]
+    assert made(told / "out") == want
+
+
+# --- what exists is not what is up to date ----------------------------------------------------
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    """Changes a text of the study's files."""
+
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+def remove(*names: str) -> Callable[[Path], None]:
+    """Removes files or folders of the run."""
+
+    def change(folder: Path) -> None:
+        for name in names:
+            path = folder / "out" / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return change
+
+
+def other_answers(folder: Path) -> None:
+    """Puts parts of the same keys in place of those of the store."""
+    for part in parts_of(folder / "out" / "store"):
+        table = pq.read_table(part)
+        at = table.column_names.index("text")
+        pq.write_table(table.set_column(at, "text", pa.array(["B"] * len(table))), part)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        remove("tables/efficiency.csv"),
+        remove("figures"),
+        remove("tables", "cells.json"),
+        remove("records.parquet", "report.html"),
+        replace("texts.json", '"1": "B"', '"1": "C"'),
+        replace("family.yaml", "params: 9000", "params: 7000"),
+        replace("family.yaml", "family: told", "family: retold"),
+        replace("study.yaml", "micro_ocr}", "micro_ocr, domain: out_of_domain}"),
+        replace("study.yaml", "limit: 6", "limit: 4"),
+        other_answers,
+    ],
+)
+def test_a_run_after_a_change_is_what_a_fresh_run_would_be(
+    told: Path, change: Callable[[Path], None]
+) -> None:
+    change(told)
+    summary = again(told)
+    shutil.copytree(told / "out" / "store", told / "fresh" / "store")
+    fresh = again(told, "fresh")
+    assert summary["cells"] == fresh["cells"]
+    assert made(told / "out") == made(told / "fresh")
+
+
+# --- readers do not write, and cleaning up hides no cause --------------------------------------
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a folder one of a disk for reading alone (to root, rights are no hindrance)."""
+
+    def lock(folder: Path) -> None:
+        def refused(path: Any) -> None:
+            if isinstance(path, (str, os.PathLike)) and folder in Path(path).absolute().parents:
+                raise OSError(30, "Read-only file system", str(path))
+
+        def guard(place: Any, name: str, writes: Callable[..., bool]) -> None:
+            work = getattr(place, name)
+
+            def guarded(path: Any, *more: Any, **named: Any) -> Any:
+                if writes(*more, **named):
+                    refused(path)
+                return work(path, *more, **named)
+
+            monkeypatch.setattr(place, name, guarded)
+
+        def opens_to_write(mode: str = "r", *more: Any, **named: Any) -> bool:
+            return isinstance(mode, str) and bool(set("wax+") & set(mode))
+
+        guard(sys.modules["io"], "open", opens_to_write)
+        guard(sys.modules["builtins"], "open", opens_to_write)
+        flags = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+        guard(os, "open", lambda given, *more, **named: bool(given & flags))
+        for name in ("mkdir", "unlink", "remove", "rmdir", "rename", "replace", "utime", "link"):
+            guard(os, name, lambda *more, **named: True)
+
+    return lock
+
+
+def dead_claim(folder: Path) -> None:
+    """A claim that a killed process left."""
+    claims = Claims(Folder(folder / "out" / "store"))
+    assert claims.take(["a"])
+    (path,) = (folder / "out" / "store" / "claims").glob("*.json")
+    record = json.loads(path.read_text())
+    claims.close()
+    path.with_name("dead.json").write_text(json.dumps({**record, "started": "1"}))
+
+
+def left_by_a_dead_process(folder: Path) -> Path:
+    """A temporary file of a process that is no more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    space = files._mark().split("-")[1]
+    path = folder / f"{TEMPORARY}{space}-{os.getpid()}-1-abc"
+    path.write_text("half of")
+    return path
+
+
+READS: dict[str, tuple[str, ...]] = {
+    "status": ("status", "out"),
+    "status of a killed run": ("status", "out"),
+    "analyze": ("analyze", "cells", "out"),
+    "analyze as JSON": ("analyze", "efficiency", "out", "--json"),
+    "compare": ("compare", "out", "out"),
+    "plan over the store": ("plan", "study.yaml", "--out", "out"),
+    "run of what is finished": ("run", "study.yaml", "--out", "out"),
+    "run elsewhere over the store": ("run", "study.yaml", "--out", "new", "--store", "out/store"),
+    "run of a part": ("run", "study.yaml", "--only", "end_to_end/*", "--out", "new", "--store",
+                      "out/store"),
+    "report": ("report", "out"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", READS)
+def test_what_only_reads_works_on_a_disk_for_reading_alone(
+    told: Path, case: str, read_only: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(told)
+    again(told)
+    (told / "new").mkdir()
+    if "killed" in case:
+        dead_claim(told)
+        left_by_a_dead_process(told / "out" / "store" / "claims")
+    before = {path: path.stat().st_mtime_ns for path in [told / "out", *(told / "out").rglob("*")]}
+    read_only(told / "out")
+    result = call(*READS[case])
+    assert result.exit_code == 0, result.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def refuse(*about: Any, **named: Any) -> None:
+    raise OSError(30, "Read-only file system", "place")
+
+
+@pytest.mark.parametrize("cause", ["full disk", "interrupt", "wrong setup", "read-only store"])
+def test_cleaning_up_hides_no_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    """What is to be let go of at the end cannot be: temporary files and claims."""
+    walk = walk_in(tmp_path)
+
+    def trouble(requests: Any) -> None:
+        monkeypatch.setattr(Path, "unlink", refuse)
+        if cause == "full disk":
+            monkeypatch.setattr(Path, "replace", full)
+        elif cause == "interrupt":
+            raise KeyboardInterrupt
+        elif cause == "wrong setup":
+            raise Unfinished("The licence server is away.")
+        else:
+            monkeypatch.setattr(Path, "write_bytes", locked)
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    def locked(self: Path, content: bytes) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    with pytest.raises((SuiteError, KeyboardInterrupt)) as caught:
+        finish(walk, trouble)
+    said = {
+        "full disk": f"The disk of {tmp_path / 'store'} is full",
+        "interrupt": "",
+        "wrong setup": "The licence server is away.",
+        "read-only store": f"{tmp_path / 'store'}",
+    }
+    assert said[cause] in str(caught.value)
+    assert isinstance(caught.value, KeyboardInterrupt) == (cause == "interrupt")
+
+
+# --- what killed processes leave, and what goes away under a run ------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [
+        ("dead", False),
+        ("this process", True),
+        ("another container, an hour ahead", True),
+        ("another container, two hours old", False),
+        ("folder", True),
+        ("a person's file", True),
+    ],
+)
+def test_temporary_files_of_the_dead_are_swept_and_no_others(
+    tmp_path: Path, name: str, stays: bool
+) -> None:
+    mine = files._mark()
+    other = f"{TEMPORARY}0123456789ab-1-5-abc"
+    path = {
+        "dead": lambda: left_by_a_dead_process(tmp_path),
+        "this process": lambda: tmp_path / f"{mine}abc",
+        "another container, an hour ahead": lambda: tmp_path / other,
+        "another container, two hours old": lambda: tmp_path / other,
+        "folder": lambda: tmp_path / f"{other}d",
+        "a person's file": lambda: tmp_path / "writing-notes.txt",
+    }[name]()
+    if name == "folder":
+        path.mkdir()
+        (path / "mine.txt").write_text("x")
+    else:
+        path.write_text("x")
+    shift = {"another container, an hour ahead": 3700, "another container, two hours old": -7200}
+    when = time.time() + shift.get(name, -100_000)
+    os.utime(path, (when, when))
+    write_whole(tmp_path / "text.txt", "x")
+    assert path.exists() == stays
+    assert (tmp_path / "text.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("place", ["store/claims", "store/parts", "tables", "figures", "asked", ""])
+def test_what_a_killed_process_left_in_a_run_is_swept_by_the_next_that_writes(
+    told: Path, place: str
+) -> None:
+    shelf = parts_of(told / "out" / "store")[0].parent
+    folder = shelf if place == "store/parts" else told / "out" / place
+    left = left_by_a_dead_process(folder)
+    (told / "texts.json").write_text(json.dumps({str(n): "D" for n in range(12)}))
+    if place == "store/parts":  # the same texts' shelf is written to again
+        shutil.copy(told / "texts.json", told / "new.json")
+        parts_of(told / "out" / "store")[0].unlink()
+        (told / "texts.json").write_text(json.dumps({str(n): "ABCD"[n % 3] for n in range(12)}))
+    again(told)
+    assert not left.exists()
+
+
+def emptied(store: Path) -> None:
+    for part in parts_of(store):
+        part.unlink()
+
+
+@pytest.mark.parametrize(
+    ("happens", "goes_on"),
+    [
+        (lambda store: shutil.rmtree(store / "claims"), True),
+        (lambda store: (store / "claims" / "note.txt").write_text("x"), True),
+        (lambda store: (store / "parts" / "old").mkdir(), True),
+        (emptied, False),
+        (lambda store: store.rename(store.with_name("moved")), False),
+        (lambda store: (shutil.rmtree(store), store.mkdir()), False),
+    ],
+)
+def test_what_happens_to_a_store_under_a_run(
+    tmp_path: Path, happens: Callable[[Path], Any], goes_on: bool
+) -> None:
+    """Either all texts are there at the end, or the sentence names the store."""
+    (tmp_path / "calm").mkdir()
+    calm = walk_in(tmp_path / "calm")
+    finish(calm)
+    walk, calls = walk_in(tmp_path), [0]
+
+    def trouble(requests: Any) -> None:
+        calls[0] += 1
+        if calls[0] == 3:
+            happens(tmp_path / "store")
+
+    try:
+        finish(walk, trouble)
+        walk.store.check()
+    except SuiteError as error:
+        assert not goes_on
+        assert str(tmp_path / "store") in str(error)
+        assert "un the same command again" in str(error)
+        walk = walk_in(tmp_path, run="next")
+        finish(walk)
+    else:
+        assert goes_on
+    assert texts(walk_in(tmp_path, run="reader")) == texts(calm)
+
+
+def test_a_claim_of_a_dead_process_of_this_machine_is_not_waited_for(tmp_path: Path) -> None:
+    walk = walk_in(tmp_path)
+    keys = list(walk.requests(walk.groups[0]))
+    claims = Claims(walk.store.folder)
+    assert claims.take(keys)
+    (path,) = (tmp_path / "store" / "claims").glob("*.json")
+    record = json.loads(path.read_text())
+    claims.close()
+    # It runs on a machine whose clock is a day ahead, as ours was when it was started.
+    record |= {"started": "1", "beat": record["beat"] + 86_400}
+    path.with_name("dead.json").write_text(json.dumps(record))
+    begun = time.monotonic()
+    assert isinstance(finish(walk), Speakers)
+    assert time.monotonic() - begun < 5
+
+
+# --- same records, same files -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return simulate(World(tasks=("ocr", "knowledge"), items=8, end_to_end_only=(), star=False))
+
+
+def drawn(frame: pd.DataFrame, *names: str) -> dict[str, bytes]:
+    """The table and the files of figures."""
+    found: dict[str, bytes] = {}
+    for name in names:
+        spec = FIGURES[name]
+        table = load_analysis(spec.analysis)(frame)
+        found[f"{name}.csv"] = table.to_csv(float_format="%.6g").encode()
+        module = load_figure(name)
+        found |= encoded(module.draw(module.select(table)), name)
+    return found
+
+
+SHOWN = ("grid", "attribution")
+
+
+@pytest.fixture(scope="module")
+def plain(frame: pd.DataFrame) -> dict[str, bytes]:
+    return drawn(frame, *SHOWN)
+
+
+def with_style(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    import matplotlib as mpl
+
+    changes = {"font.size": 20, "axes.grid": True, "figure.dpi": 200, "savefig.dpi": 30}
+    changes |= {"savefig.bbox": "tight", "svg.fonttype": "none", "lines.linewidth": 9}
+    changes |= {"axes.facecolor": "black", "savefig.transparent": True, "axes.spines.top": True}
+    for name, value in changes.items():
+        patched.setitem(mpl.rcParams, name, value)
+    return frame
+
+
+def with_environment(**values: str) -> Callable[..., pd.DataFrame]:
+    def change(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+        for name, value in values.items():
+            patched.setenv(name, value)
+        time.tzset()
+        return frame
+
+    return change
+
+
+def after_others(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    import matplotlib.pyplot as plt
+
+    plt.plot([1, 2])
+    drawn(frame, "agreement")
+    plt.close("all")
+    return frame
+
+
+def with_other_draws(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    return frame
+
+
+def with_options(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    pd.set_option("display.precision", 2)
+    np.set_printoptions(precision=2)
+    return frame
+
+
+def read_again(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    return pa.Table.from_pandas(frame, preserve_index=False).to_pandas()
+
+
+def with_texts_as_categories(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    return frame.astype(dict.fromkeys(("cell", "method", "task"), "category"))
+
+
+def in_another_order(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    return frame.sample(frac=1, random_state=3)
+
+
+def with_another_index(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
+    return frame.set_axis(np.arange(len(frame)) * 7 + 3)
+
+
+@pytest.fixture
+def options() -> Iterator[None]:
+    with pd.option_context("display.precision", 6), np.printoptions():
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("options")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame, patched: frame,
+        after_others,
+        with_style,
+        with_other_draws,
+        with_options,
+        with_environment(TZ="Asia/Tokyo", LC_ALL="de_DE.UTF-8", SOURCE_DATE_EPOCH="1"),
+        read_again,
+        with_another_index,
+        with_texts_as_categories,
+        in_another_order,
+    ],
+)
+def test_the_same_records_give_the_same_files(
+    frame: pd.DataFrame,
+    plain: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[pd.DataFrame, pytest.MonkeyPatch], pd.DataFrame],
+) -> None:
+    again = drawn(change(frame, monkeypatch), *SHOWN)
+    assert [name for name in plain if again[name] != plain[name]] == []
