@@ -186,7 +186,8 @@ class Shelf:
 
 def _fault(table: pa.Table) -> str | None:
     """What in a part no generation can be, or None: a column that is not there once or is of
-    another type, a missing value (only an error may be missing), a number below 0 or infinite."""
+    another type, a missing value (only an error may be missing), a failure without a reason, a
+    number below 0 or infinite, a second answer to one key."""
     for name in _READ:
         if table.column_names.count(name) != 1:
             return f"it lacks {name}" if name not in table.column_names else f"it has {name} twice"
@@ -199,6 +200,10 @@ def _fault(table: pa.Table) -> str | None:
             possible = pc.and_(pc.greater_equal(column, 0), pc.less(column, math.inf))
             if pc.all(possible).as_py() is False:
                 return f"its {name} is below 0 or no number in some row"
+    if pc.any(pc.equal(table.column("error"), "")).as_py():
+        return "its error is empty in some row"
+    if pc.count_distinct(table.column("key")).as_py() < len(table):
+        return "it has a key twice"
     return None
 
 

@@ -75,8 +75,8 @@ def records_digest(walk: Walk) -> str:
     digest = hashlib.sha256()
     plan = walk.plan
     head = {
-        "study": plan.study.model_dump(mode="json"),
-        "family": [[size.name, size.params] for size in plan.family.sizes],
+        "study": plan.study.model_dump(mode="json", exclude={"family"}),  # the file may be moved
+        "family": [plan.family.name, *([size.name, size.params] for size in plan.family.sizes)],
         "cells": [cell.id for cell in plan.cells],
         "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
         "reading": source_digest(f for name in READING for f in PACKAGE.parent.glob(name)),
@@ -89,7 +89,7 @@ def records_digest(walk: Walk) -> str:
             lines = []
             for place in walk.places(step, task.task):
                 stored = shelf.get(place.key) if place.key is not None else None
-                lines.append(f"{place.key} {stored.part if stored else place.reason}\n")
+                lines.append(f"{place.key} {stored.generation if stored else place.reason}\n")
             digest.update("".join(lines).encode())
     return digest.hexdigest()
 

@@ -34,6 +34,9 @@ NAME = "provenance.json"
 DAMAGED = "provenance.damaged.json"
 OF_THE_COMMAND = ("started", "ended", "versions", "commit", "machine")
 """Facts that differ between two commands of which the second changes nothing."""
+PLACES = ("family", "source")
+"""Addresses of files that may lie elsewhere now, or be named from another folder; what they hold is
+in the plan and in the fingerprints."""
 Table = dict[str, Any]
 
 
@@ -178,10 +181,19 @@ def earlier(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def unchanged(facts: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Says whether a run that ended has left these facts, but for those of the command itself."""
-    told = json.loads(json.dumps(_public(facts)))
-    same = all(before.get(name) == told[name] for name in told if name not in OF_THE_COMMAND)
+    """Says whether a run that ended has left these facts, but for those of the command itself and
+    for where files lie."""
+    told, left = _placeless(json.loads(json.dumps(_public(facts)))), _placeless(before)
+    same = all(left.get(name) == told[name] for name in told if name not in OF_THE_COMMAND)
     return same and before.get("ended") is not None
+
+
+def _placeless(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _placeless(inside, name) for name, inside in value.items()}
+    if isinstance(value, list):
+        return [_placeless(inside) for inside in value]
+    return Path(value).name if key in PLACES and isinstance(value, str) else value
 
 
 def finished(folder: Path) -> datetime:

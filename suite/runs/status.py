@@ -103,9 +103,10 @@ def _read(path: Path) -> AskedGroup | None:
 
 
 def _digest(plan: Plan) -> str:
-    """Changes with everything that decides which requests a plan has."""
+    """Changes with everything that decides which requests a plan has, wherever its files lie."""
     tasks = [[task.task, task.n, [cell.id for cell in task.cells]] for task in plan.tasks]
-    return json_hash([plan.study.model_dump(mode="json"), tasks])[:SHORT]
+    study = plan.study.model_dump(mode="json", exclude={"family"})
+    return json_hash([study, plan.family.name, tasks])[:SHORT]
 
 
 def status_of(folder: Path, store: str | None = None) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 from unicodedata import category
@@ -19,7 +20,6 @@ from unicodedata import category
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.transforms import Bbox
@@ -88,6 +88,16 @@ RC: dict[str, Any] = {
 Draw = TypeVar("Draw", bound=Callable[..., Figure])
 
 
+@contextmanager
+def settings(own: dict[str, Any]) -> Iterator[None]:
+    """Puts these settings over matplotlib's defaults, whatever style or matplotlibrc somebody
+    has set, and gives theirs back at the end."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(cast(Any, own))
+        yield
+
+
 def styled(function: Draw) -> Draw:
     """Runs a figure's function with the suite's settings, and leaves matplotlib's own alone.
 
@@ -100,7 +110,7 @@ def styled(function: Draw) -> Draw:
         found, missing = fonts.families(_letters(args))
         if missing:
             fonts.tell(missing)
-        with mpl.rc_context(cast(Any, {**RC, "font.family": found})):
+        with settings({**RC, "font.family": found}):
             return function(*args, **kwargs)
 
     return cast(Draw, inside)
@@ -320,11 +330,11 @@ def encoded(figure: Figure, name: str) -> dict[str, bytes]:
     The layout is computed once for all three. Drawn in memory, because writing to a full disk
     half-way hides its error in matplotlib.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    _settle(figure)
     files = {}
-    with rc_context({"svg.hashsalt": name, "pdf.fonttype": 42}):
+    with settings({"svg.hashsalt": name, "pdf.fonttype": 42}):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        _settle(figure)
         for kind in FORMATS:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=UNDATED.get(kind))
