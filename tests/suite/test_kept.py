@@ -319,9 +319,11 @@ def remove(*names: str) -> Callable[[Path], None]:
 
 
 def other_answers(folder: Path) -> None:
-    """Puts parts of the same keys in place of those of the store."""
+    """Puts parts of the same keys in place of those from which no other request follows."""
     for part in parts_of(folder / "out" / "store"):
         table = pq.read_table(part)
+        if table.schema.metadata[b"stage"] != b"answer":
+            continue
         at = table.column_names.index("text")
         pq.write_table(table.set_column(at, "text", pa.array(["B"] * len(table))), part)
 
