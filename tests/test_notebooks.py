@@ -98,6 +98,24 @@ def kept(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
         "one cell": frame[frame["cell"] == frame["cell"].iloc[0]],
         "one task": frame[frame["task"] == frame["task"].iloc[0]],
         "no answers": frame.assign(score=float("nan"), failed=True, reason="x", parsed=False),
+        "one item": frame[frame["item_id"] == frame["item_id"].iloc[0]],
+        "no categories": frame.assign(category=""),
+        "all right": frame.assign(score=1.0),
+        "all wrong": frame.assign(score=0.0),
+        "end to end failed": frame.assign(
+            score=frame["score"].mask(method == "end_to_end"), failed=method == "end_to_end"
+        ),
+        "the grid's diagonal": frame[
+            (method != "decoupled") | (frame["perception"] == frame["reasoning"])
+        ],
+        "the grid's last row": frame[(method == "decoupled") & largest[0]],
+        "other tasks in each method": frame[
+            (frame["task"] == frame["task"].iloc[0]) == (method == "end_to_end")
+        ],
+        "out of domain": frame.assign(domain="out_of_domain"),
+        "several samples": pd.concat(
+            [frame.assign(sample=n, score=0.0 if n else frame["score"]) for n in range(3)]
+        ),
     }
     return runs[kind]
 
@@ -105,7 +123,9 @@ def kept(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
 KINDS = (
     *("end_to_end", "blind", "text_only", "decoupled", "oracle", "no decoupled cells"),
     *("no blind cells", "no thinking", "nothing but thinking", "one size", "one cell", "one task"),
-    "no answers",
+    *("no answers", "one item", "no categories", "all right", "all wrong", "end to end failed"),
+    *("the grid's diagonal", "the grid's last row", "other tasks in each method", "out of domain"),
+    "several samples",
 )
 
 

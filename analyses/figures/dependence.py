@@ -25,8 +25,14 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 @style.styled
 def draw(table: pd.DataFrame) -> Figure:
     """Points with both intervals, the lines of least squares and BCES, and the fits in words."""
+    points = table[(table["estimator"] == "task") & table["estimate"].notna()]
+    points = points[points["quantity"].isin(["dependence", "sensitivity"])]
+    both = points.groupby(["family", "task"])["quantity"].agg(set).map(len) == 2
+    table = table[table["family"].isin(both[both].index.get_level_values("family"))]
     if not len(table):
-        return style.nothing("it takes end-to-end cells at two sizes and a blind largest model")
+        return style.nothing(
+            "it takes a task with end-to-end cells at two sizes and a blind largest model"
+        )
     among = style.families(table)
     figure = style.new_figure(style.TWO_COLUMNS, 3.9 * len(among) + 0.2)
     grid = figure.subplots(len(among), 2, squeeze=False, width_ratios=[1.55, 1])

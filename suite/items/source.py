@@ -96,7 +96,7 @@ def _items(
             media = row["images"] if "images" in row else _shown(task, docs, doc, index)
             where = f"row {places[index]} of {place}"
             pictures = [_picture(i, folder, where) for i in _parts(media) if i is not None]
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a task's own function may leave Python
             raise data_error(info, location, _named(error, index, place)) from error
         hashes = tuple(picture.name for picture in pictures)
         image_bytes |= {p.name: p.data for p in pictures if p.data is not None}
@@ -282,7 +282,7 @@ def _text(info: TaskInfo, key: str, value: Any) -> str:
     )
 
 
-def _named(error: Exception, index: int, place: str) -> Exception:
+def _named(error: BaseException, index: int, place: str) -> BaseException:
     if isinstance(error, DataError):
         return DataError(f"Row {index} of {place}: {error}")
     return error

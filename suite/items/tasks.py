@@ -19,7 +19,7 @@ from typing import Any
 
 from suite.base.files import PACKAGE, user_path
 from suite.errors import SuiteError
-from suite.items.task_yaml import FunctionReference, check, load_yaml
+from suite.items.task_yaml import DOMAINS, FunctionReference, check, load_yaml
 
 PREFIX = "downscaling_"
 """Before every name in lmms-eval, where a built-in task wins a clash; people type it without."""
@@ -31,6 +31,9 @@ LIKELIHOODS = ("multiple_choice", "loglikelihood", "loglikelihood_rolling")
 """Output types of lmms-eval whose prompts show no choices and whose targets are their numbers."""
 
 TASKS_VARIABLE = "DOWNSCALE_TASKS"
+
+MEANS = (*DOMAINS, "in_domain_shared")
+"""What the tables call means over tasks."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,11 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 def _read(name: str, config: dict[str, Any], path: Path) -> TaskInfo:
     """What a YAML declares; SuiteError where it says what the suite cannot read."""
     check(config, path)
+    if name in MEANS:
+        raise SuiteError(
+            f"In the task file {path}: `task` is {name!r}, as the tables call a mean over tasks; "
+            "give it another name."
+        )
     return _info(name, config, path, config.get("metadata", {}))
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 from suite.cli.tasks import command as tasks_command
 from suite.errors import SuiteError
 from suite.items.load import get_task, load_items
@@ -568,6 +569,25 @@ def test_a_function_s_file_that_leaves_python_is_named(mine: Path, text: str) ->
     load_functions(mine, content)
     (mine / "shapes" / "own.py").write_text(text)
     assert "cannot be imported (SystemExit" in message()
+
+
+def test_a_function_that_leaves_python_is_named(mine: Path) -> None:
+    content = write(mine, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    own = mine / "shapes" / "own.py"
+    text = own.read_text()
+    own.write_text(text + "\n\ndef doc_to_item(doc):\n    raise SystemExit('no such row')\n")
+    assert "no such row" in message()
+
+
+@pytest.mark.parametrize("name", [IN_DOMAIN, OUT_OF_DOMAIN, SHARED])
+def test_a_task_is_not_called_as_a_mean_over_tasks_is(mine: Path, name: str) -> None:
+    path = mine / "shapes" / "shapes.yaml"
+    path.write_text(path.read_text().replace("task: downscaling_shapes", f"task: {name}"))
+    assert unusable_tasks() == {
+        name: f"In the task file {path}: `task` is {name!r}, as the tables call a mean over tasks; "
+        "give it another name."
+    }
 
 
 def test_a_large_file_of_another_program_is_passed_in_time(mine: Path) -> None:
