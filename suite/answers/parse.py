@@ -123,11 +123,12 @@ _OPEN_RULES = (boxed, answer_tag, json_answer, stated_answer, whole_text)
 
 # --- boxes ----------------------------------------------------------------------------------
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
-_FOUR = rf"({_NUMBER})\s*[,;\s]\s*({_NUMBER})\s*[,;\s]\s*({_NUMBER})\s*[,;\s]\s*({_NUMBER})"
+_NUMBER = r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)"
+_NEXT = r"(?:\s*+[,;]\s*+|\s++)"
+_FOUR = rf"({_NUMBER}){_NEXT}({_NUMBER}){_NEXT}({_NUMBER}){_NEXT}({_NUMBER})"
 _BRACKETED = re.compile(rf"[\[(<{{]\s*{_FOUR}\s*[\])>}}]")
 _CORNERS = re.compile(
-    rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*(?:,|to|and|-)?\s*"
+    rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*+(?:(?:,|to|and|-)\s*+)?"
     rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
 _BARE = re.compile(rf"(?<![\d.]){_FOUR}(?![\d.])")

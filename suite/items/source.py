@@ -249,6 +249,11 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
             f"{'' if count == 1 else 's'} to choose from ({', '.join(map(shown, options))}): give "
             "two or more, as a list or a column each."
         )
+    if len(options) > len(LETTERS):
+        raise DataError(
+            f"the item that {info.path} makes has {len(options)} options, and there are letters "
+            f"for {len(LETTERS)}: leave some out."
+        )
     described = row.get("gold_description")
     return {
         **row,

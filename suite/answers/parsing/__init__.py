@@ -1,3 +1,3 @@
-"""The parts of suite.answers.parse: cleaning (text), options and other ways to write them
-(variants), numbers in words (numbers), what denies, doubts and rejects (denials), words with
-another sense (senses), mentions, statements, conclusions, and the rules in order (choice)."""
+"""The parts of suite.answers.parse: what goes before reading (text), the options (options, values),
+a file for each kind of place in which an answer is stated (fields, cues, places, sayings, listing),
+the words of the languages (languages), and which statement counts (choice)."""

@@ -45,7 +45,9 @@ def read_choice(text: str, reader: OptionReader, cut: bool = False) -> tuple[Rea
         read = [_inner(content, reader) for _, _, content in fields if content]
         given = [reading for reading in read if reading is not None]
         if given:
-            return _agreed(given), rule
+            behind = TAG.sub("", text[fields[-1][1] :]).strip(' \n"`}')
+            taken_back = TAKEN_BACK.match(behind) is not None
+            return _agreed(given) if not taken_back else _inner(behind, reader) or SEVERAL, rule
         if read and rule == "answer_tag":
             return None
     return _stated(_without_tags(text), reader, cut)

@@ -43,6 +43,7 @@ _NOUN = (
 )
 _CUE = re.compile(
     rf"(?P<contrast>{words.NOT_BUT})"
+    r"|(?P<head>(?m:^)(?:(?:the|final|correct|my)\s+)*answer\s*\n)"
     rf"|(?P<noun>\b{_NOUN}(?:\s+(?:to\s+(?:the|this|your)\s+question|here|letter|choice|option|"
     rf"is\s+option))?\s{{0,3}}{_BE})"
     rf"|(?P<say>\bI(?:'d|'ll|'m|\s+would|\s+will|\s+am|\s+must)?\s+(?:(?:{words.ADVERB}|"
@@ -69,8 +70,8 @@ _CUE = re.compile(
     re.I,
 )
 _ADJECTIVES = re.compile(
-    r"(?:\b(?:final|correct|right|best|proper|most|likely|probable|appropriate|accurate|suitable|"
-    r"plausible|chosen|selected|"
+    r"(?:(?<!-)\b(?:final|correct|right|best|proper|most|likely|probable|appropriate|accurate|"
+    r"suitable|plausible|chosen|selected|"
     r"revised|updated|corrected|definitive|overall|only|possible|my|the|our|your|model'?s?)\s+)*$",
     re.I,
 )
@@ -95,8 +96,9 @@ _NO_DOUBT = re.compile(
     r"\b(?:no|without(?:\s+an?)?|not\s+any)\s+(?:doubt|question)\b|\bno\s*,|\bnot\s+sure\s+but\b",
     re.I,
 )
+CONDITION = r"(?:if|unless|assum(?:e|ing)|suppos(?:e|ing)|provided|whether)\b"
 _IF = re.compile(
-    r"\b(?:if|unless|assuming|suppose|supposing|provided|whether)\b(?!\s+(?:I|we|forced|"
+    rf"\b{CONDITION}(?!\s+(?:I|we|forced|"
     r"pressed)\b)|^\s*(?:had|were)\b",
     re.I,
 )
@@ -113,6 +115,7 @@ _HEDGE = re.compile(
     re.I,
 )
 _LETTER = re.compile(r"[\s(\[{<\"']{0,4}([A-Za-z])(?![A-Za-z0-9_À-ɏ])[)\]}>\"']{0,3}")
+_LETTER_LAST = re.compile(r"(?<!\w)[A-Za-z]\W*$")
 _TEXT_BEHIND = re.compile(r"\s?(?:[.:,)=の]|[-–—])\s*|\s+")
 _WORDS_END = re.compile(r"[\n;]|[.!?,](?=\s|$)|\s[-–—(]|\)")
 _PIECE_END = re.compile(
@@ -124,27 +127,33 @@ _OTHER_NEXT = re.compile(
     re.I,
 )
 OPENS_MORE = re.compile(
-    r"\W*(?:or|and(?!\s+(?:the|it|this|that)\b)|if|unless|assuming|provided|maybe|perhaps|"
-    r"possibly|only\s+if|except)\b",
+    rf"\W*(?:{CONDITION}|(?:or|and(?!\s+(?:the|it|this|that)\b)|maybe|perhaps|possibly|"
+    r"only\s+(?:if|when)|except)\b)",
     re.I,
 )
+_ASKED = (
+    r"(?:of|to|for|in|among|from)\s+(?:the|this|these)\s+(?:given\s+)?"
+    r"(?:question|image|picture|photo|scene|options|choices)|and\s+the\s+(?:others?|rest)"
+)
 _GOES_ON = re.compile(
-    rf"\s*(?:$|[.,;:!)\]\n\"'(|<✓✔✅-]|[–—…]|(?:{words.REASON}|is\s+(?:the\s+)?(?:correct|right|"
-    rf"best))\b"
+    rf"\s*(?:$|[.,;:!)\]\n\"'(|<✓✔✅-]|[–—…]|(?:{words.REASON}|{_ASKED}|is\s+(?:the\s+)?(?:"
+    rf"correct|right|best))\b"
     rf"|{words.ENDS}(?=\s*(?:$|[.,;!\n(]|ます|ました|られ)))",
     re.I,
 )
 _LABELS = re.compile(r"(?<=[\s,;])(?:\(([A-Z])\)\s+\w|([A-Z])[.:)]\s+\w)")
+_KIND = r"(?:answer|option|choice|one|match|description|caption)"
 _PRAISED = re.compile(
     r"(?:\b(?:option|choice|answer|letter|only|just)\s{0,3}|"
     r"选项\s{0,3})?(?<![A-Za-z0-9_'])[(\[\"']?([A-Z])(?![A-Za-z0-9_'])"
     r"[)\]\"'.:]{0,3}(?:\s?\([^()\n]{1,80}\)|\s?,[^,.\n]{1,80},)?"
     rf"(?:\s+(?:is|would\s+be|must\s+be|should\s+be|has\s+to\s+be|seems|looks|"
     rf"appears)\s+(?:(?:{words.ADVERB}|most|more|the|my|only|to\s+be|"
-    r"also)\s+){0,4}(?:correct|right|best|accurate|appropriate|likely|plausible|(?:final\s+|"
-    r"only\s+)?(?:answer|option|choice|one|match))\b"
-    rf"|\s+it\s+is\b|\s+(?:works|fits|remains|holds)(?:\s+best)?(?=\s?(?:[.!,\n]|$))|{words.RIGHT})"
-    r"(?!\s?(?:\?|only\s+if|if\b|吗|or\b))",
+    rf"also|final)\s+){{0,4}}(?:(?:correct|right|best|better|accurate|appropriate|likely|plausible)"
+    rf"(?:\s+{_KIND})?+|{_KIND})\b"
+    rf"|\s+it\s+is\b(?!\s+not)|\s+(?:works|fits|remains|holds)(?:\s+best)?(?=\s?(?:[.!,\n]|$))"
+    rf"|{words.RIGHT})"
+    rf"(?={_GOES_ON.pattern})(?!{OPENS_MORE.pattern})",
     re.I,
 )
 _PRAISE_LEADS = re.compile(
@@ -156,19 +165,19 @@ _PRAISE_LEADS = re.compile(
     re.I,
 )
 TAKEN_BACK = re.compile(
-    r"\b(?:wait|oops|hmm+|scratch\s+that|i\s+mean|or\s+rather|my\s+mistake|second\s+thoughts?|"
-    r"correction|sorry|not\s+quite|"
-    r"(?:that|this|it)(?:'s|\s+is|\s+was|\s+(?:can't|cannot)\s+be)\s+(?:wrong|incorrect|"
-    r"not\s+(?:right|correct|it)|a\s+mistake)|"
+    r"\b(?:(?:(?<!(?-i:[a-z])\s)|(?<=\bno\s)|(?<=\bbut\s))wait\b|oops|hmm+|scratch\s+that|i\s+mean|"
+    r"or\s+rather|my\s+mistake|second\s+thoughts?|correction|sorry|not\s+quite|alternatively|"
+    r"(?:that|this|it)(?:\s+(?:option|answer|choice))?(?:'s|\s+is|\s+was|\s+(?:can't|cannot)\s+be)"
+    r"\s+(?:wrong|incorrect|not\s+(?:right|correct|it)|a\s+mistake)|"
     r"(?:that|this|it)\s+(?:may|might|could)\s+be\s+wrong|reconsider|take\s+(?:that|it)\s+back|"
     r"(?<=[.!?]\s)actually|"
-    rf"no,(?!\s+I\s+am\s+sure)|{words.CORRECTION})",
+    rf"no[,:](?!\s+I\s+am\s+sure)|{words.CORRECTION})",
     re.I,
 )
 """A correction behind a statement, where no further statement follows."""
 _LAST = 200
-"""So many cues at the end of a text are looked at; where none states an answer, none before "
-"does."""
+"""So many cues at the end of a text are looked at; where none states an answer, none before
+does."""
 _ENOUGH = 8
 """The latest statement counts, and of those before it the nearest that differs."""
 _WINDOW = 300
@@ -186,7 +195,7 @@ def cued(text: str, reader: OptionReader) -> list[Statement]:
             continue
         end = cue.end() + read[0]
         begins = _REVISES.search(before[-24:] + cue[0]) is not None
-        by_words = kind == "it" and not _LETTER.fullmatch(text[cue.end() : end])
+        by_words = kind == "it" and not _LETTER_LAST.search(text[cue.end() : end])
         found = [later for later in found if later.start >= end]  # a cue inside an option's words
         found.append(Statement(cue.start(), end, read[1], "stated", begins, by_words))
         if len(found) == _ENOUGH:
@@ -224,7 +233,7 @@ def _begins_clause(kind: str, before: str) -> bool:
         return _FOREIGN_LEADS.search(_FOREIGN_HEAD.sub("", before)) is not None
     if kind == "noun":
         before = _ADJECTIVES.sub("", before)
-    leads = kind in {"so", "pick", "contrast"} or _LEADS.search(before) is not None
+    leads = kind in {"so", "head", "pick", "contrast"} or _LEADS.search(before) is not None
     return leads and not _IF.search(clause) and (kind == "so" or not denied)
 
 

@@ -41,12 +41,14 @@ _CALL = re.compile(
 
 
 def boxes(text: str) -> list[tuple[int, int, str]]:
-    r"""(start, end, content) of each \boxed{...}; a minus before a number's box belongs to it."""
-    found, opened = [], []
+    r"""(start, end, content) of each \boxed{...} that holds no other; a minus before a number's box
+    belongs to it."""
+    found: list[tuple[int, int, str]] = []
+    opened: list[re.Match[str]] = []
     for brace in _BRACE.finditer(text) if "boxed" in text or "fbox" in text else ():
         if brace[0] != "}":
             opened.append(brace)
-        elif opened and (start := opened.pop())[1]:
+        elif opened and (start := opened.pop())[1] and (not found or found[-1][1] <= start.end()):
             content = text[start.end() : brace.start()].strip()
             signed = text[start.start() - 1 : start.start()] == "-" and content[:1].isdigit()
             found.append((start.start(), brace.end(), "-" + content if signed else content))
@@ -74,8 +76,7 @@ def tagged(text: str) -> list[tuple[int, int, str]]:
 
 
 def named(text: str) -> list[tuple[int, int, str]]:
-    """(start, end, value) of each answer in JSON, in a dict, in a tool call or in a function "
-    "call."""
+    """(start, end, value) of each answer in JSON, in a dict, in a tool or function call."""
     calls = _CALL.finditer(text) if "(" in text or "[" in text else ()
     fields = (*_FIELD.finditer(text), *_CALLED.finditer(text)) if "{" in text else ()
     return sorted({(match.start(), match.end(), _content(match)) for match in (*calls, *fields)})

@@ -19,7 +19,7 @@ def _any(words: str) -> str:
 CONCLUDES = r"so|therefore|thus|hence|consequently|accordingly|finally|overall|then"
 ADVERB = (
     r"therefore|thus|hence|then|clearly|simply|indeed|definitely|most\s+likely|likely|probably|"
-    r"obviously|actually|still|certainly|surely|absolutely|maybe|perhaps|just|only"
+    r"obviously|actually|really|still|certainly|surely|absolutely|maybe|perhaps|just|only"
 )
 YES_NO = (
     "yes|yeah|yep|nope|no|true|false|ja|nein|oui|non|sí|si|sim|não|да|нет|是的?|不是|否|はい|いいえ|"
@@ -72,8 +72,8 @@ CHINESE = (
 JAPANESE = r"(?:正解|答え|回答|解答|正答)(?:は|:)(?:選択肢)?"
 KOREAN = r"(?:정답|답|답변)(?:은|는|:)(?:\s{0,3}보기)?"
 CJK_DENIES = re.compile(
-    r"[不没無无别非未](?:[能会应该要可敢]|应该)?\s*$|(?:如果|若|假如)\s*$|原本|本来|"
-    r"如果[^,.\n]{0,12}$|(?<!我)认为$"
+    r"[不没無无别非未](?:[能会应该要可敢]|应该)?\s*$|(?:如果|若|假如|否则?)\s*$|原本|本来|"
+    r"如果[^.;\n]{0,20}$|(?<!我)认为$"
 )
 
 NOT = _any("not n't no non nicht pas não nem не 不是 并非 tidak bukan không_phải không_phải_là")
@@ -97,12 +97,12 @@ ENDS = (
 )
 """What may stand behind a letter in a language whose verb comes last."""
 REASON = _any(
-    "because since as for which due given based rather instead not here from in with that where "
+    "because since as which due given based rather instead not here "
     "according by although though while "
-    "weil denn da porque car parce pois perché потому karena vì çünkü"
+    "weil denn da porque parce pois perché потому karena vì çünkü"
 )
 RIGHT = (
-    r"\s?(?:项|选项)?\s?是?(?:正确|对(?![比于应])|最符合|最合适|最恰当)|\s?が(?:正解|正しい)|[이가]\s?(?:정답(?!이\s?아)|맞)"
+    r"\s?(?:项|选项)?\s?是?(?:正确|对(?![比于应])|最符合|最合适|最恰当)的?|\s?が(?:正解|正しい)|[이가]\s?(?:정답(?!이\s?아)|맞)"
     + (
         r"|\s+(?:ist|es|est|é|è)\s+(?:(?:la|die|a)\s+)?(?:richtig\w*|korrekt|correct[ao]|correcte|"
         r"juste|bonne|corret[ao]|corretta|giusta)\b"

@@ -73,8 +73,7 @@ def marked(text: str, reader: OptionReader) -> Statement | None:
 
 
 def _ticked(text: str, reader: OptionReader) -> list[tuple[str, int]]:
-    """Letters with a check mark in a run of letters and marks, where two or more letters have "
-    "one."""
+    """Letters with a check mark in a run of marked letters, of which there are two or more."""
     tokens = [
         token for token in _TOKEN.finditer(text) if token[3] is None or reader.letter(token[3])
     ]

@@ -70,8 +70,8 @@ _ORDINAL = re.compile(rf"({'|'.join(PLACES)})(?:\s+(image|picture|photo|one))?")
 _WITHIN = re.compile(
     r"(?:on|at|in|to)\s+(?:the|your|its|his|her)\s+(\w+)(?:[- ]hand)?(?:\s+side)?[.!]?", re.I
 )
-"""«on the left-hand side», «in the center»: the option's word in the phrase that it answers "
-"with."""
+"""«on the left-hand side», «in the center»: the option's word in the phrase that it answers
+with."""
 _COUNTS = re.compile(rf"\d|\b(?:{'|'.join([*PLACES, *list(NUMBER_WORDS)[1:20], 'last'])})\b")
 _ASIDE = re.compile(
     r"(.+?)(?:\s\([^()]{1,200}\)|,?\s(?:because|since|according\s+to|from\s+the|based\s+on|"
@@ -122,8 +122,7 @@ class OptionReader:
         return Reading(known) if known else Reading(None, "no_such_option")
 
     def by_words(self, text: str) -> str | None:
-        """Letter of the option that says what this text says, by its words or by number and "
-        "unit."""
+        """Letter of the option that says what this text says, in words or by number and unit."""
         if len(text) > LONGEST or not text.strip():
             return None
         for form, known in (
@@ -176,7 +175,8 @@ class OptionReader:
             text = text[dash.end() :]
         elif re.match(r"[-–—•]\s", text):
             text = text[1:].strip(_EDGE)
-        if single := _LETTER.fullmatch(text):
+        single = _LETTER.fullmatch(text)
+        if single and (self.letter(single[1]) or not self.by_words(single[1])):
             return self.given(single[1])
         if (letter := self.by_words(text)) is not None:
             return Reading(letter)

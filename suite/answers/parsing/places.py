@@ -15,12 +15,16 @@ from suite.answers.parsing.sayings import CONNECTS, WITHHELD, in_words
 from suite.answers.parsing.text import sentences
 from suite.answers.parsing.values import normalised
 
-_REASON = r"(?:because|since|as|due|based|given|for|which)\b"
+_REASON = r"(?:because|since|as|due|based|given|which)\b"
 _BARE_LABEL = re.compile(rf"([A-Z])\s+(?={_REASON})")
 _EXPLAINS = re.compile(rf"{_REASON}|not\s+[(\[]?[A-Z]\b", re.I)
 _LABEL_END = re.compile(r"[,;.](?=\s|$)|\s[-–—(]|\)")
 _OTHER_LABEL = re.compile(r"(?<=[\s,;])(?:\(([A-Z])\)|([A-Z])[.:)])\s+\w")
-_JUDGED = re.compile(r"\W*(?:no|not|wrong|incorrect|false|never)\b\W*(?:$|\n|[.,;!])", re.I)
+_ENTRY = re.compile(r"-|\d+[.)]")
+_JUDGED = re.compile(
+    r"\W*(?:no|not(?:\s+(?:correct|right))?|wrong|incorrect|false|never)\b\W*(?:$|\n|[.,;!])", re.I
+)
+_DENIES = re.compile(r"\b(?:not|never|no)\b|n't\b")
 _WORDS_LEAD = re.compile(
     rf"(?:{YES_NO})(?!\w)(?=\s*[,;:(–—]|\s+-|\s+(?:it|there|he|she|they|this|that)\b)"
     r"|[^,.;:!?]{1,80}(?=,\s(?:as|because|since)\b)",
@@ -49,7 +53,7 @@ def opening(text: str, reader: OptionReader) -> Statement | None:
     end = spans[0][1]
     first = text[:end].strip()
     if len(spans) > 1 and not first.endswith("?"):
-        listed = text.startswith("-") and text.startswith("-", spans[1][0])
+        listed = _ENTRY.match(text) and _ENTRY.match(text, spans[1][0])
         if not listed and (reading := reader.segment(first)):
             return Statement(0, end, reading, "first_line")
     label = LABEL.match(text) or _BARE_LABEL.match(text)
@@ -83,6 +87,12 @@ def _labelled(
     subject = mark[-1] in ")]}>" and rest[0].islower() and not begins  # «(B) comes close»
     if subject or not rest[0].isascii() or _JUDGED.match(rest) or "=" in mark or mark == "A:":
         return None
+    said = normalised(re.split(r"[,.;!?]\s", line, maxsplit=1)[0])
+    if own and own in said:
+        if _DENIES.search(said.split(own)[0]):  # «B. The car is not red.»
+            return None
+    elif any(words and line.startswith(words + " ") for words in reader.options):
+        return Statement(0, label.end(), DISAGREE, "leading_letter")  # «A. Einstein published it.»
     others = {reader.letter(other[1] or other[2]) for other in _OTHER_LABEL.finditer(" " + line)}
     more = OPENS_MORE.match(rest) or others - {None, letter}
     return Statement(0, label.end(), SEVERAL if more else Reading(letter), "leading_letter")
@@ -99,6 +109,9 @@ def closing(text: str, reader: OptionReader) -> list[Statement]:
     start, end = spans[-1]
     piece = text[start:end].strip()
     if piece.endswith(("?", ":")):  # a question, a head whose line is missing
+        return found
+    head = text[spans[-2][0] : start].rstrip() if len(spans) > 1 else ""
+    if head.endswith(":") and WITHHELD.search(head):  # «The wrong one is:», and a line
         return found
     connected = CONNECTS.match(piece)
     reading = reader.segment(piece[connected.end() :] if connected else piece)

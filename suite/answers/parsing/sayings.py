@@ -22,7 +22,7 @@ CONNECTS = re.compile(
 )
 """What may stand before the answer at the head of a sentence."""
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|was|were|equals|looks|(?:appears|seems)(?:\s+to\s+be)?|(?:would|must|"
+    r"(?:\b(?:is|are|was|were|equals|looks|(?:appears|seems)(?:\s+to\s+be)?|(?:must|"
     r"should)\s+be|shows|depicts|"
     r"contains|es|está|son|est|sont|ist|sind|é|são|è|sono)\b|[是为]|'s\b|'re\b|=)\s*:?\s*"
     rf"(?:(?:{ADVERB}|about|approximately|around|exactly|also)\s+)?"
@@ -49,7 +49,7 @@ WITHHELD = re.compile(
     r"\b(?:not|never|no|nor|neither|nothing|nobody|none|or|doubt\w*|unsure|unclear|hardly|if|"
     r"unless|whether|may|might|could|"
     r"cannot|either|used|thought|would|says?|said|reads|question|suppose|assum\w+|wrong|incorrect|"
-    r"except|eliminat\w*|"
+    r"least|otherwise|alternatively|except|eliminat\w*|"
     r"exclud\w*|rul(?:e|ed|ing)|distractor|não|non|nicht|kein\w*|pas|не|нет|tidak|bukan)\b|n't\b|"
     r"[不没非]",
     re.I,

@@ -91,8 +91,7 @@ def first_turn(text: str) -> str:
 
 
 def clean(text: str) -> Cleaned:
-    """Text without thought, whatever its marks are, and without the marks of turns, Markdown, "
-    "LaTeX."""
+    """Text without thought, whatever its marks are, and without the marks of turns and markup."""
     text = text.strip()
     if (channel := _CHANNELS.match(text)) is not None:
         final = [*_FINAL.finditer(text, channel.end())]
@@ -112,7 +111,8 @@ def clean(text: str) -> Cleaned:
         return Cleaned("", "control_characters")
     text = unicodedata.normalize("NFKC", text.translate(_PLAIN_MARKS))
     text = _PICTURES.sub(" ", text)
-    text = without_markup(_ROLE.sub("", _DASH_SIGN.sub("-", text.strip()), count=1)).strip()
+    text = _DASH_SIGN.sub("-", text.strip())
+    text = without_markup(text[role.end() :] if (role := _ROLE.match(text)) else text).strip()
     return Cleaned(text) if any(map(str.isalnum, text)) else Cleaned("", "empty")
 
 
@@ -142,9 +142,10 @@ def _without_thought(text: str) -> str | None:
             inside, done = -1, mark.end()
             kept.append(" ")
     if inside >= 0:
-        done = text.lower().find("<answer>", inside)
-        if done < 0:
+        answer = re.compile("<answer>", re.I).search(text, inside)
+        if answer is None:
             return None
+        done = answer.start()
     kept.append(text[done:])
     return "".join(kept) if answered or inside >= 0 else _outside_of_blocks("".join(kept))
 

@@ -1,6 +1,5 @@
-"""Compares texts by what they say: «15.0», «fifteen» and «15»; «\\dfrac{4}{5}» and «4/5»; «60 "
-"degrees»
-and «60°».
+"""Compares texts by what they say: «15.0», «fifteen» and «15»; «\\dfrac{4}{5}» and «4/5»;
+«60 degrees» and «60°».
 
 In: a text that is an answer and nothing else. Out: its normal form, or its number and unit. Nothing
 here looks for an answer inside a sentence.
@@ -62,7 +61,7 @@ _MATH = [
 ]
 _ARTICLE = re.compile(r"^(?:the|an|a)\s+(?=\S)")
 _SPACE = re.compile(r"\s+")
-_EDGE = re.compile(r"""^(?:[\s"',;:!?()\[\]{}]|\.(?!\d)|<(?=.*>$))+|[\s"'.,;:!?()\[\]{}]+$""", re.S)
+_EDGE = re.compile(r"""(?:[\s"',;:!?()\[\]{}]|\.(?!\d))+""")
 _OPERATOR = re.compile(r"\s*([-+*/=×·^√<>|,:])\s*")
 
 _NUMBER = re.compile(
@@ -81,8 +80,7 @@ COUNTED = re.compile(
 
 
 def plain_math(text: str) -> str:
-    r"""Rewrites LaTeX's commands for numbers as they are written without it: `\frac{4}{5}` as "
-    r"4/5."""
+    r"""Rewrites LaTeX's commands for numbers as they are written without it: 4/5 for a fraction."""
     if any(sign in text for sign in "\\^_~{"):
         text = _FRACTION.sub(r"\1/\2", text)
         for pattern, plain in _MATH:
@@ -91,11 +89,10 @@ def plain_math(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Gives a text in lower case, one space between words, no punctuation or article at the "
-    "edges."""
+    """Gives a text in lower case, one space between words, no punctuation or article around it."""
     text = unicodedata.normalize("NFKC", text).replace("−", "-").casefold()
-    text = _EDGE.sub("", _SPACE.sub(" ", text))
-    return _ARTICLE.sub("", text)
+    text = _SPACE.sub(" ", text).rstrip(" \"'.,;:!?()[]{}")
+    return _ARTICLE.sub("", text[edge.end() :] if (edge := _EDGE.match(text)) else text)
 
 
 def squeezed(text: str) -> str:

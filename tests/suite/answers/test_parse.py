@@ -54,7 +54,8 @@ def test_reads_almost_no_answer_wrongly_and_most_plain_ones(path: Path) -> None:
     found: Counter[str] = Counter()
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        letter = parse(row["text"], item(tuple(row["options"]))).prediction
+        asked = item(tuple(row["options"]))
+        letter = parse(row["text"], asked, cut=row.get("cut", False)).prediction
         kind = "right" if letter == row["answer"] else "unread" if letter is None else "wrong"
         found[kind] += 1
         found[f"{row['kind']} {kind}"] += 1
@@ -237,6 +238,32 @@ def test_reading_takes_time_in_proportion_to_length(piece: str, metric: str) -> 
 
     # Eight times the length takes eight times as long; in a square it would be 64 times.
     assert seconds(1 << 16) <= 24 * max(0.02, min(seconds(1 << 13) for _ in range(2)))
+
+
+RUNS = [
+    *(("Z", " "), ("Z", "\n"), ("[1", " "), ("[", "1"), ("(1,2)", " "), ("answer: a", ".")),
+    *(("answer: a", " ("), ("\\boxed{", " "), ("answer(x", " "), ("", "<"), ("A. ", "_")),
+]
+
+
+@pytest.mark.parametrize("metric", ["choice", "exact", "iou"])
+@pytest.mark.parametrize(("head", "sign"), RUNS)
+def test_a_run_of_one_sign_takes_time_in_proportion_to_its_length(
+    head: str, sign: str, metric: str
+) -> None:
+    asked = item(COLOURS if metric == "choice" else (), metric)
+
+    def seconds(length: int) -> float:
+        started = time.process_time()
+        parse(head + sign * (length // len(sign)) + "x Z", asked)
+        return time.process_time() - started
+
+    assert seconds(1 << 16) <= 24 * max(0.02, min(seconds(1 << 13) for _ in range(2)))
+
+
+def test_boxes_within_boxes_take_time_in_proportion_to_their_number() -> None:
+    depth = 1 << 15
+    assert parse("\\boxed{" * depth + "4" + "}" * depth, item(metric="exact")).prediction == "4"
 
 
 def test_a_long_text_is_read_to_its_end() -> None:

@@ -403,6 +403,17 @@ def test_a_mistake_in_the_rows_is_one_sentence(
     assert message() == said.format(file=folder / name, yaml=folder / "shapes.yaml")
 
 
+def test_a_choice_of_more_than_there_are_letters_is_refused(mine: Path) -> None:
+    item = {"question": "q", "options": "o", "answer": "key"}
+    rows = [{"q": "?", "o": [f"{n} cm" for n in range(count)], "key": "A"} for count in (26, 27)]
+    write_file(mine, "rows.jsonl", "\n".join(map(json.dumps, rows)), item)
+    folder = mine / "shapes"
+    assert message() == (
+        f"Row 1 of {folder / 'rows.jsonl'}: the item that {folder / 'shapes.yaml'} makes has 27 "
+        "options, and there are letters for 26: leave some out."
+    )
+
+
 @pytest.mark.parametrize("options", ["['red', 'green']", "red", ["red"], ["red", None, ""]])
 def test_a_choice_of_one_is_refused(mine: Path, options: object) -> None:
     row = {"q": "?", "o": options, "key": "A"}
