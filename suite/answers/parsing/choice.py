@@ -31,7 +31,11 @@ _CONCLUDES = re.compile(rf"(?:{CONCLUDES})\b|→", re.I)
 _KIND = dict.fromkeys(
     ("first_line", "leading_letter", "leading_words", "last_line", "last_sentence"), "line"
 )
-_JOINS = re.compile(r"\W*(?:(?:or|and|the|my)\b)?\W*", re.I)
+_DENIES = re.compile(r"\b(?:not|never|n't)\W{0,3}\Z", re.I)
+_DENIED = re.compile(
+    r"\W{0,3}(?:is|was|can|would)(?:\s+not|n't|\s+(?:wrong|incorrect|false))\b", re.I
+)
+_JOINS = re.compile(r"\W*(?:(?:or|and|the|my|final|correct)\b\W*)*", re.I)
 
 
 def read_choice(text: str, reader: OptionReader, cut: bool = False) -> tuple[Reading, str] | None:
@@ -95,7 +99,11 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
 
 
 def _boxed(text: str, reader: OptionReader) -> list[Statement]:
-    read = [(start, end, reader.segment(content)) for start, end, content in boxes(text)]
+    read = [
+        (start, end, reader.segment(content))
+        for start, end, content in boxes(text)
+        if not (_DENIES.search(text, max(0, start - 9), start) or _DENIED.match(text, end))
+    ]
     return [Statement(start, end, reading, "boxed") for start, end, reading in read if reading]
 
 
@@ -121,7 +129,7 @@ def _decided(found: list[Statement], last: Statement, text: str, reader: OptionR
     between = text[before.end : last.start]
     if (
         _KIND.get(before.rule, before.rule) == _KIND.get(last.rule, last.rule)
-        and not last.begins
+        and (before.begins or not last.begins)
         and _JOINS.fullmatch(between)
     ):
         return SEVERAL
