@@ -112,6 +112,7 @@ def test_error_of_answers_allows_for_the_seed_means_taken_out() -> None:
     assert one(table, "answer_error")["estimate"] == pytest.approx(np.sqrt(0.25 / 2 / 2))
 
 
+@pytest.mark.slow
 def test_error_of_answers_is_unbiased_where_answers_are_all_there_is() -> None:
     # Every answer is a coin: the error of a mean over 3 items, 2 seeds is sqrt(.25 / 6).
     base = simulate(World(tasks=("ocr",), items=3, star=False, end_to_end_only=()))

@@ -547,6 +547,7 @@ def emptied(store: Path) -> None:
         part.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("happens", "goes_on"),
     [

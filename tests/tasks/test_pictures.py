@@ -392,7 +392,7 @@ OF_PEOPLE: dict[str, tuple[str, str | None]] = {
         base64.b64encode(NOISY).decode().replace("+", " "), "base64",
     ),
     "cut where Excel's cells end": (
-        base64.b64encode(NOISY).decode()[: len(NOISY)],
+        base64.b64encode(NOISY).decode()[: len(NOISY) // 4 * 4],
         "^the text .*, read as base64, .*(cut|truncated)",
     ),
     "an address of a file": ("file://{folder}/pictures/1.png", None),

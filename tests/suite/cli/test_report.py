@@ -9,6 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from analyses.registry import ANALYSES, FIGURES
@@ -49,6 +50,7 @@ def test_analyze_says_which_argument_is_missing(drawn: Path) -> None:
     assert "Missing argument 'DIR': the directory of a run, after cells." in told
 
 
+@pytest.mark.slow
 def test_some_figures_are_drawn_alone_and_leave_the_others_due(drawn: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()

@@ -76,6 +76,7 @@ def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
     assert (run["dtypes"], run["processes"], run["threads"]) == (["float32"], 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_killed_run_leaves_its_entry(tiny: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "suite", "run", str(tiny / "study.yaml"), "--out"]

@@ -58,6 +58,7 @@ def small_records(folder: Path) -> pd.DataFrame:
     return frame_of(walk)
 
 
+@pytest.mark.slow
 def test_a_killed_engine_goes_on(tmp_path: Path) -> None:
     chance = random.Random(7)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"

@@ -228,6 +228,7 @@ def test_a_model_that_cannot_be_let_go_hides_no_error(tmp_path: Path) -> None:
     loaded.drop()
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_store_do_not_repeat_each_other(tmp_path: Path) -> None:
     walks = [walk_in(tmp_path, run=name, count=40) for name in ("one", "two")]
     both: list[Speakers] = []

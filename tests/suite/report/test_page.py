@@ -108,6 +108,7 @@ def test_p_values_of_the_page(value: object, text: str) -> None:
     assert page.p_value(value) == text
 
 
+@pytest.mark.slow
 def test_a_run_without_provenance_or_with_few_rows_has_a_page(tmp_path: Path) -> None:
     frame = simulate(World(tasks=("ocr",), items=1, star=False, failed=1.0))
     frame.to_parquet(tmp_path / "records.parquet", index=False)
