@@ -50,6 +50,13 @@ def palette(*colours: tuple[int, int, int]) -> Image.Image:
     return image
 
 
+def clear_palette() -> Image.Image:
+    """Red, and black that is not there."""
+    image = row("P", 0, 1)
+    image.putpalette([*RED, 255, *BLACK, 0], "RGBA")
+    return image
+
+
 def chunks(kind: int, depth: int, pixels: bytes, clear: bytes, width: int) -> bytes:
     """A PNG of one row with one transparent colour, written by hand in any depth."""
 
@@ -180,6 +187,36 @@ SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     ),
     "32 bits in BMP, no alpha": (bmp(bytes([0, 0, 255, 0] * 2), alpha=False), [RED] * 2),
     "alpha in BMP": (bmp(bytes([0, 0, 255, 255, 0, 0, 0, 0]), alpha=True), [RED, WHITE]),
+    "16 bits, RGBA": (
+        chunks(6, 16, words(65535, 0, 0, 65535, 65535, 0, 0, 0, 0, 0, 0, 32896), b"", 3),
+        [RED, WHITE, HALF],
+    ),
+    "P, fewer alphas than colours": (
+        saved(palette(BLACK, RED, BLACK), transparency=b"\x00"), [WHITE, RED, BLACK],
+    ),
+    "16 bits, multiplied in TIFF": (
+        tiff((2, 1), 16, COLOURS, struct.pack("<8H", 0, 0, 0, 0, 32896, 0, 0, 32896), alpha=1),
+        [WHITE, (255, 127, 127)],
+    ),
+    "alpha of its own in TIFF": (
+        tiff((2, 1), 8, COLOURS, bytes([255, 0, 0, 0, 255, 0, 0, 255]), alpha=2), [WHITE, RED],
+    ),
+    "8 bits from white": (tiff((2, 1), 8, MIN_IS_WHITE, b"\0\xff"), [WHITE, BLACK]),
+    "4 bits from white": (tiff((2, 1), 4, MIN_IS_WHITE, b"\x0f"), [WHITE, BLACK]),
+    "12 bits in PGM": (b"P5 2 1 4095\n" + words(4095, 0), [WHITE, BLACK]),
+    "4 bits in PGM": (b"P5 2 1 15\n\x0f\0", [WHITE, BLACK]),
+    "alpha in PAM": (
+        b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
+        + bytes([255, 0, 0, 255, 0, 0, 0, 0]),
+        [RED, WHITE],
+    ),
+    "numbers in PFM": (b"Pf\n2 1\n-1.0\n" + struct.pack("<2f", 0, 1), [BLACK, WHITE]),
+    "a palette with alpha": (clear_palette(), [RED, WHITE]),
+    "RGBA in TGA": (saved(row("RGBA", (*RED, 255), (*BLACK, 0)), "TGA"), [RED, WHITE]),
+    "16 bits in JPEG 2000": (
+        saved(row("I;16", 0, 257, 32896, 65535), "JPEG2000"), [BLACK, (1,) * 3, (128,) * 3, WHITE],
+    ),
+    "L in GIF": (saved(row("L", 0, 9), "GIF", transparency=0), [WHITE, (9, 9, 9)]),
 }  # fmt: skip
 
 

@@ -139,16 +139,22 @@ def parquet(frame: pd.DataFrame) -> bytes:
 
 def arrow(*columns: str) -> bytes:
     """A Parquet file of one row, whose columns may have one name; pandas writes no such file."""
+    return whole(pa.Table.from_arrays([pa.array(["0"])] * len(columns), list(columns)))
+
+
+def whole(table: pa.Table) -> bytes:
     buffer = BytesIO()
-    pq.write_table(pa.Table.from_arrays([pa.array(["0"])] * len(columns), list(columns)), buffer)
+    pq.write_table(table, buffer)
     return buffer.getvalue()
 
 
-def outcome(path: Path, content: str | bytes) -> tuple[dict[str, str], tuple[str, ...]] | str:
-    """What is scored of four items by id, and which are missing; or the sentence of a refusal."""
+def outcome(
+    path: Path, content: str | bytes, *ids: str
+) -> tuple[dict[str, str], tuple[str, ...]] | str:
+    """What is scored of items by id, and which are missing; or the sentence of a refusal."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     try:
-        scored = score_file(named("0", "1", "2", "3"), path)
+        scored = score_file(named(*(ids or "0123")), path)
     except SuiteError as error:
         return str(error)
     assert scored.complete == (not (scored.missing or scored.unknown or scored.duplicates))
@@ -309,12 +315,125 @@ DOUBLED: dict[str, tuple[str, str | bytes, object]] = {
 }
 
 
+LINES = '{"index": 0, "prediction": "A"}\n{"index": 1, "prediction": "B"}\n'
+LAST = '{"index": 3, "prediction": "C"}\n'
+LARGE = pa.table(
+    {"index": [0, 1, 2, 3], "prediction": pa.array(["A", "B", None, "C"], pa.large_string())}
+)
+
+MORE_WITHOUT: dict[str, tuple[str, str | bytes, object]] = {
+    "not a number in an object by id": (
+        "a.json",
+        '{"0": "A", "1": "B", "2": NaN, "3": "C"}',
+        WITHOUT_TWO,
+    ),
+    "an object by id without it, in a list": (
+        "a.json",
+        '[{"index": 0, "prediction": "A"}, {"index": 1, "prediction": "B"}, {"index": 2},'
+        ' {"index": 3, "prediction": "C"}]',
+        WITHOUT_TWO,
+    ),
+    "a column of nothing in Parquet": (
+        "a.parquet",
+        parquet(HOLED.assign(prediction=None)),
+        ["empty in every row"],
+    ),
+    "large texts of Arrow": ("a.parquet", whole(LARGE), WITHOUT_TWO),
+    "bytes of Parquet": (
+        "a.parquet",
+        parquet(HOLED.assign(prediction=[b"A", b"B", None, b"C"])),
+        ["prediction", "text"],
+    ),
+    "a tab in a cell": ("a.csv", "index,prediction\n0,A\n1,B\n2,\t\n3,C\n", WITHOUT_TWO),
+    "a row that was emptied at a second try": (
+        "a.csv",
+        "index,prediction\n0,A\n1,B\n2,B\n3,C\n2,\n",
+        (FULL | {"2": "B"}, ()),
+    ),
+    "nothing twice": (
+        "a.jsonl",
+        LINES + '{"index": 2, "prediction": null}\n{"index": 2}\n' + LAST,
+        WITHOUT_TWO,
+    ),
+    "a mark of order in a cell": (
+        "a.csv",
+        "index,prediction\n0,A\n1,B\n2,\ufeff\n3,C\n",
+        WITHOUT_TWO,
+    ),
+    "characters that only join or part": (
+        "a.tsv",
+        "index\tprediction\n0\tA\n1\tB\n2\t\u2060\u00ad\u200e\n3\tC\n",
+        WITHOUT_TWO,
+    ),
+    "a line of null": ("a.jsonl", LINES + "null\n" + LAST, ["line 3"]),
+    "a list of nothing": (
+        "a.jsonl",
+        LINES + '{"index": 2, "prediction": [null]}\n' + LAST,
+        ["line 3", "prediction"],
+    ),
+}
+
+MORE_DOUBLED: dict[str, tuple[str, str | bytes, object]] = {
+    "a hard space behind": (
+        "a.csv",
+        "index,prediction,prediction\u00a0\n0,A,B\n",
+        ["two", "'prediction'"],
+    ),
+    "a mark of order before the second": (
+        "a.csv",
+        "index,prediction,\ufeffprediction\n0,A,B\n",
+        ["two", "'prediction'"],
+    ),
+    "a space of no width behind": (
+        "a.tsv",
+        "index\tprediction\tprediction\u200b\n0\tA\tB\n",
+        ["two", "'prediction'"],
+    ),
+    "one in quotes, one not": (
+        "a.csv",
+        '"index","prediction",prediction\n0,A,B\n',
+        ["two", "'prediction'"],
+    ),
+    "three": ("a.csv", "prediction,index,prediction,prediction\nA,0,B,C\n", ["prediction"]),
+    "within a value that nobody reads": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A", "meta": {"seed": 1, "seed": 2}}\n',
+        ["line 1", "two", "'seed'"],
+    ),
+    "an id of which a digit is escaped": (
+        "a.json",
+        '{"0": "A", "\\u0030": "B"}',
+        ["two", "'0'"],
+    ),
+    "a space in a key of JSON": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A", "prediction ": "B"}\n',
+        ["two", "'prediction'"],
+    ),
+    "a space in a name of Parquet": (
+        "a.parquet",
+        arrow("index", "prediction", " prediction"),
+        ["two", "'prediction'"],
+    ),
+    "the key with a hard space in Parquet": (
+        "a.parquet",
+        arrow("index", "index\u00a0", "prediction"),
+        ["two", "'index'"],
+    ),
+    "a line end within a header": (
+        "a.csv",
+        'index,prediction,"prediction\n"\n0,A,B\n',
+        ["two", "'prediction'"],
+    ),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [
         pytest.param(*row, id=name)
-        for table in (NO_PREDICTION, FIELDS, DOUBLED)
-        for name, row in table.items()
+        for rows in (NO_PREDICTION, FIELDS, DOUBLED, MORE_WITHOUT, MORE_DOUBLED)
+        for name, row in rows.items()
     ],
 )
 def test_files_as_people_have_them(
@@ -329,3 +448,68 @@ def test_files_as_people_have_them(
         assert all(word in found for word in (name, *wanted)), found
     else:
         assert found == wanted
+
+
+def keyed(**columns: object) -> bytes:
+    return whole(pa.table({**columns, "prediction": ["A"]}))
+
+
+ONE_READING: dict[str, tuple[str, str | bytes, str, bool]] = {
+    # a file, an item's id, and whether the file answers it
+    "a power of ten": ("a.jsonl", '{"index": 1e5, "prediction": "A"}\n', "100000", True),
+    "a power of ten as the key of an object": ("a.json", '{"1e5": "A"}', "100000", True),
+    "beyond what a float holds": (
+        "a.jsonl",
+        '{"item_id": 9007199254740993, "prediction": "A"}\n',
+        "9007199254740993",
+        True,
+    ),
+    "beside what a float holds": (
+        "a.jsonl",
+        '{"item_id": 9007199254740993, "prediction": "A"}\n',
+        "9007199254740992",
+        False,
+    ),
+    "64 bits without a sign": (
+        "a.parquet",
+        keyed(item_id=pa.array([2**63 + 1], pa.uint64())),
+        str(2**63 + 1),
+        True,
+    ),
+    "decimal numbers of Parquet": (
+        "a.parquet",
+        keyed(index=pa.array([3], pa.decimal128(5, 0))),
+        "3",
+        True,
+    ),
+    "a hard space before": ("a.csv", "index,prediction\n\u00a03,A\n", "3", True),
+    "the other key where one is empty": ("a.csv", "item_id,index,prediction\n,3,A\n", "3", True),
+    "the other key where one is null": (
+        "a.jsonl",
+        '{"index": null, "item_id": 3, "prediction": "A"}\n',
+        "3",
+        True,
+    ),
+    "spaces around the names": ("a.csv", " index , prediction \n3,A\n", "3", True),
+    "digits of another script": ("a.csv", "item_id,prediction\n\uff13,A\n", "3", False),
+    "digits that an underscore parts": ("a.csv", "item_id,prediction\n1_0,A\n", "10", False),
+    "a number that is none": ("a.csv", "item_id,prediction\nnan,A\n", "nan", True),
+    "a number without bounds": ("a.csv", "item_id,prediction\n1e999,A\n", "1e999", True),
+}
+
+
+@pytest.mark.parametrize("case", ONE_READING)
+def test_a_key_is_read_alike_by_score_and_by_recorded_texts(tmp_path: Path, case: str) -> None:
+    name, content, item, answered = ONE_READING[case]
+    found = outcome(tmp_path / name, content, item)
+    assert isinstance(found, str) != answered, found  # a file that answers no item is refused
+    if isinstance(found, tuple):
+        assert found == ({item: "A"}, ())
+    changed = tmp_path / f"text{Path(name).suffix}"
+    if isinstance(content, bytes):
+        table = pq.read_table(BytesIO(content))
+        pq.write_table(table.rename_columns([table.column_names[0], "text"]), changed)
+    else:
+        changed.write_text(content.replace("prediction", "text"), encoding="utf-8")
+    (answer,) = RecordedGenerator(ModelSpec(path=changed)).generate([asked(item)], {}.__getitem__)
+    assert (answer.text == "A") == answered

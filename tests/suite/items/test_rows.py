@@ -267,11 +267,57 @@ ONE_LINE: dict[str, tuple[tuple[Any, ...], object]] = {
 }  # fmt: skip
 
 
+SHOWN = {**COLUMNS, "images": "i"}
+MORE_NOTHING: dict[str, tuple[tuple[Any, ...], object]] = {
+    "marks that are not seen": (
+        table("1,?,x,y,\ufeff,\u2060\u200e,A"),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "a list and an object without anything": (
+        jsonl(C=[], D={}),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "zero and false are something": (
+        jsonl(A=0, B=False, C=None, D=None),
+        ({"options": ("0", "false"), "chance": 0.5},),
+    ),
+    "categories of pandas with a hole": (
+        (
+            "rows.parquet",
+            pd.DataFrame([["1", "?", "x", "y", None, None, "A"], ["2", "?", *"xyzw", "D"]],
+                         columns=HEADER.strip().split(",")).astype({"D": "category"}).to_parquet(),
+            COLUMNS,
+        ),
+        ({"options": ("x", "y"), "chance": 0.5}, {"options": tuple("xyzw"), "chance": 0.25}),
+    ),
+    "no time at all": (
+        parquet(C=pd.NaT, D=pd.NaT),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "quotes around nothing, with tabs": (
+        ("rows.tsv", 'id\tq\tA\tB\tC\tD\tkey\n1\t?\tx\ty\t""\t" "\tA\n', COLUMNS),
+        ({"options": ("x", "y"), "chance": 0.5},),
+    ),
+    "a question of no width": (table("1,\u200b,x,y,,,A"), ["question", "Row 0"]),
+    "an answer of a hard space": (table("1,?,x,y,,,\u00a0"), ["answer", "Row 0"]),
+    "an id of a hard space": (table("\u00a0,?,x,y,,,A"), ["item_id", "'id'", "Row 0"]),
+    "a description of spaces": (
+        jsonl({**COLUMNS, "gold_description": "g", "category": "c"}, g=" \u3000", c="\u200b"),
+        ({"gold_description": None, "category": ""},),
+    ),
+    "an image of no bytes and no path": (
+        jsonl(SHOWN, i={"bytes": None, "path": None}),
+        ({"images": ()},),
+    ),
+    "images of which none is there": (jsonl(SHOWN, i=[None, "", " "]), ({"images": ()},)),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("case", "wanted"),
     [
         pytest.param(*row, id=name)
-        for rows in (AS_WRITTEN, NOTHING, ONE_OPTION, FAULTY, ONE_LINE)
+        for rows in (AS_WRITTEN, NOTHING, ONE_OPTION, FAULTY, ONE_LINE, MORE_NOTHING)
         for name, row in rows.items()
     ],
 )
@@ -294,6 +340,7 @@ def write_set(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 SIX = tuple({"item_id": str(index)} for index in range(6))
+TWELVE = tuple({"item_id": str(index)} for index in range(12))
 PLACES: dict[str, tuple[dict[str, Any], object]] = {
     "a file without a split": ({"dataset_kwargs": {"data_files": "rows.jsonl"}}, SIX),
     "a list of files": (
@@ -333,6 +380,38 @@ PLACES: dict[str, tuple[dict[str, Any], object]] = {
         {"dataset_kwargs": {"datafiles": {"test": "rows.jsonl"}}},
         ["datafiles", "data_files"],
     ),
+    "a split by its short name": (
+        {"test_split": "validation", "dataset_kwargs": {"data_files": {"val": "rows.jsonl"}}},
+        ["'validation'", "files of val"],
+    ),
+    "a split with a capital": ({"test_split": "Test"}, ["'Test'", "files of test"]),
+    "a part of a split": ({"test_split": "test[:3]"}, ["'test[:3]'", "files of test"]),
+    "a split that is a number": ({"test_split": 1}, ["shapes.yaml", "`test_split`"]),
+    "two files of a split": (
+        {"dataset_kwargs": {"data_files": {"test": ["rows.jsonl", "other/train.jsonl"]}}},
+        TWELVE,
+    ),
+    "one of two files of a split is not there": (
+        {"dataset_kwargs": {"data_files": {"test": ["rows.jsonl", "more.jsonl"]}}},
+        ["more.jsonl", "does not exist"],
+    ),
+    "a pattern that fits two": ({"dataset_kwargs": {"data_files": {"test": "*/*.jsonl"}}}, SIX),
+    "a split of no file": (
+        {"dataset_kwargs": {"data_files": {"test": None}}},
+        ["shapes.yaml", "data_files"],
+    ),
+    "a split of an empty name": (
+        {"dataset_kwargs": {"data_files": {"test": ""}}},
+        ["shapes.yaml", "data_files"],
+    ),
+    "a subset of a folder that has none": (
+        {"dataset_path": "./saved", "dataset_kwargs": None, "dataset_name": "english"},
+        ["english"],
+    ),
+    "another split, saved by `datasets`": (
+        {"dataset_path": "./saved", "dataset_kwargs": None, "test_split": "validation"},
+        ["'validation'", "test"],
+    ),
 }
 
 
@@ -360,6 +439,12 @@ def test_data_that_are_not_there_are_missed_by_their_cause(mine: Path, case: str
         ("test/0.jsonl", "train/0.jsonl", SIX),
         ("rows.jsonl", "train.jsonl", SIX),
         ("mine_train.jsonl", "mine_val.jsonl", ["train, val", "'test'"]),
+        ("data/test-00000-of-00001.jsonl", "data/train-00000-of-00001.jsonl", SIX),
+        ("latest.jsonl", "train.jsonl", SIX),
+        ("mine.test.jsonl", "mine.train.jsonl", SIX),
+        ("testTrain.jsonl", "dev.jsonl", ["'test'"]),
+        ("train-00000-of-00001.jsonl", "train-00001-of-00001.jsonl", ["train", "'test'"]),
+        ("test-00000-of-00003.jsonl", "test-00002-of-00003.jsonl", ["00001-of-00003"]),
     ],
 )
 def test_a_copy_is_read_by_the_split_of_the_task(
@@ -387,6 +472,21 @@ def test_a_copy_is_read_by_the_split_of_the_task(
         ("(text for text in ('red', 'green'))", ["1 option"]),
         ("('red', 'green')", ("red", "green")),
         ("__import__('numpy').array(['red', 'green'])", ("red", "green")),
+        ("__import__('numpy').array('red')", ["1 option"]),
+        ("__import__('numpy').array([['red', 'green']])", ["option", "Row 0"]),
+        ("__import__('numpy').array([1, 2])", ["no text"]),
+        ("[__import__('numpy').str_(text) for text in ('red', 'green')]", ("red", "green")),
+        ("[1.0, 2.5]", ["no text"]),
+        ("[True, False]", ["no text"]),
+        ("[b'red', b'green']", ["no text"]),
+        ("['red', ['green', 'blue']]", ["no text"]),
+        ("['red', 'green', None, '', float('nan')]", ("red", "green")),
+        ("[None, 'red', 'green']", ["empty before another"]),
+        ("['red', float('nan')]", ["1 option"]),
+        ("map(str.upper, ('red', 'green'))", ["1 option"]),
+        ("range(2)", ["option", "Row 0"]),
+        ("{'red': 1, 'green': 2}.keys()", ["1 option"]),
+        ("frozenset(('red', 'green'))", ["1 option"]),
     ],
 )
 def test_options_of_a_function_are_a_list(mine: Path, options: str, wanted: object) -> None:
