@@ -9,7 +9,7 @@ extractor are for lmms-eval's runs and for its second opinion.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 def is_empty(value: Any) -> bool:
-    """Says whether a cell holds nothing: None, NaN, or a text in which nothing is seen."""
+    """Says whether a cell holds nothing: None, NaN, a text in which nothing is seen, or an object
+    of nothing but these."""
     return (
         value is None
         or (isinstance(value, float) and value != value)  # NaN
         or (isinstance(value, str) and all(category(letter) in UNSEEN for letter in value))
+        or (isinstance(value, Mapping) and all(map(is_empty, value.values())))
     )
 
 

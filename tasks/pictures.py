@@ -255,7 +255,8 @@ def as_shown(image: Image.Image) -> Image.Image:
     An opaque one of a mode of OPAQUE is given as it is, others as L or RGB. Raises NoPicture for
     numbers of which nothing says how bright they are.
     """
-    sixteen = image.format == "PPM" or image.mode.startswith("I;16")  # Pillow scales PPM to it
+    # Pillow scales whole numbers of PPM to 16 bits
+    sixteen = image.mode.startswith("I;16") or (image.format, image.mode) == ("PPM", "I")
     tags = getattr(image, "tag_v2", {})
     image = upright(image)
     if image.mode[0] in "IF":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.choice import choice_prompt, given, lmms_letter
+from tasks.choice import choice_prompt, given, is_empty, lmms_letter
 from tasks.pictures import shown
 
 
@@ -23,7 +23,7 @@ def _options(doc: Mapping[str, Any]) -> list[str]:
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """Gives the images of `images`, or the one of `image`, as a viewer shows them, RGB."""
     found = doc.get("images") or [doc.get("image")]
-    return [shown(image) for image in found if image is not None]
+    return [shown(image) for image in found if not is_empty(image)]
 
 
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:

@@ -156,7 +156,7 @@ def check_parquet(path: Path) -> None:
     if start and not start.startswith(b"PAR"):
         _check_kind(start)
         raise ValueError("it is no Parquet file; let its name end in what it is")
-    _check_names(pq.read_schema(path).names)
+    _check_names(map(_name, pq.read_schema(path).names))
 
 
 def _parquet(path: Path) -> list[Row]:
@@ -242,6 +242,7 @@ def _row(place: str, row: Any, text: str | None) -> Row:
     if not isinstance(row, dict):
         wanted = "" if text is None else f" with `index` and `{text}`"
         raise ValueError(f"{place} is {shown(row)} and not an object{wanted}")
+    _check_names(map(_name, row), _Wrong, "keys")  # those within a value may be tokens: "A", " A"
     return Row(place, row)
 
 
@@ -279,11 +280,17 @@ def _table(content: str, separator: str) -> list[Row]:
 def _columns(header: Sequence[str]) -> list[str]:
     """The names of a table's columns, without those that are empty at the end: sheets write them
     where a cell was once used."""
-    columns = [name.strip() for name in header]
-    while columns and is_empty(columns[-1]):
+    columns = [_name(name) for name in header]
+    while columns and not columns[-1]:
         columns.pop()
     _check_names(columns)
     return columns
+
+
+def _name(text: str) -> str:
+    """The name of a column without what is not seen around it."""
+    seen = [place for place, letter in enumerate(text) if not is_empty(letter)]
+    return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
 def _check_separator(header: str, separator: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from suite.base.row_files import Number, Row, check_parquet, decoded, read_rows
 from suite.errors import DataError, nearest, reason_of, shown
 from suite.items.cache import DATA, IMAGES, data_files
-from suite.items.lmms_task import fetch_hint, on_hub
+from suite.items.lmms_task import data_folder, fetch_hint, on_hub
 from suite.items.tasks import LMMS_EVAL, TaskInfo
 
 TABLES = ("csv", "json")
@@ -215,7 +215,7 @@ def _beside(info: TaskInfo) -> dict[str, Path]:
     files = kwargs.get("data_files", {})
     if not isinstance(files, dict):
         files = {info.split: files}
-    if not all(isinstance(name, str) for name in files.values()):
+    if not all(isinstance(name, str) and name for name in files.values()):
         raise DataError(
             f"In the task file {info.path}: `dataset_kwargs.data_files` must name a file per split."
         )
@@ -269,7 +269,7 @@ def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
 
 def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     """Which `datasets` builder reads a local copy, and its files of the task's split."""
-    files = data_files(location)
+    files = _of_subset(info, location, data_files(location))
     own = _own_name(info)
     by_builder = {
         **{".parquet": "parquet", ".arrow": "arrow", ".jsonl": "json", ".json": "json"},
@@ -289,7 +289,10 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
                 f"none of its split {info.split!r}; name a file of these to read it all the same."
             )
         if rows:
-            return by_builder[rows[0].suffix.lower()], named or of_split or rows
+            found = named or of_split or rows
+            if not location.is_file():
+                _check_whole(info, found)
+            return by_builder[rows[0].suffix.lower()], found
     pictures = [file for file in files if file.suffix.lower() in IMAGES]
     if pictures:
         return "imagefolder", pictures
@@ -302,6 +305,43 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     raise DataError(
         f"No data of {info.name} at {location}: it holds no file that ends in one of {kinds}."
     )
+
+
+def _of_subset(info: TaskInfo, location: Path, files: list[Path]) -> list[Path]:
+    """The files of the subset that `dataset_name` names, by a folder or the beginning of a name:
+    `en/test.parquet`, `en-test.parquet`; all where a copy has no subsets."""
+    subset = str(info.config.get("dataset_name") or "default").lower()
+    if subset == "default" or location.is_file():
+        return files
+    inside = {file: file.relative_to(location) for file in files}
+    found = [
+        file
+        for file, path in inside.items()
+        if subset in map(str.lower, path.parts[:-1])
+        or re.match(rf"{re.escape(subset)}[-_.]", path.name.lower())
+    ]
+    folders = sorted({str(path.parent) for path in inside.values()})
+    own = location == data_folder(info)
+    if files and not found and location.name.lower() != subset and (own or len(folders) > 1):
+        raise DataError(
+            f"No data of {info.name} at {location}: it has no folder of its subset {subset!r} "
+            f"(`dataset_name`), and files in {', '.join(folders)}; name the folder to read."
+        )
+    return found or files
+
+
+def _check_whole(info: TaskInfo, files: Sequence[Path]) -> None:
+    """DataError where one of several files that belong together is not there."""
+    parts: dict[tuple[Path, str], set[int]] = {}
+    for file in files:
+        if match := re.fullmatch(r"(.*?)(\d{5})-of-(\d{5})(-\w+)?", file.stem):
+            parts.setdefault((file.parent / match[1], match[3]), set()).add(int(match[2]))
+    for (name, count), there in parts.items():
+        if missing := set(range(int(count))) - there:
+            raise DataError(
+                f"The data of {info.name} are not whole: {name}{min(missing):05}-of-{count} is not "
+                "there; fetch it, or name one file to read that one alone."
+            )
 
 
 def _own_name(info: TaskInfo) -> str | None:

@@ -277,10 +277,10 @@ def _key(info: TaskInfo, key: str, row: Mapping[str, Any]) -> str:
 
 
 def _text(info: TaskInfo, key: str, value: Any) -> str:
-    """A text as it is written. A float is refused: 1.10 and 1.1 are the same one, and a table with
-    a hole makes 12.0 of 12."""
+    """A text as it is written, true and false as in JSON. A float is refused: 1.10 and 1.1 are the
+    same one, and a table with a hole makes 12.0 of 12."""
     if isinstance(value, (str, Integral)):
-        return str(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
     raise DataError(
         f"in the item that {info.path} makes, {key!r} holds {shown(value)}, which is no text; "
         "write it as one."

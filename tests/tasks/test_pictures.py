@@ -205,11 +205,6 @@ SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "4 bits from white": (tiff((2, 1), 4, MIN_IS_WHITE, b"\x0f"), [WHITE, BLACK]),
     "12 bits in PGM": (b"P5 2 1 4095\n" + words(4095, 0), [WHITE, BLACK]),
     "4 bits in PGM": (b"P5 2 1 15\n\x0f\0", [WHITE, BLACK]),
-    "alpha in PAM": (
-        b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
-        + bytes([255, 0, 0, 255, 0, 0, 0, 0]),
-        [RED, WHITE],
-    ),
     "numbers in PFM": (b"Pf\n2 1\n-1.0\n" + struct.pack("<2f", 0, 1), [BLACK, WHITE]),
     "a palette with alpha": (clear_palette(), [RED, WHITE]),
     "RGBA in TGA": (saved(row("RGBA", (*RED, 255), (*BLACK, 0)), "TGA"), [RED, WHITE]),

@@ -249,3 +249,10 @@ def test_what_a_terminal_would_obey_is_not_printed(tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         read_texts(path, "text", "texts")
     assert str(caught.value).isprintable(), repr(str(caught.value))
+
+
+def test_keys_within_a_value_may_differ_by_a_space(tmp_path: Path) -> None:
+    """A list of tokens with their probabilities has "A" and " A"."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"index": 0, "text": "A", "tokens": {"A": -0.1, " A": -2.5}}\n')
+    assert read_rows(path, "text")[0].cells["tokens"] == {"A": "-0.1", " A": "-2.5"}
