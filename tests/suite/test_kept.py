@@ -727,3 +727,264 @@ def test_the_same_records_give_the_same_files(
 ) -> None:
     again = drawn(change(frame, monkeypatch), *SHOWN)
     assert [name for name in plain if again[name] != plain[name]] == []
+
+
+# --- more parts that must not count before a true row ------------------------------------------
+
+Damage = Callable[[Path, Path], Any]
+
+
+def failures_only(good: Path, bad: Path) -> None:
+    """Another run failed where this one answered."""
+    Store(bad.parents[2], run="s").shelf(FINGERPRINT).commit(
+        [row("a", "", "no"), row("b", "", "no")]
+    )
+    (part,) = (part for part in parts_of(bad.parents[2]) if part != good)
+    part.rename(bad)
+
+
+def failures_with_text(good: Path, bad: Path) -> None:
+    table = pq.read_table(good)
+    table = table.set_column(table.column_names.index("text"), "text", pa.array(["WRONG"] * 2))
+    at = table.column_names.index("error")
+    pq.write_table(table.set_column(at, "error", pa.array(["out of memory"] * 2)), bad)
+
+
+def of_another_model(good: Path, bad: Path) -> None:
+    """Copied from the folder of another generator."""
+    shelf = Store(bad.parents[2], run="r").shelf({"weights": "other"})
+    shelf.commit([row("a", "WRONG"), row("b", "WRONG")])
+    (part,) = (part for part in parts_of(bad.parents[2]) if part.parent != good.parent)
+    part.rename(bad)
+
+
+def through_pandas(good: Path, bad: Path) -> None:
+    pq.read_table(good).to_pandas().set_index("key", drop=False).to_parquet(bad)
+
+
+def wrong_tokens(kind: pa.DataType) -> Damage:
+    def damage(good: Path, bad: Path) -> None:
+        column("generated_tokens", [True, False] if kind == pa.bool_() else [3, 3], kind)(
+            pq.read_table(good), bad
+        )
+
+    return damage
+
+
+def nulls_in_structs(good: Path, bad: Path) -> None:
+    column("thinking", [{"steps": None}, {"steps": ["WRONG"]}])(pq.read_table(good), bad)
+
+
+def empty(good: Path, bad: Path) -> None:
+    pq.write_table(pq.read_table(good).slice(0, 0), bad)
+
+
+def blanked(good: Path, bad: Path) -> None:
+    """A disk gave zeros for the middle of the file."""
+    content = bytearray(good.read_bytes())
+    content[4 : len(content) // 3] = bytes(len(content) // 3 - 4)
+    bad.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        failures_only,
+        failures_with_text,
+        of_another_model,
+        through_pandas,
+        lambda good, bad: bad.write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        "),
+        lambda good, bad: bad.symlink_to("/nowhere/part.parquet"),
+        wrong_tokens(pa.bool_()),
+        nulls_in_structs,
+        empty,
+        blanked,
+    ],
+    ids=["failures", "failures with text", "another model", "pandas", "AppleDouble", "link",
+         "bool", "struct", "empty", "blanked"],
+)  # fmt: skip
+def test_a_part_of_a_lower_name_never_counts_before_a_true_row(
+    tmp_path: Path, damage: Damage
+) -> None:
+    rows = [row("a", "A"), row("b", "B")]
+    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows)
+    (good,) = parts_of(tmp_path)
+    bad = good.with_name("0" * 32 + ".parquet")
+    damage(good, bad)
+    said: list[str] = []
+    shelf = Store(tmp_path, say=said.append, run="r").shelf(FINGERPRINT)
+    found = {key: stored.generation for key, stored in shelf.rows()}
+    assert found == {line.key: line.generation for line in rows}
+    assert len(said) <= 1
+    assert all(line.startswith(f"Ignoring {bad}, which cannot be read (") for line in said)
+
+
+# --- more changes after which a run is what a fresh one would be -------------------------------
+
+
+def rows_changed(**changes: Any) -> Callable[[Path, pytest.MonkeyPatch], None]:
+    """The data were corrected: the same items, with other values in item 1."""
+
+    def change(folder: Path, patched: pytest.MonkeyPatch) -> None:
+        from dataclasses import replace as with_values
+
+        from suite.items.item import ItemSet
+
+        def items(planned: Any, progress: Any) -> Any:
+            found = {}
+            for r in planned.study.tasks:
+                held = items_of(r.task, planned.study.limit)
+                kept = list(held.items)
+                kept[1] = with_values(kept[1], **changes)
+                found[r.task] = ItemSet(r.task, tuple(kept), held.images)
+            return found
+
+        patched.setattr(api, "load_all_items", items)
+
+    return change
+
+
+def text_lost(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    told = json.loads((folder / "texts.json").read_text())
+    del told["2"]
+    (folder / "texts.json").write_text(json.dumps(told))
+
+
+def text_lost_and_found(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    before = (folder / "texts.json").read_text()
+    text_lost(folder, patched)
+    again(folder)
+    (folder / "texts.json").write_text(before)
+
+
+def another_study_there(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    before = (folder / "study.yaml").read_text()
+    (folder / "study.yaml").write_text(before.replace("study: told", "study: other"))
+    replace("study.yaml", "limit: 6", "limit: 3")(folder)
+    with contextlib.suppress(SuiteError):  # or it is refused
+        again(folder)
+    (folder / "study.yaml").write_text(before)
+
+
+def saved_by_a_drawing_program(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    edit("figures/grid.svg", lambda content: content.replace(b"svg", b"SVG"))(
+        folder / "out", folder
+    )
+    edit("report.html", lambda content: content[:100])(folder / "out", folder)
+
+
+END = "  - {method: end_to_end, perception: all}\n"
+DECOUPLED = "  - {method: decoupled, perception: s, reasoning: l, thinking: [false]}\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rows_changed(answer="C"),
+        rows_changed(category="neither"),
+        rows_changed(options=("red", "blue", "grey", "green")),
+        text_lost,
+        text_lost_and_found,
+        another_study_there,
+        saved_by_a_drawing_program,
+        lambda f, p: replace("study.yaml", DECOUPLED, "")(f),
+        lambda f, p: replace("study.yaml", END + DECOUPLED, DECOUPLED + END)(f),
+        lambda f, p: replace("study.yaml", END, END + "  - {method: blind, perception: all}\n")(f),
+    ],
+    ids=["answer", "category", "options", "lost", "found", "study", "edited", "fewer", "order",
+         "more"],
+)  # fmt: skip
+def test_a_run_follows_its_data_its_texts_and_its_study(
+    told: Path, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
+    again(told)
+    change(told, monkeypatch)
+    summary = again(told)
+    shutil.copytree(told / "out" / "store", told / "fresh" / "store")
+    fresh = again(told, "fresh")
+    assert summary["cells"] == fresh["cells"]
+    assert made(told / "out") == made(told / "fresh")
+
+
+# --- the same answers in another store, and the same records by another reader -----------------
+
+
+def part_a_row(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    """Each answer committed alone, as batches of one have it, in no order."""
+    for n, part in enumerate(parts_of(folder / "out" / "store")):
+        table = pq.read_table(part)
+        for at in range(len(table)):
+            pq.write_table(table.slice(at, 1), part.with_name(f"{n * 7 % 5}{at}{part.name}"))
+        part.unlink()
+
+
+def parts_merged(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    """One part for each stage of a generator, the rows turned round."""
+    held: dict[Any, list[pa.Table]] = {}
+    for part in parts_of(folder / "out" / "store"):
+        table = pq.read_table(part)
+        held.setdefault((part.parent, table.schema.metadata[b"stage"]), []).append(table)
+        part.unlink()
+    for (place, stage), tables_ in held.items():
+        whole = pa.concat_tables(tables_)
+        whole = whole.take(list(range(len(whole)))[::-1])
+        pq.write_table(whole, place / f"{stage.decode()}.parquet")
+
+
+def in_two_steps(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(folder / "out" / "store")
+    suite.run(folder / "study.yaml", out=folder / "x", store=folder / "out" / "store", workers=1,
+              only=["decoupled/*"])  # fmt: skip
+
+
+def from_elsewhere(folder: Path, patched: pytest.MonkeyPatch) -> None:
+    (folder / "Läufe und mehr").mkdir()
+    patched.chdir(folder / "Läufe und mehr")
+    patched.setenv("COLUMNS", "40")
+    patched.setenv("LC_ALL", "tr_TR.UTF-8")
+
+
+@pytest.mark.parametrize("change", [part_a_row, parts_merged, in_two_steps, from_elsewhere])
+def test_the_same_answers_give_the_same_files(
+    told: Path, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
+    again(told)
+    want = made(told / "out")
+    shutil.rmtree(told / "out" / "tables")
+    change(told, monkeypatch)
+    (told / "new").mkdir()
+    (told / "out" / "store").rename(told / "new" / "store")
+    again(told, "new")
+    assert made(told / "new") == want
+
+
+def through_csv(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    frame.to_csv(folder / "records.csv", index=False)
+    return pd.read_csv(folder / "records.csv")
+
+
+def through_arrow(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    frame.to_parquet(folder / "records.parquet")
+    return pd.read_parquet(folder / "records.parquet", dtype_backend="pyarrow")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        through_csv,
+        through_arrow,
+        lambda frame, folder: frame.convert_dtypes(),
+        lambda frame, folder: frame.astype({"score": "float32"}),
+        lambda frame, folder: frame.assign(note="x", **{"Unnamed: 0": range(len(frame))}),
+        lambda frame, folder: frame[sorted(frame.columns, reverse=True)],
+    ],
+    ids=["csv", "arrow", "nullable", "float32", "more columns", "columns turned"],
+)
+def test_the_same_records_by_another_reader_give_the_same_tables(
+    frame: pd.DataFrame, tmp_path: Path, change: Any
+) -> None:
+    def table(records: pd.DataFrame) -> str:
+        parts = [load_analysis(name)(records, draws=50) for name in ("cells", "efficiency")]
+        return "".join(part.to_csv(float_format="%.6g") for part in parts)
+
+    assert table(change(frame.copy(), tmp_path)) == table(frame)

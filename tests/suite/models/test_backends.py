@@ -804,3 +804,270 @@ def test_two_checkpoints_at_one_relative_path_are_two(
         monkeypatch.chdir(tmp_path / project)
         marks.append(fingerprint(ModelSpec(path=Path("m")), "text"))
     assert marks[0] != marks[1]
+
+
+# --- what a loader reads in places that its folder's names do not show ------------------------
+
+
+def in_json(name: str, **changes: Any) -> Any:
+    """Adds to a JSON file of the folder."""
+
+    def arrange(folder: Path) -> None:
+        path = folder / name
+        known = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(known | changes))
+
+    return arrange
+
+
+def written(name: str) -> Any:
+    """Writes a file of the folder, in two contents one after the other."""
+
+    def state(folder: Path, content: str) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+
+    return state
+
+
+def tokenizer_linked(folder: Path) -> None:
+    """A tokenizer that several checkpoints share lies once, and a link leads to its folder."""
+    (folder.parent / "shared").mkdir()
+    (folder / "qformer_tokenizer").symlink_to(folder.parent / "shared")
+
+
+@pytest.mark.parametrize(
+    ("name", "arrange", "settings"),
+    [
+        ("main.weights", in_json("config.json", transformers_weights="main.weights"), {}),
+        ("w/a.safetensors", in_json("config.json", transformers_weights="w/a.safetensors"), {}),
+        ("generation_config.json", lambda f: None, {"gguf_file": "a.gguf"}),
+        ("chat_template.jinja", lambda f: None, {"gguf_file": "a.gguf"}),
+        ("qformer_tokenizer/vocab.txt", tokenizer_linked, {}),
+        ("quant_config.json", lambda f: None, {}),
+        ("sentencepiece.bpe.model", lambda f: None, {}),
+        ("vocab.bpe", lambda f: None, {}),
+        ("prophetnet.tokenizer", lambda f: None, {}),
+    ],
+)
+def test_what_a_loader_reads_under_another_name_is_in_the_fingerprint(
+    tmp_path: Path, name: str, arrange: Any, settings: Any
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    (folder / "a.gguf").write_text("GGUF")
+    arrange(folder)
+    spec, marks = ModelSpec(path=folder, **settings), []
+    for content in ('{"a": 1}', '{"a": 2}'):
+        written(name)(folder, content)
+        try:
+            marks.append(json.dumps(fingerprint(spec, "vlm", "float32")))
+        except SuiteError as error:
+            assert name in str(error)  # noqa: PT017
+            return
+    assert marks[0] != marks[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer_config.json", "preprocessor_config.json"]
+)
+def test_code_of_another_repository_is_in_the_key_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """`auto_map` of a fine-tuned model leads to the repository of its base."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    refs = tmp_path / "hub" / "models--owner--base" / "refs"
+    refs.mkdir(parents=True)
+    folder = text_folder(tmp_path / "m")
+    in_json(name, auto_map={"AutoConfig": "owner/base--own.Own"})(folder)
+    spec, marks = ModelSpec(path=folder, trust_remote_code=True), []
+    for sha in ("1" * 40, "2" * 40):
+        (refs / "main").write_text(sha)
+        try:
+            marks.append(json.dumps(fingerprint(spec, "text", device="cpu")))
+        except SuiteError as error:
+            assert "owner/base" in str(error)  # noqa: PT017
+            return
+    assert marks[0] != marks[1]
+    # Where code of a repository does not run, nothing of it is read.
+    fingerprint(replace(spec, trust_remote_code=False), "text", device="cpu")
+
+
+def test_a_snapshot_of_the_hub_that_was_edited_is_not_known_by_its_commit_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People mend a chat template where it lies; links to blobs have become files then."""
+    sha = "3" * 40
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    cached = tmp_path / "models--owner--model"
+    snapshot = text_folder(cached / "snapshots" / sha)
+    (cached / "blobs").mkdir()
+    for file in sorted(snapshot.iterdir()):
+        content = file.read_bytes()
+        header = b"blob %d\0" % len(content)
+        blob = hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+        if file.suffix == ".safetensors":
+            blob = hashlib.sha256(content).hexdigest()
+        file.rename(cached / "blobs" / blob)
+        file.symlink_to(Path("../../blobs") / blob)
+    spec = ModelSpec(repo="owner/model", revision=sha)
+    marks = [json.dumps(fingerprint(spec, "text", device="cpu"))]
+    template = snapshot / "chat_template.jinja"
+    over(template, template.read_bytes() + b"Think.")
+    try:
+        marks.append(json.dumps(fingerprint(spec, "text", device="cpu")))
+        build_generator(spec, "text", device="cpu")
+    except SuiteError as error:
+        assert "chat_template.jinja" in str(error)  # noqa: PT017
+        return
+    assert marks[0] != marks[1]
+
+
+def test_a_link_to_the_latest_step_that_moves_on_is_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    latest, marks = tmp_path / "latest", []
+    for step, content in (("step-500", b"a"), ("step-1000", b"b")):
+        text_folder(tmp_path / step)
+        alike(tmp_path / step / "model.safetensors", content * 100)
+    for step in ("step-500", "step-1000", "step-500"):
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(step)
+        marks.append(fingerprint(ModelSpec(path=latest), "text"))
+    assert marks[0] == marks[2] != marks[1]
+
+
+def test_weights_that_come_back_are_the_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    folder = text_folder(tmp_path / "m")
+    weights, marks = folder / "model.safetensors", []
+    alike(weights, b"a" * 100)
+    marks.append(fingerprint(ModelSpec(path=folder), "text"))
+    weights.rename(tmp_path / "away")
+    alike(weights, b"b" * 100)
+    marks.append(fingerprint(ModelSpec(path=folder), "text"))
+    weights.unlink()
+    (tmp_path / "away").rename(weights)
+    marks.append(fingerprint(ModelSpec(path=folder), "text"))
+    assert marks[0] == marks[2] != marks[1]
+
+
+# --- the key names what was loaded: settings, indices, texts, and what happens in use ---------
+
+
+def other_rotation(folder: Path) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    over(path, json.dumps(config | {"rope_theta": 7.0}).encode())
+
+
+def other_index(folder: Path) -> None:
+    """The index names other parts of the same names of weights."""
+    weights = load_file(folder / "model.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(weights, "other.safetensors")}
+    over(folder / "model.safetensors.index.json", json.dumps(index).encode())
+
+
+def folder_swapped(folder: Path) -> None:
+    folder.rename(folder.parent / "old")
+    text_folder(folder, seed=4)
+
+
+def tokenizer_gone(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+def backed_up(folder: Path) -> None:
+    """As `cp -al` and rsnapshot do: another link, the time of change is new."""
+    for file in [*folder.iterdir()]:
+        os.link(file, folder.parent / f"backup-{file.name}")
+        file.chmod(0o400)
+
+
+def synced_again(folder: Path) -> None:
+    for file in [*folder.iterdir()]:
+        over(file, file.read_bytes())
+
+
+@pytest.mark.parametrize("when", ["load", "answer"])
+@pytest.mark.parametrize(
+    ("event", "refused"),
+    [
+        (other_rotation, True),
+        (other_index, True),
+        (folder_swapped, True),
+        (tokenizer_gone, True),
+        (adapter_comes, True),
+        (backed_up, False),
+        (synced_again, False),
+    ],
+)
+def test_what_happens_to_a_folder_while_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: Any, refused: bool, when: str
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    if event is adapter_comes:
+        event = lambda f: (f / "adapter_config.json").write_text("{}")  # noqa: E731
+
+    def happening(*about: Any) -> Any:
+        loaded = load(*about)
+        if when == "load":
+            event(folder)
+        return loaded
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    known = fingerprint(ModelSpec(path=folder), "text", device="cpu")
+
+    def use() -> Any:
+        generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+        if when == "answer":
+            event(folder)
+        assert all(one.error is None for one in generator.generate([request("0")], no_image))
+        return generator
+
+    if refused:
+        with pytest.raises(SuiteError) as caught:
+            use()
+        assert str(folder) in str(caught.value)
+    else:
+        assert use().fingerprint == known
+
+
+@pytest.mark.parametrize("how", ["put back", "link", "gone"])
+def test_what_happens_to_recorded_texts_while_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    for name, text in (("a", "x"), ("b", "y")):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"0": text}))
+    path = tmp_path / "texts.json"
+    path.symlink_to(tmp_path / "a.json")
+    known = fingerprint(ModelSpec(path=path, generator="recorded"), "text")
+
+    def point(to: str) -> None:
+        path.unlink()
+        path.symlink_to(tmp_path / f"{to}.json")
+
+    def happening(file: Path) -> Any:
+        point("b")
+        found = read(file)
+        if how == "put back":
+            point("a")
+        elif how == "gone":
+            path.unlink()
+        return found
+
+    read = recorded._read
+    monkeypatch.setattr(recorded, "_read", happening)
+    try:
+        generator = build_generator(ModelSpec(path=path, generator="recorded"), "text")
+    except SuiteError as error:
+        assert str(path) in str(error)  # noqa: PT017
+        return
+    answers = texts(generator, request("0"))
+    assert (generator.fingerprint == known) == (answers == ["x"])

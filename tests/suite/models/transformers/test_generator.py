@@ -28,7 +28,7 @@ from suite.models.transformers.loop import decode
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
 from tests.suite import tiny_vlms
 from tests.suite.asking import GREEDY, IMAGES, SAMPLED, THINKING, ask, request, said
-from tests.suite.tiny_models import text_folder, word_tokenizer
+from tests.suite.tiny_models import TEXT, text_folder, word_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -572,3 +572,99 @@ def test_a_question_that_spells_the_token_of_an_image_fails_alone(
     answers = said(generate(generator, [spelled, plain], IMAGES.__getitem__))
     assert answers[1] == said(ask(generator, [plain]))[0]
     assert f"The total number of {token} tokens in the prompts" in str(answers[0].error)
+
+
+# --- more models without numbers, and sound ones that look like them --------------------------
+
+
+def padded(folder: Path) -> Path:
+    """A model whose tables are padded to a multiple, as Qwen's, with a head of its own."""
+    count = len(word_tokenizer()) + 9
+    return text_folder(folder, vocab_size=count, tie_word_embeddings=False)
+
+
+def beyond(name: str, value: float) -> Callable[[dict[str, torch.Tensor]], None]:
+    """Rows that no token has hold what memory held."""
+
+    def change(weights: dict[str, torch.Tensor]) -> None:
+        weights[name][len(word_tokenizer()) :] = value
+
+    return change
+
+
+def scaled(name: str, by: float) -> Callable[[dict[str, torch.Tensor]], None]:
+    return lambda weights: [weight.mul_(by) for n, weight in weights.items() if name in n] and None
+
+
+def pruned(weights: dict[str, torch.Tensor]) -> None:
+    """A layer that adds nothing, as pruning by depth leaves it."""
+    for name in ("self_attn.o_proj", "mlp.down_proj"):
+        weights[f"model.layers.1.{name}.weight"].zero_()
+
+
+def words_alike(weights: dict[str, torch.Tensor]) -> None:
+    """New tokens start as the mean of all: many rows of the head are one."""
+    weights["lm_head.weight"][10:] = weights["lm_head.weight"].mean(0)
+
+
+def padding_without_numbers(weights: dict[str, torch.Tensor]) -> None:
+    weights["model.embed_tokens.weight"][0] = NAN
+
+
+@pytest.mark.parametrize(
+    ("change", "fails"),
+    [
+        (scaled("lm_head", 0.0), True),
+        (scaled("model.norm", 0.0), True),
+        (beyond("lm_head.weight", NAN), True),
+        (beyond("model.embed_tokens.weight", NAN), False),
+        (padding_without_numbers, False),
+        (pruned, False),
+        (words_alike, False),
+        (scaled("lm_head", 1e-20), False),
+        (scaled("lm_head", 1e30), False),
+    ],
+    ids=["head", "norm", "head's padding", "padding", "pad", "pruned", "alike", "tiny", "huge"],
+)
+def test_what_computes_no_numbers_fails_and_nothing_else_does(
+    tmp_path: Path, change: Any, fails: bool
+) -> None:
+    folder = with_weights(padded(tmp_path / "m"), change)
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    short = [replace(one, max_new_tokens=3) for one in (GREEDY, SAMPLED, THINKING)]
+    rows = [request(n, short[n % 3], words=1 + 4 * n) for n in range(4)]
+    answers = said(ask(generator, rows))
+    assert [answer.error is not None for answer in answers] == 4 * [fails]
+    assert [said(ask(generator, [row]))[0] for row in rows] == answers
+
+
+def other_model(kind: str, folder: Path) -> Path:
+    """A text model of another family, with the tokenizer of the tests."""
+    torch.manual_seed(0)
+    tokenizer = word_tokenizer()
+    sizes: dict[str, Any] = TEXT | {"vocab_size": len(tokenizer), "pad_token_id": 0}
+    config: Any
+    if kind == "gemma2":  # logits are drawn to +-1, where many are alike
+        sizes |= {"final_logit_softcapping": 1.0, "query_pre_attn_scalar": 16, "bos_token_id": 1}
+        config = transformers.Gemma2Config(**sizes, eos_token_id=1, sliding_window=4)
+        model: Any = transformers.Gemma2ForCausalLM(config)
+        with torch.no_grad():
+            model.model.norm.weight.fill_(999.0)
+    else:  # what stands before a window of 4 is not seen, padding least of all
+        sizes |= {"layer_types": ["sliding_attention"] * 2, "use_sliding_window": True}
+        config = transformers.Qwen3Config(**sizes, sliding_window=4, eos_token_id=1)
+        config.bos_token_id = None
+        model = transformers.Qwen3ForCausalLM(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["gemma2", "window"])
+def test_capped_logits_and_short_windows_are_no_failure(tmp_path: Path, kind: str) -> None:
+    folder = other_model(kind, tmp_path / "m")
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    rows = [request(n, Decoding(max_new_tokens=3), words=1 + 9 * n) for n in range(4)]
+    answers = said(ask(generator, rows))
+    assert [answer.error for answer in answers] == 4 * [None]
+    assert [said(ask(generator, [row]))[0] for row in rows] == answers
