@@ -166,6 +166,9 @@ class Shelf:
             if fault := _fault(table):
                 return fault
             about = table.schema.metadata or {}
+            generator = canonical_json(self._fingerprint).encode()
+            if about.get(b"generator", generator) != generator:
+                return "it is of another generator"
             run, stage = (about.get(name, b"").decode() for name in (b"run", b"stage"))
             rows = zip(*(table.column(column).to_pylist() for column in _READ))
             return [(key, Stored(Generation(*row), run, name, stage)) for key, *row in rows]

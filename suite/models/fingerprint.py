@@ -7,6 +7,7 @@ commit of one on the Hub; with the role, the dtype and the processor's settings.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,14 @@ BESIDE_GGUF = (
     "*.spm", "*.tiktoken", f"{TEMPLATES}/*", "*.py",
 )  # fmt: skip
 """What is read beside a GGUF file, whose folder may be anybody's downloads."""
+CODE = (
+    "config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json",
+    "video_preprocessor_config.json",
+)  # fmt: skip
+"""Files of settings that may name the code of a checkpoint."""
 ADAPTER = "adapter_config.json"
+
+_HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
 
 REMEMBER_FROM = 32 << 20
 """Files from this size have their hash remembered by what tells that they are the same: path, size,
@@ -67,6 +75,7 @@ def identity(
     if spec.path is not None:
         return found | {"files": {name: content_hash(path) for name, path in files(spec).items()}}
     found |= {"repo": spec.repo, "commit": commit(spec)}
+    _check_snapshot(spec, found["commit"])
     return found if spec.gguf_file is None else found | {"gguf_file": spec.gguf_file}
 
 
@@ -78,10 +87,7 @@ def commit(spec: ModelSpec) -> str:
     revision = spec.revision or "main"
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
-    from huggingface_hub import constants
-
-    cached = Path(constants.HF_HUB_CACHE) / f"models--{str(spec.repo).replace('/', '--')}"
-    reference = cached / "refs" / revision
+    reference = _cached(spec) / "refs" / revision
     if reference.is_file():
         return reference.read_text(encoding="utf-8").strip()
     try:
@@ -93,6 +99,37 @@ def commit(spec: ModelSpec) -> str:
     if sha is None:
         raise SuiteError(_missing(spec, None))
     return sha
+
+
+def _cached(spec: ModelSpec) -> Path:
+    """Where the Hub's client keeps a repository on this machine."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"models--{str(spec.repo).replace('/', '--')}"
+
+
+def _check_snapshot(spec: ModelSpec, sha: str) -> None:
+    """Raises SuiteError where a file of a downloaded snapshot was edited, so that the commit does
+    not name it: the Hub's client gives links to files that are called by the hash of their content.
+    Weights are not read for this."""
+    snapshot = _cached(spec) / "snapshots" / sha
+    held = [path for path in sorted(snapshot.rglob("*")) if path.is_file()]
+    if not any(path.is_symlink() for path in held):  # a system without links
+        return
+    for path in held:
+        if any(_like(part, UNREAD) for part in path.relative_to(snapshot).parts):
+            continue
+        name, size = path.resolve().name, path.stat().st_size
+        if path.is_symlink() and (size >= REMEMBER_FROM or not re.fullmatch(_HASH, name)):
+            continue
+        content = path.read_bytes() if path.is_symlink() else b""
+        git = hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest()
+        if name not in (git, hashlib.sha256(content).hexdigest()):
+            raise SuiteError(
+                f"{path} was edited, and {spec.repo} is known by its commit: copy the folder "
+                "(`cp -rL`) and name the copy with `path:` in the family file, or remove the file "
+                f"with what its link leads to and run `hf download {spec.repo}`."
+            )
 
 
 def _missing(spec: ModelSpec, error: Exception | None) -> str:
@@ -125,6 +162,8 @@ def files(spec: ModelSpec) -> dict[str, Path]:
         for name in sorted(found)
         if _file(found[name]) and not any(_like(part, unread) for part in name.parts)
     }
+    if own_code:
+        check_code(f"Checkpoint folder {folder}", {n: folder / n for n in CODE if n in named})
     if ADAPTER in named:
         raise SuiteError(holds_adapter(f"Checkpoint folder {folder}"))
     if spec.gguf_file is not None:
@@ -135,7 +174,10 @@ def files(spec: ModelSpec) -> dict[str, Path]:
         beside = {name: path for name, path in named.items() if _like(name, BESIDE_GGUF)}
         named = {spec.gguf_file: folder / spec.gguf_file} | beside
     else:
-        named |= _parts(folder, named)
+        chosen = str(_read(folder / "config.json").get("transformers_weights", ""))
+        if (folder / chosen).is_file():
+            named[chosen] = folder / chosen
+        named |= _parts(folder, named, chosen)
         for needed, what in (("config.json",) * 2, ("*.safetensors", ".safetensors file")):
             if not any(fnmatch(name, needed) for name in named):
                 raise SuiteError(
@@ -171,14 +213,18 @@ def _like(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def _parts(folder: Path, named: Mapping[str, Path]) -> dict[str, Path]:
+def _parts(folder: Path, named: Mapping[str, Path], chosen: str) -> dict[str, Path]:
     """Finds the files, by name, in which an index says that the weights lie, in other folders too;
-    none where they lie in one file.
+    none where they lie in one file. chosen: the index or the file that config.json names itself.
 
     SuiteError where they lie in both, as the loader would take the one without a word, and where a
     part or the index is not there.
     """
     whole, index = "model.safetensors", "model.safetensors.index.json"
+    if chosen in named:
+        if not chosen.endswith(".index.json"):
+            return {}
+        whole, index = "", chosen
     listed = _read(folder / index).get("weight_map") if index in named else None
     parts = {str(n): folder / str(n) for n in listed.values()} if isinstance(listed, dict) else {}
     there = sorted(name for name, path in parts.items() if path.is_file())
@@ -196,6 +242,19 @@ def _parts(folder: Path, named: Mapping[str, Path]) -> dict[str, Path]:
             "fetch the whole folder again."
         )
     return parts
+
+
+def check_code(where: str, settings: Mapping[str, Path]) -> None:
+    """Raises SuiteError where files of settings (CODE) name code of another repository, which is
+    at no commit."""
+    for name, path in settings.items():
+        named = re.findall(r'"([^"\s]+)--[^"\s]+"', json.dumps(_read(path).get("auto_map")))
+        if named:
+            raise SuiteError(
+                f"{where} runs code of another repository, {named[0]} (`auto_map` in {name}), and "
+                "nothing says which version: copy its Python files into a copy of the folder, "
+                f"remove `{named[0]}--` from {name}, and name the copy with `path:`."
+            )
 
 
 def holds_adapter(where: str) -> str:
@@ -246,7 +305,9 @@ class Origin:
     def _seen(self) -> dict[str, str]:
         if self._spec.path is None:
             return {}
-        return {name: _mark(path) for name, path in files(self._spec).items()}
+        folder = self._spec.path
+        around = {"": mark(folder)} if folder.is_symlink() else {}
+        return around | {name: mark(path) for name, path in files(self._spec).items()}
 
 
 def has_changed(what: str) -> str:
@@ -268,21 +329,22 @@ def content_hash(path: Path) -> str:
             )
         return file_hash(path)
     memory = cache_folder() / "hashes.json"
-    mark = f"{path.resolve()}|{_mark(path)}"
-    known = str(_read(memory).get(mark))
+    where = path.resolve()
+    this = f"{where}|{mark(where)}"
+    known = str(_read(memory).get(this))
     if not re.fullmatch("[0-9a-f]{64}", known):
         known = file_hash(path)
         # A memory that cannot be kept costs time, nothing else.
         with contextlib.suppress(OSError, Unfinished):
-            write_whole(memory, json.dumps({**_read(memory), mark: known}))
+            write_whole(memory, json.dumps({**_read(memory), this: known}))
     return known
 
 
-def _mark(path: Path) -> str:
-    """What is another text for a file that was written anew. Its time of change can be set back, as
-    `cp -p` does; its inode's cannot."""
-    status = path.stat()
-    return f"{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+def mark(path: Path) -> str:
+    """Gives what is another text for a file that was written anew, or a link that was. Its time of
+    change can be set back, as `cp -p` does; its inode's cannot."""
+    seen = [path.stat(), path.lstat()] if path.is_symlink() else [path.stat()]
+    return "|".join(f"{s.st_size}|{s.st_mtime_ns}|{s.st_ctime_ns}|{s.st_ino}" for s in seen)
 
 
 def _read(memory: Path) -> dict[str, Any]:

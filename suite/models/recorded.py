@@ -14,7 +14,7 @@ from typing import Any
 from suite.base.keyed_texts import ByKey, key_text, read_texts, whole_number
 from suite.errors import SuiteError, Unfinished
 from suite.items.tasks import PREFIX
-from suite.models.fingerprint import content_hash, has_changed
+from suite.models.fingerprint import content_hash, has_changed, mark
 from suite.models.spec import ModelSpec, Role
 from suite.requests import Generation, ImageLoader, Request
 
@@ -42,8 +42,9 @@ class RecordedGenerator:
         """Reads the file that is the spec's `path`; nothing else changes what it holds."""
         self.path = Path(spec.source)
         self._fingerprint = recorded_identity(spec, role)
-        self._texts = _read(self.path)
-        if recorded_identity(spec, role) != self._fingerprint:
+        before = mark(self.path)
+        self._texts = _read(self.path)  # what was read may be what stood there in between
+        if recorded_identity(spec, role) != self._fingerprint or mark(self.path) != before:
             raise Unfinished(has_changed(f"The file of recorded texts {self.path}"))
 
     @property

@@ -836,7 +836,7 @@ def rows_changed(**changes: Any) -> Callable[[Path, pytest.MonkeyPatch], None]:
                 held = items_of(r.task, planned.study.limit)
                 kept = list(held.items)
                 kept[1] = with_values(kept[1], **changes)
-                found[r.task] = ItemSet(r.task, tuple(kept), held.images)
+                found[r.task] = ItemSet(r.task, tuple(kept), held.image_bytes)
             return found
 
         patched.setattr(api, "load_all_items", items)

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from transformers import GenerationConfig
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from suite.errors import SuiteError, nearest, reason_of
-from suite.models.fingerprint import holds_adapter
+from suite.models.fingerprint import CODE, check_code, holds_adapter
 from suite.models.spec import ModelSpec
 
 
@@ -103,6 +104,9 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
         common["revision"] = commit
         if find_adapter_config_file(source, revision=commit):
             raise SuiteError(holds_adapter(f"Model {source}"))
+        if spec.trust_remote_code:
+            found = {name: _fetched(source, name, commit) for name in CODE}
+            check_code(f"Model {source}", {n: Path(path) for n, path in found.items() if path})
     weights: dict[str, Any] = {"use_safetensors": True, "ignore_mismatched_sizes": True}
     if spec.gguf_file is not None:
         common["gguf_file"], weights = spec.gguf_file, {}
@@ -157,6 +161,16 @@ def _left_over(model: Any, config: Any, unexpected: Iterable[str]) -> list[str]:
         wrappers = r"^((model|language_model|text_model)\.)*"
         rest = {name for name in rest if re.sub(wrappers, "", name).partition(".")[0] in own}
     return sorted(rest)
+
+
+def _fetched(repo: str, name: str, commit: str | None) -> str | None:
+    """Where a file of a repository lies on this machine, None where it has none."""
+    from transformers.utils.hub import cached_file
+
+    lenient = dict.fromkeys(("missing_entries", "gated_repo", "connection_errors"), False)
+    lenient = {f"_raise_exceptions_for_{what}": no for what, no in lenient.items()}
+    found: str | None = cached_file(repo, name, revision=commit, **lenient)
+    return found
 
 
 def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool, Any]:

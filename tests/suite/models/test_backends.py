@@ -841,8 +841,6 @@ def tokenizer_linked(folder: Path) -> None:
     [
         ("main.weights", in_json("config.json", transformers_weights="main.weights"), {}),
         ("w/a.safetensors", in_json("config.json", transformers_weights="w/a.safetensors"), {}),
-        ("generation_config.json", lambda f: None, {"gguf_file": "a.gguf"}),
-        ("chat_template.jinja", lambda f: None, {"gguf_file": "a.gguf"}),
         ("qformer_tokenizer/vocab.txt", tokenizer_linked, {}),
         ("quant_config.json", lambda f: None, {}),
         ("sentencepiece.bpe.model", lambda f: None, {}),
@@ -986,6 +984,7 @@ def tokenizer_gone(folder: Path) -> None:
 def backed_up(folder: Path) -> None:
     """As `cp -al` and rsnapshot do: another link, the time of change is new."""
     for file in [*folder.iterdir()]:
+        (folder.parent / f"backup-{file.name}").unlink(missing_ok=True)
         os.link(file, folder.parent / f"backup-{file.name}")
         file.chmod(0o400)
 
@@ -1071,3 +1070,49 @@ def test_what_happens_to_recorded_texts_while_they_are_read(
         return
     answers = texts(generator, request("0"))
     assert (generator.fingerprint == known) == (answers == ["x"])
+
+
+def test_a_link_that_leads_elsewhere_for_a_while_is_loaded_as_it_stands_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = load_file(text_folder(tmp_path / "a") / "model.safetensors")
+    text_folder(tmp_path / "b", seed=1)
+    latest = tmp_path / "latest"
+    loads: list[Any] = []
+
+    def point(to: str) -> None:
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(tmp_path / to)
+
+    def happening(*about: Any) -> Any:
+        point("a" if loads else "b")
+        loads.append(load(*about))
+        point("a")
+        return loads[-1]
+
+    point("a")
+    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    built: Any = build_generator(ModelSpec(path=latest), "text", device="cpu")
+    state = built.loaded.model.state_dict()
+    assert all(state[name].equal(weight) for name, weight in kept.items())
+
+
+def test_code_of_another_repository_is_refused_in_one_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = "4" * 40
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = text_folder(tmp_path / "models--owner--model" / "snapshots" / sha)
+    spec = ModelSpec(repo="owner/model", revision=sha, trust_remote_code=True)
+    build_generator(spec, "text", device="cpu")
+    in_json("tokenizer_config.json", auto_map={"AutoTokenizer": ["owner/base--t.T", None]})(folder)
+    with pytest.raises(SuiteError) as caught:
+        build_generator(spec, "text", device="cpu")
+    assert str(caught.value) == (
+        "Model owner/model runs code of another repository, owner/base (`auto_map` in "
+        "tokenizer_config.json), and nothing says which version: copy its Python files into a copy "
+        "of the folder, remove `owner/base--` from tokenizer_config.json, and name the copy with "
+        "`path:`."
+    )
