@@ -220,7 +220,7 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize
             archive(("[Content_Types].xml", ""), ("word/document.xml", "")),
             ["Word", "CSV"],
         ),
-        ("a.csv.gz", gzip.compress(b"index,text\n0,a\n"), ["gzip", "unpack"]),
+        ("a.csv.gz", gzip.compress(b"index,text\n0,a\n", mtime=0), ["gzip", "unpack"]),
         ("a.jsonl", b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00", ["Zstandard", "unpack"]),
         ("a.csv", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", ["HTML"]),
         ("a.jsonl", POINTER.encode(), ["Git LFS", "git lfs pull"]),
