@@ -598,3 +598,67 @@ def test_commands_on_what_is_none_of_theirs_are_one_sentence(
     assert result.exit_code in (1, 2), result.output
     assert "Unexpected" not in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("plan micro --limit 1 --limit 2", "--limit"),
+        ("plan micro --store a --store b", "--store"),
+        ("run micro --out a --out b", "--out"),
+        ("train micro --out a --out b", "--out"),
+        ("score micro_ocr p.csv --rows a.csv --rows b.csv", "--rows"),
+        ("plan micro --data micro_ocr=a.csv --data downscaling_micro_ocr=b.csv", "micro_ocr"),
+    ],
+)
+def test_a_value_that_is_given_twice_on_the_command_line_is_not_dropped(
+    words: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    result = call(*words.split())
+    assert result.exit_code == 2, result.output
+    assert named in result.stderr
+    assert "twice" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+STUDY = (
+    "study: s\nfamily: micro\ntasks: [{task: micro_ocr}]\n"
+    "cells: [{method: blind, perception: xs}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "named"),
+    [
+        (
+            "study",
+            STUDY.replace(
+                "xs}", "xs, samples: 1}, {method: blind, perception: [xs, s], samples: 3}"
+            ),
+            "blind",
+        ),
+        (
+            "study",
+            STUDY.replace("[{", "[{task: downscaling_micro_ocr, limit: 3}, {", 1),
+            "micro_ocr",
+        ),
+        (
+            "texts jsonl",
+            '{"item_id": 0, "text": "red"}\n{"item_id": "0.0", "text": "blue"}\n',
+            "0",
+        ),
+        ("task", "categories: [first, second, first]", "first"),
+    ],
+)
+def test_two_entries_that_say_the_same_thing_differently_are_refused(
+    kind: str, content: str, named: str, tmp_path: Path
+) -> None:
+    if kind == "task":
+        content = _shapes().decode().replace("categories: {first: 3, second: 3}", content)
+    path = tmp_path / FILES[kind][0]
+    path.write_text(content)
+    with pytest.raises(SuiteError, match="twice") as caught:
+        FILES[kind][2](path)
+    assert named in str(caught.value).replace(str(path), "")

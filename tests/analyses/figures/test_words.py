@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import warnings
 from collections.abc import Iterator
 
@@ -191,3 +192,46 @@ def test_different_names_have_different_labels_that_are_seen(names: tuple[str, .
     assert all(label.strip() for label in labels.values())
     shown = style.task_names(names)
     assert all(shown[name] for name in names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("caf\u00e9", "cafe\u0301"),
+        ("a b", "a\u00a0b", "a\u3000b"),
+        ("vqa", "v\u00adqa", "vq\u2060a"),
+        (
+            "Qwen2.5-VL-3B",
+            "Qwen2.5-VL-3B-Instruct",
+            "Qwen2.5-VL-3B-Instruct-AWQ",
+            "Qwen2.5-VL-3B-Instruct_AWQ",
+        ),
+        ("x" * 12 + "\u2026" + "x" * 11, "x" * 40, "x" * 41),
+        ("o1", "o1.", "o1 ", "o1-"),
+    ],
+)
+@pytest.mark.parametrize("most", [9, 24])
+def test_names_that_look_alike_have_labels_that_differ(names: tuple[str, ...], most: int) -> None:
+    labels = style.labels_of(names, most)
+    seen = {unicodedata.normalize("NFKC", label).strip(" -") for label in labels.values()}
+    assert len(seen) == len(names), labels
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        ("own_a_b", "own_a b", "own_a-b"),
+        ("vqa_x", "vqa_x_", "vqa__x"),
+        ("in-domain mean", "in-domain_mean"),
+    ],
+)
+def test_no_two_tasks_and_no_task_and_mean_have_one_name(tasks: tuple[str, ...]) -> None:
+    names = style.task_names(tasks)
+    assert len({*names.values()}) == len(names), names
+
+
+def test_names_that_are_numbers_keep_their_rows() -> None:
+    table = pd.DataFrame({"size": [2, 4, "Qwen3-VL-32B-Instruct"], "family": [1.5, 1.5, 1.5]})
+    labelled = style._labelled(table)
+    assert labelled["size"].notna().all()
+    assert labelled["size"].nunique() == 3

@@ -433,3 +433,14 @@ def test_tasks_as_a_table() -> None:
     result = CliRunner().invoke(tasks_command, [], catch_exceptions=False)
     assert "refcoco_plus" in result.stdout
     assert "out_of_domain" in result.stdout
+
+
+@pytest.mark.parametrize("over", ["predictions", "data"])
+def test_rows_are_not_written_over_what_is_read(data: str, tmp_path: Path, over: str) -> None:
+    file = write_csv(tmp_path / "p.csv", [(n, "A") for n in range(6)])
+    target = file if over == "predictions" else Path(data.partition("=")[2])
+    before = target.read_bytes()
+    result = run("mmstar", str(file), "--data", data, "--rows", str(target), "--draws", "100")
+    assert result.exit_code == 2
+    assert str(target) in result.stderr
+    assert target.read_bytes() == before

@@ -66,3 +66,16 @@ def test_plan(tiny: Path) -> None:
     result = call("plan", tiny / "study.yaml", "--only", "end_to_end/P=s", "--limit", 1)
     assert result.exit_code == 0
     assert "1 cell, 1 request planned, 1 distinct (0% saved)" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["my study.yaml", ".hidden.yaml", "Q&A (2).yaml"])
+def test_init_writes_no_study_that_is_not_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call("init", name)
+    if result.exit_code == 0:
+        load_study(name)
+    else:
+        assert "name is made of letters" in result.stderr
+        assert list(tmp_path.iterdir()) == []

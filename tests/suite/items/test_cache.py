@@ -83,3 +83,15 @@ def test_an_unwritable_cache_does_not_stop_a_run(tmp_path: Path) -> None:
 def test_no_two_tasks_share_a_file(tmp_path: Path, other: str) -> None:
     cache = ItemCache(tmp_path)
     assert cache._path("lmms_eval/mmstar", "k", None) != cache._path(other, "k", None)
+
+
+def test_no_two_limits_share_a_file(tmp_path: Path) -> None:
+    cache = ItemCache(tmp_path)
+    asked = [
+        ("a", "k", 2),
+        ("a-2", "k", None),
+        ("a", "k-2", None),
+        ("a", "k", None),
+        ("a-k", "2", 2),
+    ]
+    assert len({cache._path(*one) for one in asked}) == len(asked)

@@ -606,3 +606,53 @@ def test_a_large_file_of_another_program_is_passed_in_time(mine: Path) -> None:
     (mine / "shapes" / "large.yaml").write_text(f"items:\n{rows}")
     with ended_after(10):
         assert get_task("shapes").name == "shapes"
+
+
+FOREIGN_FILES: dict[str, bytes] = {
+    "lists in lists": b"task: foreign\na:\n" + b"- " * 5000 + b"x\n",
+    "a time of many parts": b"task: foreign\na: " + b"1:" * 50_000 + b"1\n",
+    "a fraction of many parts": b"task: foreign\na: " + b"1:" * 50_000 + b"1.5\n",
+    "a key that is a list": b"task: foreign\n? [a, b]\n: c\n",
+    "a group of lmms-eval's": b"group: foreign\ntask: [shapes, mmstar]\n",
+    "a task that is a mapping": b"task: {a: b}\n",
+    "many anchors": b"task: foreign\n" + b"".join(b"k%d: &a%d x\n" % (n, n) for n in range(9000)),
+}
+
+
+@pytest.mark.parametrize("name", [*FOREIGN_FILES, "a name of other bytes", "a folder in itself"])
+def test_a_foreign_file_fails_alone_and_in_time(mine: Path, name: str) -> None:
+    if name in FOREIGN_FILES:
+        (mine / "shapes" / "foreign.yaml").write_bytes(FOREIGN_FILES[name])
+    elif name == "a folder in itself":
+        (mine / "shapes" / "again").symlink_to(mine)
+    else:
+        Path(os.fsdecode(bytes(mine / "shapes") + b"/\xff.yaml")).write_text("task: foreign: x\n")
+    with ended_after(5):
+        assert get_task("shapes").name == "shapes"
+        assert {"shapes", "mmstar"} < {task.name for task in list_tasks()}
+        assert len(load_items("shapes").items) == len(ROWS), "lmms-eval reads the folder too"
+        result = CliRunner().invoke(tasks_command, ["--json"], catch_exceptions=False)
+    assert "shapes" in {row["task"] for row in json.loads(result.stdout)}
+
+
+def test_each_folder_has_functions_of_its_own(mine: Path) -> None:
+    """Two people call their file own.py; a third's never ends, and nobody asks for its task."""
+    content = write(mine, item=None, doc_to_item="own.doc_to_item")
+    load_functions(mine, content)
+    text = (mine / "shapes" / "shapes.yaml").read_text()
+    own = (mine / "shapes" / "own.py").read_text()
+    for name, code in {
+        "other": own.replace("{**doc,", "{**doc, 'question': 'Mine?',") + "print('here I am')\n",
+        "endless": "while True:\n    pass\n",
+    }.items():
+        (mine / name).mkdir()
+        (mine / name / f"{name}.yaml").write_text(text.replace("downscaling_shapes", name))
+        (mine / name / "rows.jsonl").write_text((mine / "shapes" / "rows.jsonl").read_text())
+        (mine / name / "own.py").write_text(code)
+    with ended_after(5):
+        result = CliRunner().invoke(tasks_command, ["--json"], catch_exceptions=False)
+        assert {"shapes", "other"} < {row["task"] for row in json.loads(result.stdout)}
+        asked = {
+            name: {item.question for item in load_items(name).items} for name in ("other", "shapes")
+        }
+    assert asked == {"other": {"Mine?"}, "shapes": {ROWS[0]["question"]}}

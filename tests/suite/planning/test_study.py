@@ -269,3 +269,35 @@ def test_a_value_of_another_form_is_told_what_to_write(
     assert [words for words in named if words not in said] == [], said
     assert "instance of" not in said
     assert "valid" not in said, "a library's words"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("seed: 0", "limit: 010", ["line 6", "010"]),
+        ("seed: 0", "seed: 1:30", ["line 6", "1:30"]),
+        ("micro_ocr", "no", ["`tasks.0.task`", "text, in quotes"]),
+        ("seed: 0", "decoding: {reason: {temperature: 0,7}}", ["7", "`decoding.reason`"]),
+        (
+            "seed: 0",
+            "decoding: {reason: {max_new_tokens: 1e3}}",
+            ["`decoding.reason.max_new_tokens`", "whole number", "1e3"],
+        ),
+        (
+            "micro_ocr}",
+            "micro_ocr, methods: blind}",
+            ["`tasks.0.methods`", "list, such as [blind]"],
+        ),
+        ("study: small", "study: 2026-11-26", ["`study`", "text, in quotes"]),
+        ("perception: all", "perception: [0.6]", ["`cells.0.perception", "text, in quotes"]),
+        ("seed: 0", "samples: yes", ["`samples`", "whole number"]),
+        ("seed: 0", "limit: 1_0_0", ["line 6", "1_0_0"]),
+    ],
+)
+def test_a_value_that_yaml_reads_as_another_is_told_what_to_write(
+    tmp_path: Path, old: str, new: str, named: list[str]
+) -> None:
+    """YAML 1.1 has octal and sexagesimal numbers, dates, and words that are true or false."""
+    said = error_of(tmp_path, (MINIMAL + "seed: 0\n").replace(old, new))
+    assert [words for words in named if words not in said] == [], said
+    assert "valid" not in said, "a library's words"

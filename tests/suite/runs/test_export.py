@@ -228,3 +228,25 @@ def test_an_item_that_the_data_lack(items: ItemSet, tmp_path: Path) -> None:
     frame = frame_of(items).assign(item_id="gone")
     with pytest.raises(SuiteError, match="Item gone of micro_star is in the records and not in"):
         write(frame, {TASK: items}, tmp_path, DATE)
+
+
+def test_cells_whose_names_make_one_folder_have_a_file_each(items: ItemSet, tmp_path: Path) -> None:
+    """A size may be called `s__R=l`."""
+    frame = frame_of(items)
+    cells = dict(zip(frame["cell"].unique(), ("decoupled/P=s/R=l", "decoupled/P=s__R=l")))
+    written = write(frame.assign(cell=frame["cell"].map(cells)), {TASK: items}, tmp_path, DATE)
+    assert len({one.file for one in written}) == 2
+    assert all(len(samples_of(one.file)) == one.rows for one in written)
+
+
+def test_tasks_whose_names_make_one_file_have_a_file_each(
+    items: ItemSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "suite.runs.export.get_task",
+        lambda name: SimpleNamespace(lmms_name=name.removeprefix("lmms_eval/")),
+    )
+    tasks = ("lmms_eval/mme", "mme", "lmms_eval__mme")
+    frames = [frame_of(items).assign(task=task) for task in tasks]
+    written = write(pd.concat(frames), dict.fromkeys(tasks, items), tmp_path, DATE)
+    assert len({one.file for one in written}) == 6

@@ -111,3 +111,23 @@ def test_a_mistake_is_one_sentence(
 def test_an_unknown_recipe_is_named_with_the_known_ones(name: str, expected: str) -> None:
     with pytest.raises(SuiteError, match=f"^{re.escape(expected)}$"):
         load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "stages"),
+    [(("a", "b-a"), ("x-b", "x")), (("s", "S"), ("x", "y")), (("a", "b"), ("x", "X"))],
+)
+def test_no_two_trainings_share_a_folder(
+    mini: Path, tmp_path: Path, sizes: tuple[str, str], stages: tuple[str, str]
+) -> None:
+    """A stage of a size is kept in STAGE-SIZE; some disks do not tell capitals from small ones."""
+    recipe = yaml.safe_load(mini.read_text())
+    recipe["sizes"] = dict.fromkeys(sizes, next(iter(recipe["sizes"].values())))
+    first = next(stage for stage in recipe["stages"] if stage["kind"] == "text")
+    first = {key: value for key, value in first.items() if key not in ("init", "gate", "retries")}
+    recipe["stages"] = [{**first, "name": name, "rate": 0.001} for name in stages]
+    path = tmp_path / "r.yaml"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    with pytest.raises(SuiteError) as caught:
+        load_recipe(str(path))
+    assert any(f"'{name}'" in str(caught.value) for name in (*sizes, *stages))
