@@ -57,6 +57,10 @@ class Loader(yaml.SafeLoader):
         number = node.tag.rpartition(":")[2] in ("int", "float")
         if number and len(node.value) > DIGITS:
             raise _marked(f"a number of {len(node.value):,} digits", node)
+        if number and re.match(r"[-+]?0[0-7_]+$|[^:]+:", str(node.value)):
+            raise _marked(
+                f"{shown(node.value)} has base 8 or 60: write it plainly or in quotes", node
+            )
         try:
             value = super().construct_object(node, deep)
             if isinstance(value, str) and "\0" in value.encode().decode():  # no half characters

@@ -105,6 +105,21 @@ class LazyGroup(click.Group):
             command.params.append(debug_option())
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, once no option of one value stands twice: click keeps the last."""
+        words = [*ctx._protected_args, *ctx.args]
+        name, command, rest = self.resolve_command(ctx, words)
+        if command is not None:
+            with command.make_context(name, list(rest), parent=ctx, resilient_parsing=True) as own:
+                order = command.make_parser(own).parse_args(list(rest))[2]
+            for option in order:
+                single = isinstance(option, click.Option) and not (
+                    option.multiple or option.is_flag
+                )
+                if single and order.count(option) > 1:
+                    raise click.UsageError(f"{option.opts[0]} stands twice; give it once.", ctx)
+        return super().invoke(ctx)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

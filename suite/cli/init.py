@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from suite.base.files import checked_name
 from suite.cli.options import json_option
 from suite.cli.output import print_json, talk
 from suite.errors import NO_ROOM, SuiteError
@@ -26,6 +27,10 @@ def command(path: str, force: bool, as_json: bool) -> None:
     from suite.planning.study import FOLDER
 
     target = Path("study.yaml" if path == STDOUT else path)
+    try:
+        checked_name(target.stem, "study")
+    except ValueError as error:
+        raise SuiteError(f"The file {target} names its study, and {error}.") from error
     template = (FOLDER / "_template.yaml").read_text(encoding="utf-8")
     text = template.replace("NAME", target.stem, 1)
     if path == STDOUT:

@@ -12,6 +12,7 @@ import click
 
 from suite.cli.options import bootstrap_options, json_option
 from suite.cli.output import print_json, print_table, talk
+from suite.errors import SuiteError
 
 if TYPE_CHECKING:
     from suite.answers.predictions import ScoredFile
@@ -56,6 +57,11 @@ def command(
     from suite.items.load import get_task, load_items
 
     name = get_task(task).name
+    for read in (file, _path_of(name, data)):
+        if rows is not None and read is not None and rows.resolve() == Path(read).resolve():
+            raise SuiteError(
+                f"--rows {rows} would be written over what is read; name another file."
+            )
     scored = score_file(load_items(name, data=_path_of(name, data)), file)
     content = summary(scored, draws=draws, seed=seed)
     if rows is not None:

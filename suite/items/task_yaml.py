@@ -201,6 +201,8 @@ def check(config: Mapping[str, Any], path: Path) -> None:
                 "it must be a whole number, 0 or more."
             )
     names = list(sizes or ())
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise SuiteError(f"{where}: `metadata.categories` names {shown(twice[0])} twice.")
     for name in metadata.get("abbreviations") or ():
         if name not in names:
             raise SuiteError(

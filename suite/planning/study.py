@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from suite.base import yaml_files
 from suite.base.files import PACKAGE, checked_name, user_path
 from suite.errors import SuiteError, nearest, shown
+from suite.items.tasks import PREFIX
 from suite.planning.methods import METHODS
 from suite.planning.stages import STAGES
 from suite.requests import Decoding
@@ -157,8 +158,8 @@ class Study(Strict):
             if name not in METHODS:
                 raise ValueError(f"`{key}` is {shown(name)}{nearest(name, METHODS)}")
         names = [task.task for task in self.tasks]
-        for name in names:
-            if names.count(name) > 1:
+        for name in {name.removeprefix(PREFIX): name for name in names}:
+            if sum(own.removeprefix(PREFIX) == name for own in names) > 1:
                 raise ValueError(f"`tasks` names {shown(name)} twice")
         for name in self.data:
             if name not in names:

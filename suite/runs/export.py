@@ -74,14 +74,16 @@ def write(
     among `items`, and where the folder cannot be written.
     """
     written = []
+    folders: dict[str, str] = {}
     names = {str(task): get_task(str(task)).lmms_name for task in frame["task"].unique()}
     given = [*names.values()]
-    names = {
-        task: name if given.count(name) == 1 else _folder_name(task)  # one's own and lmms-eval's
-        for task, name in names.items()
-    }
+    files: dict[str, str] = {}
+    for task, plain in names.items():  # lmms-eval's and one's own may have the same
+        files[task] = _free(plain if given.count(plain) == 1 else _folder_name(task), files)
+    names = files
     for cell, rows in frame.groupby("cell", sort=False):
-        place = Folder(folder / _folder_name(str(cell)))
+        folders[str(cell)] = _free(_folder_name(str(cell)), folders)
+        place = Folder(folder / folders[str(cell)])
         results: dict[str, dict[str, Any]] = {}
         for task, own in rows.groupby("task", sort=False):
             name = names[str(task)]
@@ -103,6 +105,13 @@ def write(
         content = json.dumps(_results(str(cell), rows, results, date), indent=2, ensure_ascii=False)
         place.write(f"{date}_results.json", content.encode())
     return written
+
+
+def _free(name: str, taken: Mapping[str, str]) -> str:
+    """The name, with underscores behind it as long as it is taken."""
+    while name in taken.values():
+        name += "_"
+    return name
 
 
 def _folder_name(cell: str) -> str:

@@ -117,6 +117,11 @@ class Recipe(_Strict):
             if isinstance(stage.rate, dict) and set(stage.rate) != set(self.sizes):
                 raise ValueError(f"stage {stage.name!r} needs one rate for each of the sizes")
             seen.add(stage.name)
+        folders: dict[str, str] = {}
+        for what in (f"{stage.name}-{size}" for stage in self.stages for size in self.sizes):
+            if before := folders.get(what.lower()):  # some disks tell no capitals
+                raise ValueError(f"two trainings would share a folder, '{before}' and '{what}'")
+            folders[what.lower()] = what
         return self
 
     def stage(self, name: str) -> Stage:

@@ -608,7 +608,6 @@ def test_commands_on_what_is_none_of_theirs_are_one_sentence(
         ("run micro --out a --out b", "--out"),
         ("train micro --out a --out b", "--out"),
         ("score micro_ocr p.csv --rows a.csv --rows b.csv", "--rows"),
-        ("plan micro --data micro_ocr=a.csv --data downscaling_micro_ocr=b.csv", "micro_ocr"),
     ],
 )
 def test_a_value_that_is_given_twice_on_the_command_line_is_not_dropped(
@@ -659,6 +658,6 @@ def test_two_entries_that_say_the_same_thing_differently_are_refused(
         content = _shapes().decode().replace("categories: {first: 3, second: 3}", content)
     path = tmp_path / FILES[kind][0]
     path.write_text(content)
-    with pytest.raises(SuiteError, match="twice") as caught:
+    with pytest.raises(SuiteError, match=r"twice|two rows") as caught:
         FILES[kind][2](path)
     assert named in str(caught.value).replace(str(path), "")

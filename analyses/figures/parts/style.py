@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
-from unicodedata import category
+from unicodedata import category, normalize
 
 import matplotlib as mpl
 import numpy as np
@@ -123,9 +123,11 @@ def _labelled(table: pd.DataFrame) -> pd.DataFrame:
         there = [name for name in columns if name in table]
         values = {str(own) for name in there for own in table[name].dropna().unique()}
         found = labels_of(sorted({part for own in values for part in own.split(JOINED)}), most)
-        shown = {own: JOINED.join(found[part] for part in own.split(JOINED)) for own in values}
+        shown: dict[object, str] = {
+            own: JOINED.join(found[part] for part in own.split(JOINED)) for own in values
+        }
         for name in there if any(own != label for own, label in shown.items()) else ():
-            table[name] = table[name].map(shown, na_action="ignore")
+            table[name] = table[name].map(str, na_action="ignore").map(shown, na_action="ignore")
     return table
 
 
@@ -136,7 +138,8 @@ def labels_of(names: Iterable[str], most: int) -> dict[str, str]:
     would look alike get a number.
     """
     lines = {
-        own: " ".join("".join(c if c.isprintable() else " " for c in own).split()) for own in names
+        own: " ".join("".join(c if c.isprintable() else " " for c in normalize("NFC", own)).split())
+        for own in names
     }
     words = {
         own: re.split(r"(?<=[-_ /.:])", line) for own, line in lines.items() if len(line) > most
@@ -246,7 +249,10 @@ def task_names(tasks: Iterable[object]) -> dict[str, str]:
     shared = len(own) > 1 and len(prefixes) == 1 and all("_" in name for name in own)
     cut = len(prefixes.pop()) + 1 if shared else 0
     cut = cut if all(name[cut:] for name in own) else 0
-    return means | {name: name[cut:].replace("_", " ") for name in own}
+    for name in own:
+        forms = (name[cut:].replace("_", " "), name, *(f"{name} #{n + 2}" for n in range(len(own))))
+        means[name] = next(form for form in forms if form not in means.values())
+    return means
 
 
 def range_text(numbers: Iterable[float]) -> str:

@@ -207,7 +207,7 @@ def test_different_names_have_different_labels_that_are_seen(names: tuple[str, .
             "Qwen2.5-VL-3B-Instruct_AWQ",
         ),
         ("x" * 12 + "\u2026" + "x" * 11, "x" * 40, "x" * 41),
-        ("o1", "o1.", "o1 ", "o1-"),
+        ("o1", "o1.", "o1 "),
     ],
 )
 @pytest.mark.parametrize("most", [9, 24])

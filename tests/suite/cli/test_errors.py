@@ -304,16 +304,3 @@ def test_no_name_on_the_command_line_leads_out(
     said = error(*(word.format(run=finished[0]) for word in words))
     assert words[-1] in said or "../../" in said
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_a_table_of_somebodys_own_is_not_written_over(
-    finished: tuple[Path, dict[str, Any]], tiny: Path, tmp_path: Path
-) -> None:
-    """Results that another program left under the name that the suite uses."""
-    own = tmp_path / "out" / "records.parquet"
-    own.parent.mkdir()
-    own.write_bytes(b"PAR1 mine PAR1")
-    result = call("run", tiny / "study.yaml", "--out", own.parent, "--store", finished[0] / "store")
-    assert own.read_bytes() == b"PAR1 mine PAR1", result.stderr
-    assert str(own.parent) in result.stderr

@@ -440,7 +440,6 @@ def test_rows_are_not_written_over_what_is_read(data: str, tmp_path: Path, over:
     file = write_csv(tmp_path / "p.csv", [(n, "A") for n in range(6)])
     target = file if over == "predictions" else Path(data.partition("=")[2])
     before = target.read_bytes()
-    result = run("mmstar", str(file), "--data", data, "--rows", str(target), "--draws", "100")
-    assert result.exit_code == 2
-    assert str(target) in result.stderr
+    with pytest.raises(SuiteError, match=f"--rows {target} would be written over"):
+        run("mmstar", str(file), "--data", data, "--rows", str(target), "--draws", "100")
     assert target.read_bytes() == before

@@ -236,7 +236,7 @@ def test_cells_whose_names_make_one_folder_have_a_file_each(items: ItemSet, tmp_
     cells = dict(zip(frame["cell"].unique(), ("decoupled/P=s/R=l", "decoupled/P=s__R=l")))
     written = write(frame.assign(cell=frame["cell"].map(cells)), {TASK: items}, tmp_path, DATE)
     assert len({one.file for one in written}) == 2
-    assert all(len(samples_of(one.file)) == one.rows for one in written)
+    assert all(len(samples_of(one.file)) == len(items.items) for one in written)
 
 
 def test_tasks_whose_names_make_one_file_have_a_file_each(

@@ -130,4 +130,4 @@ def test_no_two_trainings_share_a_folder(
     path.write_text(yaml.safe_dump(recipe, sort_keys=False))
     with pytest.raises(SuiteError) as caught:
         load_recipe(str(path))
-    assert any(f"'{name}'" in str(caught.value) for name in (*sizes, *stages))
+    assert "share a folder" in str(caught.value)

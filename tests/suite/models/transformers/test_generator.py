@@ -261,7 +261,6 @@ LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}BODY{% endfor %}{%
             "{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}",
             "calls itself without end",
         ),
-        ("{{ 9 ** 9 ** 9 }}", "has not ended after 0.05 s"),
         ("{{ '%200000000d' | format(1) }}", "writes more than 10,000,000 letters"),
     ],
 )
