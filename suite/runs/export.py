@@ -78,8 +78,8 @@ def write(
     names = {str(task): get_task(str(task)).lmms_name for task in frame["task"].unique()}
     given = [*names.values()]
     files: dict[str, str] = {}
-    for task, plain in names.items():  # lmms-eval's and one's own may have the same
-        files[task] = _free(plain if given.count(plain) == 1 else _folder_name(task), files)
+    for known, plain in names.items():  # lmms-eval's and one's own may have the same
+        files[known] = _free(plain if given.count(plain) == 1 else _folder_name(known), files)
     names = files
     for cell, rows in frame.groupby("cell", sort=False):
         folders[str(cell)] = _free(_folder_name(str(cell)), folders)
