@@ -105,32 +105,28 @@ class LazyGroup(click.Group):
             command.params.append(debug_option())
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click does, once no option of one value stands twice: click keeps the last."""
-        words = [*ctx._protected_args, *ctx.args]
-        name, command, rest = self.resolve_command(ctx, words)
-        if command is not None:
-            with command.make_context(name, list(rest), parent=ctx, resilient_parsing=True) as own:
-                order = command.make_parser(own).parse_args(list(rest))[2]
-            for option in order:
-                single = isinstance(option, click.Option) and not (
-                    option.multiple or option.is_flag
-                )
-                if single and order.count(option) > 1:
-                    raise click.UsageError(f"{option.opts[0]} stands twice; give it once.", ctx)
-        return super().invoke(ctx)
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with a suggestion when the name is misspelt."""
+        """As click does, with a suggestion when the name is misspelt; no option of one value may
+        stand twice, of which click keeps the last."""
         if args and args[0] not in command_files() and not args[0].startswith("-"):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], list(command_files()), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             ctx.fail(f"No command {args[0]!r}; {hint}`downscale --help` lists them.")
-        return super().resolve_command(ctx, args)
+        name, command, words = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            own = click.Context(command, info_name=name, parent=ctx)
+            order = command.make_parser(own).parse_args(list(words))[2]
+            for option in order:
+                single = isinstance(option, click.Option) and not (
+                    option.multiple or option.is_flag
+                )
+                if single and order.count(option) > 1:
+                    raise click.UsageError(f"{option.opts[0]} stands twice; give it once.", ctx)
+        return name, command, words
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
