@@ -127,7 +127,7 @@ _OTHER_NEXT = re.compile(
     re.I,
 )
 OPENS_MORE = re.compile(
-    rf"\W*(?:{CONDITION}|(?:or|and(?!\s+(?:the|it|this|that)\b)|maybe|perhaps|possibly|"
+    rf"\W*(?:but\s+)?(?:{CONDITION}|(?:or|and(?!\s+(?:the|it|this|that)\b)|maybe|perhaps|possibly|"
     r"only\s+(?:if|when)|except)\b)",
     re.I,
 )

@@ -52,7 +52,7 @@ def opening(text: str, reader: OptionReader) -> Statement | None:
         return None
     end = spans[0][1]
     first = text[:end].strip()
-    if len(spans) > 1 and not first.endswith("?"):
+    if len(spans) > 1 and not first.endswith(("?", ":")):
         listed = _ENTRY.match(text) and _ENTRY.match(text, spans[1][0])
         if not listed and (reading := reader.segment(first)):
             return Statement(0, end, reading, "first_line")
