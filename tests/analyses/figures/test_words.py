@@ -145,7 +145,7 @@ WORDS = {
     "50\u202f% \u2014 \u201cok\u201d": "· 50 % \u2014 \u201cok\u201d",
     "{0} {x!r}": "· {0} {x!r}",
     "$a$ and $b$": "· $a$ and $b$",
-    "e\u0301te\u0301": "· e\u0301te\u0301",
+    "e\u0301te\u0301": "· \u00e9t\u00e9",
     "nan": "· nan",
     "<script>alert(1)</script>": "· <script>alert(1)…",
 }
