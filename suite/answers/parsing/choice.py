@@ -31,6 +31,8 @@ _CONCLUDES = re.compile(rf"(?:{CONCLUDES})\b|→", re.I)
 _KIND = dict.fromkeys(
     ("first_line", "leading_letter", "leading_words", "last_line", "last_sentence"), "line"
 )
+_LETTER = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
+"""A letter that is no article and no pronoun."""
 _DENIES = re.compile(r"\b(?:not|never|n't)\W{0,3}\Z", re.I)
 _DENIED = re.compile(
     r"\W{0,3}(?:is|was|can|would)(?:\s+not|n't|\s+(?:wrong|incorrect|false))\b", re.I
@@ -83,8 +85,7 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
         found.append(mark)
     lines = [opening(body, reader), *([] if cut else closing(body, reader))]
     if cut:  # «it is red», «the answer is A» may go on
-        letter = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
-        found = [e for e in found if e.end < len(body) or letter.search(body, e.start, e.end)]
+        found = [e for e in found if e.end < len(body) or _LETTER.search(body, e.start, e.end)]
     found += [
         line
         for line in lines

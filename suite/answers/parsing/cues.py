@@ -109,7 +109,7 @@ _REVISES = re.compile(
     re.I,
 )
 _HEDGE = re.compile(
-    rf"(?:[:\s]|(?:{words.ADVERB}|only|just|options?|choice|letter|number|the\s+(?:option|choice|"
+    rf"(?:[:\s]|(?:{words.ADVERB}|options?|choice|letter|number|the\s+(?:option|choice|"
     rf"letter)|that(?:\s+it\s+is|\s+it's)?|"
     r"it's|it\s+is|to\s+be)\b[\s:,]{0,3}(?=\S))+",
     re.I,

@@ -39,10 +39,8 @@ def without_lists(text: str, reader: OptionReader) -> str:
     if len(spans) < 2:
         spans = {}
     lines: dict[str, tuple[int, int]] = {}
-    for line in _LINE.finditer(text):
-        letter = line[1].upper()
-        if line[1].isupper() and reader.letter(letter) and letter not in lines:
-            lines[letter] = line.span()
+    for line in _lines(text, reader):
+        lines.setdefault(line[1], line.span())
     if len(lines) < 2:
         lines = {}
     for start, end in sorted([*spans.values(), *lines.values()], reverse=True):
@@ -50,15 +48,16 @@ def without_lists(text: str, reader: OptionReader) -> str:
     return text
 
 
+def _lines(text: str, reader: OptionReader) -> list[re.Match[str]]:
+    """The lines that begin with the letter of an option."""
+    return [line for line in _LINE.finditer(text) if line[1].isupper() and reader.letter(line[1])]
+
+
 def marked(text: str, reader: OptionReader) -> Statement | None:
     """The one letter of a list that bears a check mark, «yes» or «correct»."""
-    lines = [
-        (line[1], line)
-        for line in _LINE.finditer(text)
-        if line[1].isupper() and reader.letter(line[1])
-    ]
-    if len({letter for letter, _ in lines}) >= 2:
-        ticked = [(letter, line.end()) for letter, line in lines if _VERDICT.search(line[0])]
+    lines = _lines(text, reader)
+    if len({line[1] for line in lines}) >= 2:
+        ticked = [(line[1], line.end()) for line in lines if _VERDICT.search(line[0])]
     elif any(sign in text for sign in RIGHT):
         ticked = _ticked(text, reader)
     else:

@@ -98,15 +98,14 @@ class OptionReader:
     def __init__(self, options: tuple[str, ...]) -> None:
         self.options = options
         self.letters = LETTERS[: len(options)]
+        self._exact: dict[str, str] = {}
         self._words: dict[str, str] = {}
         self._quantities: dict[tuple[Fraction, str], str] = {}
         for letter, option in zip(self.letters, options, strict=True):
+            _add(self._exact, option.strip(), letter)
             _add(self._words, normalised(option), letter)
             if (read := quantity(option)) is not None:
                 _add(self._quantities, read, letter)
-        self._exact: dict[str, str] = {}
-        for letter, option in zip(self.letters, options, strict=True):
-            _add(self._exact, option.strip(), letter)
         self._variants = self._other_forms()
         self.below_zero = any(number < 0 for number, _ in self._quantities)
         self.names_letters = any(re.search(r"\b[B-HJ-Z]\b(?!')", option) for option in options)
@@ -247,7 +246,6 @@ class OptionReader:
             _add(found, squeezed(option), letter)
             if re.fullmatch(r"[a-z]{2,}[a-rt-z]", text) and text + "s" not in _OTHER_WORDS:
                 _add(found, text + "s", letter)
-        for letter, text in zip(self.letters, texts, strict=True):
             for name in _SYNONYMS.get(text, ()):
                 _add(found, name, letter)
         if set(texts) == {"true", "false"}:

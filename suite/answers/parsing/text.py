@@ -22,7 +22,7 @@ _THOUGHT = re.compile(
 _MARK = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.=-]{1,40})(?:\s[^<>\n]{0,80})?>"
     r"|\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{2,30})\]"
-    r"|<\|(?:(?P<begin3>begin|start)|(?P<end3>end))_of_(?P<name3>\w{1,40})\|>"
+    r"|<\|(?:begin|start|(?P<end3>end))_of_(?P<name3>\w{1,40})\|>"
     r"|<\|(?P<end4>/?)(?P<name4>[a-z]\w{1,40})\|>"
 )
 _FORMATS = {
@@ -42,6 +42,7 @@ _TURN_END = re.compile(
 _SPECIAL = re.compile(
     r"<\|[A-Za-z0-9_ ]{1,40}\|>|</?s>|<(?:start_of_turn|bos|pad|unk)>|\[/?INST\]", re.I
 )
+_ANSWER = re.compile("<answer>", re.I)
 _SHORT_TAG = re.compile(r"</?[bipsu]>")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 """No model that answers writes these: what holds one is noise, and a word in it is an accident."""
@@ -142,7 +143,7 @@ def _without_thought(text: str) -> str | None:
             inside, done = -1, mark.end()
             kept.append(" ")
     if inside >= 0:
-        answer = re.compile("<answer>", re.I).search(text, inside)
+        answer = _ANSWER.search(text, inside)
         if answer is None:
             return None
         done = answer.start()
