@@ -42,7 +42,7 @@ DISAGREE = Reading(None, "letter_and_text_disagree")
 _EDGE = "\"'*`“”‘’«» \t\r\n✓✔✅☑→➡️⇒"
 _NAME = r"(?:(?:the|my)\s+)?(?:(?:final|correct|best|right)\s+)*(?:answer|ans|option|choice|letter)"
 _PREFIX = re.compile(
-    rf"(?:{_NAME}|{OPTION})(?:\b|_)\s*(?:(?:is|:|=|\.)\s*|-(?!\s*\d)\s*)?(?:(?:option|choice|"
+    rf"(?:{_NAME}|{OPTION})(?:\b|_)\s*(?:(?:is\s*:?|:|=|\.)\s*|-(?!\s*\d)\s*)?(?:(?:option|choice|"
     rf"letter)\s+)?",
     re.I,
 )
@@ -114,6 +114,11 @@ class OptionReader:
     def letter(self, letter: str) -> str | None:
         """The letter in upper case if an option has it."""
         return upper if (upper := letter.upper()) in self.letters else None
+
+    def is_letter(self, text: str) -> bool:
+        """Whether a text is an option's letter alone, which outside of a label is never meant as
+        the words of another option."""
+        return len(plain := normalised(text)) == 1 and self.letter(plain) is not None
 
     def given(self, letter: str) -> Reading:
         """The reading of a letter that is given as the answer."""
@@ -206,6 +211,7 @@ class OptionReader:
         aside = _ASIDE.fullmatch(text)
         if (
             aside
+            and not self.is_letter(aside[1])
             and (letter := self.by_words(aside[1]))
             and (not self.mentioned(aside[0]) - {letter} or " not " in text or " rather " in text)
         ):

@@ -95,7 +95,7 @@ def _behind(verb: re.Match[str], piece: str, reader: OptionReader) -> str | None
     clause = re.split(r"[,;]|\b(?:so|therefore|thus|hence|but)\b", before)[-1]
     dashed = re.match(r"[-–—]\s", rest)  # a dash or a sign
     sided = normalised(rest) in {"left", "right"}  # «that's right», «three are left»
-    if dashed or sided or WITHHELD.search(clause) or _IF.search(before):
+    if dashed or sided or reader.is_letter(rest) or WITHHELD.search(clause) or _IF.search(before):
         return None
     letter = reader.by_words(rest)
     whole = reader.segment(rest) if letter is None and len(rest) > 3 else None
