@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 
 from suite.answers.parsing.cues import TAKEN_BACK, Statement, cued, praised
-from suite.answers.parsing.fields import TAG, boxes, named, tagged
+from suite.answers.parsing.fields import boxes, named, tagged, without_tags
 from suite.answers.parsing.languages import CONCLUDES
 from suite.answers.parsing.listing import RIGHT, WRONG, marked, without_lists
-from suite.answers.parsing.options import DISAGREE, SEVERAL, OptionReader, Reading
+from suite.answers.parsing.options import DISAGREE, SEVERAL, UNFINISHED, OptionReader, Reading
 from suite.answers.parsing.places import closing, opening
 from suite.answers.parsing.sayings import WITHHELD, in_words
+from suite.answers.parsing.text import sentences
 
 RULES = (
     "whole", "answer_tag", "json_answer", "boxed", "stated", "called_correct", "marked",
@@ -33,10 +34,21 @@ _KIND = dict.fromkeys(
 )
 _LETTER = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
 """A letter that is no article and no pronoun."""
-_DENIES = re.compile(r"\b(?:not|never|n't)\W{0,3}\Z", re.I)
-_DENIED = re.compile(
-    r"\W{0,3}(?:is|was|can|would)(?:\s+not|n't|\s+(?:wrong|incorrect|false))\b", re.I
+_OBJECT = re.compile(r"(?:```\w*\s*)?\{")
+_TURN = re.compile(
+    r"(?:^|[.!?,\n])\s*(?:but|however|although|let(?:'s|\s+(?:me|us))|wait|hmm|yet|next|now|then|also|"
+    r"still|(?:step\s+)?\d+[.:)])\b",
+    re.I,
 )
+"""Goes on with reasoning, whose end is not known where the text is cut."""
+_OPENS = {"first_line", "leading_letter", "leading_words"}
+_ALONE = re.compile(
+    r"(?:^|[:;–—…]|(?<![A-Z]),|->|→)\s*(?:(?:or|and|also|maybe|perhaps|possibly|rather|then|so\s+is)"
+    r"\W{1,3})*(?:option\s+)?[(\[\"']?([A-Z])[)\]\"']?"
+    r"(?:\s+(?:too|also|as\s+well|maybe|perhaps|instead))*[.!\s]*$",
+    re.I,
+)
+"""A letter that stands alone in a sentence or at its end: «Strike that: A.»"""
 _JOINS = re.compile(r"\W*(?:(?:or|and|the|my|final|correct)\b\W*)*", re.I)
 
 
@@ -51,17 +63,19 @@ def read_choice(text: str, reader: OptionReader, cut: bool = False) -> tuple[Rea
         read = [_inner(content, reader) for _, _, content in fields if content]
         given = [reading for reading in read if reading is not None]
         if given:
-            behind = TAG.sub("", text[fields[-1][1] :]).strip(' \n"`}')
+            behind = without_tags(text[fields[-1][1] :]).strip(' \n"`}')
             taken_back = TAKEN_BACK.match(behind) is not None
             return _agreed(given) if not taken_back else _inner(behind, reader) or SEVERAL, rule
         if read and rule == "answer_tag":
             return None
+    if _OBJECT.match(text) and text.count("{") > text.count("}"):
+        return None  # an object that was cut before its answer
     return _stated(_without_tags(text), reader, cut)
 
 
 def _without_tags(text: str) -> str:
     """A text without stray tags, and without the one check mark at its edge."""
-    text = TAG.sub(" ", text) if "<" in text else text
+    text = without_tags(text)
     marks = [sign for sign in text if sign in RIGHT + WRONG]
     return text.strip(RIGHT + " ") if len(marks) == 1 else text.strip()
 
@@ -96,23 +110,26 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
         entry for entry in found if entry.rule != "in_words" or entry.end >= len(body.rstrip())
     ]
     # What an earlier sentence says of something is not what the text concludes.
-    return (_decided(found, ended[-1], body, reader), ended[-1].rule) if ended else None
+    if not ended:
+        return None
+    last = ended[-1]
+    if cut and last.rule not in _OPENS and _TURN.search(body, last.end):
+        return UNFINISHED, last.rule
+    return _decided(found, last, body, reader, cut), last.rule
 
 
 def _boxed(text: str, reader: OptionReader) -> list[Statement]:
-    read = [
-        (start, end, reader.segment(content))
-        for start, end, content in boxes(text)
-        if not (_DENIES.search(text, max(0, start - 9), start) or _DENIED.match(text, end))
-    ]
+    read = [(start, end, reader.segment(content)) for start, end, content in boxes(text)]
     return [Statement(start, end, reading, "boxed") for start, end, reading in read if reading]
 
 
-def _decided(found: list[Statement], last: Statement, text: str, reader: OptionReader) -> Reading:
+def _decided(
+    found: list[Statement], last: Statement, text: str, reader: OptionReader, cut: bool
+) -> Reading:
     letter = last.reading.prediction
     if letter is None:
         return last.reading
-    if TAKEN_BACK.search(text, last.end, last.end + 200):
+    if TAKEN_BACK.search(text, last.end, last.end + 200) or _others_behind(last, text, reader, cut):
         return SEVERAL
     others = [entry for entry in found if entry.reading.prediction != letter]
     letters = [entry for entry in others if not entry.by_words]
@@ -135,6 +152,15 @@ def _decided(found: list[Statement], last: Statement, text: str, reader: OptionR
     ):
         return SEVERAL
     return _unless_words_differ(last, text, reader)
+
+
+def _others_behind(last: Statement, text: str, reader: OptionReader, cut: bool) -> bool:
+    """Whether another letter stands alone behind a statement, which it contradicts."""
+    rest = text[last.end :]
+    spans = [span for span in sentences(rest) if not (cut and span[1] == len(rest))]
+    alone = [_ALONE.search(rest[a:b]) for a, b in spans if not WITHHELD.search(rest, a, b)]
+    letters = {reader.letter(other[1]) for other in alone if other and other[1].isupper()}
+    return bool(letters - {None, last.reading.prediction})
 
 
 def _unless_words_differ(last: Statement, text: str, reader: OptionReader) -> Reading:

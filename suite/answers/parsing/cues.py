@@ -69,39 +69,32 @@ _CUE = re.compile(
     rf"|(?P<japanese>{words.JAPANESE})|(?P<chinese>{words.CHINESE})|(?P<korean>{words.KOREAN})",
     re.I,
 )
-_ADJECTIVES = re.compile(
-    r"(?:(?<!-)\b(?:final|correct|right|best|proper|most|likely|probable|appropriate|accurate|"
-    r"suitable|plausible|chosen|selected|"
-    r"revised|updated|corrected|definitive|overall|only|possible|my|the|our|your|model'?s?)\s+)*$",
-    re.I,
-)
 _LEADS = re.compile(
-    r"(?:^|[\n.!?;:,—–()\[>|…-]|\b(?:so|therefore|thus|hence|then|and|but|now|finally|overall|"
-    r"consequently|well|ok|okay|"
-    r"yes|no|doubt|guess|choose|pick|actually|because|since|as|however|still|clearly|means?|"
-    r"conclude|conclusion|suggests?|"
-    r"indicates?|shows?|implies|imply|proves?|confirms?|confident|clear|sure|certain|(?:I|"
-    r"we)(?:'d|\s+(?:would|will|can|"
-    r"must|therefore|also|now|still))?\s+(?:think|believe|say|guess|conclude|know|see|feel|find|"
-    r"determine|infer))"
-    r"(?:\s+(?:that|the|my))?)\s*$",
+    r"(?:^|[\n.!?;:,—–()\[>|…*-]|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]|\b(?:so|therefore|thus|hence|"
+    r"then|and|but|now|finally|overall|consequently|well|ok|okay|yes|no|doubt|guess|choose|pick|actually|"
+    r"because|since|as|while|although|though|however|still|clearly|means?|conclude|conclusion|suggests?|"
+    r"indicates?|shows?|implies|imply|proves?|confirms?|confident|clear|sure|certain|(?:I|we)"
+    r"(?:'d|\s+(?:would|will|can|must|therefore|also|now|still))?\s+(?:think|believe|say|guess|conclude|"
+    rf"know|see|feel|find|determine|infer))(?:\s+(?:that|the|my))?|(?<!\w){words.LEAD})\s*$",
     re.I,
 )
-_FOREIGN_HEAD = re.compile(rf"(?:(?<!\w){words.HEAD}\s+)*(?:(?<!\w)(?-i:[aA])\s+)?$", re.I)
-_FOREIGN_LEADS = re.compile(rf"(?:^|[\n.!?;:,—–(-]|(?<!\w){words.LEAD})\s*$", re.I)
-_DENIED = re.compile(
-    r"\b(?:not|never|no|nor|nobody|doubt(?!\s*,)\w*|unsure|uncertain|hardly|without)\b|n't\b", re.I
-)
-_NO_DOUBT = re.compile(
-    r"\b(?:no|without(?:\s+an?)?|not\s+any)\s+(?:doubt|question)\b|\bno\s*,|\bnot\s+sure\s+but\b",
-    re.I,
-)
-CONDITION = r"(?:if|unless|assum(?:e|ing)|suppos(?:e|ing)|provided|whether)\b"
+"""What a statement's clause begins behind."""
+_HEADS = {
+    "noun": re.compile(
+        r"(?:(?<!-)\b(?:final|correct|right|best|proper|most|likely|probable|appropriate|accurate|suitable|"
+        r"plausible|chosen|selected|revised|updated|corrected|definitive|overall|only|possible|my|the|our|"
+        r"your|model'?s?)\s+)*$",
+        re.I,
+    ),
+    "foreign": re.compile(rf"(?:(?<!\w){words.HEAD}\s+)*(?:(?<!\w)(?-i:[aA])\s+)?$", re.I),
+}
+"""What may stand before the noun of a cue."""
+_DENIED = re.compile(rf"\b(?:{words.DENIAL})\b|n't\b", re.I)
+_NO_DOUBT = re.compile(rf"\b{words.NO_DOUBT}\b|\bno\s*,|\bnot\s+sure\s+but\b", re.I)
 _IF = re.compile(
-    rf"\b{CONDITION}(?!\s+(?:I|we|forced|"
-    r"pressed)\b)|^\s*(?:had|were)\b",
-    re.I,
+    rf"\b{words.CONDITION}(?!\s+(?:I|we|forced|pressed)\b)|^\s*(?:had|were|should)\b", re.I
 )
+_REPORTS = re.compile(rf"(?:{words.REPORT})\W*$", re.I)
 _REVISES = re.compile(
     r"\b(?:so|therefore|thus|hence|final(?:ly)?|actually|wait|no|but|however|correct(?:ion|ed)|"
     r"revised|updated|overall|"
@@ -121,14 +114,16 @@ _WORDS_END = re.compile(r"[\n;]|[.!?,](?=\s|$)|\s[-–—(]|\)")
 _PIECE_END = re.compile(
     r"\n|[.!?](?=\s|$)|[,;]\s|\s(?:because|since|as|which|due|given|based|not|rather)\b|\s[-–—]\s"
 )
-_OTHER_NEXT = re.compile(
-    r"\s?(?:,|/|&|\+|;|->|\b(?:or|and|by|o|ou|und|oder|et)\b|或者?|和|与|及|还是)\s*"
-    r"(?:(?:possibly|maybe|perhaps|also|or|and)\s+)?(?:option\s+)?[(\[\"']?([A-Z])(?![\w'])",
-    re.I,
+_OFFERED = re.compile(
+    r"(?:(?<![A-Za-z0-9_'-])[(\[\"']?([A-Z])(?![A-Za-z0-9_'])(?!(?:选?项)?[^\W也和或都选项])|^\s?[,/&+;|]\s?([a-z])(?![\w'])(?=\W*$))"
+    r"(?!\s+(?!(?:and|or|then|too|as|also|o|ou|und|oder|et|y|e)\b)[a-z])"
 )
+"""A letter that stands as an answer, not as the subject of a verb."""
+_SENTENCE = re.compile(r"\n|[.!](?=\s|$)")
+_REASON = re.compile(rf"\b{words.REASON}\b|不是|而非|并非", re.I)
 OPENS_MORE = re.compile(
-    rf"\W*(?:but\s+)?(?:{CONDITION}|(?:or|and(?!\s+(?:the|it|this|that)\b)|maybe|perhaps|possibly|"
-    r"only\s+(?:if|when)|except)\b)",
+    rf"(?:[^\w\n.!?]++|\.\.++)*+(?:but\s+)?(?:(?:only\s+)?(?:{words.CONDITION}|(?:had|were|when)\b)|(?:or|maybe|perhaps|possibly|"
+    r"and(?!\s+(?:the|it|this|that)\b)|except|(?<=but\s)let)\b)",
     re.I,
 )
 _ASKED = (
@@ -141,7 +136,6 @@ _GOES_ON = re.compile(
     rf"|{words.ENDS}(?=\s*(?:$|[.,;!\n(]|ます|ました|られ)))",
     re.I,
 )
-_LABELS = re.compile(r"(?<=[\s,;])(?:\(([A-Z])\)\s+\w|([A-Z])[.:)]\s+\w)")
 _KIND = r"(?:answer|option|choice|one|match|description|caption)"
 _PRAISED = re.compile(
     r"(?:\b(?:option|choice|answer|letter|only|just)\s{0,3}|"
@@ -152,16 +146,7 @@ _PRAISED = re.compile(
     rf"also|final)\s+){{0,4}}(?:(?:correct|right|best|better|accurate|appropriate|likely|plausible)"
     rf"(?:\s+{_KIND})?+|{_KIND})\b"
     rf"|\s+it\s+is\b(?!\s+not)|\s+(?:works|fits|remains|holds)(?:\s+best)?(?=\s?(?:[.!,\n]|$))"
-    rf"|{words.RIGHT})"
-    rf"(?={_GOES_ON.pattern})(?!{OPENS_MORE.pattern})",
-    re.I,
-)
-_PRAISE_LEADS = re.compile(
-    r"(?:^|[\n.!?;:,—–(\"'*-]|\b(?:so|therefore|thus|hence|then|and|but|while|although|though|"
-    r"since|because|only|just|clearly|"
-    r"(?:I|we)(?:'d|\s+would)?\s+(?:think|believe|say|guess|conclude|know|feel)|conclude|means|"
-    r"suggests|the)(?:\s+that)?"
-    r"|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])\s*$",
+    rf"|{words.RIGHT})",
     re.I,
 )
 TAKEN_BACK = re.compile(
@@ -191,7 +176,7 @@ def cued(text: str, reader: OptionReader) -> list[Statement]:
         kind = cue.lastgroup or ""
         before = text[max(0, cue.start() - _WINDOW // 2) : cue.start()]
         read = _behind(text[cue.end() : cue.end() + _WINDOW], reader, kind)
-        if read is None or not _begins_clause(kind, before):
+        if read is None or not asserts(before, kind):
             continue
         end = cue.end() + read[0]
         begins = _REVISES.search(before[-24:] + cue[0]) is not None
@@ -208,33 +193,25 @@ def praised(text: str, reader: OptionReader) -> Iterator[Statement]:
     for match in [*_PRAISED.finditer(text)][-_ENOUGH:] if not reader.names_letters else ():
         letter = reader.letter(match[1]) if match[1].isupper() else None
         before = text[max(0, match.start() - _WINDOW // 2) : match.start()]
-        asked = re.match(r"[^\n.!]{0,120}\?", text[match.end() : match.end() + 140])
-        if (
-            letter
-            and _PRAISE_LEADS.search(before)
-            and not _IF.search(_clause(before))
-            and not asked
-        ):
+        if letter is None or not asserts(before):
+            continue
+        reading = ending(text[match.end() : match.end() + _WINDOW], letter, reader)
+        if reading is not None:
             begins = _REVISES.search(before[-24:]) is not None
-            yield Statement(match.start(), match.end(), Reading(letter), "called_correct", begins)
+            yield Statement(match.start(), match.end(), reading, "called_correct", begins)
 
 
-def _clause(before: str) -> str:
-    return re.split(r"[\n.!?;]", before)[-1]
-
-
-def _begins_clause(kind: str, before: str) -> bool:
-    """Whether what stands before a cue begins a clause that asserts: no denial, no condition."""
-    clause = _clause(before)
-    denied = _DENIED.search(_NO_DOUBT.sub("", clause.rsplit(",", 1)[-1])) is not None
+def asserts(before: str, kind: str = "") -> bool:
+    """Whether what stands before a statement begins a clause of it, and neither denies nor supposes
+    it, nor reports it as another's."""
     if kind in {"chinese", "japanese", "korean"}:
         return words.CJK_DENIES.search(before) is None
-    if kind == "foreign":
-        return _FOREIGN_LEADS.search(_FOREIGN_HEAD.sub("", before)) is not None
-    if kind == "noun":
-        before = _ADJECTIVES.sub("", before)
+    before = _HEADS[kind].sub("", before) if kind in _HEADS else before
+    clause = re.split(r"[\n.!?;]", before)[-1]
+    denied = _DENIED.search(_NO_DOUBT.sub("", clause.rsplit(",", 1)[-1])) is not None
     leads = kind in {"so", "head", "pick", "contrast"} or _LEADS.search(before) is not None
-    return leads and not _IF.search(clause) and (kind == "so" or not denied)
+    withheld = _IF.search(clause) or _REPORTS.search(clause) or (denied and kind != "so")
+    return leads and not withheld
 
 
 def _behind(rest: str, reader: OptionReader, kind: str) -> tuple[int, Reading] | None:
@@ -282,15 +259,19 @@ def _lettered(
         closed = re.match(r"\s?[.)]" if letter[1] == "a" else r"\s?(?:$|[.)\n,])", tail)
         if strict or not closed:
             return None
-    other = _OTHER_NEXT.match(tail)
-    if (other and reader.letter(other[1]) not in {None, known}) or OPENS_MORE.match(tail):
-        return end, SEVERAL
-    sentence = re.split(r"\n|[.!](?=\s|$)", tail, maxsplit=1)[0]
-    if not _GOES_ON.match(tail) or "?" in sentence:
+    read = ending(tail, known, reader)
+    if strict and not agreed and read and not re.match(r"\s*(?:$|[.!\n)(,;✓✅])", tail):
         return None
-    if strict and not agreed and not re.match(r"\s*(?:$|[.!\n)(,;✓✅])", tail):
-        return None
-    labels = {
-        reader.letter(next(filter(None, label.groups()))) for label in _LABELS.finditer(sentence)
-    }
-    return end, SEVERAL if labels - {None, known} else Reading(known)
+    return (end, read) if read else None
+
+
+def ending(tail: str, letter: str, reader: OptionReader) -> Reading | None:
+    """What a letter's statement comes to by what stands behind it: the letter where that ends the
+    clause or gives a reason, SEVERAL where it offers more; None where the letter is no answer."""
+    sentence = _SENTENCE.split(tail, maxsplit=1)[0]
+    clause = _REASON.split(sentence, maxsplit=1)[0]
+    offered = {reader.letter(other[1] or other[2]) for other in _OFFERED.finditer(clause)}
+    goes_on = _GOES_ON.match(tail)
+    if OPENS_MORE.match(tail) or (offered - {None, letter} and (goes_on or not tail[0].isalpha())):
+        return SEVERAL
+    return Reading(letter) if goes_on and "?" not in sentence else None

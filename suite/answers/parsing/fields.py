@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+
+from suite.answers.parsing.languages import DENIAL, REASON, REPORT
 
 ANSWER_NAME = re.compile(
     r"answer|\bans\b|final|conclusion|solution|response|result|output|choice|option|selection|"
     r"verdict",
     re.I,
 )
-TAG = re.compile(
-    r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.=-]{1,40})[^<>\n]{0,80}>|"
-    r"\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{4,30})\]"
+MARK = re.compile(
+    r"<(?P<end>/?)(?P<tag>[A-Za-z][\w:.=-]{1,40})(?:\s[^<>\n]{0,80})?>"
+    r"|\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{2,30})\]"
+    r"|<\|(?:begin|start|(?P<end3>end))_of_(?P<name3>\w{1,40})\|>"
+    r"|<\|(?P<end4>/?)(?P<name4>[a-z]\w{1,40})\|>"
 )
+"""The begin or the end of a block: <name>, [NAME], <|begin_of_name|> or <|name|>."""
 _BRACE = re.compile(r"(\\(?:boxed|fbox)\s*)?\{|\}")
 _KEY = (
     "(?:final|correct)[_ ]?answer|answer|(?:correct|selected)[_ ]?option|option|choice|selection|"
@@ -40,6 +46,53 @@ _CALL = re.compile(
 )
 
 
+_BEFORE = re.compile(
+    r"(?:[^\w\s]|^|\b(?:is|are|was|be|so|thus|hence|therefore|then|gives?|gets?|equals?|yields?|"
+    r"choose|pick|select|say|calls?|answer|option|and|or)|[^\x00-\x7f])\s*$",
+    re.I,
+)
+"""What stands before a field that gives an answer; before one that only shows a form stands another
+word, as in «reply like <answer>A</answer>»."""
+_FORM = re.compile(
+    rf"\b(?:{DENIAL}|n't)\W*$|(?:{REPORT})\W*$|^(?!.*\b(?:my|here)\b).*"
+    r"\b(?:format|form|example|template|e\.g|instruct\w+|style)\b[^.!?]{0,20}(?:\bis|\bas|:)\s*$",
+    re.I,
+)
+_BEHIND = re.compile(
+    rf"[ \t]*(?:[^\sa-z]|$|\n|(?:{REASON}|and|or)\b|"
+    r"(?:is|as)\s+(?:the|my|what|correct|right|best)\b(?!\s+form))"
+)
+
+
+def _given(text: str, start: int, end: int) -> bool:
+    """Whether a field gives an answer, and is not denied, another's, or only shown as a form."""
+    before = re.sub(r":\s+$", ": ", text[max(0, start - 150) : start]).rsplit("\n", 1)[-1]
+    sentence = re.split(r"[.!?]\s", before)[-1]
+    return (
+        _BEFORE.search(before) is not None
+        and not _FORM.search(sentence)
+        and _BEHIND.match(text, end) is not None
+    )
+
+
+Field = tuple[int, int, str]
+
+
+def _only_given(text: str, found: Iterable[Field]) -> list[Field]:
+    return [field for field in found if _given(text, field[0], field[1])]
+
+
+def name_of(mark: re.Match[str]) -> tuple[str, bool]:
+    """Gives the name of a block in lower case, and whether this is its end."""
+    name = next(filter(None, mark.group("tag", "name2", "name3", "name4"))).lower()
+    return name, any(mark.group("end", "end2", "end3", "end4"))
+
+
+def without_tags(text: str) -> str:
+    """Gives a text with a space in place of each tag in angle brackets."""
+    return MARK.sub(lambda mark: " " if mark["tag"] else mark[0], text) if "<" in text else text
+
+
 def boxes(text: str) -> list[tuple[int, int, str]]:
     r"""(start, end, content) of each \boxed{...} that holds no other; a minus before a number's box
     belongs to it."""
@@ -52,7 +105,7 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
             content = text[start.end() : brace.start()].strip()
             signed = text[start.start() - 1 : start.start()] == "-" and content[:1].isdigit()
             found.append((start.start(), brace.end(), "-" + content if signed else content))
-    return found
+    return _only_given(text, found)
 
 
 def tagged(text: str) -> list[tuple[int, int, str]]:
@@ -62,24 +115,34 @@ def tagged(text: str) -> list[tuple[int, int, str]]:
     """
     found: list[tuple[int, int, str]] = []
     opened: list[re.Match[str]] = []
-    for tag in TAG.finditer(text):
-        if not ANSWER_NAME.search(tag["name"] or tag["name2"]):
+    for tag in MARK.finditer(text):
+        name, closes = name_of(tag)
+        if not ANSWER_NAME.search(name):
             continue
-        if not (tag["end"] or tag["end2"]):
+        if not closes:
             opened = [*opened[-3:], tag]
         elif opened:
             start = opened.pop()
-            found.append((start.end(), tag.start(), text[start.end() : tag.start()]))
+            content = text[start.end() : tag.start()]
+            found.append((start.start(), tag.end(), without_tags(content).strip()))
     if opened and not found:
-        found.append((opened[-1].end(), len(text), text[opened[-1].end() :]))
-    return [(start, end, TAG.sub(" ", content).strip()) for start, end, content in found]
+        last = opened[-1]
+        found.append((last.start(), len(text), without_tags(text[last.end() :]).strip()))
+    return _only_given(text, found)
 
 
 def named(text: str) -> list[tuple[int, int, str]]:
     """(start, end, value) of each answer in JSON, in a dict, in a tool or function call."""
     calls = _CALL.finditer(text) if "(" in text or "[" in text else ()
     fields = (*_FIELD.finditer(text), *_CALLED.finditer(text)) if "{" in text else ()
-    return sorted({(match.start(), match.end(), _content(match)) for match in (*calls, *fields)})
+    found = sorted({(match.start(), match.end(), _content(match)) for match in (*calls, *fields)})
+    return [field for field in found if _given(text, _opened(text, field[0]), field[1])]
+
+
+def _opened(text: str, start: int) -> int:
+    """Where the object begins of which a field is a part."""
+    brace = text.rfind("{", 0, start + 1) if text[start] in "{,\n" else start
+    return brace if brace >= 0 else start
 
 
 def _content(match: re.Match[str]) -> str:

@@ -96,10 +96,25 @@ ENDS = (
     r"的?是正确|正确|'?d[ıiuü]r|(?:şıkkı|seçeneği)dır)"
 )
 """What may stand behind a letter in a language whose verb comes last."""
-REASON = _any(
-    "because since as which due given based rather instead not here "
-    "according by although though while "
-    "weil denn da porque parce pois perché потому karena vì çünkü"
+BECAUSE = r"because|since|according\s+to|based\s+on"
+REASON = (
+    rf"(?:{BECAUSE}|as(?!\s+(?:well|long|if)\b)|which|due|given|not|rather|instead|unlike|here|by|"
+    r"although|though|while|weil|denn|da|porque|parce|pois|perché|потому|karena|vì|çünkü)"
+)
+"""Begins what gives a reason for an answer, or sets other options aside."""
+CONDITION = (
+    r"(?:if|unless|assum(?:e|ing)|suppos(?:e|ing)|provided|whether|as\s+long\s+as|in\s+case)\b"
+)
+REPORT = (
+    r"(?<!\bI\s)(?<!\bwe\s)(?<!would\s)(?<!will\s)\b(?:says?|said|reads?|writes?|wrote|claim(?:s|ed)|"
+    r"states?|stated|asks?|asked|tells?|told|argue[sd]|repl(?:y|ies|ied)|answer(?:s|ed)|shouts?|"
+    r"thinks?|thought|respond(?:s|ed)?)\b[^,.;:!?\n]{0,40}:"
+)
+"""What another says is no statement of the text's own."""
+NO_DOUBT = r"(?:no|without(?:\s+an?)?|not\s+any)\s+(?:doubt|question)"
+DENIAL = (
+    r"not|never|no|nor|neither|nothing|nobody|none|hardly|without|doubt(?!\s*,)\w*|unsure|uncertain|"
+    r"unclear"
 )
 RIGHT = (
     r"\s?(?:项|选项)?\s?是?(?:正确|对(?![比于应])|最符合|最合适|最恰当)的?|\s?が(?:正解|正しい)|[이가]\s?(?:정답(?!이\s?아)|맞)"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from suite.answers.parsing.languages import OPTION
+from suite.answers.parsing.languages import BECAUSE, OPTION
 from suite.answers.parsing.values import (
     COUNTED,
     NTH,
@@ -37,6 +37,7 @@ class Reading:
 
 
 SEVERAL = Reading(None, "several_answers")
+UNFINISHED = Reading(None, "unfinished_thinking")
 DISAGREE = Reading(None, "letter_and_text_disagree")
 
 _EDGE = "\"'*`“”‘’«» \t\r\n✓✔✅☑→➡️⇒"
@@ -74,8 +75,8 @@ _WITHIN = re.compile(
 with."""
 _COUNTS = re.compile(rf"\d|\b(?:{'|'.join([*PLACES, *list(NUMBER_WORDS)[1:20], 'last'])})\b")
 _ASIDE = re.compile(
-    r"(.+?)(?:\s\([^()]{1,200}\)|,?\s(?:because|since|according\s+to|from\s+the|based\s+on|"
-    r"in\s+(?:the|this)\s+(?:image|picture|photo))\b.*|,?\s(?:not|rather\s+than)\s.*)[.!]?",
+    rf"(.+?)(?:\s\([^()]{{1,200}}\)|,?\s(?:{BECAUSE}|not|rather\s+than|from\s+the|"
+    r"in\s+(?:the|this)\s+(?:image|picture|photo))\b.*)[.!]?",
     re.I | re.S,
 )
 _NO_WORD = re.compile(r"[^\w%°$.-]+|\.(?!\d)")

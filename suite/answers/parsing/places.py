@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 
 from suite.answers.parsing.cues import OPENS_MORE, TAKEN_BACK, Statement
-from suite.answers.parsing.languages import ADVERB, CONCLUDES, YES_NO
+from suite.answers.parsing.languages import ADVERB, CONCLUDES, REASON, YES_NO
 from suite.answers.parsing.options import DISAGREE, LABEL, LONGEST, SEVERAL, OptionReader, Reading
 from suite.answers.parsing.sayings import CONNECTS, WITHHELD, in_words
 from suite.answers.parsing.text import sentences
 from suite.answers.parsing.values import normalised
 
-_REASON = r"(?:because|since|as|due|based|given|which)\b"
-_BARE_LABEL = re.compile(rf"([A-Z])\s+(?={_REASON})")
-_EXPLAINS = re.compile(rf"{_REASON}|not\s+[(\[]?[A-Z]\b", re.I)
+_BARE_LABEL = re.compile(rf"([A-Z])\s+(?={REASON}\b)")
+_EXPLAINS = re.compile(rf"{REASON}\b", re.I)
 _LABEL_END = re.compile(r"[,;.](?=\s|$)|\s[-–—(]|\)")
 _OTHER_LABEL = re.compile(r"(?<=[\s,;])(?:\(([A-Z])\)|([A-Z])[.:)])\s+\w")
 _ENTRY = re.compile(r"-|\d+[.)]")
@@ -83,9 +82,11 @@ def _labelled(
         return Statement(0, label.end() + len(words), reading, "leading_letter")
     mark = label[0].strip()
     own = normalised(reader.options[reader.letters.index(letter)])
-    begins = _EXPLAINS.match(rest) or own.startswith(normalised(line))
+    begins = _EXPLAINS.match(rest) or (
+        own.startswith(normalised(line)) and not reader.is_letter(line)
+    )
     subject = mark[-1] in ")]}>" and rest[0].islower() and not begins  # «(B) comes close»
-    if subject or not rest[0].isascii() or _JUDGED.match(rest) or "=" in mark or mark == "A:":
+    if subject or not rest[0].isascii() or _JUDGED.match(rest) or (mark[-1] in ":=" and not begins):
         return None
     said = normalised(re.split(r"[,.;!?]\s", line, maxsplit=1)[0])
     if own and own in said:

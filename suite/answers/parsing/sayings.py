@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 
-from suite.answers.parsing.languages import ADVERB, CONCLUDES
+from suite.answers.parsing.languages import ADVERB, CONCLUDES, CONDITION, DENIAL, NO_DOUBT, REASON
 from suite.answers.parsing.options import LONGEST, OptionReader
 from suite.answers.parsing.values import normalised, quantity
 
-_NO_DOUBT = r"(?:no|without(?:\s+a)?)\s+(?:doubt|question)"
 _SEEN = r"(?:image|picture|photo)"
 CONNECTS = re.compile(
     rf"(?:(?:{CONCLUDES}|{ADVERB}|(?:in|to)\s+conclu\w+|conclusion|in\s+(?:the|this)\s+{_SEEN}|"
     rf"well|ok(?:ay)?|"
-    rf"and|but|now|(?:yes|no)(?=,)|{_NO_DOUBT})\b\s*[,:]?\s*)+",
+    rf"and|but|now|(?:yes|no)(?=,)|{NO_DOUBT})\b\s*[,:]?\s*)+",
     re.I,
 )
 """What may stand before the answer at the head of a sentence."""
@@ -38,19 +37,16 @@ _COUNTED = re.compile(
     re.I,
 )
 _CUT = re.compile(
-    r"(?<=\w)(?:[,;]\s(?=not|which|as\b|because|since|so\b|there|rather|with\b|according|due)|"
-    rf"\s+(?:because|since|as|according|that|here|not|rather|in\s+the\s+{_SEEN})\b).*"
+    rf"(?<=\w)(?:[,;]\s(?={REASON}\b|so\b|there|with\b)|\s+(?:{REASON}|that|in\s+the\s+{_SEEN})\b).*"
     r"|\s+(?:ones?|tall|long|wide|high|deep|old|away)$",
     re.S,
 )
 """What may stand behind the words without adding to what they say."""
-_IF = re.compile(r"\b(?:if|unless|whether|would|suppose|assuming)\b", re.I)
+_IF = re.compile(rf"\b(?:{CONDITION}|would\b)", re.I)
 WITHHELD = re.compile(
-    r"\b(?:not|never|no|nor|neither|nothing|nobody|none|or|doubt\w*|unsure|unclear|hardly|if|"
-    r"unless|whether|may|might|could|"
-    r"cannot|either|used|thought|would|says?|said|reads|question|suppose|assum\w+|wrong|incorrect|"
-    r"least|otherwise|alternatively|except|eliminat\w*|"
-    r"exclud\w*|rul(?:e|ed|ing)|distractor|não|non|nicht|kein\w*|pas|не|нет|tidak|bukan)\b|n't\b|"
+    rf"\b(?:{DENIAL}|{CONDITION}|or|may|might|could|cannot|either|used|thought|would|says?|said|reads|"
+    r"question|wrong|incorrect|least|otherwise|alternatively|except|eliminat\w*|exclud\w*|rul(?:e|ed|ing)|"
+    r"distractor|não|non|nicht|kein\w*|pas|не|нет|tidak|bukan)\b|n't\b|"
     r"[不没非]",
     re.I,
 )
@@ -63,7 +59,7 @@ def in_words(sentence: str, reader: OptionReader) -> str | None:
     if len(piece) > LONGEST or piece.endswith("?"):
         return None
     piece = re.sub(r"\b(is|are|was|were)n't\b", r"\1 not", piece.rstrip(".! "))
-    piece = re.sub(rf"^{_NO_DOUBT}\s*,?\s*(?:that\s+)?", "", piece, flags=re.I)
+    piece = re.sub(rf"^{NO_DOUBT}\s*,?\s*(?:that\s+)?", "", piece, flags=re.I)
     aside = re.search(r"\s?\((?:option\s+)?([A-Z])\)$", piece)
     piece = piece[: aside.start()] if aside else piece
     found: set[str | None] = {
@@ -91,7 +87,8 @@ def in_words(sentence: str, reader: OptionReader) -> str | None:
 
 def _behind(verb: re.Match[str], piece: str, reader: OptionReader) -> str | None:
     """The option whose words stand behind a verb and end the clause; None where it is withheld."""
-    before, rest = piece[: verb.start()], _CUT.sub("", piece[verb.end() :], count=1)
+    before, rest = piece[: verb.start()], piece[verb.end() :]
+    rest = rest if reader.by_words(rest) else _CUT.sub("", rest, count=1)
     clause = re.split(r"[,;]|\b(?:so|therefore|thus|hence|but)\b", before)[-1]
     dashed = re.match(r"[-–—]\s", rest)  # a dash or a sign
     sided = normalised(rest) in {"left", "right"}  # «that's right», «three are left»

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from suite.answers.parsing.fields import ANSWER_NAME
+from suite.answers.parsing.fields import ANSWER_NAME, MARK, name_of, without_tags
 from suite.answers.parsing.values import NUMBER_WORDS
 
 _THOUGHT = re.compile(
@@ -19,12 +19,6 @@ _THOUGHT = re.compile(
     re.I,
 )
 """Names of blocks that hold thought. A block of another name is read where nothing else is said."""
-_MARK = re.compile(
-    r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.=-]{1,40})(?:\s[^<>\n]{0,80})?>"
-    r"|\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{2,30})\]"
-    r"|<\|(?:begin|start|(?P<end3>end))_of_(?P<name3>\w{1,40})\|>"
-    r"|<\|(?P<end4>/?)(?P<name4>[a-z]\w{1,40})\|>"
-)
 _FORMATS = {
     "em", "strong", "span", "br", "div", "code", "pre", "li", "ul", "ol", "table", "tr", "td", "th",
     "tbody", "thead", "center", "small", "sub", "sup", "h1", "h2", "h3", "h4", "h5", "h6", "html",
@@ -125,9 +119,8 @@ def _without_thought(text: str) -> str | None:
     """
     kept: list[str] = []
     done, inside, answered = 0, -1, False
-    for mark in _MARK.finditer(text):
-        name = next(filter(None, mark.group("name", "name2", "name3", "name4"))).lower()
-        closing = any(mark.group("end", "end2", "end3", "end4"))
+    for mark in MARK.finditer(text):
+        name, closing = name_of(mark)
         thought = _THOUGHT.search(name) is not None
         if not thought and name not in _FORMATS:
             answered = answered or (inside < 0 and ANSWER_NAME.search(name) is not None)
@@ -155,19 +148,19 @@ def _outside_of_blocks(text: str) -> str:
     """What stands outside of blocks of any name; what they hold where nothing stands outside."""
     outside: list[str] = []
     done, name = 0, ""
-    for mark in _MARK.finditer(text):
-        if not mark["name"] or (name and (mark["name"] != name or not mark["end"])):
+    for mark in MARK.finditer(text):
+        if not mark["tag"] or (name and (mark["tag"] != name or not mark["end"])):
             continue
         if not name:
             outside.append(text[done : mark.start()])
-            name = "" if mark["end"] else mark["name"]
+            name = "" if mark["end"] else mark["tag"]
         else:
             name = ""
         done = mark.end()
     if name:  # a block without an end is none
-        return _MARK.sub(lambda mark: " " if mark["name"] else mark[0], text)
+        return without_tags(text)
     said = "".join([*outside, text[done:]])
-    return said if any(map(str.isalnum, said)) else _MARK.sub(" ", text)
+    return said if any(map(str.isalnum, said)) else without_tags(text)
 
 
 def without_markup(text: str) -> str:

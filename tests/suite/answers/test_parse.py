@@ -209,6 +209,9 @@ def test_a_language_in_which_answers_are_read_has_its_denials_unread(
         ("B", "B", "B"),
         ("red", "B", "B"),
         ("\\boxed{B} and", "B", "B"),
+        ("I see a car. The answer is probably B, but let me check the", None, None),
+        ("I see a car. The answer is B. However, the", "B", None),
+        ('{"reasoning": "It is red, so the answer is B', None, None),
     ],
 )
 def test_a_text_whose_tokens_ran_out_has_no_last_line(
