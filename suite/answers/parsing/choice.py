@@ -41,6 +41,8 @@ _TURN = re.compile(
     re.I,
 )
 """Goes on with reasoning, whose end is not known where the text is cut."""
+_ENTRY = re.compile(r"\s?[:–—-]\s")
+"""Goes on behind the words of the first option: a walk through the options begins so."""
 _OPENS = {"first_line", "leading_letter", "leading_words"}
 _ALONE = re.compile(
     r"(?:^|[:;–—…]|(?<![A-Z]),|->|→)\s*(?:(?:or|and|also|maybe|perhaps|possibly|rather|then|so\s+is)"
@@ -113,7 +115,9 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
     if not ended:
         return None
     last = ended[-1]
-    if cut and last.rule not in _OPENS and _TURN.search(body, last.end):
+    walks = last.rule == "leading_letter" and last.reading.prediction == "A"
+    on = _ENTRY.match if walks else _TURN.search
+    if cut and (walks or last.rule not in _OPENS) and on(body, last.end):
         return UNFINISHED, last.rule
     return _decided(found, last, body, reader, cut), last.rule
 

@@ -58,7 +58,7 @@ _CUE = re.compile(
     r"|\b(?:chang|revis|updat)(?:e|ed|ing)\s+my\s+answer\s+to)"
     r"|(?P<it>\b(?:it|that|this)(?:'s|\s+(?:is|must\s+be|should\s+be|has\s+to\s+be|"
     r"can\s+only\s+be|would\s+be))(?:\s+option)?"
-    rf"|\bmakes\s+it|\b{words.IT_IS})(?!\w)"
+    rf"|(?:\b(?:which|that|this)\s+)?\bmakes\s+it|\b{words.IT_IS})(?!\w)"
     r"|(?P<so>\b(?:so|therefore|thus|hence|consequently|accordingly|leaves|leaving|finally|"
     r"conclusion|meaning|matches|"
     r"corresponds?\s+to|which\s+(?:is|means)\s+(?:option|choice|answer))\b\s{0,3}[,:]?"
@@ -110,7 +110,7 @@ _HEDGE = re.compile(
 _LETTER = re.compile(r"[\s(\[{<\"']{0,4}([A-Za-z])(?![A-Za-z0-9_À-ɏ])[)\]}>\"']{0,3}")
 _LETTER_LAST = re.compile(r"(?<!\w)[A-Za-z]\W*$")
 _TEXT_BEHIND = re.compile(r"\s?(?:[.:,)=の]|[-–—])\s*|\s+")
-_WORDS_END = re.compile(r"[\n;]|[.!?,](?=\s|$)|\s[-–—(]|\)")
+WORDS_END = re.compile(r"[\n;]|[.!?,:](?=\s|$)|\s[-–—(]|\)")
 _PIECE_END = re.compile(
     r"\n|[.!?](?=\s|$)|[,;]\s|\s(?:because|since|as|which|due|given|based|not|rather)\b|\s[-–—]\s"
 )
@@ -120,7 +120,7 @@ _OFFERED = re.compile(
 )
 """A letter that stands as an answer, not as the subject of a verb."""
 _SENTENCE = re.compile(r"\n|[.!](?=\s|$)")
-_REASON = re.compile(rf"\b{words.REASON}\b|不是|而非|并非", re.I)
+_REASON = re.compile(rf"\b(?:{words.REASON}|{words.NOT})\b|不是|而非|并非", re.I)
 OPENS_MORE = re.compile(
     rf"(?:[^\w\n.!?]++|\.\.++)*+(?:but\s+)?(?:(?:only\s+)?(?:{words.CONDITION}|(?:had|were|when)\b)|(?:or|maybe|perhaps|possibly|"
     r"and(?!\s+(?:the|it|this|that)\b)|except|(?<=but\s)let)\b)",
@@ -179,7 +179,7 @@ def cued(text: str, reader: OptionReader) -> list[Statement]:
         if read is None or not asserts(before, kind):
             continue
         end = cue.end() + read[0]
-        begins = _REVISES.search(before[-24:] + cue[0]) is not None
+        begins = kind == "head" or _REVISES.search(before[-24:] + cue[0]) is not None
         by_words = kind == "it" and not _LETTER_LAST.search(text[cue.end() : end])
         found = [later for later in found if later.start >= end]  # a cue inside an option's words
         found.append(Statement(cue.start(), end, read[1], "stated", begins, by_words))
@@ -245,7 +245,7 @@ def _lettered(
         return (end, reader.given(letter[1])) if ends else None
     agreed = False
     if behind := _TEXT_BEHIND.match(rest, end):
-        own = _WORDS_END.split(rest[behind.end() :], maxsplit=1)[0]
+        own = WORDS_END.split(rest[behind.end() :], maxsplit=1)[0]
         named = reader.by_words(re.sub(r"(?:입니다|이다|です|だ)$", "", own))
         if named is None and (aside := re.match(r"\s?\(([^()\n]{1,200})\)", rest[end:])):
             named, own = reader.by_words(aside[1]), aside[0]

@@ -85,7 +85,7 @@ def _only_given(text: str, found: Iterable[Field]) -> list[Field]:
 def name_of(mark: re.Match[str]) -> tuple[str, bool]:
     """Gives the name of a block in lower case, and whether this is its end."""
     name = next(filter(None, mark.group("tag", "name2", "name3", "name4"))).lower()
-    return name, any(mark.group("end", "end2", "end3", "end4"))
+    return name, any(mark.group("end", "end2", "end3", "end4")) or name.endswith("_end")
 
 
 def without_tags(text: str) -> str:

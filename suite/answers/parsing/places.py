@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from suite.answers.parsing.cues import OPENS_MORE, TAKEN_BACK, Statement
+from suite.answers.parsing.cues import OPENS_MORE, TAKEN_BACK, WORDS_END, Statement
 from suite.answers.parsing.languages import ADVERB, CONCLUDES, REASON, YES_NO
 from suite.answers.parsing.options import DISAGREE, LABEL, LONGEST, SEVERAL, OptionReader, Reading
 from suite.answers.parsing.sayings import CONNECTS, WITHHELD, in_words
@@ -17,7 +17,6 @@ from suite.answers.parsing.values import normalised
 
 _BARE_LABEL = re.compile(rf"([A-Z])\s+(?={REASON}\b)")
 _EXPLAINS = re.compile(rf"{REASON}\b", re.I)
-_LABEL_END = re.compile(r"[,;.](?=\s|$)|\s[-–—(]|\)")
 _OTHER_LABEL = re.compile(r"(?<=[\s,;])(?:\(([A-Z])\)|([A-Z])[.:)])\s+\w")
 _ENTRY = re.compile(r"-|\d+[.)]")
 _JUDGED = re.compile(
@@ -75,7 +74,7 @@ def _labelled(
     """A letter with a mark behind it, at the head of a text; None where it is the subject."""
     rest = text[label.end() :]
     line = rest.split("\n", 1)[0][:LONGEST]
-    words = _LABEL_END.split(line, maxsplit=1)[0]
+    words = WORDS_END.split(line, maxsplit=1)[0]
     named = reader.by_words(words)
     if named is not None:
         reading = Reading(letter) if named == letter else DISAGREE
