@@ -12,7 +12,7 @@ import contextlib
 import gc
 import random
 import time
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -84,12 +84,8 @@ def run_walk(
 
 def image_loader(walk: Walk) -> ImageLoader:
     """Finds the bytes of an image among the walk's items; Unreadable for one that is none."""
-    found = {
-        name: data for items in walk.items.values() for name, data in items.image_bytes.items()
-    }
-    unreadable = {
-        name: reason for items in walk.items.values() for name, reason in items.unreadable.items()
-    }
+    found = ChainMap(*(items.image_bytes for items in walk.items.values()))
+    unreadable = ChainMap(*(items.unreadable for items in walk.items.values()))
 
     def load(name: str) -> bytes:
         if name in unreadable:

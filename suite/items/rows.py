@@ -278,11 +278,11 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     # Arrow before JSON, in which `Dataset.save_to_disk` describes the files beside it.
     for suffixes in ({".parquet"}, {".arrow"}, {".jsonl", ".json"}, {".csv"}, {".tsv"}):
         rows = [file for file in files if file.suffix.lower() in suffixes]
-        of_split = [file for file in rows if _names_split(file, info.split)]
+        of_split = [file for file in rows if names_split(file, info.split)]
         named = [file for file in rows if file.name == own]
         named = named or [file for file in rows if file.stem.lower() == info.split.lower()]
         foreign = [name for name in SPLITS if name != location.name]
-        others = [name for name in foreign if any(_names_split(file, name) for file in rows)]
+        others = [name for name in foreign if any(names_split(file, name) for file in rows)]
         if others and not (named or of_split or location.is_file()):
             raise DataError(
                 f"No data of {info.name} at {location}: it holds files of {', '.join(others)} and "
@@ -351,8 +351,8 @@ def _own_name(info: TaskInfo) -> str | None:
     return Path(file).name if isinstance(file, str) else None
 
 
-def _names_split(file: Path, split: str) -> bool:
-    """Whether a file is of a split, by a word of its name: `val-00000-of-00001.parquet`,
+def names_split(file: Path, split: str) -> bool:
+    """Says whether a file is of a split, by a word of its name: `val-00000-of-00001.parquet`,
     `mmstar_val.jsonl`, `val/0.parquet`."""
     words = re.split(r"[-_. ]", file.stem.lower())
     return split.lower() in (*words, file.parent.name.lower(), file.stem.lower())

@@ -1,8 +1,9 @@
 """Stages: what is asked on the way from an item to an answer, a row each.
 
-In: nothing. Out: STAGES, which prompt sets, the study's decoding table, the plan and the walk read.
-A stage declares its templates, with what each may show; whose text it reads; and how it decodes
-where a study says nothing. A method of suite/planning/methods.py passes through stages. No torch.
+In: nothing. Out: STAGES, which prompt sets, the study's decoding table, the plan and the walk read,
+and EXTRACTION, of which no study asks. A stage declares its templates, with what each may show;
+whose text it reads; and how it decodes where a study says nothing. A method of
+suite/planning/methods.py passes through stages. No torch.
 """
 
 from __future__ import annotations
@@ -83,15 +84,46 @@ STAGES: dict[str, Stage] = {
 """Every stage. To add one, add a row here, its words to the sets of suite/prompts.yaml, and a row
 of METHODS that passes through it."""
 
+EXTRACTION: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        # A pair of question and answer becomes a sentence that needs neither.
+        Stage(
+            "statements",
+            {name: Form(("pairs",), needs="pairs") for name in ("statements", "statements_again")},
+            reads="pairs",
+        ),
+        # The image is described so that the statements can be read off the description.
+        Stage(
+            "description",
+            {"recount": Form(("statements",), needs="statements", images=True)},
+            reads="statements",
+            decoding=Decoding(max_new_tokens=2048),
+        ),
+        # A judge says whether a description holds a statement, which stands as its question.
+        Stage(
+            "judge",
+            {"entails": Form(("description", "question"), needs="description")},
+            reads="description",
+            decoding=Decoding(max_new_tokens=16),
+        ),
+    )
+}
+"""Stages of `downscale extract-data`; the contents to observe are asked through `instruct`."""
+
+
+def _all() -> tuple[Stage, ...]:
+    return (*STAGES.values(), *EXTRACTION.values())
+
 
 def templates() -> dict[str, Form]:
     """Gives every template of every stage, in the order of the stages."""
-    return {name: form for stage in STAGES.values() for name, form in stage.templates.items()}
+    return {name: form for stage in _all() for name, form in stage.templates.items()}
 
 
 def stage_of(template: str) -> Stage:
     """Gives the stage that declares a template; SuiteError for one that none declares."""
-    for stage in STAGES.values():
+    for stage in _all():
         if template in stage.templates:
             return stage
     raise SuiteError(f"No prompt template is called {template!r}{nearest(template, templates())}.")

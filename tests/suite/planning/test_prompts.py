@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from suite.errors import SuiteError
 from suite.items.item import Item
 from suite.planning.prompts import Prompts, list_prompts, load_prompts
-from suite.planning.stages import templates
 from suite.requests import Message
 
 ITEM = Item(
@@ -46,7 +45,7 @@ def test_default_answer_is_exactly_this() -> None:
 
 def test_micro_options_put_the_word_before_the_letter_on_one_line() -> None:
     assert load_prompts("micro").options(ITEM) == "red A, blue B, gr{e}en C"
-    for template in templates():
+    for template, _ in load_prompts("micro").templates:
         for item in (ITEM, OPEN):
             (message,) = load_prompts("micro").render(template, item, "d")
             assert "\n" not in message.text

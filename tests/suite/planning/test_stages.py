@@ -12,7 +12,7 @@ from suite.errors import SuiteError
 from suite.items.item import Item
 from suite.planning.methods import METHODS, Link, Method
 from suite.planning.prompts import load_prompts
-from suite.planning.stages import STAGES, Form, Stage, stage_of, templates
+from suite.planning.stages import EXTRACTION, STAGES, Form, Stage, stage_of, templates
 from suite.planning.study import parse_study
 from suite.requests import Decoding
 from suite.runs.status import status_of
@@ -75,7 +75,7 @@ def test_every_stage_declares_what_it_asks_and_how_it_decodes() -> None:
     assert STAGES["perceive"].decoding == Decoding()
     assert STAGES["reason"].decoding == Decoding(temperature=0.7, top_p=0.8)
     assert [name for name, form in templates().items() if form.images] == [
-        *("answer", "perceive", "describe")
+        *("answer", "perceive", "describe", "recount")
     ]
     with pytest.raises(
         SuiteError, match=r"No prompt template is called 'reson' \(did you mean 'reason'\?\)"
@@ -84,9 +84,10 @@ def test_every_stage_declares_what_it_asks_and_how_it_decodes() -> None:
 
 
 def test_no_two_stages_declare_one_template_and_what_a_stage_reads_its_template_needs() -> None:
-    declared = [name for stage in STAGES.values() for name in stage.templates]
+    stages = (*STAGES.values(), *EXTRACTION.values())
+    declared = [name for stage in stages for name in stage.templates]
     assert sorted(declared) == sorted(templates())
-    for stage in STAGES.values():
+    for stage in stages:
         for form in stage.templates.values():
             assert form.needs is None or form.needs in form.fields
             assert stage.reads not in form.fields or form.needs == stage.reads

@@ -8,7 +8,6 @@ import pytest
 
 from suite.items.item import Item
 from suite.planning.prompts import load_prompts
-from suite.planning.stages import templates
 from suite.training.micro.tokenizer import ROLES, SPECIAL, TOKEN, words
 from tasks.micro import language, lessons, scene
 from tasks.micro.scene import HELD_OUT, TRAIN
@@ -63,7 +62,7 @@ def test_no_prompt_of_the_micro_set_holds_an_unknown_word(items: list[Example]) 
         item = Item("micro", "0", q.text, q.options, "A", "", (), "x")
         document = {"question": q.text, "options": list(q.options)}
         assert unknown(doc_to_text(document)) == []
-        for template in templates():
+        for template, _ in prompts.templates:
             for upstream in (e.gold_description, q.contents):
                 messages = prompts.render(template, item, upstream)
                 assert unknown(*(m.text for m in messages)) == [], template

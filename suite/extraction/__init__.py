@@ -1,0 +1,1 @@
+"""Training data for perception: conversations -> statements -> descriptions -> training rows."""
