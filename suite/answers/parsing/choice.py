@@ -34,7 +34,7 @@ _KIND = dict.fromkeys(
 )
 _LETTER = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
 """A letter that is no article and no pronoun."""
-_OBJECT = re.compile(r"(?:```\w*\s*)?\{")
+_OBJECT = re.compile(r"(?:[^{}\n]{0,80}:\s*)?(?:json\s*)?\{\s*[\"']\w+[\"']\s*:")
 _TURN = re.compile(
     r"(?:^|[.!?,\n])\s*(?:but|however|although|let(?:'s|\s+(?:me|us))|wait|hmm|yet|next|now|then|also|"
     r"still|(?:step\s+)?\d+[.:)])\b",
@@ -51,6 +51,11 @@ _ALONE = re.compile(
     re.I,
 )
 """A letter that stands alone in a sentence or at its end: «Strike that: A.»"""
+_ALSO = re.compile(
+    r"\b([A-Z])\s+(?:(?:is|are|seems?|looks?|fits?|works?)\s+(?:\w+\s+)?(?:also|too|equally|as\s+well)|"
+    r"also\s+(?:is|seems?|looks?|fits?|works?))(?=\s*(?:[.!?,;]|$)|\s+(?:right|correct|possible|plausible|"
+    r"likely|true|valid|good)\b)"
+)
 _JOINS = re.compile(r"\W*(?:(?:or|and|the|my|final|correct)\b\W*)*", re.I)
 
 
@@ -72,6 +77,8 @@ def read_choice(text: str, reader: OptionReader, cut: bool = False) -> tuple[Rea
             return None
     if _OBJECT.match(text) and text.count("{") > text.count("}"):
         return None  # an object that was cut before its answer
+    for start, end, _ in reversed(tagged(text)):
+        text = f"{text[:start]} {text[end:]}"  # only shown
     return _stated(_without_tags(text), reader, cut)
 
 
@@ -162,8 +169,9 @@ def _others_behind(last: Statement, text: str, reader: OptionReader, cut: bool) 
     """Whether another letter stands alone behind a statement, which it contradicts."""
     rest = text[last.end :]
     spans = [span for span in sentences(rest) if not (cut and span[1] == len(rest))]
-    alone = [_ALONE.search(rest[a:b]) for a, b in spans if not WITHHELD.search(rest, a, b)]
-    letters = {reader.letter(other[1]) for other in alone if other and other[1].isupper()}
+    said = [rest[start:end] for start, end in spans if not WITHHELD.search(rest, start, end)]
+    others = [_ALONE.search(sentence) or _ALSO.search(sentence) for sentence in said]
+    letters = {reader.letter(other[1]) for other in others if other and other[1].isupper()}
     return bool(letters - {None, last.reading.prediction})
 
 

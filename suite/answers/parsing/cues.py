@@ -260,7 +260,13 @@ def _lettered(
         if strict or not closed:
             return None
     read = ending(tail, known, reader)
-    if strict and not agreed and read and not re.match(r"\s*(?:$|[.!\n)(,;✓✅])", tail):
+    if (
+        strict
+        and not agreed
+        and read
+        and read.prediction
+        and not re.match(r"\s*(?:$|[.!\n)(,;✓✅])", tail)
+    ):
         return None
     return (end, read) if read else None
 

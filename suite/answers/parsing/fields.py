@@ -54,8 +54,8 @@ _BEFORE = re.compile(
 """What stands before a field that gives an answer; before one that only shows a form stands another
 word, as in «reply like <answer>A</answer>»."""
 _FORM = re.compile(
-    rf"\b(?:{DENIAL}|n't)\W*$|(?:{REPORT})\W*$|^(?!.*\b(?:my|here)\b).*"
-    r"\b(?:format|form|example|template|e\.g|instruct\w+|style)\b[^.!?]{0,20}(?:\bis|\bas|:)\s*$",
+    rf"\b(?:{DENIAL}|n't|e\.g|example)\W*$|(?:{REPORT})\W*$|^(?!.*\b(?:my|here)\b).*"
+    r"\b(?:format|form|example|template|instruct\w+|style)\b[^.!?]{0,20}(?:\bis|\bas|:)\s*$",
     re.I,
 )
 _BEHIND = re.compile(
@@ -67,7 +67,7 @@ _BEHIND = re.compile(
 def _given(text: str, start: int, end: int) -> bool:
     """Whether a field gives an answer, and is not denied, another's, or only shown as a form."""
     before = re.sub(r":\s+$", ": ", text[max(0, start - 150) : start]).rsplit("\n", 1)[-1]
-    sentence = re.split(r"[.!?]\s", before)[-1]
+    sentence = re.split(r"(?<!e\.g)[.!?]\s", before)[-1]
     return (
         _BEFORE.search(before) is not None
         and not _FORM.search(sentence)
@@ -79,7 +79,8 @@ Field = tuple[int, int, str]
 
 
 def _only_given(text: str, found: Iterable[Field]) -> list[Field]:
-    return [field for field in found if _given(text, field[0], field[1])]
+    """Gives the fields, without the content of those that give no answer."""
+    return [(*field[:2], field[2] if _given(text, *field[:2]) else "") for field in found]
 
 
 def name_of(mark: re.Match[str]) -> tuple[str, bool]:

@@ -106,7 +106,7 @@ CONDITION = (
     r"(?:if|unless|assum(?:e|ing)|suppos(?:e|ing)|provided|whether|as\s+long\s+as|in\s+case)\b"
 )
 REPORT = (
-    r"(?<!\bI\s)(?<!\bwe\s)(?<!would\s)(?<!will\s)\b(?:says?|said|reads?|writes?|wrote|claim(?:s|ed)|"
+    r"(?<!\bI\s)(?<!\bwe\s)(?<!\bmy\s)(?<!would\s)(?<!will\s)\b(?:says?|said|reads?|writes?|wrote|claim(?:s|ed)|"
     r"states?|stated|asks?|asked|tells?|told|argue[sd]|repl(?:y|ies|ied)|answer(?:s|ed)|shouts?|"
     r"thinks?|thought|respond(?:s|ed)?)\b[^,.;:!?\n]{0,40}:"
 )
