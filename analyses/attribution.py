@@ -1,7 +1,8 @@
 """Whose fault is each lost item? And what no pairing passes on (item by item, experiment 2).
 
-In: the tidy table with `decoupled` cells (and `end_to_end`). Out: rows per family, thinking, task
-and category. S and L are the smallest and the largest size, (P, R) a pairing:
+In: the tidy table with `decoupled` cells (and `end_to_end`). Out: rows per family, perceiver,
+thinking, task and category (the end-to-end model is the one trained to answer). S and L are the
+smallest and the largest size, (P, R) a pairing:
 
 - `lost`: share of the items that (P_S, R_S) gets wrong and (P_L, R_L) right. Of these, the share
   that is mended by `perception_alone` ((P_L, R_S) right, (P_S, R_L) wrong), by `reasoning_alone`
@@ -50,7 +51,7 @@ from analyses.stats import mending
 from analyses.stats.arrays import Floats
 from analyses.table.answers import Answers
 from analyses.table.scores import Scores, none_where_missing, scores_of
-from analyses.table.sizes import Pairings, pairings_of
+from analyses.table.sizes import Pairings, end_to_end, pairings_of
 
 GUESSED = "guessed"
 BOTTLENECK, BOTTLENECK_LARGEST = "bottleneck", "bottleneck_largest"
@@ -68,7 +69,7 @@ def attribution(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.
         if shares is not None
         for row in share_rows(shares, scores, draws=draws, seed=seed)
     ]
-    table = pd.DataFrame(rows, columns=[*LABELS, *ROW])
+    table = pd.DataFrame(rows, columns=[*scores.labels(LABELS), *ROW])
     return none_where_missing(table, ("group", "reference_from", "reason"))
 
 
@@ -101,14 +102,12 @@ def _of_lost(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
 
 
 def _of_solved(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
-    cells = scores.cells
     largest = grid.perception[-1].size, grid.reasoning[-1].size
-    own = (cells["method"] == "end_to_end") & (cells["family"] == grid.family)
-    whole = cells.loc[own & (cells["perception"] == largest[0]), "cell"]
-    if not len(whole):
+    whole = end_to_end(scores.cells, grid)
+    if whole is None:
         return None
-    index, pairs = pd.Index(cells["cell"]), list(grid.cells.values())
-    at = index.get_indexer([str(whole.iloc[0]), *pairs])
+    index, pairs = pd.Index(scores.cells["cell"]), list(grid.cells.values())
+    at = index.get_indexer([whole, *pairs])
     values = _complete(scores, at)
     solved, chance = values[:, 0], answers.chance
     columns = {"solved": solved, GUESSED: (1 - solved) * over(chance, 1 - chance)}

@@ -17,12 +17,12 @@ from analyses.attribution import BOTTLENECK
 from analyses.stats import mending
 from analyses.stats.arrays import Floats
 from analyses.table.scores import Scores, scores_of
-from analyses.table.sizes import Corners, Pairings, pairings_of
+from analyses.table.sizes import DECOUPLED, NAMED, Corners, Pairings, end_to_end, pairings_of
 
 CORNERS = ("both_small", "large_perception", "large_reasoning", "both_large")
 """Columns with the answers read of (P_S, R_S), (P_L, R_S), (P_S, R_L), (P_L, R_L)."""
 COLUMNS = (
-    *("family", "thinking", "class", "task", "category", "item_id", "key", "answer"),
+    *("family", "perceiver", "thinking", "class", "task", "category", "item_id", "key", "answer"),
     *(*CORNERS, "end_to_end", "description_small", "description_large"),
 )
 """`class`: a class of `analyses.stats.mending`, or bottleneck. `key`: store key of the last answer,
@@ -33,7 +33,7 @@ answer that could not be read is missing."""
 
 def attribution_examples(frame: pd.DataFrame, *, each: int = 3) -> pd.DataFrame:
     """Picks up to `each` items of each class in each grid with four corners, if there is one."""
-    method = frame["method"].isin(("decoupled", "end_to_end"))
+    method = frame["method"].isin((DECOUPLED, *NAMED, "end_to_end"))
     rows = frame[method & frame["score"].notna()].sort_values("sample", kind="stable")
     rows = rows.drop_duplicates(["cell", "task", "item_id"]).reset_index(drop=True)
     scores = scores_of(rows)
@@ -50,7 +50,8 @@ def _of_grid(
     rows: pd.DataFrame, scores: Scores, grid: Pairings, corners: Corners, each: int
 ) -> Iterator[dict[str, object]]:
     index = pd.Index(scores.cells["cell"])
-    whole = _end_to_end(scores, grid)
+    model = end_to_end(scores.cells, grid)
+    whole = None if model is None else int(index.get_loc(model))
     at = index.get_indexer(list(corners.cells))
     row_at = np.full(scores.planned.shape, -1)
     row_at[scores.row_of, scores.cell_of] = np.arange(len(rows))
@@ -63,7 +64,7 @@ def _of_grid(
             yield {
                 **grid.labels,
                 "class": name,
-                **{column: last[column] for column in COLUMNS[3:8]},
+                **{column: last[column] for column in COLUMNS[4:9]},
                 **{corner: row["prediction"] for corner, row in zip(CORNERS, own)},
                 "end_to_end": rows["prediction"].iloc[seen] if seen >= 0 else None,
                 "description_small": own[2]["description"],
@@ -85,14 +86,6 @@ def _classes(
         wrong = 1 - np.take(scores.values, pairs, axis=1)
         solved = np.take(scores.values, whole, axis=1)
         yield BOTTLENECK, solved * wrong.prod(axis=1)
-
-
-def _end_to_end(scores: Scores, grid: Pairings) -> int | None:
-    """Cell of the model that looks in the largest pairing, answering end to end."""
-    cells = scores.cells
-    own = (cells["method"] == "end_to_end") & (cells["family"] == grid.family)
-    found = np.flatnonzero(own & (cells["perception"] == grid.perception[-1].size))
-    return int(found[0]) if len(found) else None
 
 
 def _shuffled(items: pd.DataFrame) -> npt.NDArray[np.intp]:

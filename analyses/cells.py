@@ -41,7 +41,7 @@ def cells(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
     ]
     table = contrast_table(scores, contrasts, CELL_COLUMNS, draws=draws, seed=seed)
     if not len(table):
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(scores.labels(COLUMNS)))
     table = table.rename(columns={"estimate": "accuracy"})
     for name, column in _beside(scores, frame, table).items():
         table[name] = column.astype(np.int64) if name in ("failed", "leaks") else column
@@ -50,7 +50,7 @@ def cells(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
         with np.errstate(divide="ignore", invalid="ignore"):
             above = (table[end].to_numpy(dtype=np.float64) - chance) / (1 - chance)
         table[f"adjusted{name}"] = np.where(chance < 1, above, np.nan)
-    return table[list(COLUMNS)]
+    return table[list(scores.labels(COLUMNS))]
 
 
 def _beside(scores: Scores, frame: pd.DataFrame, table: pd.DataFrame) -> dict[str, Floats]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+INSTRUCT = "instruct"
+"""The perceiver that was trained to answer: the only one there was in tables of older versions."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -35,8 +38,15 @@ COLUMNS: tuple[Column, ...] = (
         "end_to_end, blind, text_only, decoupled, oracle, or a named method such as extract_think.",
     ),
     Column("family", "string", "Name of the model family."),
+    Column(
+        "perceiver",
+        "string",
+        "What the module that looks was trained for: instruct, or such as caption, extract.",
+        null=True,
+    ),
     Column("perception", "string", "Size that looks (end_to_end, blind, decoupled).", null=True),
     Column("perception_params", "float", "Parameters of its language model.", "parameters", True),
+    Column("perception_samples", "float", "Rows that it saw in training, if known.", "rows", True),
     Column("reasoning", "string", "Size that reasons (text_only, decoupled, oracle).", null=True),
     Column("reasoning_params", "float", "Parameters of that language model.", "parameters", True),
     Column("thinking", "bool", "Whether the answering model wrote a thinking block."),
@@ -70,6 +80,17 @@ COLUMNS: tuple[Column, ...] = (
 """Every column, in order. Analyses may rely on these and on nothing else."""
 
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+
+def completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Adds the columns of perceivers to a table of an older version, where all were INSTRUCT."""
+    added = {}
+    if "perceiver" not in frame and "perception" in frame:
+        looks = frame["perception"].notna()
+        added["perceiver"] = pd.Series(INSTRUCT, frame.index, dtype=object).where(looks, None)
+    if "perception_samples" not in frame:
+        added["perception_samples"] = pd.Series(float("nan"), frame.index)
+    return frame.assign(**added) if added else frame
 
 
 def validate(frame: pd.DataFrame) -> None:

@@ -1,8 +1,8 @@
 """The decoupled grid: what shrinking perception costs, and what shrinking reasoning (experiment 2).
 
-In: the tidy table with `decoupled` cells. Out: rows per family, thinking, task and category. L and
-S are the largest and the smallest size, a(p, r) the accuracy of perception size p with reasoning
-size r:
+In: the tidy table with `decoupled` cells. Out: rows per family, perceiver, thinking, task and
+category. L and S are the largest and the smallest size, a(p, r) the accuracy of perception size p
+with reasoning size r:
 
 - `accuracy` of every pairing;
 - `perception_drop` at each reasoning size r: a(L, r) - a(S, r), and `reasoning_drop` at each

@@ -1,6 +1,6 @@
 """Degradation: what each task loses when the language model shrinks (experiment 1).
 
-In: the tidy table. Out: per family, method, task and category
+In: the tidy table. Out: per family, method, perceiver, task and category
 
 - `accuracy` at each size, a share of the items scored there;
 - `drop` = acc(L) - acc(S), largest less smallest size, a share (x 100: points);
@@ -36,7 +36,7 @@ LABELS = ("family", "method", "thinking", "size", "params", "small", "large")
 def degradation(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Gives rows per quantity, task and category; see the module. Sizes: `size`, `params`."""
     scores = scores_of(frame)
-    keys = ["family", "method", "thinking"]
+    keys = ["family", "method", "perceiver", "thinking"]
     contrasts = [
         contrast
         for names, cells in scores.cells.groupby(keys, sort=False, dropna=False)

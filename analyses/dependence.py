@@ -1,10 +1,10 @@
 """Visual dependence against scaling sensitivity: does what needs the image fall with size?
 
 In: the tidy table with end-to-end cells at two sizes or more, and the largest run blind. With L, S
-the largest and smallest size and B the largest without the image, per task
-x = `dependence` = acc(L) - acc(B) and y = `sensitivity` = acc(L) - acc(S), on items scored in all
-three. Out: a row per task for x and for y (`estimator` is `task`), and rows of fits over the
-in-domain tasks (T of them, in `n`). Item noise in the acc(L) that x and y share pushes a slope up,
+the largest and smallest size and B the largest without the image, per task x = `dependence` =
+acc(L) - acc(B) and y = `sensitivity` = acc(L) - acc(S), on items scored in all three. Out, of each
+perceiver: a row per task for x and for y (`estimator` is `task`), and rows of fits over the in-
+domain tasks (T of them, in `n`). Item noise in the acc(L) that x and y share pushes a slope up,
 noise in x pulls it to 0; the estimators differ in what they do about it:
 
 - `least_squares`: slope, intercept, r2, as the paper plots; classical t, T - 2 degrees. Nothing
@@ -40,6 +40,7 @@ from analyses.stats.dependence_fits import Tasks, fits
 from analyses.table.scores import IN_DOMAIN, Scores, none_where_missing, scores_of
 from analyses.table.sizes import ladder
 
+KEYS = ["family", "perceiver"]
 LABELS = ("family", "estimator", "small", "large")
 
 
@@ -48,12 +49,12 @@ def dependence(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
     scores = scores_of(frame)
     tables = [
         table
-        for family, cells in scores.cells.groupby("family", sort=False, dropna=False)
-        for table in _family(scores, str(family), cells, draws, seed)
+        for names, cells in scores.cells.groupby(KEYS, sort=False, dropna=False)
+        for table in _family(scores, dict(zip(KEYS, names)), cells, draws, seed)
     ]
     tables = [table for table in tables if len(table)]
     if not tables:
-        return pd.DataFrame(columns=[*LABELS, *COLUMNS])
+        return pd.DataFrame(columns=[*scores.labels(LABELS), *COLUMNS])
     table = pd.concat([part.astype(object) for part in tables], ignore_index=True)
     table = none_where_missing(table, ("task", "group", "reason"))
     numbers = ["estimate", "low", "high", "se", "p", "p_holm", "clusters", "missing"]
@@ -61,15 +62,14 @@ def dependence(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
 
 
 def _family(
-    scores: Scores, family: str, cells: pd.DataFrame, draws: int, seed: int
+    scores: Scores, names: dict[str, object], cells: pd.DataFrame, draws: int, seed: int
 ) -> Iterator[pd.DataFrame]:
     sizes = ladder(cells[cells["method"] == "end_to_end"], "perception")
     blind = {r.size: r.cell for r in ladder(cells[cells["method"] == "blind"], "perception")}
     if len(sizes) < 2 or sizes[-1].size not in blind:
         return
     s, large, b = sizes[0].cell, sizes[-1].cell, blind[sizes[-1].size]
-    labels = {"family": family, "estimator": "task", "small": sizes[0].size}
-    labels["large"] = sizes[-1].size
+    labels = names | {"estimator": "task", "small": sizes[0].size, "large": sizes[-1].size}
     weights = {"dependence": (1.0, 0.0, -1.0), "sensitivity": (1.0, -1.0, 0.0)}
     contrasts = [
         Contrast(name, dict(zip((large, s, b), parts)), labels=labels)
@@ -80,7 +80,7 @@ def _family(
     tasks = _tasks(scores, (large, s, b))
     about = labels | {"domain": IN_DOMAIN, "average": "tasks"}
     rows = [about | row for row in fits(tasks)]
-    yield pd.DataFrame(rows, columns=[*LABELS, *COLUMNS])
+    yield pd.DataFrame(rows, columns=[*scores.labels(LABELS), *COLUMNS])
 
 
 def _tasks(scores: Scores, cells: tuple[str, str, str]) -> Tasks:

@@ -58,11 +58,12 @@ def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
     macro = SHARED if (table["task"] == SHARED).any() else IN_DOMAIN
     outside = (table["domain"] != IN_DOMAIN) & table["group"].isna()
     table = table[(table["task"] == macro) | outside].reset_index(drop=True)
+    scores = scores_of(frame)
+    columns = list(scores.labels(COLUMNS))
     if not len(table):
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=columns)
     params = table[["perception_params", "reasoning_params"]]
     table["params"] = params.sum(axis=1, min_count=1)
-    scores = scores_of(frame)
     at = pd.Index(scores.cells["cell"]).get_indexer(table["cell"])
     means = {name: _means(_costs(scores, frame, name), draws, seed) for name in COSTS}
     means["accuracy"] = _means(scores, draws, seed)
@@ -76,7 +77,7 @@ def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
         systems = np.asarray(rows, dtype=np.intp)[is_system]
         for name, on, share in _fronts(table.take(systems), means, str(task), at[systems]):
             table.loc[systems, name], table.loc[systems, SHARE_OF[name]] = on, share
-    return table[list(COLUMNS)]
+    return table[columns]
 
 
 @dataclass(frozen=True)

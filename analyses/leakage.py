@@ -1,7 +1,8 @@
 """Multi-modal gain and leakage at each size: what images add, and what was known without them.
 
 In: the tidy table with `end_to_end`, `blind` (the same model without the image) and `text_only`
-(its language model alone, answering directly) cells. Out: rows per family, size, task and category:
+(its language model alone, answering directly) cells. Out: rows per family, perceiver, size, task
+and category:
 
 - `with_images` S_v, `without_images` S_wv and `text_only` S_t, accuracies;
 - `multimodal_gain` = S_v - S_wv, what the model owes to the images;
@@ -39,8 +40,8 @@ def leakage(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Data
     scores = scores_of(frame)
     contrasts = [
         contrast
-        for family, cells in scores.cells.groupby("family", sort=False)
-        for contrast in _contrasts(str(family), cells)
+        for _, cells in scores.cells.groupby("family", sort=False)
+        for contrast in _contrasts(cells)
     ]
     table = contrast_table(scores, contrasts, LABELS, draws=draws, seed=seed)
     leak = table["quantity"] == LEAKAGE
@@ -53,13 +54,20 @@ def leakage(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Data
     return table
 
 
-def _contrasts(family: str, cells: pd.DataFrame) -> Iterator[Contrast]:
+def _contrasts(cells: pd.DataFrame) -> Iterator[Contrast]:
     direct = cells[~cells["thinking"]]
+    for perceiver in direct["perceiver"].dropna().unique():
+        own = (direct["perceiver"] == perceiver) | (direct["method"] == "text_only")
+        labels = {"family": str(cells["family"].iloc[0]), "perceiver": perceiver}
+        yield from _of_perceiver(labels, direct[own])
+
+
+def _of_perceiver(labels: dict[str, object], direct: pd.DataFrame) -> Iterator[Contrast]:
     seeing = ladder(direct[direct["method"] == "end_to_end"], "perception")
     blind = {r.size: r.cell for r in ladder(direct[direct["method"] == "blind"], "perception")}
     text = {r.size: r.cell for r in ladder(direct[direct["method"] == "text_only"], "reasoning")}
     for rung in seeing:
-        own: dict[str, object] = {"family": family, "size": rung.size, "params": rung.params}
+        own = labels | {"size": rung.size, "params": rung.params}
         yield Contrast("with_images", {rung.cell: 1.0}, labels=own)
         if rung.size not in blind:
             continue

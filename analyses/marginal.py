@@ -62,7 +62,7 @@ def marginal(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Dat
                 data = _Data.of(scores, score, planned)
                 x = _sizes(grid, scores.cells)
                 rows += [_names(grid, domain, x) | row for row in _rows(data, x, str(domain))]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(scores.labels(COLUMNS)))
     return none_where_missing(table, ("group", "reason"))
 
 

@@ -1,11 +1,11 @@
 """How large a difference of sizes must be for these items to show it, and how many items it takes.
 
-In: the tidy table. Out: for the largest against the smallest size of every ladder (method, module,
-thinking), per task, category and mean: `estimate`, the smallest true difference found with 80 %
-power at the 5 % level (shares), with the interval that the measured discordance gives it; the
-observed `difference` with its interval as in `downscale compare` (`difference_low`,
-`difference_high`), `discordance` E[d^2], `design_effect` of the images, and `items_needed` to
-find a difference of 2 points. Formulas and sources: analyses.stats.detectable.
+In: the tidy table. Out: for the largest against the smallest size of every ladder (method,
+perceiver, module, thinking), per task, category and mean: `estimate`, the smallest true difference
+found with 80 % power at the 5 % level (shares), with the interval that the measured discordance
+gives it; the observed `difference` with its interval as in `downscale compare` (`difference_low`,
+`difference_high`), `discordance` E[d^2], `design_effect` of the images, and `items_needed` to find
+a difference of 2 points. Formulas and sources: analyses.stats.detectable.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ COLUMNS = (
 def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Gives rows per ladder, task and category; see the module."""
     rows: list[dict[str, object]] = []
-    for labels, small, large in _ladders(scores_of(frame).cells):
+    scores = scores_of(frame)
+    for labels, small, large in _ladders(scores.cells):
         sides = [frame[frame["cell"] == cell] for cell in (small, large)]
         keys = [pd.MultiIndex.from_frame(side[KEY]) for side in sides]
         sides = [sides[0][keys[0].isin(keys[1])], sides[1][keys[1].isin(keys[0])]]
@@ -55,24 +56,21 @@ def power(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
                 ends = paired.ends(g)
                 observed = {"difference_low": ends[0], "difference_high": ends[1]}
                 rows.append(labels | observed | _row(paired, g, draws, seed))
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(scores.labels(COLUMNS)))
     return none_where_missing(table, ("group", "reason", "items_needed"))
 
 
 def _ladders(cells: pd.DataFrame) -> Iterator[tuple[dict[str, object], str, str]]:
     """The two ends of each ladder; the other module of a pairing is held at its largest."""
-    keys = ["family", "method", "thinking"]
-    for (family, method, thinking), rows in cells.groupby(keys, sort=False, dropna=False):
+    keys = ["family", "method", "perceiver", "thinking"]
+    for names, rows in cells.groupby(keys, sort=False, dropna=False):
         for module, other in (("perception", "reasoning"), ("reasoning", "perception")):
             held = ladder(rows, other)
             own = rows[rows[other] == held[-1].size] if held else rows
             rungs = ladder(own, module)
             if len(rungs) >= 2:
-                labels: dict[str, object] = {
-                    "family": family,
-                    "method": method,
+                labels: dict[str, object] = dict(zip(keys, names)) | {
                     "module": module,
-                    "thinking": thinking,
                     "small": rungs[0].size,
                     "large": rungs[-1].size,
                 }

@@ -55,7 +55,7 @@ def quanta(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataF
             _patterns(scores, sizes),
         )
     ]
-    columns = [*LABELS, *COLUMNS, *BESIDE]
+    columns = [*scores.labels(LABELS), *COLUMNS, *BESIDE]
     rows = [row for table in tables for row in table.to_dict("records")]
     return pd.DataFrame(rows, columns=columns)
 
@@ -63,7 +63,8 @@ def quanta(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataF
 def items(frame: pd.DataFrame) -> pd.DataFrame:
     """Gives a row per ladder and item: the size at which it emerges (`never`), and its scores."""
     scores = scores_of(frame)
-    parts = [pd.DataFrame(columns=list(ITEMS))]
+    columns = list(scores.labels(ITEMS))
+    parts = [pd.DataFrame(columns=columns)]
     for sizes in ladders(scores, frame):
         names = np.array([*(rung.size for rung in sizes.rungs), NEVER, None], dtype=object)
         params = np.array([*(rung.params for rung in sizes.rungs), np.nan, np.nan])
@@ -72,7 +73,7 @@ def items(frame: pd.DataFrame) -> pd.DataFrame:
             part[name] = pd.Series([label] * len(part), dtype=object)
         part["emerges"], part["params"] = names[sizes.step], params[sizes.step]
         part["pattern"] = sizes.patterns
-        parts.append(part.loc[sizes.step >= 0, list(ITEMS)])
+        parts.append(part.loc[sizes.step >= 0, columns])
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 

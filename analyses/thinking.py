@@ -1,7 +1,7 @@
 """What step-by-step thinking gains at each reasoning size, and whether it is an inverted U.
 
 In: the tidy table with cells that differ only in thinking (experiment 4). Out: per family, method,
-task and category,
+perceiver, task and category,
 
 - for each reasoning size r: `direct` and `with_thinking` accuracy and `gain` = acc(r, thinking) -
   acc(r, direct), paired by item;
@@ -35,10 +35,11 @@ from analyses.contrasts.contrast import (
 )
 from analyses.stats.inverted_u import Gains, shape_rows
 from analyses.table.scores import Scores, scores_of
-from analyses.table.sizes import Rung, ladder
+from analyses.table.sizes import DECOUPLED, Rung, as_decoupled, ladder
 
-METHODS = ("decoupled", "oracle", "text_only")
+METHODS = (DECOUPLED, "oracle", "text_only")
 
+KEYS = ["family", "method", "perceiver"]
 LABELS = ("family", "method", "perception", "reasoning", "params")
 CUT = ("length", "budget")
 """Finish reasons of an answer, or of its thinking, that a limit ended."""
@@ -69,12 +70,13 @@ def thinking(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Dat
         tables.append(table)
     tables += [_shapes(scores, pair, draws, seed) for pair in pairs]
     rows = [row for table in tables for row in table.to_dict("records")]
-    return pd.DataFrame(rows, columns=[*LABELS, *COLUMNS])
+    return pd.DataFrame(rows, columns=[*scores.labels(LABELS), *COLUMNS])
 
 
 def _pairs(scores: Scores) -> Iterator[_Pairs]:
-    cells = scores.cells[scores.cells["method"].isin(METHODS)]
-    for (family, method), rows in cells.groupby(["family", "method"], sort=False, dropna=False):
+    cells = as_decoupled(scores.cells)
+    cells = cells[cells["method"].isin(METHODS)]
+    for names, rows in cells.groupby(KEYS, sort=False, dropna=False):
         held = None
         if rows["perception"].notna().any():
             held = ladder(rows, "perception")[-1].size
@@ -83,7 +85,7 @@ def _pairs(scores: Scores) -> Iterator[_Pairs]:
         with_it = ladder(rows[rows["thinking"]], "reasoning")
         both = tuple((direct[r.size], r) for r in with_it if r.size in direct)
         if both:
-            yield _Pairs({"family": family, "method": method, "perception": held}, both)
+            yield _Pairs(dict(zip(KEYS, names)) | {"perception": held}, both)
 
 
 def _gains(pair: _Pairs) -> Iterator[Contrast]:
@@ -145,7 +147,7 @@ def _shapes(scores: Scores, pair: _Pairs, draws: int, seed: int) -> pd.DataFrame
         about = group.labels | {"n": int(data.n[g, 0]), "clusters": int(data.clusters[g, 0])}
         about |= {"missing": int(result.missing[g, 0])}
         rows += [pair.labels | about | row for row in shape_rows(_of(result, g, params), sizes)]
-    table = pd.DataFrame(rows, columns=[*LABELS, *COLUMNS])
+    table = pd.DataFrame(rows, columns=[*scores.labels(LABELS), *COLUMNS])
     whole = table["reasoning"].isna()  # of the sizes inside, Holm is over these
     table.loc[whole, "p_holm"] = holm_over_tasks(table[whole], ["quantity"])
     return table

@@ -95,7 +95,8 @@ def test_every_setting_shown_within_a_line_is_read(tmp_path: Path) -> None:
     for setting in processors:
         vlm = f"{{path: x, processor: {setting}}}"
         path.write_text(f"family: f\nsizes: [{{name: s, params: 1, vlm: {vlm}}}]\n")
-        assert hash(load_family(path)), "a plan looks models up by their specs"
+        (size,) = load_family(path).sizes
+        assert hash(size.vlm), "a plan looks models up by their specs"
     (instruct,) = re.findall(r"`(instruct: \{.*?\})`", readme)
     path.write_text(documented("study: shapes") + instruct)
     assert load_study(path).instruct == RecordedFile(file=str(tmp_path / "contents.json"))

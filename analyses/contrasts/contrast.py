@@ -66,10 +66,12 @@ def contrast_table(
 ) -> pd.DataFrame:
     """Gives a row per contrast and group in which all its cells were run.
 
-    Columns: `labels` (those of the contrasts), then COLUMNS. `span`: the least that a score can be,
-    of each item or of all, and the most. p tests a difference against 0 (t with the cluster-robust
-    error; none for accuracies); p_holm corrects it over tasks, or over the categories of a task.
+    Columns: `labels` (those of the contrasts; see `Scores.labels`), then COLUMNS. `span`: the
+    least that a score can be, of each item or of all, and the most. p tests a difference against 0
+    (t with the cluster-robust error; none for accuracies); p_holm corrects it over tasks, or over
+    the categories of a task.
     """
+    labels = scores.labels(labels)
     if not contrasts or not len(scores.items):
         return pd.DataFrame(columns=[*labels, *COLUMNS])
     weights, cells_of, ratio_of = _matrices(scores, contrasts)

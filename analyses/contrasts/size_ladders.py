@@ -30,9 +30,9 @@ from analyses.stats.nesting import (
     pairs,
 )
 from analyses.table.scores import Scores
-from analyses.table.sizes import Rung, ladder
+from analyses.table.sizes import DECOUPLED, Rung, as_decoupled, ladder
 
-METHODS = ("end_to_end", "oracle", "decoupled")
+METHODS = ("end_to_end", "oracle", DECOUPLED)
 LADDER = ("family", "method", "thinking", "axis", "partner")
 LABELS = (*LADDER, "size", "params", "larger", "pattern", "sizes")
 PAIR = ("size", "larger")
@@ -64,12 +64,13 @@ class Sizes:
 
 
 def ladders(scores: Scores, frame: pd.DataFrame) -> Iterator[Sizes]:
-    """Finds every family, method and reasoning mode with two sizes of one module or more."""
+    """Finds every family, method, perceiver and reasoning mode with several sizes of a module."""
     counts = scores.total(frame["score"].notna())
     chance = scores.items["chance"].to_numpy(dtype=np.float64)
     index = pd.Index(scores.cells["cell"])
-    cells = scores.cells[scores.cells["method"].isin(METHODS)]
-    keys = ["family", "method", "thinking"]
+    cells = as_decoupled(scores.cells)
+    cells = cells[cells["method"].isin(METHODS)]
+    keys = ["family", "method", "perceiver", "thinking"]
     for names, rows in cells.groupby(keys, sort=False, dropna=False):
         for axis, other in (("perception", "reasoning"), ("reasoning", "perception")):
             partner = None
@@ -128,7 +129,7 @@ def kept_table(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFr
     ]
     for name in ("unrelated", "nested", "index", "p"):
         table[name] = [getattr(reference, name) for reference in references]
-    table["p_holm"] = holm_over_tasks(table, [*LADDER, *PAIR])
+    table["p_holm"] = holm_over_tasks(table, [*scores.labels(LADDER), *PAIR])
     return _exact(table, scores, x, marks, both)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analyses.columns import INSTRUCT
 from analyses.paper.claims import FAMILIES, TABLES, Tables
 from analyses.stats.arrays import unknown
 from analyses.table.scores import IN_DOMAIN
@@ -153,6 +154,8 @@ def _beside(claim: Unpublished, run: Mapping[str, pd.DataFrame]) -> Iterator[dic
 def _select(table: pd.DataFrame, source: Source) -> pd.DataFrame:
     """The rows of an analysis that stand beside the claim."""
     rows = table[table["quantity"] == source.quantity]
+    if "perceiver" in rows:  # the published numbers are of models trained to answer
+        rows = rows[rows["perceiver"].isna() | (rows["perceiver"] == INSTRUCT)]
     if source.family:
         rows = rows[rows["family"].astype(str).str.lower().str.contains(source.family, regex=False)]
     if source.analysis == "dependence":

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analyses.columns import INSTRUCT, completed
 from analyses.stats import seed_spread
 from analyses.stats.arrays import Floats, Ints, Row
 
@@ -31,6 +32,7 @@ CELL_COLUMNS = (
     "reasoning_params",
     "thinking",
 )
+PERCEIVER = "perceiver"
 NEEDED = (
     *CELL_COLUMNS,
     *("task", "domain", "category", "item_id", "image_id", "chance", "score"),
@@ -75,7 +77,7 @@ class Scores:
     planned: npt.NDArray[np.bool_]
     """(items, cells): whether the cell has a row of the item."""
     cells: pd.DataFrame
-    """A row per cell, in order of appearance: CELL_COLUMNS."""
+    """A row per cell, in order of appearance: CELL_COLUMNS, perceiver, perception_samples."""
     items: pd.DataFrame
     """A row per item: task, item_id, domain, category, cluster, stratum, chance."""
     row_of: Ints
@@ -84,6 +86,14 @@ class Scores:
     """Cell of each row of the tidy table."""
     by_seed: Floats | None = None
     """(seeds, items, cells), mean over the samples of each seed; None where there is one seed."""
+    several: bool = False
+    """Whether a cell has another perceiver than INSTRUCT."""
+
+    def labels(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Gives the names of what tells the rows of a table apart: these, and the perceiver after
+        the family where the study has several."""
+        apart = ("family", PERCEIVER) if self.several else ("family",)
+        return tuple(own for name in names for own in (apart if name == "family" else (name,)))
 
     def matrices(self) -> tuple[Floats, ...]:
         """Gives the scores of every seed, (items, cells) each."""
@@ -140,6 +150,7 @@ def scores_of(frame: pd.DataFrame) -> Scores:
     for name in NEEDED:
         if name not in frame.columns:
             raise ValueError(f"The table has no column {name!r}; read it with suite.load_results.")
+    frame = completed(frame)
     task, _ = pd.factorize(frame["task"])
     item, names = pd.factorize(frame["item_id"])
     keys = task.astype(np.int64) * max(len(names), 1) + item
@@ -151,14 +162,16 @@ def scores_of(frame: pd.DataFrame) -> Scores:
     score = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
     seed, seeds = pd.factorize(frame["seed"]) if "seed" in frame else (np.zeros_like(flat), [0])
     by_seed = _means(flat, score, seed, max(len(seeds), 1), shape)
+    cells = _cells(frame.iloc[first_of_cell])
     return Scores(
         by_seed[0] if len(by_seed) == 1 else seed_spread.mean(by_seed),
         (np.bincount(flat, minlength=shape[0] * shape[1]) > 0).reshape(shape),
-        _cells(frame.iloc[first_of_cell]),
+        cells,
         _items(frame.iloc[first]),
         row_of,
         np.asarray(cell_of, dtype=np.int64),
         by_seed if len(by_seed) > 1 else None,
+        bool(cells[PERCEIVER].notna().any() and (cells[PERCEIVER].dropna() != INSTRUCT).any()),
     )
 
 
@@ -188,9 +201,10 @@ def _in_order_of_appearance(keys: Ints) -> tuple[Ints, Ints]:
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
-    text = ("cell", "method", "family", "perception", "reasoning")
-    cells = none_where_missing(rows[list(CELL_COLUMNS)].reset_index(drop=True), text)
-    for name in ("perception_params", "reasoning_params"):
+    text = ("cell", "method", "family", PERCEIVER, "perception", "reasoning")
+    names = [*CELL_COLUMNS, PERCEIVER, "perception_samples"]
+    cells = none_where_missing(rows[names].reset_index(drop=True), text)
+    for name in ("perception_params", "reasoning_params", "perception_samples"):
         cells[name] = cells[name].astype(np.float64)
     cells["thinking"] = cells["thinking"].astype(bool)
     return cells

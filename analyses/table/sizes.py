@@ -1,7 +1,7 @@
 """Sizes of a family in a study: which cells differ only in the size of one module.
 
 In: the cells of `Scores`. Out: rungs, smallest first, and the weights of a slope over them; the
-decoupled pairings of each family, and the corners of their grid.
+decoupled pairings of each family and perceiver, and the corners of their grid.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from analyses.columns import INSTRUCT
+
+DECOUPLED = "decoupled"
+NAMED = ("caption_think", "extract_think", "extract_think_scratch", "prism")
+"""Methods that are DECOUPLED with a perceiver and a way to reason of their own."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,10 @@ class Corners:
 
 @dataclass(frozen=True)
 class Pairings:
-    """The decoupled cells of one family, answering directly or after thinking."""
+    """The decoupled cells of one family and perceiver, answering directly or after thinking."""
 
     family: str
+    perceiver: str
     thinking: bool
     perception: tuple[Rung, ...]
     """Sizes that look, smallest first."""
@@ -88,7 +95,7 @@ class Pairings:
     @property
     def labels(self) -> dict[str, object]:
         """What tells it from the others in a table."""
-        return {"family": self.family, "thinking": self.thinking}
+        return {"family": self.family, "perceiver": self.perceiver, "thinking": self.thinking}
 
     def corners(self) -> Corners | None:
         """None with one size of a module, or where one of the four was not run."""
@@ -106,12 +113,30 @@ def pairings_of(cells: pd.DataFrame) -> list[Pairings]:
 
     Two cells of one pairing are two variants; the first stands for the pairing.
     """
-    own = cells[cells["method"] == "decoupled"]
+    own = as_decoupled(cells)
+    own = own[own["method"] == DECOUPLED]
     found = []
-    for (family, thinking), rows in own.groupby(["family", "thinking"], sort=False, dropna=False):
+    keys = ["family", "perceiver", "thinking"]
+    for (family, perceiver, thinking), rows in own.groupby(keys, sort=False, dropna=False):
         pairs: dict[tuple[str, str], str] = {}
         for p, r, cell in zip(rows["perception"], rows["reasoning"], rows["cell"]):
             pairs.setdefault((str(p), str(r)), str(cell))
         sizes = ladder(rows, "perception"), ladder(rows, "reasoning")
-        found.append(Pairings(str(family), bool(thinking), *sizes, pairs))
+        found.append(Pairings(str(family), str(perceiver), bool(thinking), *sizes, pairs))
     return found
+
+
+def as_decoupled(cells: pd.DataFrame) -> pd.DataFrame:
+    """Gives the cells with the named methods as what they are: DECOUPLED, with their perceivers."""
+    return cells.assign(method=cells["method"].mask(cells["method"].isin(NAMED), DECOUPLED))
+
+
+def end_to_end(cells: pd.DataFrame, grid: Pairings) -> str | None:
+    """Finds the cell of the largest perception size of a grid, answering end to end.
+
+    It is the one that was trained to answer, whatever perceiver the grid has.
+    """
+    own = (cells["method"] == "end_to_end") & (cells["perceiver"] == INSTRUCT)
+    own &= (cells["family"] == grid.family) & (cells["perception"] == grid.perception[-1].size)
+    found = cells.loc[own, "cell"]
+    return str(found.iloc[0]) if len(found) else None

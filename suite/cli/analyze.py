@@ -29,7 +29,7 @@ LEFT_OUT = (
     *("difference_low", "difference_high"),
 )
 """Columns that only --json and the CSV hold: the table is to fit a screen."""
-SAID_BY_CELL = ("method", "perception", "reasoning", "thinking")
+SAID_BY_CELL = ("method", "perceiver", "perception", "reasoning", "thinking")
 HELP = "\n".join(
     [
         "Compute the analysis NAME of the run in DIR. Intervals are 95 %, by paired cluster",

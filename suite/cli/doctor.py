@@ -224,12 +224,7 @@ def shipped() -> Check:
     from suite.models.family import load_family
     from suite.models.weights import present
 
-    specs = [
-        spec
-        for size in load_family("micro").sizes
-        for spec in (size.text, size.vlm)
-        if spec is not None
-    ]
+    specs = [spec for size in load_family("micro").sizes for *_, spec in size.checkpoints]
     here = sum(present(spec.path, spec.repo) for spec in specs)
     found = f"{here} of {len(specs)} checkpoints"
     if here < len(specs):

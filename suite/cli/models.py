@@ -18,8 +18,9 @@ from suite.models.weights import present
 def command(families: tuple[str, ...], as_json: bool) -> None:
     """List the sizes of FAMILIES, built-in names or YAML files; all built-in ones by default.
 
-    Params are those of the language model. Text models reason, VLMs see. Here means that the
-    weights are on this machine; others are fetched from the Hub when a study needs them.
+    Params are those of the language model. Text models reason, VLMs see; further perceivers of a
+    size (`vlms`) are listed by name. Here means that the weights are on this machine; others are
+    fetched from the Hub when a study needs them.
     """
     from suite.models.family import list_families, load_family
 
@@ -27,18 +28,17 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
     for name in families or list_families():
         family = load_family(name)
         for size in family.sizes:
-            for role, spec in (("text", size.text), ("vlm", size.vlm)):
-                if spec is not None:
-                    rows.append(
-                        {
-                            "family": family.name,
-                            "size": size.name,
-                            "params": size.params,
-                            "role": role,
-                            "source": spec.source,
-                            "here": present(spec.path, spec.repo, spec.revision, spec.gguf_file),
-                        }
-                    )
+            for role, _, spec in size.checkpoints:
+                rows.append(
+                    {
+                        "family": family.name,
+                        "size": size.name,
+                        "params": size.params,
+                        "role": role,
+                        "source": spec.source,
+                        "here": present(spec.path, spec.repo, spec.revision, spec.gguf_file),
+                    }
+                )
     if as_json:
         print_json(rows)
         return

@@ -91,9 +91,10 @@ def expected(plan: Plan, *, out: str | Path | None = None, store: str | None = N
     opened = Store(address or folder / "store")
     rates = _rates(plan, opened)
     counts: dict[tuple[str, str, str, bool], int] = {}
+    models = plan.models
     for count in plan.steps:
         step = count.step
-        key = (step.stage, step.role, step.model, step.decoding.thinking)
+        key = (step.stage, step.role, models[step.role, step.spec], step.decoding.thinking)
         counts[key] = counts.get(key, 0) + count.distinct
     costs = tuple(
         StageCost(stage, model, thinking, n, rates.get((stage, role, model, thinking)))
@@ -111,9 +112,9 @@ def _rates(plan: Plan, store: Store) -> dict[tuple[str, str, str, bool], Rate]:
     except SuiteError:
         return {}  # a checkpoint that is not here has answered nothing here
     found: dict[tuple[str, str, str, bool], Rate] = {}
-    steps = {(c.step.role, c.step.spec): c.step for c in plan.steps}
+    models = plan.models
     for (role, spec), identity in identities.items():
-        model = steps[(role, spec)].model
+        model = models[role, spec]
         for (stage, thinking), rate in _measured(store.shelf(identity)):
             found[(stage, role, model, thinking)] = rate
     return found

@@ -59,8 +59,9 @@ def groups_of(plan: Plan) -> tuple[StepGroup, ...]:
     for count in plan.steps:
         step = count.step
         members.setdefault((step.stage, step.role, step.spec, step.decoding), []).append(step)
+    models = plan.models
     waiting = [
-        StepGroup(stage, role, spec, steps[0].model, decoding, tuple(steps))
+        StepGroup(stage, role, spec, models[role, spec], decoding, tuple(steps))
         for (stage, role, spec, decoding), steps in members.items()
     ]
     behind: dict[Step, int] = {}

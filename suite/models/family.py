@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from suite.base import yaml_files
 from suite.base.files import PACKAGE, checked_name, user_path
 from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import BACKENDS
-from suite.models.spec import ModelSpec
+from suite.models.spec import INSTRUCT, ModelSpec, Role, checkpoint
 
 FOLDER = PACKAGE / "families"
 
@@ -36,8 +36,24 @@ class Size:
     """Parameters of the language model (not of the vision encoder)."""
     text: ModelSpec | None = None
     """Reasoning module: a text model, or a vision-language model, which is then shown no image."""
-    vlm: ModelSpec | None = None
-    """Perception and end-to-end module: a vision-language model."""
+    vlms: Mapping[str, ModelSpec] = field(default_factory=dict, hash=False)
+    """Perceiver -> perception and end-to-end module, a vision-language model: INSTRUCT, or one that
+    was trained to describe, such as caption, extract or extract_scratch."""
+    samples: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Perceiver -> rows that it saw in training, where the family says so."""
+
+    @property
+    def vlm(self) -> ModelSpec | None:
+        """The perceiver that was trained to answer."""
+        return self.vlms.get(INSTRUCT)
+
+    @property
+    def checkpoints(self) -> Iterator[tuple[str, Role, ModelSpec]]:
+        """Name (`suite.models.spec.checkpoint`), role and spec of each."""
+        if self.text is not None:
+            yield "text", "text", self.text
+        for name, spec in self.vlms.items():
+            yield checkpoint("vlm", name), "vlm", spec
 
 
 @dataclass(frozen=True)
@@ -108,21 +124,58 @@ def _family(data: object, path: Path) -> Family:
 
 
 def _size(row: object, path: Path, where: str) -> Size:
-    row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm"))
+    row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm", "vlms", "samples"))
     name = _name(row, "name", (str, int, float), where)
-    where, given = f"{where}, size {shown(name)}", row.get("params", "")
-    try:
-        params = 0.0 if isinstance(given, bool) else float(given)  # YAML 1.1 reads 6e8 as text
-    except (TypeError, ValueError):
-        params = 0.0
-    if not 0 < params < math.inf:
-        raise SuiteError(
-            f"In {where}: `params` must be a positive number such as 0.6e9, not {shown(given)}."
-        )
-    text, vlm = (_spec(row.get(role), path, f"{where}, {role}") for role in ("text", "vlm"))
-    if text is None and vlm is None:
+    where = f"{where}, size {shown(name)}"
+    params = _positive(row.get("params", ""), "params", where)
+    text = _spec(row.get("text"), path, f"{where}, text")
+    vlms = _perceivers(row, path, where)
+    if text is None and not vlms:
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
-    return Size(name, params, text, vlm)
+    given = _mapping(row, "samples", where, vlms)
+    samples = {own: _positive(value, f"samples.{own}", where) for own, value in given.items()}
+    return Size(name, params, text, vlms, samples)
+
+
+def _positive(given: object, key: str, where: str) -> float:
+    try:  # YAML 1.1 reads 6e8 as text
+        value = 0.0 if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise SuiteError(
+            f"In {where}: `{key}` must be a positive number such as 0.6e9, not {shown(given)}."
+        )
+    return value
+
+
+def _perceivers(row: Mapping[str, Any], path: Path, where: str) -> dict[str, ModelSpec]:
+    """The vision-language models of a size: `vlm` is the one called INSTRUCT."""
+    given = _mapping(row, "vlms", where, None)
+    vlm = _spec(row.get("vlm"), path, f"{where}, vlm")
+    if vlm is not None and INSTRUCT in given:
+        raise SuiteError(
+            f"In {where}: `vlm` and `{INSTRUCT}` of `vlms` are one perceiver; give it once."
+        )
+    found = {} if vlm is None else {INSTRUCT: vlm}
+    for name, value in given.items():
+        _name({"name": name}, "name", str, f"{where}, vlms")
+        if name in get_args(Role):
+            raise SuiteError(f"In {where}, vlms: no perceiver may be called {shown(name)}.")
+        spec = _spec(value, path, f"{where}, vlms.{name}")
+        if spec is None:
+            raise SuiteError(
+                f"In {where}: `{name}` of `vlms` is empty; give a checkpoint or remove the key."
+            )
+        found[name] = spec
+    return found
+
+
+def _mapping(
+    row: Mapping[str, Any], key: str, where: str, allowed: Iterable[str] | None
+) -> Mapping[str, Any]:
+    value = row.get(key)
+    return yaml_files.mapping({} if value is None else value, f"{where}, {key}", allowed)
 
 
 def _spec(value: object, path: Path, where: str) -> ModelSpec | None:

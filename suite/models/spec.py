@@ -12,6 +12,13 @@ from typing import Any, Literal
 
 Role = Literal["text", "vlm"]
 """`text`: a language model, or one that is shown no image; `vlm`: one that also sees."""
+INSTRUCT = "instruct"
+"""The perceiver that a size's `vlm` is: trained to answer. Others are trained to describe."""
+
+
+def checkpoint(role: Role, perceiver: str | None) -> str:
+    """Names a checkpoint of a size: `text`, `vlm`, or by its perceiver where that is another."""
+    return role if perceiver in (None, INSTRUCT) else str(perceiver)
 
 
 @dataclass(frozen=True)

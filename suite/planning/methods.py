@@ -1,7 +1,8 @@
 """Methods: the ways to get from an item to an answer, a row each.
 
 In: nothing. Out: METHODS, which studies name and cells expand: the stages a method passes, which of
-the cell's models does each, and how it decodes.
+the cell's models does each, and how it decodes; of a named method also which perceiver looks and
+whether the reasoner thinks.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Method:
     """In order; the last one answers."""
     gold: bool = False
     """Whether the first link reads the item's gold description."""
+    perceiver: str | None = None
+    """Which of a size's perceivers looks; None: the one that the study's row names."""
+    thinking: bool | None = None
+    """Whether the last link thinks; None: as the study's row says."""
 
     def uses(self, who: Who) -> bool:
         """Whether one of the links is done by `who`."""
@@ -48,6 +53,7 @@ class Method:
 _INSTRUCT = Link("instruct", "instruct", "instruct", "instruct")
 _PERCEIVE = Link("perceive", "perceive", "perception", "perceive")
 _REASON = Link("reason", "reason", "reasoning", "reason")
+_CHAIN = (_INSTRUCT, _PERCEIVE, _REASON)
 
 METHODS: dict[str, Method] = {
     method.name: method
@@ -70,7 +76,35 @@ METHODS: dict[str, Method] = {
         Method(
             "decoupled",
             "contents to observe, then a description, then an answer from it",
-            (_INSTRUCT, _PERCEIVE, _REASON),
+            _CHAIN,
+        ),
+        Method(
+            "caption_think",
+            "decoupled: perception trained by captioning, thinking reasoning",
+            _CHAIN,
+            perceiver="caption",
+            thinking=True,
+        ),
+        Method(
+            "extract_think",
+            "decoupled: perception trained by visual extraction, thinking reasoning",
+            _CHAIN,
+            perceiver="extract",
+            thinking=True,
+        ),
+        Method(
+            "extract_think_scratch",
+            "the same with a perceiver that saw nothing but extraction data",
+            _CHAIN,
+            perceiver="extract_scratch",
+            thinking=True,
+        ),
+        Method(
+            "prism",
+            "decoupled: a captioner with a reasoner that answers directly, both large in the paper",
+            _CHAIN,
+            perceiver="caption",
+            thinking=False,
         ),
         Method("oracle", "the text model answers from the gold description", (_REASON,), gold=True),
     )

@@ -20,6 +20,7 @@ from suite.errors import SuiteError, nearest
 from suite.items.item import Item
 from suite.items.tasks import get_task
 from suite.models.family import Family, load_family
+from suite.models.spec import ModelSpec, Role
 from suite.models.weights import with_weights
 from suite.planning.cells import Cell, Step, expand
 from suite.planning.prompts import Prompts, load_prompts
@@ -109,6 +110,14 @@ class Plan:
         return tuple(StepCount(s, planned.get(s, 0), distinct.get(s, 0)) for s in order)
 
     @property
+    def models(self) -> dict[tuple[Role, ModelSpec], str]:
+        """Role and spec -> name for people; a model that has several goes by the first."""
+        named: dict[tuple[Role, ModelSpec], str] = {}
+        for count in self.steps:
+            named.setdefault((count.step.role, count.step.spec), count.step.model)
+        return named
+
+    @property
     def planned(self) -> int:
         """Requests if every cell asked alone."""
         return sum(count.planned for count in self.steps)
@@ -140,6 +149,7 @@ class Plan:
                 {
                     "cell": cell.id,
                     "method": cell.method,
+                    "perceiver": cell.perceiver,
                     "perception": cell.perception,
                     "reasoning": cell.reasoning,
                     "thinking": cell.thinking,
@@ -170,10 +180,12 @@ class Plan:
     def _stages(self) -> list[dict[str, Any]]:
         """Requests by template, model and thinking, over the steps that differ in upstream only."""
         rows: dict[tuple[str, str, str, str, bool], dict[str, Any]] = {}
+        models = self.models
         for count in self.steps:
             step = count.step
             thinking = step.decoding.thinking
-            name = (step.stage, step.template, step.role, step.model, thinking)
+            model = models[step.role, step.spec]
+            name = (step.stage, step.template, step.role, model, thinking)
             about = dict(zip(("stage", "template", "role", "model", "thinking"), name))
             row = rows.setdefault(name, {**about, "planned": 0, "distinct": 0, "most_tokens": 0})
             for key in ("planned", "distinct", "most_tokens"):

@@ -48,12 +48,15 @@ class TaskRow(Strict):
 
 
 class CellRow(Strict):
-    """A row of `cells`: expands to one cell per perception x reasoning x thinking."""
+    """A row of `cells`: expands to a cell per perceiver x perception x reasoning x thinking."""
 
     method: str
     perception: Sizes | None = None
     reasoning: Sizes | None = None
-    thinking: bool | list[bool] = False
+    thinking: bool | list[bool] | None = None
+    """None is the method's own, else without."""
+    perceiver: str | list[str] | None = None
+    """Which of a size's `vlms` looks; None is the method's own, else INSTRUCT."""
     samples: Count | None = None
     """Answers per item; None is the study's `samples`."""
 

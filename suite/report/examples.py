@@ -15,6 +15,8 @@ import pandas as pd
 
 from analyses import agreement
 from analyses.attribution_examples import CORNERS, attribution_examples
+from analyses.figures.parts.style import by_perceiver
+from analyses.table.sizes import DECOUPLED, NAMED, as_decoupled
 from suite.base.json_values import rows_of
 from suite.report.item_cards import cut, with_items
 from suite.report.summary import MODES
@@ -40,7 +42,7 @@ CLASSES: dict[str, tuple[str, tuple[bool, ...]]] = {
 def lost(frame: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     """Gives a few items of each class of the attribution, of pairings after thinking where there
     are any: by whose fault they are lost."""
-    table = attribution_examples(frame, each=LOST_EACH)
+    table = by_perceiver(attribution_examples(frame, each=LOST_EACH))
     if table["thinking"].any():
         table = table[table["thinking"].astype(bool)]
     several = len(table["family"].unique()) > 1
@@ -49,7 +51,8 @@ def lost(frame: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
 
 def lost_mode(frame: pd.DataFrame) -> str:
     """Says how the pairings of `lost` answer."""
-    return MODES[bool(frame.loc[frame["method"] == "decoupled", "thinking"].any())]
+    pairings = frame["method"].isin((DECOUPLED, *NAMED))
+    return MODES[bool(frame.loc[pairings, "thinking"].any())]
 
 
 def _lost(known: dict[str, Any], several: bool) -> dict[str, Any]:
@@ -115,11 +118,11 @@ def samples(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _cells(frame: pd.DataFrame) -> list[str]:
     """The largest end-to-end cell, and the largest and smallest decoupled pairing."""
-    cells = frame.drop_duplicates("cell")
+    cells = as_decoupled(frame.drop_duplicates("cell"))
     found = []
-    for method, last in (("end_to_end", True), ("decoupled", True), ("decoupled", False)):
+    for method, last in (("end_to_end", True), (DECOUPLED, True), (DECOUPLED, False)):
         own = cells[cells["method"] == method]
-        if method == "decoupled":
+        if method == DECOUPLED:
             own = own[own["thinking"]] if own["thinking"].any() else own
         own = own.sort_values(["perception_params", "reasoning_params"], kind="stable")
         if len(own):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures.parts.style import FORMATS, encoded
+from analyses.figures.parts.style import FORMATS, by_perceiver, encoded
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import Folder
 from suite.errors import SuiteError, nearest
@@ -38,7 +38,7 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     for name in wanted:
         spec = FIGURES[name]
         if spec.analysis not in known:
-            known[spec.analysis] = tables.read(folder, spec.analysis)
+            known[spec.analysis] = by_perceiver(tables.read(folder, spec.analysis))
         module = load_figure(name)
         rows = module.select(known[spec.analysis])
         save(module.draw(rows), rows, outputs / name)

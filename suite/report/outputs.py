@@ -20,7 +20,7 @@ from suite.runs.freshness import drawing_digest, forget, is_current, put
 from suite.runs.results import load_results
 
 CELL_FIELDS = (
-    *("cell", "method", "perception", "reasoning", "thinking", "task", "group"),
+    *("cell", "method", "perceiver", "perception", "reasoning", "thinking", "task", "group"),
     *("n", "accuracy", "low", "high", "unparsed", "failed"),
 )
 """Fields of an entry of `cells` in the summary; `group` is null for the whole task."""
@@ -62,6 +62,7 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
     """
     if (known := drawn(folder, records, planned)) is not None:
         return known
+    from analyses.columns import completed
     from suite.report import figures, page, tables
 
     forget(folder)  # a run that is stopped while it draws leaves a mixture
@@ -77,7 +78,7 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
     progress.say("Writing the report")
     made.append(page.write(folder))
     names = {task.task for task in planned.tasks}
-    rows = tables.read(folder, "cells").to_dict("records")
+    rows = completed(tables.read(folder, "cells")).to_dict("records")
     cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]
     found: list[dict[str, Any]] = json_value(cells)
     write_whole(folder / CELLS, json.dumps(found))

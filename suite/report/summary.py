@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from analyses.figures.parts.style import task_names
+from analyses.figures.parts.style import by_perceiver, task_names
 from analyses.table.scores import IN_DOMAIN, SHARED
 from suite.base.json_values import rows_of
 from suite.report import tables
@@ -54,7 +54,7 @@ def findings(folder: Path) -> dict[str, Any]:
         ("decoupling", _decoupling),
         ("thinking", _thinking),
     ):
-        table = tables.read(folder, name)
+        table = by_perceiver(tables.read(folder, name))
         table = table[(table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)]
         table = table[table["group"].isna()]
         places |= {task: task_names(table["task"])[task] for task in table["task"].unique()}

@@ -16,7 +16,8 @@ from suite.runs import freshness
 from suite.runs.results import load_results
 
 TEXT = (
-    *("cell", "method", "family", "perception", "reasoning", "task", "group", "domain", "average"),
+    *("cell", "method", "family", "perceiver", "perception", "reasoning"),
+    *("task", "group", "domain", "average"),
     *("quantity", "estimator", "size", "module", "small", "large", "partner", "reason"),
     *("axis", "larger", "pattern", "sizes", "rule"),
     *("category", "item_id", "image_id", "emerges", "answer", "prediction", "text"),

@@ -76,7 +76,7 @@ def records_digest(walk: Walk) -> str:
     plan = walk.plan
     head = {
         "study": plan.study.model_dump(mode="json", exclude={"family"}),  # the file may be moved
-        "family": [plan.family.name, *([size.name, size.params] for size in plan.family.sizes)],
+        "family": [plan.family.name, *([s.name, s.params, s.samples] for s in plan.family.sizes)],
         "cells": [cell.id for cell in plan.cells],
         "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
         "reading": source_digest(f for name in READING for f in PACKAGE.parent.glob(name)),

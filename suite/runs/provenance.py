@@ -115,7 +115,6 @@ def machine() -> dict[str, Any]:
 def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
     """Gives the part of provenance.json that is known before anything is generated."""
     plan = walk.plan
-    models = {(count.step.role, count.step.spec): count.step for count in plan.steps}
     return {
         "study": plan.study.model_dump(mode="json"),
         "seed": plan.study.seed,
@@ -124,13 +123,13 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
         "plan": {key: value for key, value in plan.as_json().items() if key != "study"},
         "models": [
             {
-                "model": step.model,
+                "model": model,
                 "role": role,
                 "source": spec.source,
                 "revision": spec.revision,
-                "fingerprint": walk.fingerprint(step),
+                "fingerprint": walk.fingerprints[role, spec],
             }
-            for (role, spec), step in models.items()
+            for (role, spec), model in plan.models.items()
         ],
         "items": {
             task.task: {

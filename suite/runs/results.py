@@ -52,8 +52,9 @@ def load_results(folder: str | Path) -> pd.DataFrame:
             f"The records {path} cannot be read ({reason_of(error)}); run the study again, which "
             "makes them anew from its store."
         ) from error
-    from analyses.columns import validate
+    from analyses.columns import completed, validate
 
+    frame = completed(frame)
     try:
         validate(frame)
     except ValueError as error:

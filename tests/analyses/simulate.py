@@ -165,6 +165,8 @@ def _answers(
         **{k: v for k, v in cell.items() if k not in ("p", "r")},
         study="simulated",
         family="micro",
+        perceiver=None if p is None else "instruct",
+        perception_samples=np.nan,
         sample=sample,
         seed=world.seed,
         n_options=4,

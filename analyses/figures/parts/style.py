@@ -24,6 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.transforms import Bbox
 
+from analyses.columns import INSTRUCT
 from analyses.figures.parts import fonts
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 
@@ -118,7 +119,7 @@ def styled(function: Draw) -> Draw:
 
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
     """The table with people's names in the form in which figures show them."""
-    table = table.copy(deep=False)
+    table = by_perceiver(table).copy(deep=False)
     for columns, most in LABELS.items():
         there = [name for name in columns if name in table]
         values = {str(own) for name in there for own in table[name].dropna().unique()}
@@ -318,6 +319,18 @@ def footnote(figure: Figure, text: str) -> None:
     """Writes quiet lines under a figure of two columns: what n is, what the bars are."""
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 116)]
     figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
+
+
+def by_perceiver(table: pd.DataFrame) -> pd.DataFrame:
+    """Gives the table with the perceiver in the name of the family, where it tells several apart:
+    a figure that draws families apart draws perceivers apart too. Tables of cells stay."""
+    if "perceiver" not in table or "cell" in table:
+        return table
+    other = table["perceiver"].notna() & (table["perceiver"] != INSTRUCT)
+    named = (
+        table["family"].astype(str) + ", " + table["perceiver"].astype(str).str.replace("_", " ")
+    )
+    return table.assign(family=table["family"].mask(other, named)).drop(columns="perceiver")
 
 
 def families(table: pd.DataFrame) -> list[str]:

@@ -46,7 +46,7 @@ def test_a_ladder_goes_up_and_the_first_of_two_variants_stands_for_the_size() ->
 def test_corners_of_a_grid_and_of_one_with_a_gap() -> None:
     frame = simulate(World(tasks=("ocr",), items=1, methods=("decoupled",)))
     direct, thinking = pairings_of(scores_of(frame).cells)
-    assert direct.labels == {"family": "micro", "thinking": False}
+    assert direct.labels == {"family": "micro", "perceiver": "instruct", "thinking": False}
     corners = thinking.corners()
     assert corners is not None
     names = [f"decoupled/P={p}/R={r}/think" for r in ("xs", "l") for p in ("xs", "l")]

@@ -18,7 +18,7 @@ import pytest
 import suite
 from analyses.columns import NAMES, validate
 from suite import api
-from tests.suite.cli_study import call, error
+from tests.suite.cli_study import STUDY, call, error
 from tests.suite.study_files import environment
 
 pytestmark = pytest.mark.usefixtures("tiny_environment")
@@ -48,6 +48,45 @@ def test_run_writes_everything(finished: tuple[Path, dict[str, Any]]) -> None:
     assert {e["n"] for e in whole.values()} == {2}
     keys = [(e["cell"], e["task"], e["group"]) for e in summary["cells"]]
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_perceivers_are_told_apart_in_records_tables_and_summary(
+    tiny: Path, tmp_path: Path
+) -> None:
+    family = (tiny / "tiny.yaml").read_text().replace("./", f"{tiny}/")
+    first = "    params: 1000\n"
+    more = f"    vlms: {{extract: {{path: {tiny}/vlm-l, batch_size: 4}}}}\n"
+    more += "    samples: {extract: 7}\n"
+    (tmp_path / "tiny.yaml").write_text(family.replace(first, first + more))
+    pair = "perception: s, reasoning: l"
+    cells = f"cells:\n  - {{method: extract_think, {pair}}}\n"
+    cells += f"  - {{method: decoupled, perceiver: extract, {pair}, thinking: true}}\n"
+    (tmp_path / "study.yaml").write_text(STUDY.replace("cells:\n", cells))
+    result = call("run", tmp_path / "study.yaml", "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.stderr
+    entries = json.loads(result.stdout)["cells"]
+    keys = [(e["cell"], e["task"], e["group"]) for e in entries]
+    assert len(set(keys)) == len(keys)
+    wanted = {
+        "extract_think/P=s/R=l/think": "extract",
+        "decoupled/extract/P=s/R=l/think": "extract",
+        "decoupled/P=s/R=l/think": "instruct",
+        "decoupled/P=s/R=l/direct": "instruct",
+        "end_to_end/P=s": "instruct",
+    }
+    assert {e["cell"]: e["perceiver"] for e in entries} == wanted
+    frame = suite.load_results(tmp_path / "out")
+    assert dict(zip(frame["cell"], frame["perceiver"])) == wanted
+    extract = frame["perceiver"] == "extract"
+    assert set(frame.loc[extract, "perception_samples"]) == {7.0}
+    assert frame.loc[~extract, "perception_samples"].isna().all()
+    texts = [frame.loc[frame["cell"] == cell, "description"].tolist() for cell in wanted]
+    assert texts[0] == texts[1] != texts[2]  # one model's descriptions, and another's
+    table = pd.read_csv(tmp_path / "out" / "tables" / "cells.csv")
+    assert dict(zip(table["cell"], table["perceiver"])) == wanted
+    rows = json.loads(call("status", tmp_path / "out", "--json").stdout)["stages"]
+    assert {(row["stage"], row["model"]) for row in rows} >= {("perceive", "extract-s")}
 
 
 def test_records_are_the_declared_table(finished: tuple[Path, dict[str, Any]]) -> None:

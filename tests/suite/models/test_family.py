@@ -64,6 +64,43 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
         ("family: m\nsizes: []\n", "`sizes` needs at least one entry"),
         ("family: m\nsizes: [{name: a, params: -1, text: o/a}]\n", "`params` must be a positive"),
         ("family: m\nsizes: [{name: a, params: 1}]\n", "give `text`, `vlm` or both"),
+        ("family: m\nsizes: [{name: a, params: 1, vlms: {}}]\n", "give `text`, `vlm` or both"),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlm: o/a, vlms: {instruct: o/b}}]\n",
+            "size 'a': `vlm` and `instruct` of `vlms` are one perceiver; give it once.",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlms: {instruct: o/a, extract: }}]\n",
+            "size 'a': `extract` of `vlms` is empty; give a checkpoint or remove the key.",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlms: {text: o/a}}]\n",
+            "size 'a', vlms: no perceiver may be called 'text'.",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlms: {to see: o/a}}]\n",
+            "size 'a', vlms: `name` is 'to see': a name is made of letters",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlms: {1: o/a}}]\n",
+            "size 'a', vlms: `name` is missing or has the wrong type.",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlms: [o/a]}]\n",
+            "size 'a', vlms: expected keys and values, found ['o/a']",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlms: {extract: {rep: o/a}}}]\n",
+            "size 'a', vlms.extract: unknown key 'rep' (did you mean 'repo'?)",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlm: o/a, samples: {extract: 3}}]\n",
+            "size 'a', samples: unknown key 'extract'",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vlm: o/a, samples: {instruct: -3}}]\n",
+            "size 'a': `samples.instruct` must be a positive number",
+        ),
         (
             "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, path: b}}]\n",
             "give either `repo`",
@@ -238,3 +275,41 @@ def test_sizes_in_another_form_are_told_what_to_write(
     with pytest.raises(SuiteError) as caught:
         load_family(path)
     assert [words for words in named if words not in str(caught.value)] == [], str(caught.value)
+
+
+def test_a_size_has_several_perceivers_and_vlm_is_the_one_called_instruct(tmp_path: Path) -> None:
+    (tmp_path / "w" / "extract-a").mkdir(parents=True)
+    (tmp_path / "w" / "extract-a" / "config.json").write_text("{}")
+    rows = (
+        "vlm: o/a, vlms: {caption: o/c, extract: {repo: o/e, dtype: bfloat16}}",
+        "vlms: {instruct: o/a, caption: o/c, extract: {repo: o/e, dtype: bfloat16}}",
+    )
+    families = [
+        load_family(
+            write(
+                tmp_path,
+                f"family: m\nsizes: [{{name: a, params: 1, text: o/t, {row},"
+                " samples: {extract: 3.82e5, instruct: 90}}]\n",
+            )
+        )
+        for row in rows
+    ]
+    assert families[0] == families[1]
+    (size,) = families[0].sizes
+    assert size.vlm is not None
+    assert size.vlm.repo == "o/a"
+    assert size.samples == {"extract": 382_000, "instruct": 90}
+    names = [(name, role, spec.repo) for name, role, spec in size.checkpoints]
+    assert names == [
+        ("text", "text", "o/t"),
+        ("vlm", "vlm", "o/a"),
+        ("caption", "vlm", "o/c"),
+        ("extract", "vlm", "o/e"),
+    ]
+    replaced = with_weights(families[0], tmp_path / "w").sizes[0]
+    assert replaced.vlms["extract"].path == tmp_path / "w" / "extract-a"
+    assert replaced.vlms["extract"].dtype == "bfloat16"
+    assert [replaced.vlms[name] for name in ("instruct", "caption")] == [
+        size.vlms[name] for name in ("instruct", "caption")
+    ]
+    assert (replaced.text, replaced.samples) == (size.text, size.samples)

@@ -347,3 +347,147 @@ def test_recorded_descriptions_of_a_size_that_is_not_there(family_file: Path) ->
         "In study 'grid': `perceive` names 'xl', which is no size of family 'pair' "
         "(did you mean 'l'?)."
     )
+
+
+PERCEIVERS = """
+family: pair
+instruct: l
+sizes:
+  - name: s
+    params: 1000
+    text: ./text-s
+    vlms: {instruct: ./vlm-s, caption: ./caption-s, extract: ./extract-s}
+    samples: {extract: 382000}
+  - {name: l, params: 100000, text: ./text-l, vlm: ./vlm-l, vlms: {caption: ./caption-l}}
+"""
+
+
+@pytest.fixture
+def perceivers(tmp_path: Path) -> Path:
+    path = tmp_path / "pair.yaml"
+    path.write_text(PERCEIVERS)
+    return path
+
+
+def test_perceivers_are_named_by_the_row_or_by_the_method(perceivers: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"method": "decoupled", "perceiver": ["instruct", "caption"], "perception": "all"},
+        {"method": "end_to_end", "perceiver": "extract", "perception": "all"},
+        {"method": "caption_think", "perception": "s"},
+        {"method": "extract_think", "perception": "s", "thinking": True},
+        {"method": "prism", "perception": "l"},
+    ]
+    rows = [row if row["method"] == "end_to_end" else {**row, "reasoning": "l"} for row in rows]
+    cells = expand(study_of(perceivers, cells=rows), load_family(perceivers))
+    found = [(c.id, c.perceiver, c.thinking, c.step.chain[-2:][0].model) for c in cells]
+    assert found == [
+        ("decoupled/P=s/R=l/direct", "instruct", False, "vlm-s"),
+        ("decoupled/P=l/R=l/direct", "instruct", False, "vlm-l"),
+        ("decoupled/caption/P=s/R=l/direct", "caption", False, "caption-s"),
+        ("decoupled/caption/P=l/R=l/direct", "caption", False, "caption-l"),
+        ("end_to_end/extract/P=s", "extract", False, "extract-s"),
+        ("caption_think/P=s/R=l/think", "caption", True, "caption-s"),
+        ("extract_think/P=s/R=l/think", "extract", True, "extract-s"),
+        ("prism/P=l/R=l/direct", "caption", False, "caption-l"),
+    ]
+    samples = {cell.id: cell.perception_samples for cell in cells if cell.perception_samples}
+    assert samples == {"end_to_end/extract/P=s": 382_000, "extract_think/P=s/R=l/think": 382_000}
+
+
+def test_a_named_method_and_a_decoupled_cell_of_its_perceiver_are_asked_once(
+    perceivers: Path,
+) -> None:
+    pair = {"perception": "s", "reasoning": "l"}
+    rows = [
+        {"method": "decoupled", "perceiver": "extract", "thinking": [False, True], **pair},
+        {"method": "extract_think", **pair},
+    ]
+    found = plan(study_of(perceivers, cells=rows, tasks=[{"task": "one"}]), counts={"one": 10})
+    # three cells of instruct, perceive, reason; both with thinking are one step
+    assert (found.planned, found.distinct) == (90, 40)
+    assert [row["perceiver"] for row in found.as_json()["cells"]] == ["extract"] * 3
+
+
+def test_further_perceivers_change_nothing_of_what_was_asked(family_file: Path) -> None:
+    study = study_of(family_file)
+    before = expand(study, load_family(study.family))
+    family_file.write_text(PERCEIVERS)
+    after = expand(study, load_family(study.family))
+    assert [(cell.id, cell.step) for cell in before] == [(cell.id, cell.step) for cell in after]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"method": "extract_think", "perception": ["s", "l"], "reasoning": "l"},
+            "extract_think: size 'l' of family 'pair' has no perceiver 'extract'; add "
+            "`vlms: {extract: ...}` to the family or remove the row.",
+        ),
+        (
+            {"method": "extract_think_scratch", "perception": "all", "reasoning": "l"},
+            "extract_think_scratch: no size of family 'pair' has a perceiver 'extract_scratch'; "
+            "add `vlms: {extract_scratch: ...}` to the family or remove the row.",
+        ),
+        (
+            {"method": "decoupled", "perceiver": "extrct", "perception": "s", "reasoning": "l"},
+            "decoupled: size 's' of family 'pair' has no perceiver 'extrct' (did you mean "
+            "'extract'?); add `vlms: {extrct: ...}` to the family or remove the row.",
+        ),
+        (
+            {"method": "caption_think", "perceiver": "extract", "perception": "s"},
+            'caption_think: its perceiver is "caption"; remove the key `perceiver`.',
+        ),
+        (
+            {"method": "extract_think", "thinking": [False, True], "perception": "s"},
+            "extract_think: its thinking is true; remove the key `thinking`.",
+        ),
+        (
+            {"method": "prism", "thinking": True, "perception": "l", "reasoning": "l"},
+            "prism: its thinking is false; remove the key `thinking`.",
+        ),
+        (
+            {"method": "text_only", "perceiver": "extract", "reasoning": "l"},
+            "text_only: it has no perception model; remove the key `perceiver`.",
+        ),
+        (
+            {"method": "blind", "perceiver": ["caption", "caption"], "perception": "l"},
+            "blind: `perceiver` is ['caption', 'caption']; give each value once.",
+        ),
+        (
+            {"method": "blind", "perceiver": [], "perception": "l"},
+            "blind: `perceiver` is []; give each value once.",
+        ),
+    ],
+)
+def test_perceivers_that_a_row_cannot_have(
+    perceivers: Path, row: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SuiteError) as caught:
+        ids(study_of(perceivers, cells=[row]))
+    assert str(caught.value) == f"In study 'grid', method {message}"
+
+
+def test_recorded_descriptions_are_those_of_the_perceiver_instruct(perceivers: Path) -> None:
+    seen = {"perceive": {"s": {"file": "seen.json"}}}
+    pair = {"perception": "s", "reasoning": "l"}
+    both = {"method": "decoupled", "perceiver": ["instruct", "extract"], **pair}
+    cells = expand(study_of(perceivers, cells=[both], **seen), load_family(perceivers))
+    assert [cell.step.chain[1].model for cell in cells] == ["seen.json", "extract-s"]
+    with pytest.raises(SuiteError) as caught:
+        ids(study_of(perceivers, cells=[{"method": "extract_think", **pair}], **seen))
+    assert str(caught.value) == (
+        "In study 'grid': `perceive` is for the perceiver instruct, and the cells of size 's' have "
+        "extract; name its recorded texts in the family: `vlms: {NAME: {path: FILE, generator: "
+        "recorded}}`."
+    )
+
+
+def test_a_checkpoint_with_two_names_goes_by_the_first(perceivers: Path) -> None:
+    perceivers.write_text(PERCEIVERS.replace("./extract-s", "./caption-s"))
+    row = {"method": "decoupled", "perceiver": ["extract", "caption"]}
+    row |= {"perception": "s", "reasoning": "l"}
+    found = plan(study_of(perceivers, cells=[row], tasks=[{"task": "one"}]), counts={"one": 1})
+    assert list(found.models.values()) == ["text-l", "extract-s"]
+    stages = [(stage["stage"], stage["model"]) for stage in found.as_json()["stages"]]
+    assert stages == [("instruct", "text-l"), ("perceive", "extract-s"), ("reason", "text-l")]

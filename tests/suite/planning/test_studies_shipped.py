@@ -33,7 +33,7 @@ def test_real_studies_hold_the_papers_grid_and_its_decoding(name: str) -> None:
     seeing = [size for size in family.sizes if size.vlm is not None]
     reading = [size for size in family.sizes if size.text is not None]
     decoupled = [cell for cell in plan(name).as_json()["cells"] if "decoupled" in cell["cell"]]
-    thinking = 2 if any(row.thinking != False for row in study.cells) else 1  # noqa: E712
+    thinking = 2 if any(row.thinking for row in study.cells) else 1
     assert len(decoupled) == len(seeing) * len(reading) * thinking
     table = study.decoding
     assert (table.reason.temperature, table.reason.top_p) == (0.7, 0.8)

@@ -45,7 +45,7 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
         return path
 
     header = ",".join(outputs.CELL_FIELDS)
-    rows = f"{header}\nc,blind,8,,False,a,,2,0.5,0.25,0.75,0,0\n{'c,' * 5}mean{',' * 7}\n"
+    rows = f"{header}\nc,blind,instruct,8,,False,a,,2,0.5,0.25,0.75,0,0\n{'c,' * 6}mean{',' * 7}\n"
     monkeypatch.setattr(tables, "write", lambda folder: [stub("tables/cells.csv", rows)])
     monkeypatch.setattr(figures, "write", lambda folder: [stub("figures/grid.svg", "")])
     monkeypatch.setattr(page, "write", lambda folder: stub("report.html", ""))
