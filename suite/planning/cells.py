@@ -72,12 +72,12 @@ class Cell:
     reasoning: str | None
     reasoning_params: float | None
     thinking: bool
-    perceiver: str | None
-    """Which of the perception size's perceivers looks; None where nothing does."""
-    perception_samples: float | None
-    """Rows that it saw in training; None where the family does not say."""
     step: Step
     """The step that answers."""
+    perceiver: str | None = None
+    """Which of the perception size's perceivers looks; None where nothing does."""
+    perception_samples: float | None = None
+    """Rows that it saw in training; None where the family does not say."""
 
     @property
     def samples(self) -> int:
