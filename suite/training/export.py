@@ -1,7 +1,8 @@
 """Finished stages -> standard Hugging Face folders with a model card each.
 
-In: a training run's folder. Out: `text-SIZE` (Qwen3ForCausalLM and tokenizer) and `vlm-SIZE`
-(LlavaForConditionalGeneration and LlavaProcessor), safetensors, loadable by the auto classes.
+In: a training run's folder. Out: `text-SIZE` (Qwen3ForCausalLM and tokenizer), `vlm-SIZE` and
+further perceivers such as `extract-SIZE` (LlavaForConditionalGeneration and LlavaProcessor),
+safetensors, loadable by the auto classes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _folder(family: TrainingRun, stage: Stage, size: str, source: Path, target: 
     for part in (model.config, *(getattr(model.config, n, None) for n in PARTS)):
         if part is not None:
             part._name_or_path = ""  # where it was trained concerns nobody
-    if stage.export == "vlm":
+    if stage.export != "text":
         model.config.text_config.use_cache = True
         _processor(family).save_pretrained(out)
     model.generation_config.pad_token_id = family.tokenizer.pad_token_id
@@ -58,7 +59,7 @@ def _folder(family: TrainingRun, stage: Stage, size: str, source: Path, target: 
 def _model(stage: Stage, folder: Path) -> Any:
     from transformers import LlavaForConditionalGeneration, Qwen3ForCausalLM
 
-    kind = LlavaForConditionalGeneration if stage.export == "vlm" else Qwen3ForCausalLM
+    kind = Qwen3ForCausalLM if stage.export == "text" else LlavaForConditionalGeneration
     return kind.from_pretrained(folder)
 
 
@@ -104,7 +105,9 @@ def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:
     parameters = sum(p.numel() for p in model.parameters())
     language = getattr(model.model, "language_model", model)
     of_language = sum(p.numel() for p in language.parameters())
-    role = {"text": "reasoning and instruct module", "vlm": "perception and end-to-end module"}
+    role = {"text": "reasoning and instruct module", "vlm": "perception and end-to-end module"}.get(
+        str(stage.export), "perception module"
+    )
     lines = [
         "---",
         "license: mit",
@@ -113,7 +116,7 @@ def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:
         "",
         f"# Micro {stage.export}, size {size}",
         "",
-        f"{role[str(stage.export)].capitalize()} of the micro family: `{type(model).__name__}`, "
+        f"{role.capitalize()} of the micro family: `{type(model).__name__}`, "
         f"{parameters:,} parameters, of which {of_language:,} in the language model.",
         "",
         f"Trained by `downscale train {family.recipe.recipe}` on scenes, descriptions and "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,8 @@ def run(job: Job) -> Outcome:
         weight_decay=stage.weight_decay,
         max_grad_norm=1.0,
         tf32=True if cuda else None,
+        bf16=stage.precision == "bfloat16",
+        torch_compile=stage.compiled,
         use_cpu=not cuda,
         seed=job.seed,
         data_seed=job.seed,
@@ -198,21 +200,51 @@ def _outcome(job: Job, point: dict[str, float], *, passed: bool) -> Outcome:
 
 
 def _optimizer(job: Job) -> torch.optim.Optimizer:
-    """AdamW; the connector has a rate of its own, norms and biases no weight decay."""
-    groups: dict[tuple[bool, bool], list[Any]] = {}
+    """Makes the stage's optimizer: the connector has a rate of its own, norms and biases no weight
+    decay, and Muon takes the matrices between embeddings and head where the stage asks for it."""
+    groups: dict[tuple[bool, bool, bool], list[Any]] = {}
     for name, weight in job.model.named_parameters():
         if weight.requires_grad:
-            key = ("multi_modal_projector" in name, weight.ndim > 1)
-            groups.setdefault(key, []).append(weight)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": weights,
-                "lr": job.rate * (job.stage.connector if connector else 1.0),
-                "weight_decay": job.stage.weight_decay if matrix else 0.0,
-            }
-            for (connector, matrix), weights in groups.items()
-        ],
-        betas=(0.9, 0.98),
-        fused=True,
-    )
+            matrix = weight.ndim > 1
+            hidden = weight.ndim == 2 and "embed" not in name and "lm_head" not in name
+            muon = job.stage.optimizer == "muon" and hidden
+            groups.setdefault((muon, "multi_modal_projector" in name, matrix), []).append(weight)
+    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for (muon, connector, matrix), weights in groups.items():
+        rate = job.rate * (job.stage.connector if connector else 1.0)
+        decay = job.stage.weight_decay if matrix else 0.0
+        rows[muon].append({"params": weights, "lr": rate, "weight_decay": decay})
+    adamw = torch.optim.AdamW(rows[False], betas=(0.9, 0.98), fused=True)
+    if not rows[True]:
+        return adamw
+    # The rate of AdamW serves both: updates are scaled to AdamW's usual size (arXiv:2502.16982).
+    muon = torch.optim.Muon(rows[True], momentum=0.95, adjust_lr_fn="match_rms_adamw")
+    return Together([muon, adamw])
+
+
+class Together(torch.optim.Optimizer):
+    """Several optimizers that step as one; schedulers and checkpoints see one."""
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
+        self.parts = list(parts)
+        super().__init__([g for part in parts for g in part.param_groups], {})
+        self._share()
+
+    def _share(self) -> None:
+        # A scheduler writes rates into these groups, and each part must see them.
+        self.param_groups = [g for part in self.parts for g in part.param_groups]
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Lets every part take its step."""
+        for part in self.parts:
+            part.step(closure)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Gives the state of every part."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes back what `state_dict` gave."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self._share()

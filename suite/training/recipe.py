@@ -69,8 +69,19 @@ class Stage(_Strict):
     """Stage whose language model this one starts from."""
     gate: float | None = None
     retries: tuple[Retry, ...] = ()
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: torch.optim.Muon on the matrices between embeddings and head, AdamW on the rest."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """`bfloat16` runs the forward pass under autocast; weights and optimizer stay float32."""
+    compiled: bool = False
+    """Whether torch.compile makes the model's kernels; worth its minute at larger sizes."""
     connector: float = 1.0
     """Multiplies the rate of a vision stage's connector."""
+    trainable: tuple[Literal["connector", "language", "vision"], ...] = ("connector", "language")
+    """Parts of a vision stage's model that learn; the others stay as they are, bit for bit."""
+    data: Literal["instruct", "caption", "extract"] = "instruct"
+    """What the rows of a vision stage are: questions and descriptions, descriptions alone, or
+    descriptions of what a question needs."""
     thinking: float = 0.55
     """Share of questions of a text stage that are answered with thinking."""
     describing: float = 0.35
@@ -78,8 +89,9 @@ class Stage(_Strict):
     decay: float = 0.3
     """Share of the steps at the end over which the rate falls linearly to 0."""
     weight_decay: float = 0.01
-    export: Literal["text", "vlm"] | None = None
-    """Role under which the result is shipped."""
+    export: Literal["text", "vlm", "caption", "extract", "extract_scratch"] | None = None
+    """Role under which the result is shipped: `vlm` is the perceiver of visual instruction tuning,
+    the last three are perceivers of their own."""
 
     def peak(self, size: str) -> float:
         """Gives the peak learning rate of a size."""
@@ -101,10 +113,16 @@ class Recipe(_Strict):
         for size in self.sizes:
             checked_name(size, "sizes")
         seen: set[str] = set()
+        kinds = {stage.name: stage.kind for stage in self.stages}
         for stage in self.stages:
             checked_name(stage.name, "stages.name")
             if stage.init is not None and stage.init not in seen:
                 raise ValueError(f"stage {stage.name!r} starts from {stage.init!r}, not before it")
+            if stage.init and stage.kind != "vision" and kinds[stage.init] == "vision":
+                raise ValueError(
+                    f"stage {stage.name!r} reads text and cannot start from {stage.init!r}, "
+                    "which reads pictures"
+                )
             if stage.steps < 1 or stage.steps % stage.evaluate:
                 raise ValueError(
                     f"stage {stage.name!r}: steps ({stage.steps}) must be a multiple of evaluate "

@@ -130,27 +130,44 @@ class TrainingRun:
         return self._token_job(model, stage, make, fresh, "think")
 
     def _vision_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
-        from transformers import SiglipVisionModel
+        model = self._load_vlm(stage, size, seed)
+        learns = {
+            "connector": model.model.multi_modal_projector,
+            "language": model.model.language_model,
+            "vision": model.model.vision_tower,
+        }
+        for part, module in learns.items():
+            module.requires_grad_(part in stage.trainable)
+        lesson = partial(_vision, self.encode, self.patches**2, stage.data, stage.describing)
+        make = partial(lesson, stage.name, seed, TRAIN)
+        fresh = partial(lesson, "held out", seed, HELD_OUT)
+        return self._token_job(model, stage, make, fresh, "direct")
 
+    def _load_vlm(self, stage: Stage, size: str, seed: int) -> Any:
+        """Gives the model that a vision stage starts from: an earlier one's, or a text model to
+        which encoder and connector are put."""
+        from transformers import LlavaForConditionalGeneration, SiglipVisionModel
+
+        if stage.init and self.recipe.stage(stage.init).kind == "vision":
+            folder = self._finished(stage.init, size)
+            return LlavaForConditionalGeneration.from_pretrained(folder)
         tower = SiglipVisionModel.from_pretrained(self.folder("encoder", SHARED) / "model")
         text = self._load_text(stage.init, size)
         statistics = self._feature_statistics(tower)
-        model = models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)
-        model.model.vision_tower.requires_grad_(False)
-        lesson = partial(_vision, self.encode, self.patches**2)
-        make = partial(lesson, stage.name, seed, TRAIN, stage.describing)
-        fresh = partial(lesson, "held out", seed, HELD_OUT, stage.describing)
-        return self._token_job(model, stage, make, fresh, "direct")
+        return models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)
 
     def _load_text(self, stage: str | None, size: str) -> Any:
         from transformers import Qwen3ForCausalLM
 
+        return Qwen3ForCausalLM.from_pretrained(self._finished(stage, size))
+
+    def _finished(self, stage: str | None, size: str) -> Path:
         folder = self.folder(stage or "", size) / "model"
         if not folder.exists():
             raise SuiteError(
                 f"Stage {stage!r} of size {size!r} is not finished in {self.out}; run it first."
             )
-        return Qwen3ForCausalLM.from_pretrained(folder)
+        return folder
 
     @torch.no_grad()
     def _feature_statistics(self, tower: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -173,13 +190,14 @@ def _text(
 def _vision(
     encode: Encoder,
     tokens: int,
+    taught: str,
+    describing: float,
     stage: str,
     seed: int,
     domain: Domain,
-    describing: float,
     index: int,
 ) -> data.Row:
-    lesson = lessons.vision_lesson(stage, seed, index, domain, describing)
+    lesson = lessons.vision_lesson(stage, seed, index, domain, taught, describing)
     return data.lesson_row(lesson, encode, tokens)
 
 

@@ -76,3 +76,14 @@ def describe(scenes: Sequence[Scene]) -> str:
         head = f"Picture {number + 1}: " if len(scenes) > 1 else ""
         parts.append(head + " ".join([setting(scene), *map(sentence, scene.things)]))
     return " ".join(parts)
+
+
+def extract(scenes: Sequence[Scene], subjects: Sequence[str]) -> str:
+    """Gives what a question needs of its picture: the setting, and all of the things that its
+    answer depends on, or that they are not there. Of several pictures it is all."""
+    if len(scenes) > 1:
+        return describe(scenes)
+    scene = scenes[0]
+    absent = [f"There is no {s}." for s in subjects if scene.find(s) is None]
+    wanted = [sentence(t) for t in scene.things if t.shape in subjects]
+    return " ".join([setting(scene), *wanted, *absent])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.micro import questions as q
-from tasks.micro.language import FACTS, describe, fact
+from tasks.micro.language import FACTS, describe, extract, fact
 from tasks.micro.scene import (
     COLORS,
     SHAPES,
@@ -106,7 +106,9 @@ def text_lesson(
     if draw < 0.24:
         kind = "similarity" if draw < 0.19 else "difference"
         return _several_pictures(rng, kind, domain, thinking)
-    scene = sample_scene(rng, domain)
+    # A perceiver may name the few things that a question needs and no others.
+    few = rng.randint(1, 2) if rng.random() < 0.2 else None
+    scene = sample_scene(rng, domain, count=few)
     if rng.random() < 0.3:  # descriptions need not keep reading order; reasoning follows the text
         scene = replace(scene, things=tuple(rng.sample(scene.things, len(scene.things))))
     return _fill(
@@ -121,10 +123,15 @@ def _fill(make: Callable[[], Turn], length: int, opening: str = "") -> Lesson:
     while n < length:
         turn = make()
         turns.append(turn)
-        n += 5 + len(f"{turn.user} {turn.thinking or ''} {turn.answer}".split())
+        n += _words(turn)
     if opening:
         turns[0] = replace(turns[0], user=f"{opening} {turns[0].user}")
     return Lesson(tuple(turns))
+
+
+def _words(turn: Turn) -> int:
+    """Length of a turn in words, the marks around it included."""
+    return 5 + len(f"{turn.user} {turn.thinking or ''} {turn.answer}".split())
 
 
 def recall_pairs(stage: str, seed: int, index: int, vocabulary: int) -> list[tuple[int, int]]:
@@ -141,27 +148,40 @@ def vision_lesson(
     seed: int,
     index: int,
     domain: Domain = TRAIN,
+    taught: str = "instruct",
     describing: float = 0.35,
 ) -> Lesson:
-    """Gives a row for the vision-language models: pictures with direct questions or a
-    description."""
+    """Gives a row for the vision-language models.
+
+    `taught` says what: `instruct` direct questions and, in a share `describing` of the rows, a
+    description before them; `caption` the description of everything; `extract` the description of
+    what one question needs, whose contents to observe the prompt names.
+    """
     rng = random.Random(f"{stage}/{seed}/{index}")
     draw = rng.random()
-    if draw < 0.04:
+    if taught == "instruct" and draw < 0.04:
         return _fill(lambda: _guess(rng, domain), VISION_WORDS)
-    if draw < 0.28:
-        kind = "similarity" if draw < 0.16 else "difference"
-        scenes, question = several(rng, kind, domain)
-        if rng.random() < describing:
-            return Lesson((_describe_turn(rng, scenes, question),), scenes)
-        return Lesson((_asked(rng, question),), scenes)
-    scene = sample_scene(rng, domain)
-    if rng.random() < describing:
-        about = _question(rng, [*q.TRAINED], scene, domain)
-        return Lesson((_describe_turn(rng, (scene,), about),), (scene,))
     kinds = [*q.TRAINED, *q.OPEN]
-    lesson = _fill(lambda: _asked(rng, _question(rng, kinds, scene, domain)), VISION_WORDS)
-    return Lesson(lesson.turns, (scene,))
+    if draw < 0.28:
+        scenes, question = several(rng, "similarity" if draw < 0.16 else "difference", domain)
+    else:
+        scenes = (sample_scene(rng, domain),)
+        question = _question(rng, kinds, scenes[0], domain)
+    if taught == "caption":
+        return Lesson((_describe_turn(rng, scenes, question),), scenes)
+    if taught == "extract":
+        text = f"{DESCRIBE} {NOTE.format(contents=question.contents)}"
+        return Lesson((Turn(text, extract(scenes, question.subjects), "extract"),), scenes)
+    first = _asked(rng, question)
+    if rng.random() < describing:
+        first = _describe_turn(rng, scenes, question)
+    if len(scenes) > 1:
+        return Lesson((first,), scenes)
+    more = _fill(
+        lambda: _asked(rng, _question(rng, kinds, scenes[0], domain)),
+        VISION_WORDS - _words(first),
+    )
+    return Lesson((first, *more.turns), scenes)
 
 
 def several(rng: random.Random, kind: str, domain: Domain) -> tuple[tuple[Scene, ...], q.Question]:

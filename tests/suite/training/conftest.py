@@ -31,6 +31,13 @@ stages:
      export: text}
   - {name: vit, kind: vision, init: text, steps: 4, batch: 2, rate: 1.0e-3, evaluate: 2,
      connector: 2.0, export: vlm}
+  - {name: connector, kind: vision, init: text, steps: 2, batch: 2, rate: 1.0e-3, evaluate: 2,
+     data: caption, trainable: [connector]}
+  - {name: caption, kind: vision, init: vit, steps: 2, batch: 2, rate: 1.0e-3, evaluate: 2,
+     data: caption, optimizer: muon, export: caption}
+  - {name: extract, kind: vision, init: connector, steps: 2, batch: 2, rate: 1.0e-3, evaluate: 2,
+     data: extract, precision: bfloat16, trainable: [connector, language, vision],
+     export: extract}
 """
 
 
@@ -54,7 +61,7 @@ def encode(tokenizer: Any) -> Encoder:
 
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe of four stages of four steps each."""
+    """A recipe of four stages of four steps each, and three more of two."""
     path = tmp_path_factory.mktemp("recipe") / "mini.yaml"
     path.write_text(MINI)
     return path

@@ -89,6 +89,36 @@ def test_optimizer_groups_by_hand(tmp_path: Path) -> None:
     assert groups[0]["betas"] == (0.9, 0.98)
 
 
+def test_muon_takes_the_matrices_between_embeddings_and_head(tmp_path: Path) -> None:
+    made = replace(job(tmp_path, connector=2.0, weight_decay=0.3, optimizer="muon"), model=Words())
+    optimizer = loop._optimizer(made)
+    muon, adamw = optimizer.parts  # type: ignore[attr-defined]
+    assert (type(muon).__name__, type(adamw).__name__) == ("Muon", "AdamW")
+    assert [(g["lr"], g["weight_decay"]) for g in muon.param_groups] == [(0.1, 0.3)]
+    assert [p.shape for g in muon.param_groups for p in g["params"]] == [(3, 2)]
+    assert sorted(p.shape for g in adamw.param_groups for p in g["params"]) == [
+        (3,), (5, 2), (5, 3),
+    ]  # fmt: skip
+    assert optimizer.param_groups == [*muon.param_groups, *adamw.param_groups]
+    for group in optimizer.param_groups:  # as a scheduler does
+        group["lr"] = 0.7
+    assert muon.param_groups[0]["lr"] == adamw.param_groups[0]["lr"] == 0.7
+    optimizer.load_state_dict(optimizer.state_dict())
+    for group in optimizer.param_groups:
+        group["lr"] = 0.6
+    assert muon.param_groups[0]["lr"] == adamw.param_groups[-1]["lr"] == 0.6
+
+
+class Words(nn.Module):
+    """Embedding, one matrix with a bias, head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(5, 2)
+        self.up = nn.Linear(2, 3)
+        self.lm_head = nn.Linear(3, 5, bias=False)
+
+
 def test_the_gate_ends_the_stage(tmp_path: Path) -> None:
     scores = iter([0.5, 0.99, 1.0])
     outcome = loop.run(job(tmp_path, lambda model: next(scores), gate=0.9))
@@ -117,13 +147,16 @@ def stopped_at(step: int) -> Callable[[Any], float]:
     return measure
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("step", [8, 12])
-def test_a_stopped_stage_goes_on_from_its_checkpoint(tmp_path: Path, step: int) -> None:
-    whole = job(tmp_path / "whole")
+def test_a_stopped_stage_goes_on_from_its_checkpoint(
+    tmp_path: Path, step: int, optimizer: str
+) -> None:
+    whole = job(tmp_path / "whole", optimizer=optimizer)
     loop.run(whole)
     with pytest.raises(Stop):
-        loop.run(job(tmp_path / "parts", stopped_at(step)))
-    again = job(tmp_path / "parts")
+        loop.run(job(tmp_path / "parts", stopped_at(step), optimizer=optimizer))
+    again = job(tmp_path / "parts", optimizer=optimizer)
     outcome = loop.run(again)
     assert again.model.seen == list(range(2 * (step - 4), 24))  # the rows after the checkpoint
     assert values(again.model) == values(whole.model)

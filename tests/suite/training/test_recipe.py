@@ -40,7 +40,8 @@ def test_the_built_in_recipe_reads_and_its_stages_build_on_each_other() -> None:
 
 def test_the_mini_recipe_reads(mini: Path) -> None:
     recipe = load_recipe(str(mini))
-    assert [s.name for s in recipe.stages] == ["encoder", "recall", "text", "vit"]
+    names = ["encoder", "recall", "text", "vit", "connector", "caption", "extract"]
+    assert [s.name for s in recipe.stages] == names
     assert recipe.stage("recall").peak("a") == 0.001
     assert recipe.stage("vit").connector == 2.0
     assert recipe.stage("recall").retries[0].seed == 4
@@ -74,6 +75,11 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
             "stage 'text' starts from 'vit', not before it.",
         ),
         (
+            {"kind": "text", "init": "vit"},
+            4,
+            "stage 'connector' reads text and cannot start from 'vit', which reads pictures.",
+        ),
+        (
             {"steps": "many"},
             0,
             "`stages.0.steps` is 'many': it should be a valid integer, unable to parse string "
@@ -86,7 +92,7 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
         ),
     ],
     ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size",
-         "a path", "order",
+         "a path", "order", "text from pictures",
          "no number", "no kind"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(

@@ -22,6 +22,7 @@ from suite.training.recipe import load_recipe
 from suite.training.run import TrainingRun
 from tasks.micro import draw
 from tasks.micro.lessons import vision_lesson
+from tasks.micro.scene import TRAIN
 
 STAGES = ("encoder", "recall", "text", "vit")
 
@@ -236,3 +237,68 @@ def test_a_stage_without_its_predecessor_says_which(mini: Path, tmp_path: Path) 
     assert str(error.value) == (
         f"Stage 'recall' of size 'a' is not finished in {tmp_path}; run it first."
     )
+
+
+@pytest.fixture(scope="module")
+def perceivers(trained: TrainingRun, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
+    """The same family with connector, caption and extract trained too."""
+    out = tmp_path_factory.mktemp("perceivers") / "run"
+    shutil.copytree(trained.out, out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(family, "HELD_OUT_ROWS", 12)
+        made = TrainingRun(trained.recipe, out, 0, lambda line: None)
+        made.train(["a"], ["connector", "caption", "extract"])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("stage", "init", "learns"),
+    [
+        ("connector", "text", {"multi_modal_projector"}),
+        ("caption", "vit", {"multi_modal_projector", "language_model"}),
+        ("extract", "connector", {"multi_modal_projector", "language_model", "vision_tower"}),
+    ],
+)
+def test_the_trainable_parts_learn_and_no_others(
+    perceivers: TrainingRun, stage: str, init: str, learns: set[str]
+) -> None:
+    """Against the weights that the stage started from, to the bit."""
+    made = _model(perceivers, stage, "LlavaForConditionalGeneration").model
+    moved = set()
+    for part in ("multi_modal_projector", "language_model", "vision_tower"):
+        if init == "text" and part != "language_model":  # a connector starts from random weights
+            continue
+        kind = "Qwen3ForCausalLM" if init == "text" else "LlavaForConditionalGeneration"
+        before = _model(perceivers, init, kind).model
+        before = before if init == "text" else getattr(before, part)
+        now = getattr(made, part).state_dict()
+        if any(not torch.equal(now[n], w) for n, w in before.state_dict().items()):
+            moved.add(part)
+    assert moved == learns - ({"multi_modal_projector"} if init == "text" else set())
+
+
+def test_perceivers_of_their_own_are_exported_beside_the_first(perceivers: TrainingRun) -> None:
+    folders = export(perceivers, ["a"], perceivers.out / "export")
+    assert [p.name for p in folders] == ["text-a", "vlm-a", "caption-a", "extract-a"]
+    card = (folders[-1] / "README.md").read_text()
+    told = [line.split("|")[1].strip() for line in card.splitlines() if line.startswith("| ")]
+    assert [t for t in told if t in ("recall", "text", "vit", "connector", "extract")] == [
+        "recall", "recall", "text", "connector", "extract", "extract",
+    ]  # fmt: skip
+    assert "| extract | 0." in card  # the last of them: accuracy by kind of turn
+
+
+@pytest.mark.parametrize(
+    ("taught", "prompt"),
+    [("caption", "Describe the picture."), ("extract", "Describe the picture. Note ")],
+)
+def test_a_perceivers_rows_are_one_description(
+    perceivers: TrainingRun, taught: str, prompt: str
+) -> None:
+    for i in range(20):
+        lesson = vision_lesson("caption", 3, i, taught=taught)
+        (turn,) = lesson.turns
+        assert turn.user.startswith(prompt)
+        row = family._vision(perceivers.encode, 9, taught, 0.0, "caption", 3, TRAIN, i)
+        learned = [t for t, wanted in zip(row.ids, row.targets, strict=True) if wanted]
+        assert learned == perceivers.encode(f"{turn.answer} <|im_end|>")

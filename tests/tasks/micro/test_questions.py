@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 
@@ -9,8 +10,9 @@ import pytest
 from scipy import stats
 
 from tasks.micro import questions as q
-from tasks.micro.language import describe
-from tasks.micro.lessons import NEEDS_OPTIONS, OBSERVE, text_lesson, vision_lesson
+from tasks.micro.language import describe, extract
+from tasks.micro.lessons import NEEDS_OPTIONS, OBSERVE, several, text_lesson, vision_lesson
+from tasks.micro.scene import SHAPES, TRAIN, sample_scene
 from tasks.micro.sets import Example
 from tests.tasks.micro import oracle
 
@@ -130,6 +132,35 @@ def test_taught_answers_and_thinking_follow_from_the_taught_descriptions() -> No
                 assert oracle.answer(seen, question, options) == turn.answer
             assert bool(options) != (turn.kind.endswith("/open") or turn.kind in WITHOUT_OPTIONS)
     assert kinds == TAUGHT | {f"{kind}/open" for kind in ASKED_OPEN}
+
+
+def test_an_extraction_tells_all_that_its_question_needs_and_no_other_thing() -> None:
+    """Read by the oracle, it gives the answer that the whole picture gives."""
+    rng, kinds = random.Random(5), [*q.TRAINED, "similarity", "difference"]
+    told, lengths = Counter[str](), []
+    for index in range(600):
+        kind = kinds[index % len(kinds)]
+        if kind in ("similarity", "difference"):
+            scenes, asked = several(rng, kind, TRAIN)
+        else:
+            scenes = (sample_scene(rng, TRAIN),)
+            found = q.TRAINED[kind](q.Asker(rng, scenes))
+            if found is None:
+                continue
+            asked = found
+        text = extract(scenes, asked.subjects)
+        if kind not in ("knowledge", "answerable"):
+            pictures = oracle.read(text)
+            assert oracle.answer(pictures, asked.text, asked.options) == asked.answer, (asked, text)
+        told[kind] += 1
+        if len(scenes) == 1:
+            shown = {t.shape for t in scenes[0].things}
+            named = {w for w in re.findall(r"[\w-]+", text) if w in SHAPES}
+            assert named == set(asked.subjects)
+            assert ("There is no" in text) == bool(set(asked.subjects) - shown)
+            lengths.append(len(text.split()) / len(describe(scenes).split()))
+    assert len(told) == len(kinds)
+    assert sum(lengths) / len(lengths) < 0.6
 
 
 def test_options_are_distinct_and_hold_the_answer_once(items: list[Example]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,10 @@ def test_row_i_is_always_the_same_and_no_other(encode: Encoder) -> None:
         "other stage": lambda i: data.recall_row("held out", 0, i, encode),
         "other seed": lambda i: data.recall_row("recall", 1, i, encode),
         "text": lambda i: _text(encode, "language", 0, TRAIN, 0.5, i),
-        "vision": lambda i: _vision(encode, 36, "vit", 0, TRAIN, 0.3, i),
+        **{
+            taught: partial(_vision, encode, 36, taught, 0.3, taught, 0, TRAIN)
+            for taught in ("instruct", "caption", "extract")
+        },
     }
     seen: set[tuple[int, ...]] = set()
     for make in streams.values():
@@ -76,7 +80,7 @@ def test_token_collator_pads_right_and_learns_targets_alone() -> None:
 
 
 def test_token_collator_gives_the_pictures_of_all_rows_in_order(encode: Encoder) -> None:
-    rows = [_vision(encode, 36, "vit", 0, TRAIN, 0.3, i) for i in range(6)]
+    rows = [_vision(encode, 36, "instruct", 0.3, "vit", 0, TRAIN, i) for i in range(6)]
     batch = data.TokenCollator(pad=0)(rows)
     scenes = [s for r in rows for s in r.scenes]
     assert batch["pixel_values"].shape == (len(scenes), 3, 72, 72)
