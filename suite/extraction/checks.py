@@ -216,7 +216,7 @@ def _says(answer: str, statement: str) -> bool:
     if found := quantity(answer):
         return facts.counts(statement, found[0])
     own = facts.content(answer)
-    if set(own) & _UNKNOWN:
+    if set(facts.words(answer)) & _UNKNOWN:
         return facts.negated(statement) or bool(set(facts.words(statement)) & _UNKNOWN)
     if not own:
         return False

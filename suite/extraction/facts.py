@@ -38,7 +38,7 @@ _TWO = frozenset(("two", "pair", "couple", "both", "double", "twice"))
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _NUMBER = re.compile(r"(?<![\w.,:/])[$€£]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w:/]|[.,]\d)")
-_CODE = re.compile(r"(?<!\w)(?=[\w:/.-]*\d)\w+(?:[:/.-]\w+)*(?!\w)")
+_CODE = re.compile(r"(?<!\w)(?=\w[\w:/.-]{0,40}\d)\w+(?:[:/.-]\w+)*(?!\w)")
 _SHOUTED = re.compile(r"(?<![\w'])[A-Z][A-Z0-9&]{2,}(?!\w)")
 _QUOTED = re.compile(
     r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|«([^»\n]{1,200})»|„([^“\n]{1,200})“"
@@ -46,9 +46,10 @@ _QUOTED = re.compile(
 )
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words(text: str) -> tuple[str, ...]:
     """Gives the words of a text, in lower case, parts of compounds apart."""
-    return [word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(plain(text))]
+    return tuple(word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(plain(text)))
 
 
 @lru_cache(maxsize=4096)
@@ -87,7 +88,13 @@ def holds(text: str, phrase: str) -> bool:
     wanted, inside = plain(phrase).strip(" .,;:!?"), plain(text)
     if not wanted.isascii():  # scripts without spaces between words
         return wanted in inside
-    return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", inside) is not None
+    at = inside.find(wanted)
+    while wanted and at >= 0:
+        around = inside[max(0, at - 1) : at] + inside[at + len(wanted) : at + len(wanted) + 1]
+        if not any(letter.isalnum() or letter == "_" for letter in around):
+            return True
+        at = inside.find(wanted, at + 1)
+    return False
 
 
 def numbers(text: str) -> dict[Fraction, str]:
@@ -121,24 +128,19 @@ def counts(text: str, number: Fraction) -> bool:
 def colours(text: str) -> set[str]:
     """Gives the colours of a text: `gray` is `grey`, `reddish` is `red`."""
     found = set()
-    for word in words(text):
-        for form in (word, word.removesuffix("s"), word.removesuffix("ish"), _undoubled(word)):
-            if form in COLOURS:
-                found.add(COLOURS[form])
-                break
+    for word in set(words(text)):
+        root = word.removesuffix("ish") if word.endswith("ish") else word.removesuffix("s")
+        # «reddish» doubles a letter, «bluish» and «whitish» drop one
+        forms = (word, root, f"{root}e") if root[-1:] != root[-2:-1] else (word, root, root[:-1])
+        found |= {COLOURS[form] for form in forms if form in COLOURS}
     return found
-
-
-def _undoubled(word: str) -> str:
-    return re.sub(r"(\w)\1ish$", r"\1", word)
 
 
 def strings(text: str) -> list[str]:
     """Gives what a text quotes, writes in capitals, or spells with digits: `B52`, `10:30`."""
     quoted = [next(filter(None, match)) for match in _QUOTED.findall(text)]
-    rest = _QUOTED.sub(" ", text)
-    taken = {match[0] for match in _NUMBER.finditer(rest)}
-    coded = [m[0] for m in (*_SHOUTED.finditer(rest), *_CODE.finditer(rest)) if m[0] not in taken]
+    rest = _NUMBER.sub(" ", _QUOTED.sub(" ", text))
+    coded = [match[0] for pattern in (_SHOUTED, _CODE) for match in pattern.finditer(rest)]
     return list(dict.fromkeys([*quoted, *coded]))
 
 
