@@ -28,12 +28,16 @@ UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 def is_empty(value: Any) -> bool:
     """Says whether a cell holds nothing: None, NaN, a text in which nothing is seen, or an object
     of nothing but these."""
-    return (
-        value is None
-        or (isinstance(value, float) and value != value)  # NaN
-        or (isinstance(value, str) and all(category(letter) in UNSEEN for letter in value))
-        or (isinstance(value, Mapping) and all(map(is_empty, value.values())))
-    )
+    if isinstance(value, str):
+        return all(category(letter) in UNSEEN for letter in value)
+    if isinstance(value, Mapping):
+        return all(map(is_empty, value.values()))
+    if value is None or value.__hash__ is None:  # what can change (a list, a picture) is something
+        return value is None
+    try:
+        return bool(value != value)  # NaN and NaT of any library differ from themselves
+    except TypeError:  # NA of pandas, of which not even that is known
+        return True
 
 
 def given(options: Sequence[Any]) -> list[Any]:

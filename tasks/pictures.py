@@ -178,36 +178,29 @@ def opened(data: bytes, what: str = "", *, load: bool = True) -> Image.Image:
     for one of more pixels than `max_pixels`. load: whether its pixels are decoded now. MemoryError
     goes through.
     """
-    most = max_pixels()
     try:
-        with _strictly(None):
+        with _decoding(None):
             image = Image.open(io.BytesIO(data))
-        width, height = image.size
-        if image.format == "EPS":
-            reason = "it is PostScript, a program, which is not run; save it as PNG"
-        elif width * height > most:
-            reason = f"its {width:,} x {height:,} pixels are {too_many(most)}"
-        else:
-            with _strictly(most):
-                _scale_transparent(image)
-                frame = image.tile[0][1] if image.format == "GIF" and image.tile else None
-                if load:
-                    image.load()
-            return _on_screen(image, frame) if load and frame else image
-    except MemoryError:
-        raise
+        _check_kind(image)
+        return _loaded(image) if load else image
     except UnidentifiedImageError:  # its own text holds a memory address
         reason = (
             f"its {len(data):,} bytes are no image that Pillow reads" if data else "it is empty"
         )
         if data.startswith(b"version https://git-lfs"):
             reason = "it is Git LFS's pointer to the image, which `git lfs pull` fetches"
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # an image in the image
-        reason = f"its pixels are {too_many(most)}"
-    except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
-        words = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        reason = f"its {len(data):,} bytes cannot be read: {words}"
+    except NoPicture as error:
+        reason = str(error)
     raise NoPicture(f"{what} cannot be opened as an image: {reason}" if what else reason)
+
+
+def _check_kind(image: Image.Image) -> None:
+    """NoPicture for an image that is not decoded."""
+    width, height = image.size
+    if image.format == "EPS":
+        raise NoPicture("it is PostScript, a program, which is not run; save it as PNG")
+    if width * height > (most := max_pixels()):
+        raise NoPicture(f"its {width:,} x {height:,} pixels are {too_many(most)}")
 
 
 def too_many(most: int) -> str:
@@ -215,16 +208,19 @@ def too_many(most: int) -> str:
     return f"more than the {most:,} that are decoded at once ({PIXELS_VARIABLE} allows more)"
 
 
-def _scale_transparent(image: ImageFile.ImageFile) -> None:
+def _loaded(image: Image.Image) -> Image.Image:
+    """Decodes an image of a file, and mends what of the file Pillow forgets when it does: that the
+    transparent colour of a PNG has the file's depth, and that what the frame of a GIF leaves out of
+    its screen is transparent."""
+    tile = getattr(image, "tile", None)
     colour = image.info.get("transparency")
-    if image.format == "PNG" and image.mode in ("L", "RGB") and colour is not None:
-        scale = _DEPTHS.get(str(image.tile[0][3]), 1)
+    if tile and image.format == "PNG" and image.mode in ("L", "RGB") and colour is not None:
+        scale = _DEPTHS.get(str(tile[0][3]), 1)
         scaled = tuple(int(part * scale) for part in np.atleast_1d(colour))
         image.info["transparency"] = scaled if image.mode == "RGB" else scaled[0]
-
-
-def _on_screen(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
-    """What the frame of a GIF leaves out of its screen is transparent; Pillow paints it."""
+    frame = tile[0][1] if tile and image.format == "GIF" else (0, 0, *image.size)
+    with _decoding(max_pixels()):
+        image.load()
     if frame == (0, 0, *image.size):
         return image
     screen = Image.new("RGBA", image.size, (0, 0, 0, 0))
@@ -233,10 +229,10 @@ def _on_screen(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Im
 
 
 @contextmanager
-def _strictly(most: int | None) -> Iterator[None]:
-    """Inside, decoding a truncated image fails, and so does one of more than `most` pixels before
-    it is decoded. Importing lmms-eval tells Pillow to fill in what is missing, for the whole
-    process: whether an image can be read must not depend on that."""
+def _decoding(most: int | None) -> Iterator[None]:
+    """Inside, an image that cannot be decoded is a NoPicture: also a truncated one, and one of more
+    than `most` pixels before it is decoded. Importing lmms-eval tells Pillow to fill in what is
+    missing, for the whole process: whether an image can be read must not depend on that."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, most
     try:
@@ -244,6 +240,13 @@ def _strictly(most: int | None) -> Iterator[None]:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
+    except (MemoryError, UnidentifiedImageError):
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):  # an image in the image
+        raise NoPicture(f"its pixels are {too_many(most or max_pixels())}") from None
+    except Exception as error:  # Pillow's decoders raise many kinds; each is this image's fault
+        words = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise NoPicture(f"its data cannot be read: {words}") from error
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
@@ -255,6 +258,9 @@ def as_shown(image: Image.Image) -> Image.Image:
     An opaque one of a mode of OPAQUE is given as it is, others as L or RGB. Raises NoPicture for
     numbers of which nothing says how bright they are.
     """
+    if getattr(image, "tile", None):  # opened by somebody else, and not decoded yet
+        _check_kind(image)
+        image = _loaded(image)
     # Pillow scales whole numbers of PPM to 16 bits
     sixteen = image.mode.startswith("I;16") or (image.format, image.mode) == ("PPM", "I")
     tags = getattr(image, "tag_v2", {})

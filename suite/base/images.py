@@ -40,7 +40,8 @@ def encoded(image: Any) -> bytes:
     image, DataError for a kind of value that never is one.
     """
     if isinstance(image, Image.Image):
-        return _as_png(pictures.as_shown(image))
+        with _unreadable(None):
+            return _as_png(pictures.as_shown(image))
     with _unreadable(image.encode(errors="replace") if isinstance(image, str) else None):
         if isinstance(image, pictures.NoPicture):
             raise image

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ def json_value(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, bool)):
         return value
     return str(value)
+
+
+def changed(value: Any, change: Callable[[Any, str], Any], under: str = "") -> Any:
+    """Gives JSON in which `change(entry, key)` stands for each key and each value that holds no
+    other; a key is under none, an entry of a list neither."""
+    if value and isinstance(value, dict):
+        return {change(str(key), ""): changed(entry, change, key) for key, entry in value.items()}
+    if value and isinstance(value, (list, tuple)):
+        return [changed(entry, change) for entry in value]
+    return change(value, under)
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:

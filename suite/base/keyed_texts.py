@@ -77,6 +77,13 @@ def _check_columns(rows: Sequence[Row], column: str) -> None:
             f"it has the columns {', '.join(columns) or 'none'}, and needs `index` or `item_id`, "
             f"and `{column}`"
         )
+    for name in columns:
+        first = re.sub(r"\.\d+$|_duplicated_\d+$", "", name)
+        if first != name and first in (*KEYS, column) and first in columns:
+            raise ValueError(
+                f"its column {name!r} is a second {first!r}, as pandas, R and Polars call one; "
+                "leave out the one that is not meant"
+            )
 
 
 def _written(value: Any, what: str) -> str | None:

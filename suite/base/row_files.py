@@ -14,7 +14,9 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
+from suite.base.json_values import changed
 from suite.errors import shown
 from tasks.choice import is_empty
 
@@ -146,9 +148,9 @@ def _document(content: bytes) -> tuple[str, str] | None:
     return next(((what, _AS_CSV) for what in whats), None)
 
 
-def check_parquet(path: Path) -> None:
-    """Raises ValueError or OSError, which says what the file is, where it is no Parquet or two of
-    its columns have one name."""
+def check_parquet(path: Path) -> list[str]:
+    """Gives the names of the columns. Raises ValueError or OSError, which says what the file is,
+    where it is no Parquet or two of its columns have one name."""
     import pyarrow.parquet as pq
 
     with path.open("rb") as file:
@@ -156,15 +158,15 @@ def check_parquet(path: Path) -> None:
     if start and not start.startswith(b"PAR"):
         _check_kind(start)
         raise ValueError("it is no Parquet file; let its name end in what it is")
-    _check_names(map(_name, pq.read_schema(path).names))
+    return _names(pq.read_schema(path).names)
 
 
 def _parquet(path: Path) -> list[Row]:
     import pyarrow.parquet as pq
 
-    check_parquet(path)
-    table = pq.read_table(path)
-    return [Row(f"row {number}", row) for number, row in enumerate(table.to_pylist(), 1)]
+    names = check_parquet(path)
+    rows = pq.read_table(path).rename_columns(names).to_pylist()
+    return [Row(f"row {number}", row) for number, row in enumerate(rows, 1)]
 
 
 def _json(content: str, text: str | None, bare: bool) -> list[Row]:
@@ -217,22 +219,19 @@ def _parsed(content: str) -> Any:
             parse_constant=lambda name: None if name == "NaN" else Number(name),
             object_pairs_hook=_object,
         )
-        return _mended(found) if "\\u" in content else found
+        return changed(found, _mended) if "\\u" in content else found
     except RecursionError:
         raise _Wrong("its brackets are nested too deeply") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _check_names([name for name, _ in pairs], _Wrong, "keys")
+    names = [name for name, _ in pairs]
+    _check_double(names, names, _Wrong, "keys")
     return dict(pairs)
 
 
-def _mended(value: Any) -> Any:
+def _mended(value: Any, _: str) -> Any:
     """JSON can hold half of a character of two (an emoji that was cut), which no file can."""
-    if isinstance(value, dict):
-        return {_mended(key): _mended(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_mended(entry) for entry in value]
     if not isinstance(value, str) or isinstance(value, Number):
         return value
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -242,8 +241,8 @@ def _row(place: str, row: Any, text: str | None) -> Row:
     if not isinstance(row, dict):
         wanted = "" if text is None else f" with `index` and `{text}`"
         raise ValueError(f"{place} is {shown(row)} and not an object{wanted}")
-    _check_names(map(_name, row), _Wrong, "keys")  # those within a value may be tokens: "A", " A"
-    return Row(place, row)
+    # Keys within a value may be tokens: "A" and " A" are two.
+    return Row(place, dict(zip(_names(row, _Wrong, "keys"), row.values())))
 
 
 def _table(content: str, separator: str) -> list[Row]:
@@ -280,17 +279,8 @@ def _table(content: str, separator: str) -> list[Row]:
 def _columns(header: Sequence[str]) -> list[str]:
     """The names of a table's columns, without those that are empty at the end: sheets write them
     where a cell was once used."""
-    columns = [_name(name) for name in header]
-    while columns and not columns[-1]:
-        columns.pop()
-    _check_names(columns)
-    return columns
-
-
-def _name(text: str) -> str:
-    """The name of a column without what is not seen around it."""
-    seen = [place for place, letter in enumerate(text) if not is_empty(letter)]
-    return text[seen[0] : seen[-1] + 1] if seen else ""
+    named = [place for place, name in enumerate(header, 1) if not is_empty(name)]
+    return _names(header[: named[-1]] if named else [])
 
 
 def _check_separator(header: str, separator: str) -> None:
@@ -313,11 +303,28 @@ def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
         start = reader.line_num + 1
 
 
-def _check_names(
-    names: Iterable[str], error: type[ValueError] = ValueError, kind: str = "columns"
+def _names(
+    written: Iterable[str], error: type[ValueError] = ValueError, kind: str = "columns"
+) -> list[str]:
+    """Names of columns without what is not seen around them, their letters composed. `error` where
+    two look alike."""
+    names = [normalize("NFC", _seen(name)) for name in written]
+    spaced = [" ".join(name.split()) for name in names]
+    looks = ["".join(c for c in name if c == " " or not is_empty(c)) for name in spaced]
+    _check_double(looks, names, error, kind)
+    return names
+
+
+def _seen(name: str) -> str:
+    places = [place for place, letter in enumerate(name) if not is_empty(letter)]
+    return name[places[0] : places[-1] + 1] if places else ""
+
+
+def _check_double(
+    looks: Iterable[str], names: Iterable[str], error: type[ValueError], kind: str
 ) -> None:
     seen: set[str] = set()
-    for name in names:
-        if name in seen:
+    for look, name in zip(looks, names):
+        if look in seen:
             raise error(f"two of its {kind} are called {name!r}; rename one")
-        seen.add(name)
+        seen.add(look)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from suite.base.files import PACKAGE, cache_folder, file_hash, whole
-from suite.base.json_values import json_hash
+from suite.base.json_values import changed, json_hash
 from suite.errors import Unfinished, said_of
 from suite.items.item import Item, ItemSet, first_of_each_category
 from suite.items.task_yaml import FunctionReference
@@ -65,7 +66,7 @@ def source_key(info: TaskInfo, location: Path | None) -> str:
         "format": FORMAT,
         "images": [most, os.environ.get(FOLDERS_VARIABLE, "")],
         "task": info.lmms_name,
-        "config": _plain(info.config),
+        "config": changed(dict(info.config), _plain),
         "code": _hash_files(_code_files(info), info.path.parent),
     }
     if location is not None:
@@ -82,7 +83,8 @@ def data_files(location: Path) -> list[Path]:
         for path in location.rglob("*")
         if path.suffix.lower() in DATA | IMAGES
         and path.is_file()  # a folder may be called `old.json`
-        and not path.name.startswith(".")
+        and not any(part.startswith(".") for part in path.relative_to(location).parts)
+        and not fnmatch(path.name, "cache-*.arrow")  # what `datasets` has made of the rows
     )
 
 
@@ -121,15 +123,12 @@ def _unchanged(folder: Path, files: dict[str, str]) -> bool:
         return False
 
 
-def _plain(value: Any) -> Any:
-    """A config in JSON's own types."""
+def _plain(value: Any, _: str) -> Any:
+    """A value of a config, or a key, in JSON's own types."""
     if isinstance(value, FunctionReference):
         return {"!function": value.dotted}
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+    plain = value is None or isinstance(value, (str, int, float, dict, list, tuple))
+    return value if plain else str(value)
 
 
 class ItemCache:

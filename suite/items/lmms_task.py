@@ -10,13 +10,14 @@ import contextlib
 import logging
 import os
 import socket
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from suite.base.files import user_path
+from suite.base.files import PACKAGE, user_path
 from suite.errors import DataError, reason_of
 from suite.items.tasks import TaskInfo
 
@@ -85,18 +86,27 @@ def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> D
         return cause
     reason = reason_of(cause)
     if isinstance(cause, KeyError):
-        reason = f"there is no column {cause}"
+        reason = (
+            f"it has no split {cause}" if cause.args == (info.split,) else f"KeyError: {reason}"
+        )
     if location is not None:
         return DataError(
             f"The data of {info.name} at {location} cannot be read as {info.source}: {reason}."
         )
-    if on_hub(info):
+    if on_hub(info) and not _of_own_code(cause, info):
         hub = info.config["dataset_path"]
         return DataError(
             f"Task {info.name} needs the data set {hub}, which cannot be read here ({reason}): "
             + fetch_hint(info)
         )
     return DataError(f"The items of {info.name} cannot be made by {info.path}: {reason}.")
+
+
+def _of_own_code(error: BaseException, info: TaskInfo) -> bool:
+    """Whether a function that a task names has failed, and not the reading of its rows."""
+    folders = (info.path.parent, PACKAGE.parent / "tasks")
+    called = (Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+    return any(file.is_relative_to(folder) for file in called for folder in folders)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from suite.base.json_values import changed
 from suite.base.row_files import Number, Row, check_parquet, decoded, read_rows
 from suite.errors import DataError, nearest, reason_of, shown
 from suite.items.cache import DATA, IMAGES, data_files
@@ -28,6 +29,14 @@ SETTINGS = ("data_files", "sep", "delimiter", "cache_dir", "token")
 """What `dataset_kwargs` may say of them; the last two change no row."""
 SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev")
 """As which files of data sets are named."""
+BUILDERS = {
+    **{".parquet": "parquet", ".arrow": "arrow", ".jsonl": "json", ".json": "json"},
+    **{".csv": "csv", ".tsv": "csv"},
+}
+"""Which builder of `datasets` reads a file, by its ending. The first that a copy has counts: Arrow
+before JSON, in which `Dataset.save_to_disk` describes the files beside it."""
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-\w+)?$")
+"""The end of a file's name on the Hub, where a split lies in parts."""
 KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -41,13 +50,17 @@ def overrides_for(
     kwargs = dict(info.config.get("dataset_kwargs") or {})
     kwargs.pop("token", None)  # a public data set needs none, and asking for one fails without it
     if location is not None:
+        if location == data_folder(info):
+            _check_settings(info, (*SETTINGS, "data_dir", "load_from_disk"))
         builder, found = _local_files(info, location)
         if builder == "csv" and info.name.startswith(LMMS_EVAL):
             raise DataError(
                 f"{found[0]} holds texts alone, and {info.name} may need numbers: give its data as "
                 "Parquet or JSONL."
             )
-        kwargs = {"drop_labels": False} if builder == "imagefolder" else {}
+        kept = ("sep", "delimiter") if builder == "csv" else ()
+        kwargs = {key: value for key, value in kwargs.items() if key in kept}
+        kwargs |= {"drop_labels": False} if builder == "imagefolder" else {}
         return _overrides(info, builder, {info.split: found}, kwargs, scratch)
     if on_hub(info):
         return {"dataset_kwargs": kwargs}
@@ -142,12 +155,12 @@ def _column(info: TaskInfo, name: str, rows: Sequence[tuple[Path, Row]]) -> Any:
     of JSON in other columns are numbers, for the functions that calculate with them."""
     import pyarrow as pa
 
-    convert = _texts if name in _text_columns(info) else _numbers
+    convert = _text if name in _text_columns(info) else _number
     values = []
     kinds: dict[str, str] = {}
     for file, row in rows:
         try:
-            values.append(convert(row.cells.get(name)))
+            values.append(changed(row.cells.get(name), convert))
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"The column {name!r} of {info.name} in {row.place} of {file} cannot be read: "
@@ -176,26 +189,18 @@ def _listed(value: Any) -> Iterable[str]:
     return value if isinstance(value, list) else [value]
 
 
-def _texts(value: Any) -> Any:
-    """JSON with its numbers, true and false as the texts that they are written as. Parquet knows no
-    empty object: it is nothing."""
-    if isinstance(value, dict):
-        return {key: _texts(entry) for key, entry in value.items()} or None
-    if isinstance(value, list):
-        return [_texts(entry) for entry in value]
+def _text(value: Any, _: str) -> Any:
+    """A number, true or false of JSON as the text that it is written as. Parquet knows no empty
+    object: it is nothing."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, Number) else value
+    return str(value) if isinstance(value, Number) else None if value == {} else value
 
 
-def _numbers(value: Any) -> Any:
-    """JSON with its numbers as such."""
-    if isinstance(value, dict):
-        return {key: _numbers(entry) for key, entry in value.items()} or None
-    if isinstance(value, list):
-        return [_numbers(entry) for entry in value]
+def _number(value: Any, key: str) -> Any:
+    """A number of JSON as such; true and false stay what they are."""
     if not isinstance(value, Number):
-        return value
+        return value if isinstance(value, bool) else _text(value, key)
     if not value.lstrip("-").isdigit():
         return float(value)
     if len(value) > 20 or not -(2**63) <= int(value) < 2**63:
@@ -206,12 +211,8 @@ def _numbers(value: Any) -> Any:
 def _beside(info: TaskInfo) -> dict[str, Path]:
     """Split -> the file that the YAML names, which is relative to it."""
     kwargs, builder = info.config.get("dataset_kwargs") or {}, info.config.get("dataset_path")
-    for key in kwargs if builder in TABLES else ():
-        if key not in SETTINGS:
-            raise DataError(
-                f"In the task file {info.path}: `dataset_kwargs` has {key!r}, which rows of "
-                f"{builder} do not take{nearest(key, SETTINGS)}."
-            )
+    if builder in TABLES:
+        _check_settings(info, SETTINGS)
     files = kwargs.get("data_files", {})
     if not isinstance(files, dict):
         files = {info.split: files}
@@ -225,6 +226,15 @@ def _beside(info: TaskInfo) -> dict[str, Path]:
             f"`dataset_kwargs.data_files` has files of {', '.join(map(str, files)) or 'none'}."
         )
     return {str(split): info.path.parent / name for split, name in files.items()}
+
+
+def _check_settings(info: TaskInfo, known: Sequence[str]) -> None:
+    for key in info.config.get("dataset_kwargs") or {}:
+        if key not in known:
+            raise DataError(
+                f"In the task file {info.path}: `dataset_kwargs` has {key!r}, which rows of "
+                f"{info.config['dataset_path']} do not take{nearest(key, known)}."
+            )
 
 
 def rows_place(info: TaskInfo, location: Path | None) -> Path | None:
@@ -269,33 +279,15 @@ def _capped_recipe(info: TaskInfo, limit: int, scratch: Path) -> Path:
 
 def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     """Which `datasets` builder reads a local copy, and its files of the task's split."""
-    files = _of_subset(info, location, data_files(location))
-    own = _own_name(info)
-    by_builder = {
-        **{".parquet": "parquet", ".arrow": "arrow", ".jsonl": "json", ".json": "json"},
-        **{".csv": "csv", ".tsv": "csv"},
-    }
-    # Arrow before JSON, in which `Dataset.save_to_disk` describes the files beside it.
-    for suffixes in ({".parquet"}, {".arrow"}, {".jsonl", ".json"}, {".csv"}, {".tsv"}):
-        rows = [file for file in files if file.suffix.lower() in suffixes]
-        of_split = [file for file in rows if names_split(file, info.split)]
-        named = [file for file in rows if file.name == own]
-        named = named or [file for file in rows if file.stem.lower() == info.split.lower()]
-        foreign = [name for name in SPLITS if name != location.name]
-        others = [name for name in foreign if any(names_split(file, name) for file in rows)]
-        if others and not (named or of_split or location.is_file()):
-            raise DataError(
-                f"No data of {info.name} at {location}: it holds files of {', '.join(others)} and "
-                f"none of its split {info.split!r}; name a file of these to read it all the same."
-            )
-        if rows:
-            found = named or of_split or rows
-            if not location.is_file():
-                _check_whole(info, found)
-            return by_builder[rows[0].suffix.lower()], found
-    pictures = [file for file in files if file.suffix.lower() in IMAGES]
-    if pictures:
-        return "imagefolder", pictures
+    files = data_files(location)
+    if not location.is_file():
+        for key, subset in _subsets(info):
+            files = _of_subset(info, location, files, key, subset)
+    rows = [file for file in files if file.suffix.lower() in BUILDERS]
+    if found := rows if location.is_file() else _of_split(info, location, rows):
+        return BUILDERS[found[0].suffix.lower()], found
+    if pictures := [file for file in files if file.suffix.lower() in IMAGES]:
+        return "imagefolder", _pictures_of_split(info, location, pictures)
     kinds = ", ".join(sorted(DATA | IMAGES))
     if location.is_file():
         try:
@@ -307,52 +299,127 @@ def _local_files(info: TaskInfo, location: Path) -> tuple[str, list[Path]]:
     )
 
 
-def _of_subset(info: TaskInfo, location: Path, files: list[Path]) -> list[Path]:
-    """The files of the subset that `dataset_name` names, by a folder or the beginning of a name:
-    `en/test.parquet`, `en-test.parquet`; all where a copy has no subsets."""
-    subset = str(info.config.get("dataset_name") or "default").lower()
-    if subset == "default" or location.is_file():
-        return files
-    inside = {file: file.relative_to(location) for file in files}
-    found = [
-        file
-        for file, path in inside.items()
-        if subset in map(str.lower, path.parts[:-1])
-        or re.match(rf"{re.escape(subset)}[-_.]", path.name.lower())
-    ]
-    folders = sorted({str(path.parent) for path in inside.values()})
+def _subsets(info: TaskInfo) -> Iterator[tuple[str, str]]:
+    """The keys of a YAML that name a part of a data set, with what they name."""
+    kwargs = info.config.get("dataset_kwargs") or {}
+    for key, named in (("data_dir", kwargs.get("data_dir")), *info.config.items()):
+        if key in ("data_dir", "dataset_name") and named not in (None, "", "default"):
+            yield key, str(named).strip("./").lower()
+
+
+def _of_subset(
+    info: TaskInfo, location: Path, files: list[Path], key: str, subset: str
+) -> list[Path]:
+    """The files of a subset, by a folder, else by words of a name: `en/test.parquet`,
+    `en-test.parquet`, `test_en.jsonl`; all where a copy has no subsets."""
+    inside = {file: file.relative_to(location).as_posix().lower() for file in files}
+    for before, after in (("(.*/)?", "/.*"), ("(.*[-_. /])?", "[-_. ].*")):
+        wanted = re.compile(f"{before}{re.escape(subset)}{after}")
+        if found := [file for file, path in inside.items() if wanted.fullmatch(path)]:
+            return found
+    folders = sorted({str(file.relative_to(location).parent) for file in files})
     own = location == data_folder(info)
-    if files and not found and location.name.lower() != subset and (own or len(folders) > 1):
+    if files and location.name.lower() != subset and (own or len(folders) > 1):
         raise DataError(
             f"No data of {info.name} at {location}: it has no folder of its subset {subset!r} "
-            f"(`dataset_name`), and files in {', '.join(folders)}; name the folder to read."
+            f"(`{key}`), and files in {', '.join(folders)}; name the folder to read."
         )
-    return found or files
+    return files
+
+
+def _of_split(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Path]:
+    """Those of a folder's files, of one ending, that hold the task's split: that the YAML names,
+    else of which a name, the file's or a folder's, is the split, else has it as a word. All where
+    no name tells a split.
+
+    DataError where names tell others alone, or nothing tells which of several files are meant.
+    """
+    split = info.split.lower()
+    inside = {file: file.relative_to(location) for file in files}
+    names = {
+        file: {name.lower() for name in (*path.parts[:-1], SHARD.sub("", path.stem))}
+        for file, path in inside.items()
+    }
+    words = {file: {word for name in names[file] for word in _words(name)} for file in files}
+    found = _named(info, location, inside) or [file for file in files if split in names[file]]
+    told = bool(found) or location.name.lower() in (split, *SPLITS)
+    found = found or [file for file in files if split in words[file]]
+    if not found and not told:
+        shards = {_words(SHARD.sub("", file.stem))[-1] for file in files if SHARD.search(file.stem)}
+        known = dict.fromkeys((*SPLITS, *sorted(shards)))
+        _check_others(info, location, [n for n in known if any(n in w for w in words.values())])
+    found = found or list(files)
+    endings = (s for s in BUILDERS if any(file.suffix.lower() == s for file in found))
+    ending = next(endings, "")
+    found = [file for file in found if file.suffix.lower() == ending]
+    kinds = {re.sub(r"\d+", "", SHARD.sub("", str(inside[file]))): file.name for file in found}
+    if len(kinds) > 1 and not told:
+        raise DataError(
+            f"No data of {info.name} at {location}: it holds {', '.join(sorted(kinds.values()))}, "
+            f"and nothing tells which of them are its split {info.split!r}; name a file of these, "
+            "or give it the split's name."
+        )
+    _check_whole(info, found)
+    return found
+
+
+def _words(name: str) -> list[str]:
+    """Words of a name in small letters, with the numbers in them and without."""
+    return [
+        word for mark in (r"[-_. ]+", r"[-_. \d]+") for word in re.split(mark, name.lower()) if word
+    ]
+
+
+def _check_others(info: TaskInfo, location: Path, others: Sequence[str]) -> None:
+    if others:
+        raise DataError(
+            f"No data of {info.name} at {location}: it holds files of {', '.join(others)} and "
+            f"none of its split {info.split!r}; name a file of these to read it all the same."
+        )
+
+
+def _named(info: TaskInfo, location: Path, inside: Mapping[Path, Path]) -> list[Path]:
+    """Those that the YAML names, by path or pattern; of one that leads elsewhere the end counts."""
+    named = (info.config.get("dataset_kwargs") or {}).get("data_files")
+    named = named.get(info.split) if isinstance(named, dict) else named
+    found: dict[Path, None] = {}
+    for pattern in filter(None, map(str, _listed(named or []))):
+        parts = Path(pattern).parts
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        matches = (
+            [file for file, path in inside.items() if path.match(end)]
+            for end in ends
+            if not re.fullmatch(r"\*+(\.\w+)?", end) or end == pattern
+        )
+        found |= dict.fromkeys(next(filter(None, matches), []))
+        if not found and location == data_folder(info):
+            raise DataError(
+                f"The file {location / pattern}, which {info.path} names as its data, does not "
+                "exist."
+            )
+    return list(found)
+
+
+def _pictures_of_split(info: TaskInfo, location: Path, files: list[Path]) -> list[Path]:
+    """Pictures in the folder of the split; all where the folders are no splits but classes."""
+    folders = {file: file.relative_to(location).parts[0].lower() for file in files}
+    if found := [file for file in files if folders[file] == info.split.lower()]:
+        return found
+    if set(folders.values()) <= set(SPLITS):
+        _check_others(info, location, sorted(set(folders.values())))
+    return files
 
 
 def _check_whole(info: TaskInfo, files: Sequence[Path]) -> None:
     """DataError where one of several files that belong together is not there."""
-    parts: dict[tuple[Path, str], set[int]] = {}
+    parts: dict[tuple[str, str], set[int]] = {}
     for file in files:
-        if match := re.fullmatch(r"(.*?)(\d{5})-of-(\d{5})(-\w+)?", file.stem):
-            parts.setdefault((file.parent / match[1], match[3]), set()).add(int(match[2]))
+        if match := SHARD.search(file.stem):
+            name = str(file.with_name(file.stem[: match.start()]))
+            parts.setdefault((name, match[2]), set()).add(int(match[1]))
     for (name, count), there in parts.items():
         if missing := set(range(int(count))) - there:
             raise DataError(
-                f"The data of {info.name} are not whole: {name}{min(missing):05}-of-{count} is not "
-                "there; fetch it, or name one file to read that one alone."
+                f"The data of {info.name} are not whole: {name}-{min(missing):05}-of-{count} is "
+                "not there; fetch it, or name one file to read that one alone."
             )
-
-
-def _own_name(info: TaskInfo) -> str | None:
-    """Name of the file that the YAML reads; a copy may hold others beside it, as NIGHTS does."""
-    files = (info.config.get("dataset_kwargs") or {}).get("data_files")
-    file = files.get(info.split) if isinstance(files, dict) else files
-    return Path(file).name if isinstance(file, str) else None
-
-
-def names_split(file: Path, split: str) -> bool:
-    """Says whether a file is of a split, by a word of its name: `val-00000-of-00001.parquet`,
-    `mmstar_val.jsonl`, `val/0.parquet`."""
-    words = re.split(r"[-_. ]", file.stem.lower())
-    return split.lower() in (*words, file.parent.name.lower(), file.stem.lower())

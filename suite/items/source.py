@@ -21,7 +21,7 @@ from typing import Any
 from suite.base.files import file_hash
 from suite.base.images import Unreadable, encoded, stored_images, without_media
 from suite.base.keyed_texts import key_text
-from suite.errors import DataError, nearest, shown
+from suite.errors import DataError, nearest, reason_of, shown
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images, stored_media
 from suite.items.rows import overrides_for, rows_folder, rows_place, rows_read
@@ -70,6 +70,7 @@ def _items(
     columns: Mapping[str, Any] | None = info.metadata.get("item")
     places = rows_read(info, location, limit) or range(len(docs))
     named = None if columns is not None or to_item else id_column(docs)
+    foreign = info.name.startswith(LMMS_EVAL)
     made: list[Item] = []
     image_bytes: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
@@ -82,12 +83,11 @@ def _items(
                 doc = docs[index]
             if columns is not None:
                 row = mapped_item(info, columns, doc)
+            elif to_item:
+                row = to_item(doc)
             else:
-                row = (
-                    to_item(doc)
-                    if to_item
-                    else generic_item(task, _decoded(docs, doc, index), index, named)
-                )
+                row = generic_item(task, _decoded(docs, doc, index), foreign)
+                row["item_id"] = str(index if named is None else doc[named])
             row = _checked(info, row)
             category = row["category"]
             counts[category] = counts.get(category, 0) + 1
@@ -95,9 +95,14 @@ def _items(
                 continue
             media = row["images"] if "images" in row else _shown(task, docs, doc, index)
             where = f"row {places[index]} of {place}"
-            pictures = [_picture(i, folder, where) for i in _parts(media) if i is not None]
+            pictures = [_picture(i, folder, where) for i in _parts(media) if not is_empty(i)]
         except (Exception, SystemExit) as error:  # a task's own function may leave Python
-            raise data_error(info, location, _named(error, index, place)) from error
+            reason = str(error)
+            if not isinstance(error, DataError):
+                near = nearest(str(error), map(repr, doc)) if isinstance(error, KeyError) else ""
+                what = f"{type(error).__name__}: {reason_of(error)}{near}"
+                reason = f"{info.path} makes no item of it ({what})."
+            raise DataError(f"Row {index} of {place}: {reason}") from error
         hashes = tuple(picture.name for picture in pictures)
         image_bytes |= {p.name: p.data for p in pictures if p.data is not None}
         unreadable |= {p.name: p.problem for p in pictures if p.problem is not None}
@@ -192,17 +197,15 @@ def mapped_item(
                 f"`metadata.item.item_id` in {info.path} names the column {named!r}, where this "
                 "row is empty: give it an id."
             )
-    if "fillers" not in columns:
-        row["fillers"] = fillers(row.get("options", ()), str(row.get("answer")))
     return row
 
 
 def _parts(value: Any) -> list[Any]:
     """The options or images in a cell, or of a function: a list's, else the value alone. A text is
     not its letters, and an object not its keys."""
-    if hasattr(value, "tolist"):  # numpy's arrays, pandas' columns
-        value = value.tolist()
-    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+    if isinstance(value, (list, tuple)) or (hasattr(value, "shape") and value.shape):
+        return list(value)  # also arrays, and columns of pandas
+    return [] if value is None else [value]
 
 
 def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
@@ -242,7 +245,15 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         raise DataError(
             f"the metric of {info.path} is `choice`, and the item has no options to choose from."
         )
-    count = len(options) - int(row.get("fillers", 0))
+    answer = _text(info, "answer", row["answer"])
+    unused = row.get("fillers")
+    unused = fillers(options, answer) if is_empty(unused) else _text(info, "fillers", unused)
+    if not str(unused).isdecimal():
+        raise DataError(
+            f"the item that {info.path} makes has {shown(unused)} fillers: give how many of its "
+            "options are none."
+        )
+    count = len(options) - int(unused)
     if options and count < 2:
         raise DataError(
             f"the item that {info.path} makes has {max(count, 0)} option"
@@ -259,7 +270,8 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         **row,
         "item_id": _key(info, "item_id", row),
         "question": _text(info, "question", row["question"]),
-        "answer": _text(info, "answer", row["answer"]),
+        "answer": answer,
+        "fillers": int(unused),
         "options": tuple(_text(info, "options", option) for option in options),
         "category": category,
         "gold_description": None
@@ -279,18 +291,16 @@ def _key(info: TaskInfo, key: str, row: Mapping[str, Any]) -> str:
 def _text(info: TaskInfo, key: str, value: Any) -> str:
     """A text as it is written, true and false as in JSON. A float is refused: 1.10 and 1.1 are the
     same one, and a table with a hole makes 12.0 of 12."""
-    if isinstance(value, (str, Integral)):
-        return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return str.__str__(value)  # also of a member of an Enum, which calls itself otherwise
+    if isinstance(value, Integral):
+        return str(int(value))
     raise DataError(
         f"in the item that {info.path} makes, {key!r} holds {shown(value)}, which is no text; "
         "write it as one."
     )
-
-
-def _named(error: BaseException, index: int, place: str) -> BaseException:
-    if isinstance(error, DataError):
-        return DataError(f"Row {index} of {place}: {error}")
-    return error
 
 
 def _item(
@@ -318,7 +328,7 @@ def _item(
         image_id=cluster_id(info.name, item_id, images),
         gold_description=row["gold_description"],
         metric=str(row.get("metric", info.metric)),
-        fillers=int(row.get("fillers", 0)),
+        fillers=row["fillers"],
         doc=json.dumps(without_media(doc), ensure_ascii=False, sort_keys=True, default=str),
         row=index,
     )
@@ -348,16 +358,13 @@ def id_column(docs: Any) -> str | None:
     return None
 
 
-def generic_item(
-    task: Any, doc: Mapping[str, Any], index: int, named: str | None
-) -> dict[str, Any]:
-    """Makes an open question of lmms-eval's own prompt and target, for tasks with its scorer."""
-    target = task.doc_to_target(doc)
-    text = task.doc_to_text(doc)
+def generic_item(task: Any, doc: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
+    """Makes an open question of lmms-eval's own prompt and target, for tasks with its scorer.
+
+    foreign: whether the task is one of lmms-eval, whose scorer takes the row and so any target.
+    """
+    question, target = task.doc_to_text(doc), task.doc_to_target(doc)
     answer = target[0] if isinstance(target, list) and target else target
-    return {
-        "item_id": str(index if named is None else doc[named]),
-        "question": str(text),
-        "answer": str(answer),
-        "options": (),
-    }
+    if foreign:
+        question, answer = str(question), str(answer)
+    return {"question": question, "answer": answer, "options": ()}

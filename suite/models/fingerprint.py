@@ -24,17 +24,19 @@ from suite.models.spec import ModelSpec
 
 UNREAD = (
     ".*", "*.md", "LICENSE*", "NOTICE*", "*.pdf", "*.png", "*.jpg", "*.jpeg", "*.gif", "*.webp",
-    "*.svg", "*.mp4", "*.pyc", "*.jsonl", "*.csv", "*.log", "*.out", "*.err", "*.parquet",
-    "*.tfevents*", "trainer_state.json", "*_results.json", "checkpoint-*", "optimizer.*",
-    "scheduler.pt", "rng_state*", "training_args.bin",
+    "*.svg", "*.mp4", "*.pyc", "*.log", "*.out", "*.err", "*.tfevents*", "trainer_state.json",
+    "*_results.json", "checkpoint-*", "optimizer.*", "scheduler.pt", "rng_state*",
+    "training_args.bin",
 )  # fmt: skip
 """Names, of files and folders, that no loader reads: words and pictures for people, what training
 leaves. All else may change what a model says."""
-OTHER_WEIGHTS = (
+OF_OWN_CODE = (
     "*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack", "*.onnx", "*.gguf",
+    "*.jsonl", "*.csv", "*.parquet",
 )  # fmt: skip
-"""Weights in formats that are never opened, unless by a checkpoint's own code."""
-TEMPLATES, TOKENIZERS = "additional_chat_templates", "*tokenizer*"
+"""Weights and rows in formats that only a checkpoint's own code opens."""
+TEMPLATES = "additional_chat_templates"
+FOLDERS = (TEMPLATES, "*tokenizer*")
 """The folders of a checkpoint that are read, the second for each tokenizer of a processor beside
 its first. Its own code, where that may run, reads any."""
 BESIDE_GGUF = (
@@ -53,7 +55,9 @@ _HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
 
 REMEMBER_FROM = 32 << 20
 """Files from this size have their hash remembered by what tells that they are the same: path, size,
-times of change and inode."""
+times of change, inode, and SAMPLES of their content, as images of containers and mounted buckets
+give other files the times and numbers of the old."""
+SAMPLES, SAMPLE = 64, 4096
 POINTER = 1024
 """Bytes that a pointer of Git LFS has at most, by its specification."""
 
@@ -72,6 +76,8 @@ def identity(
     }
     if spec.settings:
         found["processor"] = spec.settings
+    if spec.trust_remote_code:  # other code may read the same files otherwise
+        found["trust_remote_code"] = True
     if spec.path is not None:
         return found | {"files": {name: content_hash(path) for name, path in files(spec).items()}}
     found |= {"repo": spec.repo, "commit": commit(spec)}
@@ -153,10 +159,8 @@ def files(spec: ModelSpec) -> dict[str, Path]:
             "path in the family file, or name a copy with --weights PATH."
         )
     own_code = spec.trust_remote_code
-    inside = ("*", f"{TEMPLATES}/*", f"{TOKENIZERS}/*")
-    read = _within(folder) if own_code else (p for part in inside for p in folder.glob(part))
-    unread = UNREAD if own_code else (*UNREAD, *OTHER_WEIGHTS)
-    found = {path.relative_to(folder): path for path in read}
+    folders, unread = (("*",), UNREAD) if own_code else (FOLDERS, (*UNREAD, *OF_OWN_CODE))
+    found = {path.relative_to(folder): path for path in _within(folder, folders)}
     named = {
         name.as_posix(): found[name]
         for name in sorted(found)
@@ -199,14 +203,17 @@ def _file(path: Path) -> bool:
     return path.is_file() or (bool(path.suffix) and path.is_symlink() and not path.exists())
 
 
-def _within(folder: Path, around: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """All files of a folder, through links too; one to a folder around it leads nowhere."""
+def _within(
+    folder: Path, folders: tuple[str, ...] = ("*",), around: frozenset[Path] = frozenset()
+) -> Iterator[Path]:
+    """All files of a folder and of those of its folders that are named so, through links too; one
+    to a folder around it leads nowhere."""
     around |= {folder.resolve()}
     for path in folder.iterdir():
         if not path.is_dir():
             yield path
-        elif path.resolve() not in around:
-            yield from _within(path, around)
+        elif _like(path.name, folders) and path.resolve() not in around:
+            yield from _within(path, around=around)
 
 
 def _like(name: str, patterns: tuple[str, ...]) -> bool:
@@ -330,7 +337,7 @@ def content_hash(path: Path) -> str:
         return file_hash(path)
     memory = cache_folder() / "hashes.json"
     where = path.resolve()
-    this = f"{where}|{mark(where)}"
+    this = f"{where}|{mark(where)}|{_sample(where, size)}"
     known = str(_read(memory).get(this))
     if not re.fullmatch("[0-9a-f]{64}", known):
         known = file_hash(path)
@@ -338,6 +345,16 @@ def content_hash(path: Path) -> str:
         with contextlib.suppress(OSError, Unfinished):
             write_whole(memory, json.dumps({**_read(memory), this: known}))
     return known
+
+
+def _sample(path: Path, size: int) -> str:
+    """SHA-256 of SAMPLES pieces of a file, from its first bytes to its last."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        for place in range(SAMPLES):
+            file.seek(max(0, size - SAMPLE) * place // (SAMPLES - 1))
+            found.update(file.read(SAMPLE))
+    return found.hexdigest()
 
 
 def mark(path: Path) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from suite.base.files import PACKAGE, write_whole
-from suite.base.json_values import read_json
+from suite.base.json_values import changed, read_json
 from suite.base.machine import cores, processor
 from suite.engine.walk import Walk
 from suite.errors import SuiteError, public, reason_of
@@ -182,16 +182,12 @@ def earlier(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
 def unchanged(facts: dict[str, Any], before: dict[str, Any]) -> bool:
     """Says whether a run that ended has left these facts, but for those of the command itself and
     for where files lie."""
-    told, left = _placeless(json.loads(json.dumps(_public(facts)))), _placeless(before)
+    told, left = (changed(content, _placeless) for content in (json.loads(_text(facts)), before))
     same = all(left.get(name) == told[name] for name in told if name not in OF_THE_COMMAND)
     return same and before.get("ended") is not None
 
 
-def _placeless(value: Any, key: str = "") -> Any:
-    if isinstance(value, dict):
-        return {name: _placeless(inside, name) for name, inside in value.items()}
-    if isinstance(value, list):
-        return [_placeless(inside) for inside in value]
+def _placeless(value: Any, key: str) -> Any:
     return Path(value).name if key in PLACES and isinstance(value, str) else value
 
 
@@ -210,15 +206,11 @@ def finished(folder: Path) -> datetime:
         ) from None
 
 
-def _public(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _public(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_public(entry) for entry in value]
-    return public(value) if isinstance(value, str) else value
+def _text(content: dict[str, Any]) -> str:
+    told = changed(content, lambda value, _: public(value) if isinstance(value, str) else value)
+    return json.dumps(told, indent=2, ensure_ascii=False)
 
 
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Writes provenance.json whole; addresses in it are `public`."""
-    text = json.dumps(_public(content), indent=2, ensure_ascii=False)
-    write_whole(folder / NAME, text + "\n")
+    write_whole(folder / NAME, _text(content) + "\n")

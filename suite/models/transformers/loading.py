@@ -75,8 +75,11 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
         ) from error
     model = model.to(torch.device(device)).eval()
     known = _known_ids(model, tokenizer)
-    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= known:
-        tokenizer.pad_token = tokenizer.eos_token  # any that the model knows: padding is masked
+    pad = tokenizer.pad_token_id
+    # Any that the model knows will do, as padding is masked; but NaN times nothing is NaN, and a
+    # row would fail beside longer ones alone.
+    if pad is None or pad >= known or not _finite(model, pad):
+        tokenizer.pad_token = tokenizer.eos_token
     end_ids = _end_ids(model, tokenizer)
     # The study says how to decode. The library would fill what it leaves open from the checkpoint's
     # own settings: a kind of cache or stop strings there are errors of every request.
@@ -283,6 +286,12 @@ def _known_ids(model: Any, tokenizer: Any) -> int:
     known = int(embedding.num_embeddings)
     embedding.register_forward_pre_hook(check)
     return known
+
+
+def _finite(model: Any, token: int) -> bool:
+    """Whether the model knows a token by numbers."""
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    return weight is None or bool(torch.isfinite(weight[token]).all())
 
 
 def _context(model: Any, tokenizer: Any) -> int:

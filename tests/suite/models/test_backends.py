@@ -161,7 +161,7 @@ READ = (
     "adapter_model.safetensors", "a_file_of_next_year.json",
 )  # fmt: skip
 UNREAD = (
-    "README.md", "LICENSE", "NOTICE.txt", ".gitattributes", ".git/config", "curve.jsonl",
+    "README.md", "LICENSE", "NOTICE.txt", ".gitattributes", ".git/config",
     "optimizer.pt", "training_args.bin", "trainer_state.json", "eval_results.json", "train.log",
     "events.out.tfevents.1", "checkpoint-5/config.json", "logo.png",
 )  # fmt: skip
@@ -171,6 +171,9 @@ OWN_CODE = (
     "assets/table.npy",
     "tower.pth",
     "model.bin",
+    "classes.csv",
+    "prompts.jsonl",
+    "memory.parquet",
 )
 """What only code that comes with a checkpoint reads."""
 

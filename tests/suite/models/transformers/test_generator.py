@@ -165,6 +165,18 @@ def test_a_row_without_numbers_fails_alone(tmp_path: Path) -> None:
     assert [answer.error for answer in answers[::2]] == [None, None]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_row_is_not_failed_by_the_padding_beside_it(tmp_path: Path, value: float) -> None:
+    """The token of padding, which no prompt holds, has no numbers."""
+    folder = text_folder(tmp_path / "m", tie_word_embeddings=False)
+    with_weights(folder, filled(value, "embed_tokens"))
+    generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
+    asked = [request(n, GREEDY, words=1 + 4 * n) for n in range(3)]
+    together = said(ask(generator, asked))
+    assert together == [said(ask(generator, [one]))[0] for one in asked]
+    assert [answer.error for answer in together] == [None] * 3
+
+
 def test_numbers_that_end_at_a_later_token_fail_the_row(tmp_path: Path) -> None:
     text: Any = build_generator(
         ModelSpec(path=text_folder(tmp_path / "sound", tie_word_embeddings=False)),
@@ -328,7 +340,7 @@ def large(weights: dict[str, torch.Tensor]) -> None:
     [
         (lambda f: with_weights(f, filled(NAN, "model.norm.")), {}, True),
         (lambda f: with_weights(f, filled(INF, "layers.1.self_attn.q_norm")), {}, True),
-        (lambda f: with_weights(f, filled(-INF, "embed_tokens")), {}, True),
+        (lambda f: with_weights(f, filled(NAN, "embed_tokens")), {}, True),
         (lambda f: with_weights(f, zeros), {}, True),
         (lambda f: with_config(f, rms_norm_eps=NAN), {}, True),
         (lambda f: with_config(f, rope_parameters={"rope_type": "default", "rope_theta": 0.0}),
