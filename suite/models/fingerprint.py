@@ -114,10 +114,10 @@ def _cached(spec: ModelSpec) -> Path:
     return Path(constants.HF_HUB_CACHE) / f"models--{str(spec.repo).replace('/', '--')}"
 
 
-def _check_snapshot(spec: ModelSpec, sha: str) -> None:
+def _check_snapshot(spec: ModelSpec, sha: str, *, large: bool = False) -> None:
     """Raises SuiteError where a file of a downloaded snapshot was edited, so that the commit does
     not name it: the Hub's client gives links to files that are called by the hash of their content.
-    Weights are not read for this."""
+    large: whether weights are read for this, too, as loading does."""
     snapshot = _cached(spec) / "snapshots" / sha
     held = [path for path in sorted(snapshot.rglob("*")) if path.is_file()]
     if not any(path.is_symlink() for path in held):  # a system without links
@@ -126,11 +126,15 @@ def _check_snapshot(spec: ModelSpec, sha: str) -> None:
         if any(_like(part, UNREAD) for part in path.relative_to(snapshot).parts):
             continue
         name, size = path.resolve().name, path.stat().st_size
-        if path.is_symlink() and (size >= REMEMBER_FROM or not re.fullmatch(_HASH, name)):
+        if path.is_symlink() and not re.fullmatch(_HASH, name):
             continue
-        content = path.read_bytes() if path.is_symlink() else b""
-        git = hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest()
-        if name not in (git, hashlib.sha256(content).hexdigest()):
+        if path.is_symlink() and size >= REMEMBER_FROM:
+            edited = large and len(name) == 64 and content_hash(path) != name
+        else:
+            content = path.read_bytes() if path.is_symlink() else b""
+            git = hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest()
+            edited = name not in (git, hashlib.sha256(content).hexdigest())
+        if edited:
             raise SuiteError(
                 f"{path} was edited, and {spec.repo} is known by its commit: copy the folder "
                 "(`cp -rL`) and name the copy with `path:` in the family file, or remove the file "
@@ -288,14 +292,20 @@ class Origin:
         self._spec = spec
         self._identify = partial(identity, spec, role, dtype, device)
         self._marks = self._seen()
+        self._whole = False
         self.fingerprint = self._identify()
 
     def check(self) -> bool:
         """Raises Unfinished where the files are others than those of the fingerprint. A commit on
-        the Hub has no others.
+        the Hub has no others, but what lies here of it may have been edited: SuiteError.
 
         Returns whether one was written since the last look, with the same content in the end.
         """
+        if self._spec.path is None:
+            if not self._whole:
+                _check_snapshot(self._spec, self.fingerprint["commit"], large=True)
+            self._whole = True
+            return False
         try:
             marks = self._seen()
             now = self.fingerprint if marks == self._marks else self._identify()

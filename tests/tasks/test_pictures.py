@@ -215,9 +215,55 @@ SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SHOWN)
+def undecoded(data: bytes) -> Image.Image:
+    """As a function of a task gives it: opened, and no more."""
+    return Image.open(io.BytesIO(data))
+
+
+CLEAR_AND_RED = row("RGBA", (*BLACK, 0), (*RED, 255))
+BLOCK = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
+LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
+    "a frame of a GIF, opened": (undecoded(gif((2, 1), (1, 0), (1, 1))), [WHITE, RED]),
+    "4 bits, tRNS, opened": (undecoded(chunks(GREY, 4, b"\x0f", b"\0\0", 2)), [WHITE, WHITE]),
+    "a bitmap of X": (b"#define x_width 2\n#define x_height 1\nstatic char x_bits[] = {0x01};\n",
+                      [BLACK, WHITE]),
+    "a bitmap in letters": (b"P1\n2 1\n1 0\n", [BLACK, WHITE]),
+    "4 bits of colours in letters": (b"P3\n2 1\n15\n15 0 0 15 15 15\n", [RED, WHITE]),
+    "AVIF": (saved(BLOCK, "AVIF", quality=100), [WHITE] * 16),
+    "a WebP that moves": (
+        saved(CLEAR_AND_RED, "WEBP", lossless=True, save_all=True,
+              append_images=[Image.new("RGBA", (2, 1), "blue")]),
+        [WHITE, RED],
+    ),
+    "a PNG that moves": (
+        saved(CLEAR_AND_RED, save_all=True, append_images=[Image.new("RGBA", (2, 1), "blue")]),
+        [WHITE, RED],
+    ),
+    "an icon of macOS": (saved(BLOCK, "ICNS"), [WHITE] * 16),
+    "a texture of Direct3D": (saved(CLEAR_AND_RED, "DDS"), [WHITE, RED]),
+    "SGI": (saved(CLEAR_AND_RED, "SGI"), [WHITE, RED]),
+    "IM": (saved(CLEAR_AND_RED, "IM"), [WHITE, RED]),
+    "IM, 16 bits": (saved(row("I;16", 257, 65535), "IM"), [(1,) * 3, WHITE]),
+    "1 bit in BMP, whose 0 is white": (
+        b"BM" + struct.pack("<IHHI", 66, 0, 0, 62)
+        + struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 1, 0, 4, 0, 0, 2, 2)
+        + bytes([255, 255, 255, 0, 0, 0, 0, 0]) + b"\x40\0\0\0",
+        [WHITE, BLACK],
+    ),
+    "a palette of PCX": (saved(palette(RED, BLACK), "PCX"), [RED, BLACK]),
+    "QOI": (
+        b"qoif" + struct.pack(">IIBB", 2, 1, 4, 0) + b"\xff" + bytes([0, 0, 0, 0])
+        + b"\xff" + bytes([255, 0, 0, 255]) + bytes(7) + b"\1",
+        [WHITE, RED],
+    ),
+    "RGBA, opened and turned to RGB by nobody": (undecoded(saved(CLEAR_AND_RED)), [WHITE, RED]),
+    "LA in TIFF": (saved(row("LA", (0, 0), (0, 255)), "TIFF"), [WHITE, BLACK]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SHOWN, *LAST_SHOWN])
 def test_an_image_is_seen_as_a_viewer_shows_it(name: str) -> None:
-    image, expected = SHOWN[name]
+    image, expected = (SHOWN | LAST_SHOWN)[name]
     difference = np.abs(np.subtract(seen(image), expected)).max()
     assert difference <= (name == "LAB"), "Pillow converts it through profiles, to within 1"
 
@@ -518,3 +564,14 @@ def test_a_file_that_is_a_program_is_not_run(monkeypatch: pytest.MonkeyPatch) ->
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
         )
     assert started == []
+
+
+def test_an_opened_image_is_bounded_and_fails_as_one_of_a_file_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise = saved(Image.effect_noise((64, 64), 50))
+    with pytest.raises(pictures.NoPicture, match=r"^its data cannot be read: "):
+        pictures.shown(undecoded(noise[:-400]))
+    monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "4095")
+    with pytest.raises(pictures.NoPicture, match=r"^its 64 x 64 pixels are more than the 4,095 "):
+        pictures.shown(undecoded(noise))

@@ -427,12 +427,68 @@ MORE_DOUBLED: dict[str, tuple[str, str | bytes, object]] = {
     ),
 }
 
+NESTED = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["seed", "seed"])
+LAST_DOUBLED: dict[str, tuple[str, str | bytes, object]] = {
+    "what pandas calls a second": (
+        "a.csv",
+        "index,prediction,prediction.1\n0,A,B\n",
+        ["prediction.1", "'prediction'"],
+    ),
+    "what R calls a second key": ("a.tsv", "index\tindex.1\tprediction\n0\t1\tA\n", ["index.1"]),
+    "what Polars calls a second": (
+        "a.parquet",
+        arrow("index", "prediction", "prediction_duplicated_0"),
+        ["prediction_duplicated_0"],
+    ),
+    "numbers that belong to a name": (
+        "a.csv",
+        "index,gpt-4,gpt-4.1,prediction\n0,x,y,A\n1,x,y,B\n3,x,y,C\n",
+        WITHOUT_TWO,
+    ),
+    "a hyphen that is not seen": (
+        "a.csv",
+        "index,prediction,predic\u00adtion\n0,A,B\n",
+        ["two", "predic"],
+    ),
+    "an accent that is a letter of its own": (
+        "a.jsonl",
+        '{"index": 0, "prediction": "A", "mod\u00e8le": 1, "mode\u0300le": 2}\n',
+        ["line 1", "two", "mod\u00e8le"],
+    ),
+    "two kinds of space within": (
+        "a.csv",
+        "index,prediction,asked by,asked\u00a0by\n0,A,x,y\n",
+        ["two", "asked"],
+    ),
+    "a later line of ndjson": (
+        "a.ndjson",
+        LINES + '{"prediction": "C", "index": 3, "prediction": "D"}\n',
+        ["line 3", "two", "'prediction'"],
+    ),
+    "within a value of Parquet": (
+        "a.parquet",
+        whole(pa.table({"index": ["0"], "prediction": ["A"], "meta": NESTED})),
+        ["seed"],
+    ),
+    "ids that differ by a space": ("a.json", '{"1": "A", " 1": "B", "0": "A"}', "duplicates"),
+    "the header again, where two files were joined": (
+        "a.csv",
+        "index,prediction\n0,A\nindex,prediction\n1,B\n",
+        ({"0": "A", "1": "B"}, ("2", "3", "index")),
+    ),
+    "one with its space in every row": (
+        "a.jsonl",
+        LINES.replace("prediction", "prediction ") + LAST,
+        WITHOUT_TWO,
+    ),
+}
+
 
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [
         pytest.param(*row, id=name)
-        for rows in (NO_PREDICTION, FIELDS, DOUBLED, MORE_WITHOUT, MORE_DOUBLED)
+        for rows in (NO_PREDICTION, FIELDS, DOUBLED, MORE_WITHOUT, MORE_DOUBLED, LAST_DOUBLED)
         for name, row in rows.items()
     ],
 )

@@ -410,7 +410,65 @@ PLACES: dict[str, tuple[dict[str, Any], object]] = {
         {"dataset_path": "./saved", "dataset_kwargs": None, "test_split": "validation"},
         ["'validation'", "test"],
     ),
+    "a pattern within a folder": (
+        {"dataset_path": "./sets", "dataset_kwargs": {"data_files": {"test": "b/*.jsonl"}}},
+        SIX,
+    ),
+    "a file that the folder does not have": (
+        {"dataset_path": "./sets", "dataset_kwargs": {"data_files": {"test": "c/rows.jsonl"}}},
+        ["c/rows.jsonl", "shapes.yaml", "not exist"],
+    ),
+    "a folder within that is not there": (
+        {"dataset_path": "./sets", "dataset_kwargs": {"data_dir": "c"}},
+        ["'c'", "data_dir"],
+    ),
+    "a folder within": ({"dataset_path": "./sets", "dataset_kwargs": {"data_dir": "b"}}, SIX),
+    "a setting that a folder does not take": (
+        {"dataset_path": "./sets", "dataset_kwargs": {"split": "test"}},
+        ["'split'", "shapes.yaml"],
+    ),
+    "a set that `datasets` has worked on": (
+        {"dataset_path": "./worked", "dataset_kwargs": {"load_from_disk": True}},
+        SIX,
+    ),
+    "pictures of other splits": (
+        {"dataset_path": "./taken", "dataset_kwargs": None},
+        ["'test'", "train, val"],
+    ),
+    "a function that leaves no row": ({"process_docs": "own.none"}, ["process_docs", "no rows"]),
+    "a function that asks for a column that is none": (
+        {"process_docs": "own.misnamed"},
+        ["shapes.yaml", "colour"],
+    ),
+    "a file that is empty": (
+        {"dataset_path": "./blank", "dataset_kwargs": None},
+        ["blank/test.jsonl", "no rows"],
+    ),
+    "a link to rows that were moved": (
+        {"dataset_kwargs": {"data_files": {"test": "gone.jsonl"}}},
+        ["gone.jsonl", "shapes.yaml"],
+    ),
 }
+
+
+def further(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """More places of rows and pictures, and functions that go through all rows."""
+    files = {
+        "sets/a/rows.jsonl": rows[:5], "sets/b/rows.jsonl": rows, "blank/test.jsonl": [],
+    }  # fmt: skip
+    for name, held in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in held))
+    write_set(folder / "worked", rows)
+    data = folder / "worked" / "test" / "data-00000-of-00001.arrow"
+    (data.parent / "cache-0123456789abcdef.arrow").write_bytes(data.read_bytes())
+    for split in ("train", "val"):
+        (folder / "taken" / split).mkdir(parents=True)
+        (folder / "taken" / split / "0.png").write_bytes((folder / "pictures/0.png").read_bytes())
+    (folder / "gone.jsonl").symlink_to(folder / "moved" / "rows.jsonl")
+    with (folder / "own.py").open("a") as own:
+        own.write("def none(docs): return docs.select([])\n")
+        own.write("def misnamed(docs): return docs.filter(lambda doc: doc['colour'] == 'red')\n")
 
 
 @pytest.mark.parametrize("case", PLACES)
@@ -422,6 +480,7 @@ def test_data_that_are_not_there_are_missed_by_their_cause(mine: Path, case: str
     rows = [{**row, "image": None} for row in ROWS]
     (mine / "shapes" / "other" / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
     write_set(mine / "shapes" / "saved", rows)
+    further(mine / "shapes", rows)
     save(mine, {**content, **changes})
     found = items()
     check(found, wanted)
@@ -443,6 +502,19 @@ def test_data_that_are_not_there_are_missed_by_their_cause(mine: Path, case: str
         ("testTrain.jsonl", "dev.jsonl", ["'test'"]),
         ("train-00000-of-00001.jsonl", "train-00001-of-00001.jsonl", ["train", "'test'"]),
         ("test-00000-of-00003.jsonl", "test-00002-of-00003.jsonl", ["00001-of-00003"]),
+        ("test/en/0.jsonl", "train/en/0.jsonl", SIX),
+        ("test-00000-of-00001.jsonl", "test_hard-00000-of-00001.jsonl", SIX),
+        ("testB-00000-of-00001.jsonl", "testC-00000-of-00001.jsonl", ["'test'", "testb, testc"]),
+        ("test2017.jsonl", "val2017.jsonl", SIX),
+        ("animals.jsonl", "plants.jsonl", ["animals.jsonl, plants.jsonl", "'test'"]),
+        ("test.jsonl", "test.json", SIX),
+        ("mine_test.jsonl", ".ipynb_checkpoints/mine_test-checkpoint.jsonl", SIX),
+        ("Test/0.JSONL", "Train/0.JSONL", SIX),
+        ("test.jsonl", "dataset_infos.json", SIX),
+        ("test-00000-of-00001.jsonl", "train-00001-of-00002.jsonl", SIX),
+        ("rows.jsonl", "old/rows_old.jsonl", SIX),
+        ("hard/rows_1.jsonl", "easy/rows_2.jsonl", ["'test'", "rows_1.jsonl, rows_2.jsonl"]),
+        ("dev_test.jsonl", "dev_train.jsonl", SIX),
     ],
 )
 def test_a_copy_is_read_by_the_split_of_the_task(
@@ -465,6 +537,8 @@ def test_a_copy_is_read_by_the_split_of_the_task(
         ("english-test.jsonl", "german-test.jsonl", SIX),
         ("test.jsonl", "train.jsonl", SIX),
         ("german/test.jsonl", "french/test.jsonl", ["'english'", "french, german"]),
+        ("test_english.jsonl", "test_german.jsonl", SIX),
+        ("English/test/0.jsonl", "English_hard/test/0.jsonl", SIX),
     ],
 )
 def test_a_copy_is_read_by_the_subset_of_the_task(
@@ -520,3 +594,96 @@ def test_options_of_a_function_are_a_list(mine: Path, options: str, wanted: obje
             f"            'category': 'first', 'options': {options}}}\n"
         )
     check(items(), ({"options": wanted},) * 6 if isinstance(wanted, tuple) else wanted)
+
+
+NUMPY, PANDAS = "__import__('numpy')", "__import__('pandas')"
+TWO = {"options": ("red", "green"), "chance": 0.5}
+MADE: dict[str, tuple[str, object]] = {
+    # what a function gives beside question, answer and category
+    "a column of pandas with NA": (
+        f"'options': {PANDAS}.Series(['red', 'green', {PANDAS}.NA])",
+        TWO,
+    ),
+    "no time of pandas": (f"'options': ['red', 'green', {PANDAS}.NaT]", TWO),
+    "no number of 32 bits": (f"'options': ['red', 'green', {NUMPY}.float32('nan')]", TWO),
+    "no decimal number": ("'options': ['red', 'green', __import__('decimal').Decimal('NaN')]", TWO),
+    "an object of nothing at the end": ("'options': ['red', 'green', {}, {'text': None}]", TWO),
+    "holes that became texts": (
+        f"'options': list(map(str, {NUMPY}.array(['red', 'green', float('nan')], dtype=object)))",
+        {"options": ("red", "green", "nan"), "chance": 0.5},
+    ),
+    "decimal numbers": ("'options': [__import__('decimal').Decimal('1.10'), 'x']", ["no text"]),
+    "fractions": ("'options': [__import__('fractions').Fraction(1, 2), 'x']", ["no text"]),
+    "nanoseconds": (
+        f"'options': {NUMPY}.array(['2024-01-01', '2024-01-02'], dtype='datetime64[ns]')",
+        ["no text"],
+    ),
+    "truths of numpy": (f"'options': {NUMPY}.array([True, False])", ["no text"]),
+    "letters with their texts": ("'options': [('A', 'red'), ('B', 'green')]", ["no text"]),
+    "categories of pandas": (f"'options': {PANDAS}.Categorical(['red', 'green'])", TWO),
+    "members of an Enum": (
+        "'options': list(__import__('enum').Enum('C', {'R': 'red', 'G': 'green'}, type=str))",
+        TWO,
+    ),
+    "half of a character": (
+        "'options': ['red', 'green'], 'question': 'cut \\ud83d'",
+        TWO | {"question": "cut \ufffd"},
+    ),
+    "more fillers than options": ("'options': ['red', 'green'], 'fillers': 5", ["0 options"]),
+    "fewer fillers than none": ("'options': ['red', 'green'], 'fillers': -1", ["'-1'", "fillers"]),
+    "fillers by a truth": ("'options': ['red', 'green', 'x'], 'fillers': True", ["fillers"]),
+    "fillers by a fraction": ("'options': ['red', 'green', 'x'], 'fillers': 0.5", ["fillers"]),
+    "an id that is NA": (f"'options': ['red', 'green'], 'item_id': {PANDAS}.NA", TWO),
+    "a category that is a number": (
+        "'options': ['red', 'green'], 'category': 3.0",
+        TWO | {"category": "3"},
+    ),
+    "an image that is nothing": (
+        "'options': ['red', 'green'], 'images': ['', float('nan'), None]",
+        TWO | {"images": ()},
+    ),
+    "a metric that is none": ("'options': ['red', 'green'], 'metric': 'choise'", ["choise"]),
+    "an answer of numpy": (f"'options': ['red', 'green'], 'answer': {NUMPY}.str_('B')", TWO),
+    "an answer by its place": ("'options': ['red', 'green'], 'answer': 0", ["answer", "letter"]),
+    "a word that its dictionary lacks": (
+        "'options': {'second': 1}[doc['category']]",
+        ["Row 0", "KeyError: 'first'"],
+    ),
+    "a division by nothing": ("'options': 1 / 0", ["Row 0", "ZeroDivisionError", "shapes.yaml"]),
+    "a column that is misspelt": ("'options': doc['optoins']", ["Row 0", "did you mean 'options'"]),
+}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_what_a_function_gives_is_read_as_it_is_or_refused(mine: Path, case: str) -> None:
+    made, wanted = MADE[case]
+    load_functions(mine, write(mine, item=None, doc_to_item="own.doc_to_item", categories=None))
+    with (mine / "shapes" / "own.py").open("a") as own:
+        own.write(
+            "def doc_to_item(doc):\n"
+            "    return {'question': '?', 'answer': 'A', 'images': [], 'category': 'x',\n"
+            f"            {made}}}\n"
+        )
+    check(items(), (wanted,) * 6 if isinstance(wanted, dict) else wanted)
+
+
+@pytest.mark.parametrize(
+    ("function", "gives", "wanted"),
+    [
+        ("doc_to_target", "2.0", ["'answer' holds 2.0", "no text"]),
+        ("doc_to_target", "None", ["no 'answer'"]),
+        ("doc_to_target", "2", ({"answer": "2"},) * 6),
+        ("doc_to_target", "['two', '2']", ({"answer": "two"},) * 6),
+        ("doc_to_target", "{'text': 'two'}", ["'answer' holds {'text': 'two'}"]),
+        ("doc_to_text", "None", ["no 'question'"]),
+        ("doc_to_text", "['Which', 'colour?']", ["'question' holds ['Which', 'colour?']"]),
+        ("doc_to_text", "b'Which colour?'", ["'question' holds b'Which colour?'"]),
+    ],
+)
+def test_an_open_question_is_the_text_of_its_functions(
+    mine: Path, function: str, gives: str, wanted: object
+) -> None:
+    load_functions(mine, write(mine, item=None, metric="exact", categories=None))
+    with (mine / "shapes" / "own.py").open("a") as own:
+        own.write(f"def {function}(doc, lmms_eval_specific_kwargs=None): return {gives}\n")
+    check(items(), wanted)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import mmap
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -1119,3 +1120,158 @@ def test_code_of_another_repository_is_refused_in_one_of_the_hub(
         "of the folder, remove `owner/base--` from tokenizer_config.json, and name the copy with "
         "`path:`."
     )
+
+
+# --- the third look at what is in the key ------------------------------------------------------
+
+
+def snapshot_of(cached: Path, sha: str) -> Path:
+    """A repository as the Hub's client keeps it: links to files that their hashes name."""
+    snapshot = text_folder(cached / "snapshots" / sha)
+    (cached / "blobs").mkdir()
+    for file in sorted(snapshot.iterdir()):
+        content = file.read_bytes()
+        header = b"blob %d\0" % len(content)
+        blob = hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+        if file.suffix == ".safetensors":
+            blob = hashlib.sha256(content).hexdigest()
+        file.rename(cached / "blobs" / blob)
+        file.symlink_to(Path("../../blobs") / blob)
+    return snapshot
+
+
+def weights_saved_over(snapshot: Path) -> None:
+    """As `save_file` writes through the link."""
+    with (snapshot / "model.safetensors").open("r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(b"\0\0\0\x40")
+
+
+@pytest.mark.parametrize(
+    ("edit", "named"),
+    [
+        (weights_saved_over, "model.safetensors"),
+        (lambda s: (s / "generation_config.json").write_text('{"eos_token_id": 7}'),
+         "generation_config.json"),
+        (lambda s: (s / "additional_chat_templates").mkdir()
+         or (s / "additional_chat_templates" / "rag.jinja").write_text("x"), "rag.jinja"),
+        (lambda s: (s / "tokenizer.model").write_text("x"), "tokenizer.model"),
+        (lambda s: (s / "README.md").write_text("x"), None),
+    ],
+    ids=["weights", "through its link", "a template more", "a tokenizer more", "a card"],
+)  # fmt: skip
+@pytest.mark.parametrize("large", [10, 32 << 20])
+def test_a_snapshot_that_was_edited_is_not_answered_as_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: Any, named: str | None, large: int
+) -> None:
+    sha = "5" * 40
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", large)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = snapshot_of(tmp_path / "models--owner--model", sha)
+    edit(snapshot)
+    spec = ModelSpec(repo="owner/model", revision=sha)
+    if named is None:
+        build_generator(spec, "text", device="cpu")
+        return
+    with pytest.raises(SuiteError) as caught:
+        build_generator(spec, "text", device="cpu")
+    assert f"{named} was edited" in str(caught.value)
+
+
+def test_what_answers_by_its_own_code_has_another_key(tmp_path: Path) -> None:
+    """Folder and commit are the same, the class that reads them is not."""
+    for spec in (
+        ModelSpec(path=text_folder(tmp_path / "m")),
+        ModelSpec(repo="o/m", revision="6" * 40),
+    ):
+        marks = [
+            fingerprint(replace(spec, trust_remote_code=own), "text", device="cpu")
+            for own in (False, True)
+        ]
+        assert marks[0] != marks[1]
+
+
+@pytest.mark.parametrize("place", [0, 7777, 99_999])
+def test_large_weights_of_a_mounted_image_that_was_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    """In images made to be reproducible all times, sizes and inodes are those of the last one."""
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    monkeypatch.setattr("suite.models.fingerprint.mark", lambda path: "1980-01-01")
+    (tmp_path / "a.gguf").write_bytes(bytes(100_000))
+    spec, marks = ModelSpec(path=tmp_path, gguf_file="a.gguf"), []
+    marks.append(fingerprint(spec, "text"))
+    content = bytearray(100_000)
+    content[place] = 1
+    (tmp_path / "a.gguf").write_bytes(content)
+    marks.append(fingerprint(spec, "text"))
+    assert marks[0] != marks[1]
+
+
+def test_every_file_of_words_that_the_library_knows_is_in_the_key(tmp_path: Path) -> None:
+    import transformers
+
+    models = Path(transformers.__file__).parent / "models"
+    found = set()
+    for source in (*models.glob("*/tokenization*.py"), *models.glob("*/processing*.py")):
+        block = re.search(r"VOCAB_FILES_NAMES = \{(.*?)\}", source.read_text(), re.S)
+        found |= set(re.findall(r':\s*"([^"]+\.[^"]+)"', block[1])) if block else set()
+    assert len(found) > 20
+    spec = ModelSpec(path=text_folder(tmp_path / "m"))
+    assert [name for name in sorted(found - {"tokenizer_config.json", "tokenizer.json"})
+            if not changes(spec, name)] == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "arrange"),
+    [
+        ("qformer_tokenizer/additional_chat_templates/a.jinja", lambda f: None),
+        ("audio_tokenizer/config.json", lambda f: None),
+        ("processor_config.json", lambda f: None),
+        ("tokenizer/tokenizer.json", lambda f: None),
+        ("config.5.0.0.json", lambda f: None),
+        ("tokenizer.5.0.0.json", lambda f: None),
+        ("model.safetensors.index.json", lambda f: None),
+        ("chat_template.jinja", lambda f: elsewhere(f, "chat_template.jinja")),
+    ],
+)
+def test_what_lies_deeper_or_by_version_is_in_the_key(
+    tmp_path: Path, name: str, arrange: Any
+) -> None:
+    folder = text_folder(tmp_path / "m")
+    arrange(folder)
+    marks = []
+    for content in ('{"a": 1}', '{"a": 2}'):
+        written(name)(folder, content)
+        marks.append(fingerprint(ModelSpec(path=folder), "vlm", "float32"))
+    assert marks[0] != marks[1]
+
+
+def test_a_link_to_a_link_that_leads_elsewhere_is_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 10)
+    folder = text_folder(tmp_path / "m")
+    marks = []
+    for content in (b"a", b"b"):
+        alike(tmp_path / content.decode(), content * 100)
+        (tmp_path / "latest").unlink(missing_ok=True)
+        (tmp_path / "latest").symlink_to(tmp_path / content.decode())
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors").symlink_to(tmp_path / "latest")
+        marks.append(fingerprint(ModelSpec(path=folder), "text"))
+    assert marks[0] != marks[1]
+
+
+def test_settings_in_another_order_are_the_same_and_others_are_not(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "m")
+    first, second, third = (
+        fingerprint(ModelSpec(path=folder, processor=settings), "vlm", "float32")
+        for settings in ('{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1,"b":"2"}')
+    )
+    assert first == second != third
