@@ -264,6 +264,8 @@ def as_shown(image: Image.Image) -> Image.Image:
     # Pillow scales whole numbers of PPM to 16 bits
     sixteen = image.mode.startswith("I;16") or (image.format, image.mode) == ("PPM", "I")
     tags = getattr(image, "tag_v2", {})
+    if image.format == "XBM":  # whose 1 is ink
+        image = ImageOps.invert(image)
     image = upright(image)
     if image.mode[0] in "IF":
         image = _eight_bits(image, sixteen, tags)

@@ -231,10 +231,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _mended(value: Any, _: str) -> Any:
-    """JSON can hold half of a character of two (an emoji that was cut), which no file can."""
-    if not isinstance(value, str) or isinstance(value, Number):
-        return value
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    plain = not isinstance(value, str) or isinstance(value, Number)
+    return value if plain else whole_characters(value)
+
+
+def whole_characters(text: str) -> str:
+    """Gives a text without halves of characters. JSON and Python can hold half of a character of
+    two (an emoji that was cut), which no file can."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _row(place: str, row: Any, text: str | None) -> Row:

@@ -89,6 +89,13 @@ def data_error(info: TaskInfo, location: Path | None, cause: BaseException) -> D
         reason = (
             f"it has no split {cause}" if cause.args == (info.split,) else f"KeyError: {reason}"
         )
+    if isinstance(cause, IndexError) and reason.endswith("size 0"):  # lmms-eval looks at the first
+        by = (
+            f"`process_docs` of {info.path} leaves"
+            if info.config.get("process_docs")
+            else "it holds"
+        )
+        reason = f"{by} no rows"
     if location is not None:
         return DataError(
             f"The data of {info.name} at {location} cannot be read as {info.source}: {reason}."

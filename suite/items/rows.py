@@ -379,20 +379,24 @@ def _check_others(info: TaskInfo, location: Path, others: Sequence[str]) -> None
 
 
 def _named(info: TaskInfo, location: Path, inside: Mapping[Path, Path]) -> list[Path]:
-    """Those that the YAML names, by path or pattern; of one that leads elsewhere the end counts."""
+    """Those that the YAML names, by path or pattern. Of one that leads into another folder than the
+    task's own its end counts, as far as a file has it."""
     named = (info.config.get("dataset_kwargs") or {}).get("data_files")
     named = named.get(info.split) if isinstance(named, dict) else named
+    own = location == data_folder(info)
     found: dict[Path, None] = {}
     for pattern in filter(None, map(str, _listed(named or []))):
         parts = Path(pattern).parts
-        ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        matches = (
-            [file for file, path in inside.items() if path.match(end)]
-            for end in ends
-            if not re.fullmatch(r"\*+(\.\w+)?", end) or end == pattern
-        )
-        found |= dict.fromkeys(next(filter(None, matches), []))
-        if not found and location == data_folder(info):
+        for start in range(1 if own else len(parts)):
+            end = Path(*parts[start:])
+            if start and re.fullmatch(r"\*+(\.\w+)?", str(end)):  # it would be any file
+                break
+            fit = [file for file, path in inside.items() if path.match(str(end))]
+            fit = [f for f in fit if not own or len(inside[f].parts) == len(parts)]
+            found |= dict.fromkeys(fit)
+            if fit:
+                break
+        if not found and own:
             raise DataError(
                 f"The file {location / pattern}, which {info.path} names as its data, does not "
                 "exist."

@@ -21,11 +21,12 @@ from typing import Any
 from suite.base.files import file_hash
 from suite.base.images import Unreadable, encoded, stored_images, without_media
 from suite.base.keyed_texts import key_text
+from suite.base.row_files import whole_characters
 from suite.errors import DataError, nearest, reason_of, shown
 from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
 from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images, stored_media
 from suite.items.rows import overrides_for, rows_folder, rows_place, rows_read
-from suite.items.task_yaml import ITEM_KEYS, references
+from suite.items.task_yaml import ITEM_KEYS, METRICS, references
 from suite.items.tasks import LMMS_EVAL, TaskInfo
 from tasks.choice import fillers, given, is_empty
 from tasks.pictures import NoPicture, file_of
@@ -99,7 +100,8 @@ def _items(
         except (Exception, SystemExit) as error:  # a task's own function may leave Python
             reason = str(error)
             if not isinstance(error, DataError):
-                near = nearest(str(error), map(repr, doc)) if isinstance(error, KeyError) else ""
+                key = str(error.args[0]) if isinstance(error, KeyError) and error.args else None
+                near = "" if key is None else nearest(key, map(str, doc))
                 what = f"{type(error).__name__}: {reason_of(error)}{near}"
                 reason = f"{info.path} makes no item of it ({what})."
             raise DataError(f"Row {index} of {place}: {reason}") from error
@@ -241,7 +243,12 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
             f"the category {category!r} is none of those that {info.path} declares"
             f"{nearest(category, info.categories)}."
         )
-    if str(row.get("metric", info.metric)) == "choice" and not options:
+    metric = str(row.get("metric", info.metric))
+    if metric not in METRICS:
+        raise DataError(
+            f"the item that {info.path} makes has the metric {metric!r}{nearest(metric, METRICS)}."
+        )
+    if metric == "choice" and not options:
         raise DataError(
             f"the metric of {info.path} is `choice`, and the item has no options to choose from."
         )
@@ -272,6 +279,7 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         "question": _text(info, "question", row["question"]),
         "answer": answer,
         "fillers": int(unused),
+        "metric": metric,
         "options": tuple(_text(info, "options", option) for option in options),
         "category": category,
         "gold_description": None
@@ -294,7 +302,7 @@ def _text(info: TaskInfo, key: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return str.__str__(value)  # also of a member of an Enum, which calls itself otherwise
+        return whole_characters(str.__str__(value))  # an Enum's member calls itself otherwise
     if isinstance(value, Integral):
         return str(int(value))
     raise DataError(
@@ -327,7 +335,7 @@ def _item(
         images=images,
         image_id=cluster_id(info.name, item_id, images),
         gold_description=row["gold_description"],
-        metric=str(row.get("metric", info.metric)),
+        metric=row["metric"],
         fillers=row["fillers"],
         doc=json.dumps(without_media(doc), ensure_ascii=False, sort_keys=True, default=str),
         row=index,

@@ -225,7 +225,7 @@ BLOCK = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
 LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "a frame of a GIF, opened": (undecoded(gif((2, 1), (1, 0), (1, 1))), [WHITE, RED]),
     "4 bits, tRNS, opened": (undecoded(chunks(GREY, 4, b"\x0f", b"\0\0", 2)), [WHITE, WHITE]),
-    "a bitmap of X": (b"#define x_width 2\n#define x_height 1\nstatic char x_bits[] = {0x01};\n",
+    "a bitmap of X": (b"#define x_width 2\n#define x_height 1\nstatic char x_bits[] = {\n0x01};\n",
                       [BLACK, WHITE]),
     "a bitmap in letters": (b"P1\n2 1\n1 0\n", [BLACK, WHITE]),
     "4 bits of colours in letters": (b"P3\n2 1\n15\n15 0 0 15 15 15\n", [RED, WHITE]),
@@ -239,7 +239,7 @@ LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
         saved(CLEAR_AND_RED, save_all=True, append_images=[Image.new("RGBA", (2, 1), "blue")]),
         [WHITE, RED],
     ),
-    "an icon of macOS": (saved(BLOCK, "ICNS"), [WHITE] * 16),
+    "an icon of macOS": (saved(BLOCK, "ICNS"), [WHITE] * 1024),
     "a texture of Direct3D": (saved(CLEAR_AND_RED, "DDS"), [WHITE, RED]),
     "SGI": (saved(CLEAR_AND_RED, "SGI"), [WHITE, RED]),
     "IM": (saved(CLEAR_AND_RED, "IM"), [WHITE, RED]),

@@ -468,7 +468,7 @@ LAST_DOUBLED: dict[str, tuple[str, str | bytes, object]] = {
     "within a value of Parquet": (
         "a.parquet",
         whole(pa.table({"index": ["0"], "prediction": ["A"], "meta": NESTED})),
-        ["seed"],
+        ["duplicate field names"],
     ),
     "ids that differ by a space": ("a.json", '{"1": "A", " 1": "B", "0": "A"}', "duplicates"),
     "the header again, where two files were joined": (

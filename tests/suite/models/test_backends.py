@@ -1160,7 +1160,7 @@ def weights_saved_over(snapshot: Path) -> None:
     ],
     ids=["weights", "through its link", "a template more", "a tokenizer more", "a card"],
 )  # fmt: skip
-@pytest.mark.parametrize("large", [10, 32 << 20])
+@pytest.mark.parametrize("large", [4096, 32 << 20])
 def test_a_snapshot_that_was_edited_is_not_answered_as_its_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: Any, named: str | None, large: int
 ) -> None:
