@@ -20,7 +20,7 @@ from suite.base.row_files import check_parquet, read_rows
 from suite.errors import SuiteError, reason_of, shown
 from suite.items.cache import data_files
 from suite.items.item import image_hash
-from suite.items.rows import SPLITS, names_split
+from suite.items.rows import told_splits
 from tasks.choice import is_empty
 
 MARK = "<image>"
@@ -202,7 +202,7 @@ def _files(path: Path) -> Sequence[Path]:
     # Arrow before JSON, in which `Dataset.save_to_disk` describes the files beside it.
     for suffixes in ((".parquet",), (".arrow",), (".jsonl", ".json")):
         rows = [file for file in found if file.suffix.lower() in suffixes]
-        splits = [name for name in SPLITS if any(names_split(file, name) for file in rows)]
+        splits = told_splits(path, rows)
         if len(splits) > 1:
             raise SuiteError(
                 f"The folder {path} holds files of {', '.join(splits)}: name the file or folder of "

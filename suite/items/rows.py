@@ -335,24 +335,16 @@ def _of_split(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Pat
     DataError where names tell others alone, or nothing tells which of several files are meant.
     """
     split = info.split.lower()
-    inside = {file: file.relative_to(location) for file in files}
-    names = {
-        file: {name.lower() for name in (*path.parts[:-1], SHARD.sub("", path.stem))}
-        for file, path in inside.items()
-    }
-    words = {file: {word for name in names[file] for word in _words(name)} for file in files}
-    found = _named(info, location, inside) or [file for file in files if split in names[file]]
+    names = {file: _names(location, file) for file in files}
+    found = _named(info, location, files) or [file for file in files if split in names[file]]
     told = bool(found) or location.name.lower() in (split, *SPLITS)
-    found = found or [file for file in files if split in words[file]]
+    found = found or [file for file in files if split in _words(names[file])]
     if not found and not told:
-        shards = {_words(SHARD.sub("", file.stem))[-1] for file in files if SHARD.search(file.stem)}
-        known = dict.fromkeys((*SPLITS, *sorted(shards)))
-        _check_others(info, location, [n for n in known if any(n in w for w in words.values())])
+        _check_others(info, location, told_splits(location, files))
     found = found or list(files)
-    endings = (s for s in BUILDERS if any(file.suffix.lower() == s for file in found))
-    ending = next(endings, "")
-    found = [file for file in found if file.suffix.lower() == ending]
-    kinds = {re.sub(r"\d+", "", SHARD.sub("", str(inside[file]))): file.name for file in found}
+    by_ending = {end: [file for file in found if file.suffix.lower() == end] for end in BUILDERS}
+    found = next(filter(None, by_ending.values()), [])
+    kinds = {re.sub(r"\d+", "", "/".join(names[file])): file.name for file in found}
     if len(kinds) > 1 and not told:
         raise DataError(
             f"No data of {info.name} at {location}: it holds {', '.join(sorted(kinds.values()))}, "
@@ -363,11 +355,26 @@ def _of_split(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Pat
     return found
 
 
-def _words(name: str) -> list[str]:
-    """Words of a name in small letters, with the numbers in them and without."""
-    return [
-        word for mark in (r"[-_. ]+", r"[-_. \d]+") for word in re.split(mark, name.lower()) if word
-    ]
+def _names(folder: Path, file: Path) -> list[str]:
+    """Names, in small letters, of a file and of the folders around it within one. That of a part is
+    the whole's."""
+    *folders, _ = file.relative_to(folder).parts
+    return [name.lower() for name in (*folders, SHARD.sub("", file.stem))]
+
+
+def _words(names: Sequence[str]) -> set[str]:
+    """The words of names, with the numbers in them and without."""
+    return {
+        word for name in names for mark in (r"[-_. ]", r"[-_. \d]") for word in re.split(mark, name)
+    }
+
+
+def told_splits(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Lists the splits that names of a folder's files tell, or of folders within it."""
+    parts = [file for file in files if SHARD.search(file.stem)]
+    shards = (re.split(r"[-_. ]", _names(folder, file)[-1])[-1] for file in parts)
+    held = {word for file in files for word in _words(_names(folder, file))}
+    return [name for name in dict.fromkeys((*SPLITS, *sorted(shards))) if name in held]
 
 
 def _check_others(info: TaskInfo, location: Path, others: Sequence[str]) -> None:
@@ -378,30 +385,30 @@ def _check_others(info: TaskInfo, location: Path, others: Sequence[str]) -> None
         )
 
 
-def _named(info: TaskInfo, location: Path, inside: Mapping[Path, Path]) -> list[Path]:
+def _named(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Path]:
     """Those that the YAML names, by path or pattern. Of one that leads into another folder than the
     task's own its end counts, as far as a file has it."""
     named = (info.config.get("dataset_kwargs") or {}).get("data_files")
     named = named.get(info.split) if isinstance(named, dict) else named
     own = location == data_folder(info)
-    found: dict[Path, None] = {}
+    found: list[Path] = []
     for pattern in filter(None, map(str, _listed(named or []))):
         parts = Path(pattern).parts
         for start in range(1 if own else len(parts)):
-            end = Path(*parts[start:])
-            if start and re.fullmatch(r"\*+(\.\w+)?", str(end)):  # it would be any file
+            end = str(Path(*parts[start:]))
+            if start and re.fullmatch(r"\*+(\.\w+)?", end):  # it would be any file
                 break
-            fit = [file for file, path in inside.items() if path.match(str(end))]
-            fit = [f for f in fit if not own or len(inside[f].parts) == len(parts)]
-            found |= dict.fromkeys(fit)
+            fit = [file for file in files if file.relative_to(location).match(end)]
+            fit = [f for f in fit if not own or len(f.relative_to(location).parts) == len(parts)]
             if fit:
+                found += [file for file in fit if file not in found]
                 break
         if not found and own:
             raise DataError(
                 f"The file {location / pattern}, which {info.path} names as its data, does not "
                 "exist."
             )
-    return list(found)
+    return found
 
 
 def _pictures_of_split(info: TaskInfo, location: Path, files: list[Path]) -> list[Path]:

@@ -242,8 +242,6 @@ LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "an icon of macOS": (saved(BLOCK, "ICNS"), [WHITE] * 1024),
     "a texture of Direct3D": (saved(CLEAR_AND_RED, "DDS"), [WHITE, RED]),
     "SGI": (saved(CLEAR_AND_RED, "SGI"), [WHITE, RED]),
-    "IM": (saved(CLEAR_AND_RED, "IM"), [WHITE, RED]),
-    "IM, 16 bits": (saved(row("I;16", 257, 65535), "IM"), [(1,) * 3, WHITE]),
     "1 bit in BMP, whose 0 is white": (
         b"BM" + struct.pack("<IHHI", 66, 0, 0, 62)
         + struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 1, 0, 4, 0, 0, 2, 2)
