@@ -10,7 +10,6 @@ tests/suite/answers/parse_corpus.yaml first, with a second row that denies it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,7 +49,7 @@ def parse(text: str | None, item: Item, cut: bool = False) -> Parsed:
         if item.options:
             read = read_choice(said, _reader(item.options), cut and said == cleaned.text)
         else:
-            read = _open(said, _BOX_RULES if item.metric == "iou" else _OPEN_RULES)
+            read = _read_box(said) if item.metric == "iou" else _read_open(said)
         if read is not None:
             reading, rule = read
             return Parsed(
@@ -61,8 +60,7 @@ def parse(text: str | None, item: Item, cut: bool = False) -> Parsed:
 
 def rule_names() -> tuple[str, ...]:
     """Names of all rules, per kind of answer."""
-    functions = [*_OPEN_RULES, *_BOX_RULES]
-    return tuple(dict.fromkeys([*RULES, *(function.__name__ for function in functions)]))
+    return tuple(dict.fromkeys([*RULES, *_FIELDS, "stated_answer", "whole_text", *_BOXES]))
 
 
 @lru_cache(maxsize=65536)
@@ -70,47 +68,23 @@ def _reader(options: tuple[str, ...]) -> OptionReader:
     return OptionReader(options)
 
 
-def _open(
-    text: str, rules: tuple[Callable[[str], Reading | None], ...]
-) -> tuple[Reading, str] | None:
-    for rule in rules:
-        if (reading := rule(text)) is not None:
-            return reading, rule.__name__
-    return None
-
-
-# --- open answers ---------------------------------------------------------------------------
-
+_FIELDS = {"boxed": boxes, "answer_tag": tagged, "json_answer": named}
 _STATED = re.compile(
     r"\b(?:(?:the|my)\s+)?(?:(?:final|correct)\s+)?answer\s?(?:is\s?:?|:|=)\s?(?P<rest>[^\n]+)",
     re.I,
 )
 
 
-def boxed(text: str) -> Reading | None:
-    r"""The content of \boxed{...}; several different ones are ambiguous."""
-    return _only([content for _, _, content in boxes(text)])
-
-
-def answer_tag(text: str) -> Reading | None:
-    """The content of <answer>...</answer>."""
-    return _only([content for _, _, content in tagged(text)])
-
-
-def json_answer(text: str) -> Reading | None:
-    """The `answer` of a JSON object or of a tool call."""
-    return _only([content for _, _, content in named(text)])
-
-
-def stated_answer(text: str) -> Reading | None:
-    """What follows «the answer is», to the end of the line; several different are ambiguous."""
-    found = [match["rest"].strip().rstrip(".").strip("\"'") for match in _STATED.finditer(text)]
-    return _only(found)
-
-
-def whole_text(text: str) -> Reading | None:
-    """The whole answer, as it stands."""
-    return Reading(text.strip().rstrip(".").strip())
+def _read_open(text: str) -> tuple[Reading, str]:
+    """Reads an open answer: a field, what follows «the answer is» to the end of its line, or the
+    whole text; several different ones of a kind are none."""
+    for rule, find in _FIELDS.items():
+        if reading := _only([content for _, _, content in find(text)]):
+            return reading, rule
+    stated = [match["rest"].strip().rstrip(".").strip("\"'") for match in _STATED.finditer(text)]
+    if reading := _only(stated):
+        return reading, "stated_answer"
+    return Reading(text.strip().rstrip(".").strip()), "whole_text"
 
 
 def _only(found: list[str]) -> Reading | None:
@@ -119,46 +93,24 @@ def _only(found: list[str]) -> Reading | None:
     return Reading(found[-1]) if len(different) == 1 else SEVERAL if found else None
 
 
-_OPEN_RULES = (boxed, answer_tag, json_answer, stated_answer, whole_text)
-
-# --- boxes ----------------------------------------------------------------------------------
-
 _NUMBER = r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)"
 _NEXT = r"(?:\s*+[,;]\s*+|\s++)"
 _FOUR = rf"({_NUMBER}){_NEXT}({_NUMBER}){_NEXT}({_NUMBER}){_NEXT}({_NUMBER})"
-_BRACKETED = re.compile(rf"[\[(<{{]\s*{_FOUR}\s*[\])>}}]")
-_CORNERS = re.compile(
-    rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*+(?:(?:,|to|and|-)\s*+)?"
-    rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
-)
-_BARE = re.compile(rf"(?<![\d.]){_FOUR}(?![\d.])")
+_CORNER = rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
+_BOXES = {
+    "bracketed_box": re.compile(rf"[\[(<{{]\s*{_FOUR}\s*[\])>}}]"),
+    "two_corners": re.compile(rf"{_CORNER}\s*+(?:(?:,|to|and|-)\s*+)?{_CORNER}"),
+    "bare_box": re.compile(rf"(?<![\d.]){_FOUR}(?![\d.])"),
+}
 _ALL_NUMBERS = re.compile(_NUMBER)
 
 
-def bracketed_box(text: str) -> Reading | None:
-    """Four numbers in brackets; several different boxes are ambiguous."""
-    return _one_box(_BRACKETED.findall(text))
-
-
-def two_corners(text: str) -> Reading | None:
-    """Two points, `(x0, y0), (x1, y1)`."""
-    return _one_box(_CORNERS.findall(text))
-
-
-def bare_box(text: str) -> Reading | None:
-    """Four numbers without brackets, when the text holds no other number."""
-    if len(_ALL_NUMBERS.findall(text)) != 4:
-        return None
-    return _one_box(_BARE.findall(text))
-
-
-def _one_box(found: list[tuple[str, ...]]) -> Reading | None:
-    boxes = {tuple(float(number) for number in numbers) for numbers in found}
-    if not boxes:
-        return None
-    if len(boxes) > 1:
-        return SEVERAL
-    return Reading("[" + ", ".join(f"{number:g}" for number in boxes.pop()) + "]")
-
-
-_BOX_RULES = (bracketed_box, two_corners, bare_box)
+def _read_box(text: str) -> tuple[Reading, str] | None:
+    """Reads a box: four numbers in brackets, two points, or the only four numbers of the text."""
+    for rule, pattern in _BOXES.items():
+        found = {tuple(map(float, numbers)) for numbers in pattern.findall(text)}
+        if not found or (rule == "bare_box" and len(_ALL_NUMBERS.findall(text)) != 4):
+            continue
+        box = "[" + ", ".join(f"{number:g}" for number in found.pop()) + "]"
+        return (SEVERAL if found else Reading(box)), rule
+    return None

@@ -14,7 +14,7 @@ import re
 from suite.answers.parsing.cues import TAKEN_BACK, Statement, cued, praised
 from suite.answers.parsing.fields import boxes, named, tagged, without_tags
 from suite.answers.parsing.languages import CONCLUDES
-from suite.answers.parsing.listing import RIGHT, WRONG, marked, without_lists
+from suite.answers.parsing.listing import marked, without_lists
 from suite.answers.parsing.options import DISAGREE, SEVERAL, UNFINISHED, OptionReader, Reading
 from suite.answers.parsing.places import closing, opening
 from suite.answers.parsing.sayings import WITHHELD, in_words
@@ -56,6 +56,7 @@ _ALSO = re.compile(
     r"also\s+(?:is|seems?|looks?|fits?|works?))(?=\s*(?:[.!?,;]|$)|\s+(?:right|correct|possible|plausible|"
     r"likely|true|valid|good)\b)"
 )
+_END = re.compile(r"[\n.!?;](?:\s|$)")
 _JOINS = re.compile(r"\W*(?:(?:or|and|the|my|final|correct)\b\W*)*", re.I)
 
 
@@ -79,14 +80,7 @@ def read_choice(text: str, reader: OptionReader, cut: bool = False) -> tuple[Rea
         return None  # an object that was cut before its answer
     for start, end, _ in reversed(tagged(text)):
         text = f"{text[:start]} {text[end:]}"  # only shown
-    return _stated(_without_tags(text), reader, cut)
-
-
-def _without_tags(text: str) -> str:
-    """A text without stray tags, and without the one check mark at its edge."""
-    text = without_tags(text)
-    marks = [sign for sign in text if sign in RIGHT + WRONG]
-    return text.strip(RIGHT + " ") if len(marks) == 1 else text.strip()
+    return _stated(without_tags(text).strip(), reader, cut)
 
 
 def _inner(content: str, reader: OptionReader) -> Reading | None:
@@ -109,16 +103,10 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
     lines = [opening(body, reader), *([] if cut else closing(body, reader))]
     if cut:  # «it is red», «the answer is A» may go on
         found = [e for e in found if e.end < len(body) or _LETTER.search(body, e.start, e.end)]
-    found += [
-        line
-        for line in lines
-        if line and not any(line.start < e.end and e.start < line.end for e in found)
-    ]
-    found.sort(key=lambda entry: (entry.end, entry.start))
-    ended = [
-        entry for entry in found if entry.rule != "in_words" or entry.end >= len(body.rstrip())
-    ]
+    free = [e for e in lines if e and not any(e.start < f.end and f.start < e.end for f in found)]
+    found = sorted([*found, *free], key=lambda entry: (entry.end, entry.start))
     # What an earlier sentence says of something is not what the text concludes.
+    ended = [e for e in found if e.rule != "in_words" or e.end >= len(body.rstrip())]
     if not ended:
         return None
     last = ended[-1]
@@ -155,12 +143,9 @@ def _decided(
     before = letters[-1]
     if before.end > last.start:
         return SEVERAL
-    between = text[before.end : last.start]
-    if (
-        _KIND.get(before.rule, before.rule) == _KIND.get(last.rule, last.rule)
-        and (before.begins or not last.begins)
-        and _JOINS.fullmatch(between)
-    ):
+    alike = _KIND.get(before.rule, before.rule) == _KIND.get(last.rule, last.rule)
+    revised = last.begins and not before.begins
+    if alike and not revised and _JOINS.fullmatch(text, before.end, last.start):
         return SEVERAL
     return _unless_words_differ(last, text, reader)
 
@@ -179,13 +164,9 @@ def _unless_words_differ(last: Statement, text: str, reader: OptionReader) -> Re
     """A letter beside a sentence that speaks of one other option's words alone says two things."""
     leads = last.rule in {"leading_letter", "first_line"}
     if last.rule in {"last_line", "last_sentence"} or _CONCLUDES.match(text, last.start):
-        beside = re.split(
-            r"[\n.!?;]\s", text[max(0, last.start - 200) : last.start].strip(" \n.,;!")
-        )[-1]
+        beside = _END.split(text[max(0, last.start - 200) : last.start].strip(" \n.,;!?"))[-1]
     elif leads:
-        beside = re.split(r"[\n.!?;](?:\s|$)", text[last.end : last.end + 200].strip(), maxsplit=1)[
-            0
-        ]
+        beside = _END.split(text[last.end : last.end + 200].strip())[0]
     else:
         return last.reading
     said = in_words(beside, reader)

@@ -11,16 +11,17 @@ from collections.abc import Iterable
 
 from suite.answers.parsing.languages import DENIAL, REASON, REPORT
 
+Field = tuple[int, int, str]
+"""Start, end and content."""
 ANSWER_NAME = re.compile(
     r"answer|\bans\b|final|conclusion|solution|response|result|output|choice|option|selection|"
     r"verdict",
     re.I,
 )
 MARK = re.compile(
-    r"<(?P<end>/?)(?P<tag>[A-Za-z][\w:.=-]{1,40})(?:\s[^<>\n]{0,80})?>"
-    r"|\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{2,30})\]"
-    r"|<\|(?:begin|start|(?P<end3>end))_of_(?P<name3>\w{1,40})\|>"
-    r"|<\|(?P<end4>/?)(?P<name4>[a-z]\w{1,40})\|>"
+    r"<(?P<end>/?)(?P<tag>[A-Za-z][\w:.=-]{1,40})(?:\s[^<>\n]{0,80})?>|"
+    r"\[(?P<end2>/?)(?P<name2>[A-Z][A-Z_]{2,30})\]|<\|(?:begin|start|"
+    r"(?P<end3>end))_of_(?P<name3>\w{1,40})\|>|<\|(?P<end4>/?)(?P<name4>[a-z]\w{1,40})\|>"
 )
 """The begin or the end of a block: <name>, [NAME], <|begin_of_name|> or <|name|>."""
 _BRACE = re.compile(r"(\\(?:boxed|fbox)\s*)?\{|\}")
@@ -33,11 +34,6 @@ _VALUE = (
     r"|(?P<bare>\[[^\]]{0,200}\]|[^\s,}\]{\[\"'][^,}\]\n]{0,80}))"
 )
 _FIELD = re.compile(rf"[{{,\n]\s{{0,20}}[\"']?(?:{_KEY})[\"']?\s*[:=]\s*{_VALUE}", re.I)
-_CALLED = re.compile(
-    r"[\"'](?:arguments|parameters|args|input)[\"']\s*:\s*\{\s*[\"']\w{1,40}[\"']\s*:\s*"
-    rf"{_VALUE}\s*\}}",
-    re.I,
-)
 _CALL = re.compile(
     r"\b(?:final_?answer|answer|finish|submit\w{0,20}|choose\w{0,20}|select\w{0,20}|respond)"
     r"[(\[]\s{0,9}(?:\w{1,30}\s*=\s*)?"
@@ -66,16 +62,13 @@ _BEHIND = re.compile(
 
 def _given(text: str, start: int, end: int) -> bool:
     """Whether a field gives an answer, and is not denied, another's, or only shown as a form."""
-    before = re.sub(r":\s+$", ": ", text[max(0, start - 150) : start]).rsplit("\n", 1)[-1]
+    before = re.sub(r":\s+$", ": ", text[max(0, start - 80) : start]).rsplit("\n", 1)[-1]
     sentence = re.split(r"(?<!e\.g)[.!?]\s", before)[-1]
     return (
         _BEFORE.search(before) is not None
         and not _FORM.search(sentence)
         and _BEHIND.match(text, end) is not None
     )
-
-
-Field = tuple[int, int, str]
 
 
 def _only_given(text: str, found: Iterable[Field]) -> list[Field]:
@@ -94,10 +87,10 @@ def without_tags(text: str) -> str:
     return MARK.sub(lambda mark: " " if mark["tag"] else mark[0], text) if "<" in text else text
 
 
-def boxes(text: str) -> list[tuple[int, int, str]]:
+def boxes(text: str) -> list[Field]:
     r"""(start, end, content) of each \boxed{...} that holds no other; a minus before a number's box
     belongs to it."""
-    found: list[tuple[int, int, str]] = []
+    found: list[Field] = []
     opened: list[re.Match[str]] = []
     for brace in _BRACE.finditer(text) if "boxed" in text or "fbox" in text else ():
         if brace[0] != "}":
@@ -109,12 +102,12 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
     return _only_given(text, found)
 
 
-def tagged(text: str) -> list[tuple[int, int, str]]:
+def tagged(text: str) -> list[Field]:
     """(start, end, content) of each <answer>...</answer>, whatever the tag's name for an answer is.
 
     The last may lack its end; tags inside go, and an outer tag counts once its inner ones are out.
     """
-    found: list[tuple[int, int, str]] = []
+    found: list[Field] = []
     opened: list[re.Match[str]] = []
     for tag in MARK.finditer(text):
         name, closes = name_of(tag)
@@ -132,17 +125,17 @@ def tagged(text: str) -> list[tuple[int, int, str]]:
     return _only_given(text, found)
 
 
-def named(text: str) -> list[tuple[int, int, str]]:
+def named(text: str) -> list[Field]:
     """(start, end, value) of each answer in JSON, in a dict, in a tool or function call."""
     calls = _CALL.finditer(text) if "(" in text or "[" in text else ()
-    fields = (*_FIELD.finditer(text), *_CALLED.finditer(text)) if "{" in text else ()
+    fields = _FIELD.finditer(text) if "{" in text else ()
     found = sorted({(match.start(), match.end(), _content(match)) for match in (*calls, *fields)})
     return [field for field in found if _given(text, _opened(text, field[0]), field[1])]
 
 
 def _opened(text: str, start: int) -> int:
     """Where the object begins of which a field is a part."""
-    brace = text.rfind("{", 0, start + 1) if text[start] in "{,\n" else start
+    brace = text.rfind("{", max(0, start - 2000), start + 1) if text[start] in "{,\n" else start
     return brace if brace >= 0 else start
 
 

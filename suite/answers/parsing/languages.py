@@ -34,8 +34,7 @@ NOUN = _any(
 )
 ADJECTIVE = _any(
     "correcta correcto correta correcte corretta final finale certa esatta giusta saya akhir "
-    "yang_benar yang_tepat đúng "
-    "chính_xác cuối_cùng الصحيحة الصحيح النهائية"
+    "yang_benar yang_tepat đúng chính_xác cuối_cùng الصحيحة الصحيح النهائية"
 )
 """Behind the noun."""
 COPULA = _any("es est ist lautet é è это будет adalah là هي هو है")
@@ -45,9 +44,9 @@ CHOOSE = _any(
     "saya_pilih je_dirais diría"
 )
 OPTION = _any(
-    "opción opcion letra option lettre réponse antwort buchstabe opção alternativa opzione "
-    "lettera вариант буква под_буквой opsi "
-    "pilihan şıkkı şık đáp_án phương_án الخيار الحرف विकल्प 选项 選択肢 보기"
+    "opción opcion letra option lettre réponse antwort buchstabe opção alternativa opzione lettera "
+    "вариант буква под_буквой opsi pilihan şıkkı şık đáp_án phương_án الخيار الحرف विकल्प "
+    "选项 選択肢 보기"
 )
 ARTICLE = _any("la l' el die le il")
 HEAD = _any(
@@ -57,10 +56,9 @@ HEAD = _any(
 """Before the noun."""
 LEAD = _any(
     "donc ainsi mais et por_lo_tanto así_que pero y also daher deshalb somit aber und portanto "
-    "logo então mas e quindi dunque perciò "
-    "ma поэтому значит итак но и jadi maka sehingga tetapi namun dan vậy nên do_đó nhưng và "
-    "bu_nedenle bu_yüzden ama ancak ve "
-    "إذن لذلك لكن ولكن इसलिए अतः लेकिन परंतु"
+    "logo então mas e quindi dunque perciò ma поэтому значит итак но и jadi maka sehingga tetapi "
+    "namun dan vậy nên do_đó nhưng và bu_nedenle bu_yüzden ama ancak ve إذن لذلك لكن ولكن इसलिए "
+    "अतः लेकिन परंतु"
 )
 """Begins a clause."""
 IT_IS = _any("c'est c'est_donc c'est_la es_ist das_ist es_la è_la é_a é_o")
@@ -72,15 +70,13 @@ CHINESE = (
 JAPANESE = r"(?:正解|答え|回答|解答|正答)(?:は|:)(?:選択肢)?"
 KOREAN = r"(?:정답|답|답변)(?:은|는|:)(?:\s{0,3}보기)?"
 CJK_DENIES = re.compile(
-    r"[不没無无别非未](?:[能会应该要可敢]|应该)?\s*$|(?:如果|若|假如|否则?)\s*$|原本|本来|"
-    r"如果[^.;\n]{0,20}$|(?<!我)认为$"
+    r"[不没無无别非未](?:[能会应该要可敢]|应该)?\s*$|(?:如果|若|假如|否则?)\s*$|原本|本来|如果[^.;\n]{0,20}$|(?<!我)认为$"
 )
 
 NOT = _any("not n't no non nicht pas não nem не 不是 并非 tidak bukan không_phải không_phải_là")
 BUT = _any(
     "but but_rather sino sino_que mais c'est sondern mas mas_sim e_sim ma bensì а 而是 而应是 "
-    "而应该是 "
-    "melainkan mà_là it_is it's"
+    "而应该是 melainkan mà_là it_is it's"
 )
 NOT_BUT = (
     rf"(?:\b|(?<=n)){NOT}(?:\s+(?:es|é|è|option|la|a))*\s{{0,3}}[(\[]?[A-Z][)\]]?"
@@ -120,12 +116,10 @@ RIGHT = (
     r"\s?(?:项|选项)?\s?是?(?:正确|对(?![比于应])|最符合|最合适|最恰当)的?|\s?が(?:正解|正しい)|[이가]\s?(?:정답(?!이\s?아)|맞)"
     + (
         r"|\s+(?:ist|es|est|é|è)\s+(?:(?:la|die|a)\s+)?(?:richtig\w*|korrekt|correct[ao]|correcte|"
-        r"juste|bonne|corret[ao]|corretta|giusta)\b"
-        r"|\s+(?:верн|правильн)\w+|\s+doğru(?!\s+değil)"
+        r"juste|bonne|corret[ao]|corretta|giusta)\b|\s+(?:верн|правильн)\w+|\s+doğru(?!\s+değil)"
     )
 )
 CORRECTION = _any(
     "pardon perdón quise_decir entschuldigung ich_meine desculpe quis_dizer scusa volevo_dire "
-    "извините вернее точнее 不对 等等 "
-    "いや 아니요 maaf"
+    "извините вернее точнее 不对 等等 いや 아니요 maaf"
 )

@@ -58,8 +58,7 @@ _BARE_LABEL = re.compile(r"([A-Z])\s+(?=\S)")
 _LABEL_BEHIND = re.compile(r"(.+?)\s*[(\[](?:option\s+)?([A-Z])[)\]][.!]?", re.I | re.S)
 _LIST = re.compile(
     r"[\s(\[\"']*[A-Z][)\].\"']*(?:\s*(?:,|/|&|\+|;|\||->|→|\bor\b|\band\b|\s)\s*(?:(?:or|"
-    r"and)\s+)?[(\[\"']*[A-Z][)\].\"']*)+"
-    r"[\s.!)\]]*"
+    r"and)\s+)?[(\[\"']*[A-Z][)\].\"']*)+[\s.!)\]]*"
 )
 _PLACE = re.compile(
     rf"(?:the\s+)?(?:(?P<nth>{'|'.join([*PLACES, 'last'])})\s+(?:option|choice|answer|alternative)|"
