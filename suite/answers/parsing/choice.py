@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 
-from suite.answers.parsing.cues import TAKEN_BACK, Statement, cued, praised
+from suite.answers.parsing.cues import OPENS_MORE, TAKEN_BACK, Statement, cued, praised
 from suite.answers.parsing.fields import boxes, named, tagged, without_tags
-from suite.answers.parsing.languages import CONCLUDES
+from suite.answers.parsing.languages import CONCLUDES, CONDITION, DENIAL
 from suite.answers.parsing.listing import marked, without_lists
 from suite.answers.parsing.options import DISAGREE, SEVERAL, UNFINISHED, OptionReader, Reading
 from suite.answers.parsing.places import closing, opening
@@ -45,17 +45,20 @@ _ENTRY = re.compile(r"\s?[:–—-]\s")
 """Goes on behind the words of the first option: a walk through the options begins so."""
 _OPENS = {"first_line", "leading_letter", "leading_words"}
 _ALONE = re.compile(
-    r"(?:^|[:;–—…]|(?<![A-Z]),|->|→)\s*(?:(?:or|and|also|maybe|perhaps|possibly|rather|then|so\s+is)"
-    r"\W{1,3})*(?:option\s+)?[(\[\"']?([A-Z])[)\]\"']?"
-    r"(?:\s+(?:too|also|as\s+well|maybe|perhaps|instead))*[.!\s]*$",
-    re.I,
+    r"(?i:(?:^|[:;–—…]|(?<!(?-i:[A-Z])),|->|→)\s*(?:(?:or|and|also|maybe|perhaps|possibly|rather|then|"
+    r"(?:so|as)\s+is)\W{1,3})*(?:option\s+)?)[(\[\"']?([A-Z])[)\]\"']?"
+    r"(?:\s+(?:too|also|as\s+well|maybe|perhaps|instead))*[.!\s]*$"
 )
 """A letter that stands alone in a sentence or at its end: «Strike that: A.»"""
 _ALSO = re.compile(
-    r"\b([A-Z])\s+(?:(?:is|are|seems?|looks?|fits?|works?)\s+(?:\w+\s+)?(?:also|too|equally|as\s+well)|"
-    r"also\s+(?:is|seems?|looks?|fits?|works?))(?=\s*(?:[.!?,;]|$)|\s+(?:right|correct|possible|plausible|"
-    r"likely|true|valid|good)\b)"
+    r"(?=.*\b(?:also|equally|as\s+well|too(?!\s+\w))\b)"
+    r".*\b(?:right|correct|possible|plausible|likely|answer|fits?|works?|true|valid)\b",
+    re.I | re.S,
 )
+_REJECTS = re.compile(
+    rf"\b(?:{DENIAL}|{CONDITION}|wrong|incorrect|rejected|excluded)\b|n't\b", re.I
+)
+_CAPITAL = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
 _END = re.compile(r"[\n.!?;](?:\s|$)")
 _JOINS = re.compile(r"\W*(?:(?:or|and|the|my|final|correct)\b\W*)*", re.I)
 
@@ -71,9 +74,14 @@ def read_choice(text: str, reader: OptionReader, cut: bool = False) -> tuple[Rea
         read = [_inner(content, reader) for _, _, content in fields if content]
         given = [reading for reading in read if reading is not None]
         if given:
-            behind = without_tags(text[fields[-1][1] :]).strip(' \n"`}')
-            taken_back = TAKEN_BACK.match(behind) is not None
-            return _agreed(given) if not taken_back else _inner(behind, reader) or SEVERAL, rule
+            reading = _agreed(given)
+            behind = without_tags(text[fields[-1][1] :]).rpartition("}")[2].strip(' \n"`')
+            later = _inner(behind, reader)
+            if later and later.prediction != reading.prediction and TAKEN_BACK.search(behind[:200]):
+                return later, rule
+            if reading.prediction and (later or _against(behind, reading.prediction, reader, cut)):
+                return _agreed([reading, later or SEVERAL]), rule
+            return reading, rule
         if read and rule == "answer_tag":
             return None
     if _OBJECT.match(text) and text.count("{") > text.count("}"):
@@ -128,7 +136,7 @@ def _decided(
     letter = last.reading.prediction
     if letter is None:
         return last.reading
-    if TAKEN_BACK.search(text, last.end, last.end + 200) or _others_behind(last, text, reader, cut):
+    if last.rule != "marked" and _against(text[last.end :], letter, reader, cut):
         return SEVERAL
     others = [entry for entry in found if entry.reading.prediction != letter]
     letters = [entry for entry in others if not entry.by_words]
@@ -141,7 +149,7 @@ def _decided(
     if not letters:
         return _unless_words_differ(last, text, reader)
     before = letters[-1]
-    if before.end > last.start:
+    if before.end > last.start or OPENS_MORE.match(text, before.end):
         return SEVERAL
     alike = _KIND.get(before.rule, before.rule) == _KIND.get(last.rule, last.rule)
     revised = last.begins and not before.begins
@@ -150,14 +158,22 @@ def _decided(
     return _unless_words_differ(last, text, reader)
 
 
-def _others_behind(last: Statement, text: str, reader: OptionReader, cut: bool) -> bool:
-    """Whether another letter stands alone behind a statement, which it contradicts."""
-    rest = text[last.end :]
+def _against(rest: str, letter: str, reader: OptionReader, cut: bool) -> bool:
+    """Whether what stands behind a statement offers more, sets a condition or takes it back."""
+    behind = rest[:200].lstrip()
+    if (
+        OPENS_MORE.match(behind)
+        or TAKEN_BACK.search(behind)
+        or re.search(rf"\b[Nn]ot {letter}\b", behind)
+    ):
+        return True
     spans = [span for span in sentences(rest) if not (cut and span[1] == len(rest))]
-    said = [rest[start:end] for start, end in spans if not WITHHELD.search(rest, start, end)]
-    others = [_ALONE.search(sentence) or _ALSO.search(sentence) for sentence in said]
-    letters = {reader.letter(other[1]) for other in others if other and other[1].isupper()}
-    return bool(letters - {None, last.reading.prediction})
+    said = [rest[start:end] for start, end in spans if not _REJECTS.search(rest, start, end)]
+    alone = [other[1] for sentence in said if (other := _ALONE.search(sentence))]
+    also = [
+        other for sentence in said if _ALSO.match(sentence) for other in _CAPITAL.findall(sentence)
+    ]
+    return any(reader.letter(other) not in {None, letter} for other in [*alone, *also])
 
 
 def _unless_words_differ(last: Statement, text: str, reader: OptionReader) -> Reading:

@@ -114,10 +114,13 @@ _OFFERED = re.compile(
 _SENTENCE = re.compile(r"\n|[.!](?=\s|$)")
 _REASON = re.compile(rf"\b(?:{words.REASON}|{words.NOT})\b|不是|而非|并非", re.I)
 OPENS_MORE = re.compile(
-    rf"(?:[^\w\n.!?]++|\.\.++)*+(?:but\s+)?(?:(?:only\s+)?(?:{words.CONDITION}|(?:had|were|when)\b)|(?:or|maybe|perhaps|possibly|"
-    r"and(?!\s+(?:the|it|this|that)\b)|except|(?<=but\s)let)\b)",
+    r"\W{0,4}?[/&+]\s?[(\[\"']?(?-i:[A-Z])(?!\w)|\W*+(?:but\s+|and\s*/\s*)?(?:or\b|"
+    r"(?:maybe|perhaps|possibly)\W+(?:option\s+)?(?-i:[A-Z])(?!\w)|(?-i:maybe\b|perhaps\b|possibly\b|"
+    rf"(?:only\s+)?(?:{words.CONDITION}|(?:had|were|when|until|depending|except|plus|vs|as\s+well\s+as|"
+    r"on\s+the\s+condition|(?<=but\s)let|and(?!\s+(?:the|it|this|that)\b))\b)))",
     re.I,
 )
+"""Offers more behind an answer, or sets a condition. A sentence of its own may begin with «If»."""
 _ASKED = (
     r"(?:of|to|for|in|among|from)\s+(?:the|this|these)\s+(?:given\s+)?"
     r"(?:question|image|picture|photo|scene|options|choices)|and\s+the\s+(?:others?|rest)"
@@ -137,17 +140,19 @@ _PRAISED = re.compile(
     rf"appears)\s+(?:(?:{words.ADVERB}|most|more|the|my|only|to\s+be|"
     rf"also|final)\s+){{0,4}}(?:(?:correct|right|best|better|accurate|appropriate|likely|plausible)"
     rf"(?:\s+{_KIND})?+|{_KIND})\b"
-    rf"|\s+it\s+is\b(?!\s+not)|\s+(?:works|fits|remains|holds)(?:\s+best)?(?=\s?(?:[.!,\n]|$))"
+    rf"|\s+it\s+is\b(?!\s+not)|\s+(?:works|fits|remains|holds)(?:\s+(?:best|better|well))?(?=\s?(?:[.!,\n]|$))"
     rf"|{words.RIGHT})",
     re.I,
 )
 TAKEN_BACK = re.compile(
+    r"(?:^|[\n.!?;,–—-])\s*(?:no(?=\s*[.!\n]|$)|nope|never\s?mind|forget\s+(?:that|it)|wrong|incorrect|"
+    r"false|not(?:\s+(?:really|right|correct|at\s+all))?)\s*(?:[.,;!\n]|$)|"
     r"\b(?:(?:(?<!(?-i:[a-z])\s)|(?<=\bno\s)|(?<=\bbut\s))wait\b|oops|hmm+|scratch\s+that|i\s+mean|"
     r"or\s+rather|my\s+mistake|second\s+thoughts?|correction|sorry|not\s+quite|alternatively|"
     r"(?:that|this|it)(?:\s+(?:option|answer|choice))?(?:'s|\s+is|\s+was|\s+(?:can't|cannot)\s+be)"
     r"\s+(?:wrong|incorrect|not\s+(?:right|correct|it)|a\s+mistake)|"
     r"(?:that|this|it)\s+(?:may|might|could)\s+be\s+wrong|reconsider|take\s+(?:that|it)\s+back|"
-    r"(?<=[.!?]\s)actually|"
+    r"(?:^|(?<=[.!?]\s))actually|"
     rf"no[,:](?!\s+I\s+am\s+sure)|{words.CORRECTION})",
     re.I,
 )
@@ -189,6 +194,7 @@ def praised(text: str, reader: OptionReader) -> Iterator[Statement]:
             continue
         reading = ending(text[match.end() : match.end() + _WINDOW], letter, reader)
         if reading is not None:
+            reading = SEVERAL if re.search(r"\balso\b", match[0], re.I) else reading
             begins = _REVISES.search(before[-24:]) is not None
             yield Statement(match.start(), match.end(), reading, "called_correct", begins)
 
@@ -237,6 +243,9 @@ def _lettered(
         return (end, reader.given(letter[1])) if ends else None
     agreed = False
     if behind := _TEXT_BEHIND.match(rest, end):
+        own_end = reader.own_words(known, rest, behind.end())
+        if own_end and (read := ending(rest[own_end:], known, reader)):
+            return own_end, read
         own = WORDS_END.split(rest[behind.end() :], maxsplit=1)[0]
         named = reader.by_words(re.sub(r"(?:입니다|이다|です|だ)$", "", own))
         if named is None and (aside := re.match(r"\s?\(([^()\n]{1,200})\)", rest[end:])):

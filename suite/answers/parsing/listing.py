@@ -28,14 +28,12 @@ def without_lists(text: str, reader: OptionReader) -> str:
     """Blanks the options that a text lists: labels with their own words, lines that begin with
     labels. One option alone is no list, and one that comes again after the list is an answer."""
     spans: dict[str, tuple[int, int]] = {}
-    lowered = text.casefold() if len(text.casefold()) == len(text) else text
     for label in _LABEL.finditer(text):
         letter = reader.letter(label[1] or label[2])
         stated = _STATES.search(text, max(0, label.start() - 40), label.start())
-        if letter and letter not in spans and not stated:
-            words = reader.options[reader.letters.index(letter)].strip().rstrip(".").casefold()
-            if words and lowered.startswith(words, label.end()):
-                spans[letter] = (label.start(), label.end() + len(words))
+        end = reader.own_words(letter, text, label.end()) if letter and not stated else None
+        if letter and end:
+            spans.setdefault(letter, (label.start(), end))
     if len(spans) < 2:
         spans = {}
     lines: dict[str, tuple[int, int]] = {}

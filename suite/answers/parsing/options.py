@@ -74,7 +74,7 @@ _WITHIN = re.compile(
 with."""
 _COUNTS = re.compile(rf"\d|\b(?:{'|'.join([*PLACES, *list(NUMBER_WORDS)[1:20], 'last'])})\b")
 _ASIDE = re.compile(
-    rf"(.+?)(?:\s\([^()]{{1,200}}\)|,?\s(?:{BECAUSE}|not|rather\s+than|from\s+the|"
+    rf"(.+?)(?:\s\((?!(?:or|if|unless|maybe|perhaps|possibly|[A-Z])\s)[^()]{{1,200}}\)|,?\s(?:{BECAUSE}|not|rather\s+than|from\s+the|"
     r"in\s+(?:the|this)\s+(?:image|picture|photo))\b.*)[.!]?",
     re.I | re.S,
 )
@@ -119,6 +119,13 @@ class OptionReader:
         """Whether a text is an option's letter alone, which outside of a label is never meant as
         the words of another option."""
         return len(plain := normalised(text)) == 1 and self.letter(plain) is not None
+
+    def own_words(self, letter: str, text: str, start: int) -> int | None:
+        """Where the words of an option end that stand at a place of a text; None if they do not."""
+        words = self.options[self.letters.index(letter)].strip().rstrip(".").casefold()
+        end = start + len(words)
+        said = words and text[start:end].casefold() == words and not text[end : end + 1].isalnum()
+        return end if said else None
 
     def given(self, letter: str) -> Reading:
         """The reading of a letter that is given as the answer."""

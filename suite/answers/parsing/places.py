@@ -19,9 +19,8 @@ _BARE_LABEL = re.compile(rf"([A-Z])\s+(?={REASON}\b)")
 _EXPLAINS = re.compile(rf"{REASON}\b", re.I)
 _OTHER_LABEL = re.compile(r"(?<=[\s,;])(?:\(([A-Z])\)|([A-Z])[.:)])\s+\w")
 _ENTRY = re.compile(r"-|\d+[.)]")
-_JUDGED = re.compile(
-    r"\W*(?:no|not(?:\s+(?:correct|right))?|wrong|incorrect|false|never)\b\W*(?:$|\n|[.,;!])", re.I
-)
+_DEFINES = re.compile(r"\s[a-z]|.*\b\w{1,2}\s?[:=]\s")
+"""Goes on behind «D: distance» as a list of quantities does: «in km», «, t: time»."""
 _DENIES = re.compile(r"\b(?:not|never|no)\b|n't\b")
 _WORDS_LEAD = re.compile(
     rf"(?:{YES_NO})(?!\w)(?=\s*[,;:(–—]|\s+-|\s+(?:it|there|he|she|they|this|that)\b)"
@@ -74,6 +73,9 @@ def _labelled(
     """A letter with a mark behind it, at the head of a text; None where it is the subject."""
     rest = text[label.end() :]
     line = rest.split("\n", 1)[0][:LONGEST]
+    if own_end := reader.own_words(letter, text, label.end()):
+        defines = label[0].strip()[-1] in ":=" and _DEFINES.match(text[own_end:].split("\n")[0])
+        return None if defines else Statement(0, own_end, Reading(letter), "leading_letter")
     words = WORDS_END.split(line, maxsplit=1)[0]
     named = reader.by_words(words)
     if named is not None:
@@ -85,7 +87,7 @@ def _labelled(
         own.startswith(normalised(line)) and not reader.is_letter(line)
     )
     subject = mark[-1] in ")]}>" and rest[0].islower() and not begins  # «(B) comes close»
-    if subject or not rest[0].isascii() or _JUDGED.match(rest) or (mark[-1] in ":=" and not begins):
+    if subject or not rest[0].isascii() or (mark[-1] in ":=" and not begins):
         return None
     said = normalised(re.split(r"[,.;!?]\s", line, maxsplit=1)[0])
     if own and own in said:

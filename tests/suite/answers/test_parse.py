@@ -196,6 +196,76 @@ def test_a_language_in_which_answers_are_read_has_its_denials_unread(
     assert parse(denied, item(COLOURS)).prediction is None
 
 
+STATED_AS = [
+    *("B.", "(B)", "B) red.", "The answer is B.", "The answer is (B) red.", "I choose B", "So B."),
+    *("Option B is correct.", "It is red.", "The car is red, so the answer is B.", "\\boxed{B}"),
+    *("The car is red.\n\nAnswer: B", "The answer is \\boxed{B}", "<answer>B</answer>"),
+]
+AGAINST = [
+    *(
+        " or C",
+        ", or C",
+        "; C",
+        " / C",
+        " & C",
+        ", C",
+        " and C",
+        " (or C)",
+        " or maybe C",
+        " plus C",
+    ),
+    *(", possibly C", " but C is also possible", ", then C", " as well as C", ", alternatively C"),
+    *(" Or C.", " Maybe C.", " C too.", "\nor C", "... or C?", " or green", "; also C", " or both"),
+    *(" (C is possible too)", " C is also correct.", " As is C.", " The answer could also be C."),
+    *(" if the light is on", ", unless the photo was edited", " provided the lamp is off"),
+    *(
+        ", assuming it is day",
+        " (if the lamp is on)",
+        " as long as it is day",
+        " in case it is day",
+    ),
+    *(", had the lamp been on", " only if it is day", " depending on the light", ", if anything"),
+    *(
+        " No, C.",
+        " Wait, C.",
+        " - sorry, C",
+        " Actually, C.",
+        " Correction: C.",
+        " Hmm, C.",
+        " Nope.",
+    ),
+    *(" Oops: C", " On second thought, C.", " That's wrong. It's C.", " Not quite. C.", " Edit: C"),
+    *(
+        " But C fits better.",
+        " Actually no.",
+        " Never mind.",
+        " Not B.",
+        " Not really.",
+        " Or is it C?",
+    ),
+]
+NOT_AGAINST = [
+    *(
+        " If you look closely, you see the paint.",
+        " Options A and C are wrong.",
+        " And it is shiny.",
+    ),
+    *("\n\nExplanation: the paint reflects red light.", " A is blue, C is green.", " Thank you!"),
+    *(" However, the light is dim.", " C would need a green car.", " Also, the wheels are black."),
+    *(" No other color is visible.", " Maybe the light makes it darker.", " The car is not green."),
+]
+
+
+@pytest.mark.parametrize("stated", STATED_AS)
+def test_what_stands_behind_a_statement_may_make_it_none(stated: str) -> None:
+    asked = item(COLOURS)
+    read = [behind for behind in AGAINST if parse(stated + behind, asked).prediction == "B"]
+    assert not read
+    ended = stated if stated[-1] in ".)}>" else stated + ("." if "\n" not in stated else "\n")
+    kept = [behind for behind in NOT_AGAINST if parse(ended + behind, asked).prediction != "B"]
+    assert not kept
+
+
 @pytest.mark.parametrize(
     ("text", "whole", "cut"),
     [
@@ -209,7 +279,7 @@ def test_a_language_in_which_answers_are_read_has_its_denials_unread(
         ("B. The car in the picture is", "B", "B"),
         ("B", "B", "B"),
         ("red", "B", "B"),
-        ("\\boxed{B} and", "B", "B"),
+        ("\\boxed{B} and", None, None),  # «C» may have followed
         ("I see a car. The answer is probably B, but let me check the", None, None),
         ("I see a car. The answer is B. However, the", "B", None),
         ('{"reasoning": "It is red, so the answer is B', None, None),
