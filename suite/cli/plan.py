@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from suite.cli.options import json_option, study_options
 from suite.cli.output import counted, print_json, print_table, talk
+from suite.errors import SuiteError
 
 if TYPE_CHECKING:
     from suite.engine.cost import Expected
@@ -22,6 +24,11 @@ TABLES = {
 
 @click.command()
 @study_options
+@click.option("--folder", type=click.Path(path_type=Path), help="Data and models of a recipe.")
+@click.option("--size", "sizes", multiple=True, help="Only this size of a recipe.")
+@click.option("--stage", "stages", multiple=True, help="Only this stage of a recipe.")
+@click.option("--card", help="GPU that a recipe is planned for (h100).")
+@click.option("--cards", type=click.IntRange(1), help="How many, with the weights sharded (1).")
 @json_option
 def command(
     study: str,
@@ -29,8 +36,12 @@ def command(
     store: str | None,
     chosen: dict[str, Any],
     as_json: bool,
+    **recipe: Any,
 ) -> None:
     """Show the cells and requests of STUDY, a built-in name or a YAML file. Runs nothing.
+
+    STUDY may be the recipe of a family of real sizes, where no study has its name: then it shows
+    parameters, steps, tokens, memory and hours of each stage and size.
 
     Planned is what all cells would ask if each asked alone; distinct is what is asked when they
     share. Tokens at most is an upper bound; expected tokens and time are those of the answers that
@@ -40,7 +51,15 @@ def command(
     \b
     Example:
       downscale plan micro
+      downscale plan paper_family --size 0.6b --card a100 --cards 8
     """
+    from suite.training.vlm.recipe import names_recipe
+
+    if names_recipe(study):
+        _refuse(study, "recipe", {"out": out, "store": store, **chosen})
+        _plan_recipe(study, as_json=as_json, **recipe)
+        return
+    _refuse(study, "study", recipe)
     from suite.engine.cost import expected
     from suite.planning.plan import plan
 
@@ -65,6 +84,61 @@ def command(
     )
     _talk(content)
     _talk_about_cost(costs, study, out, store)
+
+
+def _refuse(name: str, kind: str, options: dict[str, Any]) -> None:
+    """SuiteError for an option that says nothing of a study, or of a recipe."""
+    given = [key for key, value in options.items() if value]
+    if given:
+        option = {"sizes": "size", "stages": "stage"}.get(given[0], given[0])
+        raise SuiteError(f"{name} is a {kind}, which has no --{option}; leave it out.")
+
+
+def _plan_recipe(
+    name: str,
+    *,
+    folder: Path | None,
+    sizes: tuple[str, ...],
+    stages: tuple[str, ...],
+    card: str | None,
+    cards: int | None,
+    as_json: bool,
+) -> None:
+    """Parameters, steps, tokens, memory and hours of a recipe's stages."""
+    from suite.training.vlm import plan
+    from suite.training.vlm.recipe import chosen, load_real
+
+    recipe = load_real(name, folder)
+    if recipe is None:
+        raise SuiteError(
+            f"Recipe {name} makes a micro family, whose stages say their own steps; recipes of "
+            "real sizes are planned."
+        )
+    content = plan.plan(
+        recipe, *chosen(recipe, sizes, stages), card=card or "h100", cards=cards or 1
+    )
+    if as_json:
+        print_json(content)
+        return
+    print_table(
+        ["stage", "size", "trainable", "of", "rows", "steps", "tokens", "GB a card", "hours"],
+        [
+            [row["stage"], row["size"], row["trainable"], row["parameters"], row["rows"],
+             row["steps"], row["tokens"], f"{row['memory_total'] / 1e9:.0f}"
+             + ("" if row["fits"] else " (too many)"), f"{row['hours']:.1f}"]
+            for row in content["stages"]
+        ],
+    )  # fmt: skip
+    used = content["card"]
+    total = sum(row["card_hours"] for row in content["stages"])
+    guessed = dict.fromkeys(r["stage"] for r in content["stages"] if r["read_from"] == "recipe")
+    talk(
+        f"{used['cards']} x {used['name']}, {used['peak'] / 1e12:.0f} TFLOPS each (bfloat16), of "
+        f"which {content['assumed']['mfu']:.0%} are reached: {total:,.0f} card hours. Memory is an "
+        "estimate for rows of average length."
+    )
+    if guessed:
+        talk(f"Not counted in data but taken from the recipe: the rows of {', '.join(guessed)}.")
 
 
 def _talk(content: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,10 @@ from suite.cli.output import print_json, talk
 
 if TYPE_CHECKING:
     from suite.training.recipe import Recipe
+    from suite.training.vlm.recipe import RealRecipe
+
+CHECKPOINTS = Path("checkpoints")
+"""Where the folder of a recipe is, without --out."""
 
 
 @click.command()
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
 )
 @click.option("--threads", type=int, help="CPU threads of a model (all, or a job's share).")
 @click.option("--workers", type=int, default=0, show_default=True, help="Data loading processes.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Folder of the data and models of a recipe of real sizes (its own).",
+)
 @click.option("--export/--no-export", "exporting", default=True, help="Write the folders to ship.")
 @json_option
 def command(
@@ -38,6 +47,7 @@ def command(
     jobs: int,
     threads: int | None,
     workers: int,
+    folder: Path | None,
     exporting: bool,
     as_json: bool,
 ) -> None:
@@ -45,15 +55,22 @@ def command(
 
     Every stage keeps checkpoints and a learning curve under --out; the same command goes on where
     it was stopped. With --jobs, sizes and stages that do not wait for each other are trained side
-    by side.
+    by side. A recipe of real sizes runs on one card, or with torchrun on several.
 
     \b
     Example:
       downscale train micro --jobs 4
+      torchrun --nproc-per-node 8 -m suite train paper_family --size 0.6b --folder DATA
     """
     from suite.errors import SuiteError
     from suite.training.recipe import load_recipe
+    from suite.training.vlm.recipe import load_real
 
+    if real := load_real(recipe, folder):
+        _train_real(real, out, sizes, stages, (jobs, threads, workers), as_json)
+        return
+    if folder:
+        raise SuiteError(f"Recipe {recipe} draws its own data; leave --folder out.")
     loaded = load_recipe(recipe)
     for name, known in (*((s, loaded.sizes) for s in sizes),
                         *((s, [x.name for x in loaded.stages]) for s in stages)):  # fmt: skip
@@ -61,19 +78,17 @@ def command(
             raise SuiteError(
                 f"Recipe {loaded.recipe!r} has no {name!r}; it has {', '.join(known)}."
             )
-    folder = out or Path("checkpoints") / loaded.recipe
+    folder = out or CHECKPOINTS / loaded.recipe
     chosen = list(sizes or loaded.sizes)
     named = list(stages or [s.name for s in loaded.stages])
     if jobs > 1:
         _side_by_side(recipe, loaded, chosen, named, folder, (jobs, threads, workers))
     import torch
-    from transformers.utils import logging
 
     from suite.training.export import export
     from suite.training.run import TrainingRun
 
-    quiet: Any = logging.disable_progress_bar
-    quiet()
+    _quiet()
     if threads:
         torch.set_num_threads(threads)
     family = TrainingRun(loaded, folder, workers, talk)
@@ -84,6 +99,45 @@ def command(
         return
     for path in written:
         click.echo(str(path))
+
+
+def _train_real(
+    recipe: RealRecipe,
+    out: Path | None,
+    sizes: tuple[str, ...],
+    stages: tuple[str, ...],
+    share: tuple[int, int | None, int],
+    as_json: bool,
+) -> None:
+    """Trains stages of real sizes one after another; stdout gets the model folders."""
+    import torch
+
+    from suite.errors import SuiteError
+    from suite.training.vlm.recipe import chosen
+    from suite.training.vlm.run import RealRun
+
+    jobs, threads, workers = share
+    if jobs > 1:
+        raise SuiteError(
+            f"Recipe {recipe.recipe!r} trains one stage at a time, on all cards: leave --jobs out, "
+            "and start it with `torchrun --nproc-per-node CARDS -m suite train ...`."
+        )
+    _quiet()
+    if threads:
+        torch.set_num_threads(threads)
+    run = RealRun(recipe, out or CHECKPOINTS / recipe.recipe, workers, talk)
+    written = run.train(*chosen(recipe, sizes, stages))
+    if as_json and run.first:
+        print_json({"recipe": recipe.recipe, "folders": [str(path) for path in written]})
+    for path in written if run.first and not as_json else ():
+        click.echo(str(path))
+
+
+def _quiet() -> None:
+    """Keeps the library's own bars off stderr."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _side_by_side(

@@ -64,14 +64,27 @@ class _Sequential(Trainer):
     of them and goes on with the initial ones without a word.
     """
 
+    make_optimizer: Callable[[], torch.optim.Optimizer]
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Makes the job's optimizer, of weights that are not sharded yet."""
+        if self.optimizer is None:
+            self.optimizer = self.make_optimizer()
+        return self.optimizer
+
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Writes the weights under the names that the modules have."""
+        """Writes the weights under the names that the modules have; shards write themselves."""
+        if self.is_fsdp_enabled or not self.args.should_save:
+            return
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
         module: Any = self.model
         save_weights(module, str(folder / WEIGHTS))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.is_fsdp_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
         module: Any = model if model is not None else self.model
         load_weights(module, str(Path(resume_from_checkpoint) / WEIGHTS))
 
@@ -89,12 +102,20 @@ class _Measure(TrainerCallback):
         self.before = 0.0
         self.started = time.monotonic()
         self.passed = False
+        self.last: dict[str, float] = {}
+        """The newest point of the curve."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Drops points of the curve that come after the checkpoint to resume from."""
         kept = [p for p in _points(self.curve) if p["step"] <= state.global_step]
         self.before = kept[-1]["seconds"] if kept else 0.0
-        write_whole(self.curve, "".join(json.dumps(p) + "\n" for p in kept))
+        if state.is_world_process_zero:
+            write_whole(self.curve, "".join(json.dumps(p) + "\n" for p in kept))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Has the last step measured, whatever its number."""
+        control.should_log |= state.global_step >= state.max_steps
+        return control
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Any = None, model: Any = None, **_: Any
@@ -106,14 +127,16 @@ class _Measure(TrainerCallback):
         measured = {k: round(v, 4) for k, v in job.measure(model).items()}
         seconds = round(self.before + time.monotonic() - self.started, 1)
         point = {"step": state.global_step, "seconds": seconds, "loss": logs["loss"]}
-        with self.curve.open("a") as file:
-            file.write(json.dumps({**point, **measured}) + "\n")
+        self.last = point | measured
+        if state.is_world_process_zero:
+            with self.curve.open("a") as file:
+                file.write(json.dumps(self.last) + "\n")
         shown = measured.get(job.metric, float("nan"))
         job.say(
             f"step {state.global_step}/{job.stage.steps}  loss {logs['loss']:.3f}  "
             f"{job.metric} {shown:.3f}  {seconds:.0f} s"
         )
-        if reached(job, point | measured):
+        if reached(job, self.last):
             self.passed = True
             control.should_training_stop = True
         return control
@@ -137,52 +160,70 @@ def _points(curve: Path) -> list[dict[str, float]]:
 
 def run(job: Job) -> Outcome:
     """Trains the job's model in place, from its last checkpoint where there is one."""
-    job.folder.mkdir(parents=True, exist_ok=True)
     stage = job.stage
-    cuda = torch.cuda.is_available()
     decay = int(stage.decay * stage.steps)
-    warmup = min(100, stage.steps // 10)
     arguments = TrainingArguments(
-        output_dir=str(job.folder / "checkpoints"),
+        **common(job, stage.evaluate),
         per_device_train_batch_size=stage.batch,
-        max_steps=stage.steps,
         learning_rate=job.rate,
         lr_scheduler_type="warmup_stable_decay",
-        warmup_steps=warmup,
+        warmup_steps=min(100, stage.steps // 10),
         lr_scheduler_kwargs={"num_decay_steps": decay, "decay_type": "linear"},
         adam_beta1=0.9,
         adam_beta2=0.98,
         weight_decay=stage.weight_decay,
-        max_grad_norm=1.0,
-        tf32=True if cuda else None,
         bf16=stage.precision == "bfloat16",
         torch_compile=stage.compiled,
-        use_cpu=not cuda,
-        seed=job.seed,
-        data_seed=job.seed,
-        logging_steps=stage.evaluate,
-        save_steps=stage.evaluate,
-        save_total_limit=1,
-        dataloader_num_workers=job.workers,
-        dataloader_persistent_workers=job.workers > 0,
-        dataloader_prefetch_factor=8 if job.workers else None,
-        remove_unused_columns=False,
-        report_to="none",
-        disable_tqdm=True,
-        label_names=["labels"],
     )
-    callback = _Measure(job)
+    return go_on(job, trainer_of(job, arguments, lambda: _optimizer(job)))
+
+
+def common(job: Job, evaluate: int) -> dict[str, Any]:
+    """Gives the Trainer's settings that all stages share; `evaluate` is in steps."""
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": str(job.folder / "checkpoints"),
+        "max_steps": job.stage.steps,
+        "max_grad_norm": 1.0,
+        "tf32": True if cuda else None,
+        "use_cpu": not cuda,
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "logging_steps": evaluate,
+        "save_steps": evaluate,
+        "save_total_limit": 1,
+        "dataloader_num_workers": job.workers,
+        "dataloader_persistent_workers": job.workers > 0,
+        "dataloader_prefetch_factor": 8 if job.workers else None,
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "label_names": ["labels"],
+    }
+
+
+def trainer_of(
+    job: Job, arguments: TrainingArguments, optimizer: Callable[[], torch.optim.Optimizer]
+) -> Trainer:
+    """Makes the Trainer of a job, which measures as it goes."""
+    from transformers.trainer_callback import PrinterCallback
+
+    job.folder.mkdir(parents=True, exist_ok=True)
     trainer = _Sequential(
         model=job.model,
         args=arguments,
         train_dataset=job.rows,
         data_collator=job.collate,
-        callbacks=[callback],
-        optimizers=(_optimizer(job), None),
+        callbacks=[_Measure(job)],
     )
-    from transformers.trainer_callback import PrinterCallback
-
+    trainer.make_optimizer = optimizer
     trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def go_on(job: Job, trainer: Trainer) -> Outcome:
+    """Trains from the job's last checkpoint, where there is one."""
+    callback = next(c for c in trainer.callback_handler.callbacks if isinstance(c, _Measure))
     last = last_checkpoint(job.folder / "checkpoints")
     step = int(last.name.rpartition("-")[2]) if last else 0
     stopped = [p for p in _points(callback.curve) if p["step"] == step and reached(job, p)]
@@ -190,8 +231,8 @@ def run(job: Job) -> Outcome:
         load_weights(job.model, str(last / WEIGHTS))
         return _outcome(job, stopped[-1], passed=True)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
-    points = _points(callback.curve)
-    return _outcome(job, points[-1], passed=callback.passed or stage.gate is None)
+    point = callback.last or _points(callback.curve)[-1]
+    return _outcome(job, point, passed=callback.passed or job.stage.gate is None)
 
 
 def _outcome(job: Job, point: dict[str, float], *, passed: bool) -> Outcome:

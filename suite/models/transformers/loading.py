@@ -57,7 +57,7 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
     if spec.gguf_file is not None:
         _check_gguf(role)
     try:
-        with _quiet():
+        with quiet():
             model, tokenizer, processor = _read(spec, role, dtype, commit)
     except SafetensorError as error:
         raise SuiteError(
@@ -309,7 +309,7 @@ def _end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps the library's own bars and advice off stderr while a model loads."""
     from transformers.utils import logging as library
 

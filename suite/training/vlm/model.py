@@ -1,0 +1,204 @@
+"""The model of real sizes: a SigLIP tower, a two-layer connector and a language model as one
+LLaVA-OneVision, its processor, and which of its parts are trained.
+
+In: folders (or repositories) of a SigLIP and a language model. Out: model and processor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from suite.errors import SuiteError, reason_of, shown
+from suite.training.vlm.chat import END, START, TEMPLATE, VIDEO
+from suite.training.vlm.data import MARK
+from suite.training.vlm.recipe import PARTS, RealRecipe, Stage
+from suite.training.vlm.tiles import Scheme
+
+NAMES = {"multi_modal_projector": "connector", "vision_tower": "vision"}
+"""What a weight's name holds -> its part; all others are `language`."""
+
+
+def part_of(name: str) -> str:
+    """Gives the part that a weight belongs to, by its name."""
+    return next((part for word, part in NAMES.items() if word in name), PARTS[-1])
+
+
+def config_of(recipe: RealRecipe, size: str) -> Any:
+    """Gives the whole model's configuration, from the folders or from what the recipe says of
+    them: nothing is fetched. SuiteError where neither says it, or where they disagree."""
+    from transformers import LlavaOnevisionConfig
+
+    vision = _part_config(recipe, recipe.vision.model, recipe.vision.config, "siglip_vision_model")
+    if recipe.vision.layers is not None:
+        if recipe.vision.layers > vision.num_hidden_layers:
+            raise SuiteError(
+                f"Recipe {recipe.recipe!r} keeps {recipe.vision.layers} layers of an encoder that "
+                f"has {vision.num_hidden_layers}; lower `vision.layers`."
+            )
+        vision.num_hidden_layers = recipe.vision.layers
+    vision.vision_use_head = False
+    spec = recipe.sizes[size]
+    text = _part_config(recipe, spec.text, spec.config, "qwen3")
+    scheme = scheme_of(recipe, vision)
+    return LlavaOnevisionConfig(
+        vision_config=vision,
+        text_config=text,
+        image_grid_pinpoints=scheme.pinpoints,
+        vision_aspect_ratio=f"anyres_max_{recipe.most_tiles}",
+        vision_feature_layer=-1,  # the last of the kept layers, before the norm after it
+        vision_feature_select_strategy="full",
+        projector_hidden_act="gelu",
+        tie_word_embeddings=text.tie_word_embeddings,
+    )
+
+
+def scheme_of(recipe: RealRecipe, vision: Any) -> Scheme:
+    """Gives how the recipe makes tokens of images."""
+    patches = vision.image_size // vision.patch_size
+    return Scheme(vision.image_size, patches, recipe.tiles, recipe.most_tiles)
+
+
+def _part_config(recipe: RealRecipe, name: str, given: dict[str, Any] | None, kind: str) -> Any:
+    """A part's configuration: of its folder, else as the recipe has it, else of the Hub."""
+    from transformers import AutoConfig
+
+    place = recipe.place(name)
+    where = f"Recipe {recipe.recipe!r}: the model {name}"
+    if place is not None and not (place / "config.json").is_file():
+        raise SuiteError(f"{where} is no folder with a config.json; check the path {place}.")
+    if place is None and given is not None:
+        return AutoConfig.for_model(kind, **given)
+    try:
+        found = AutoConfig.from_pretrained(str(place or name))
+    except Exception as error:  # whatever a file or the network makes of the library
+        raise SuiteError(f"{where} cannot be read: {reason_of(error)}.") from error
+    if kind == "siglip_vision_model":
+        found = getattr(found, "vision_config", found)
+    if found.model_type != kind:
+        raise SuiteError(f"{where} is of the kind {found.model_type!r}; a {kind!r} is needed.")
+    for key, value in (given or {}).items():
+        if (has := getattr(found, key, None)) != value:
+            raise SuiteError(
+                f"{where} has {key} {shown(has)}, and the recipe says {shown(value)}; name the "
+                "checkpoint that the recipe is for, or change its `config`."
+            )
+    return found
+
+
+def initial(recipe: RealRecipe, size: str, seed: int) -> tuple[Any, Any]:
+    """Makes the model of a size from its encoder and language model, with a random connector, and
+    its processor. The parts are taken, not copied: there is one of each in memory."""
+    from transformers import LlavaOnevisionForConditionalGeneration
+
+    config = config_of(recipe, size)
+    text, tokenizer = _language(recipe, recipe.sizes[size].text)
+    vision = _vision(recipe, config.vision_config)
+    processor = _processor(recipe, config, tokenizer, recipe.sizes[size].text)
+    config.image_token_index = config.image_token_id = processor.image_token_id
+    config.video_token_index = config.video_token_id = processor.video_token_id
+    torch.manual_seed(seed)
+    with torch.device("meta"):
+        model = LlavaOnevisionForConditionalGeneration(config)
+    width = config.text_config.hidden_size
+    inner = model.model
+    inner.language_model, inner.vision_tower, model.lm_head = text.model, vision, text.lm_head
+    inner.multi_modal_projector.to_empty(device="cpu")
+    for linear in (inner.multi_modal_projector.linear_1, inner.multi_modal_projector.linear_2):
+        linear.reset_parameters()  # torch's own, as LLaVA-NeXT's connector starts
+    inner.image_newline = torch.nn.Parameter(torch.randn(width) / width**0.5)
+    model.generation_config = text.generation_config
+    return model, processor
+
+
+def _language(recipe: RealRecipe, name: str) -> tuple[Any, Any]:
+    from suite.models.spec import ModelSpec
+    from suite.models.transformers import loading
+
+    place = recipe.place(name)
+    spec = ModelSpec(path=place) if place is not None else ModelSpec(repo=name)
+    loaded = loading.load(spec, "text", "cpu", "float32", None)
+    loaded.model.get_input_embeddings()._forward_pre_hooks.clear()  # a look at prompts
+    return loaded.model, loaded.tokenizer
+
+
+def _vision(recipe: RealRecipe, config: Any) -> Any:
+    from transformers import SiglipVisionModel
+
+    from suite.models.transformers.loading import quiet
+
+    source = str(recipe.place(recipe.vision.model) or recipe.vision.model)
+    try:
+        with quiet():  # it lists the layers that are left out
+            make: Any = SiglipVisionModel
+            model, report = make.from_pretrained(
+                source, config=config, dtype=torch.float32, output_loading_info=True,
+                use_safetensors=True,
+            )  # fmt: skip
+    except Exception as error:
+        raise SuiteError(f"The encoder {source} cannot be loaded: {reason_of(error)}.") from error
+    if missing := sorted(report["missing_keys"]):
+        raise SuiteError(
+            f"The encoder {source} lacks {len(missing)} weights of SiglipVisionModel, such as "
+            f"{missing[0]}; take config.json and weights from one checkpoint."
+        )
+    return model
+
+
+def _processor(recipe: RealRecipe, config: Any, tokenizer: Any, name: str) -> Any:
+    import transformers as tf
+
+    for mark in (START, END):
+        if mark not in tokenizer.get_vocab():
+            raise SuiteError(
+                f"The tokenizer of {name} has no {mark}: training writes ChatML; name a language "
+                "model that knows it, such as Qwen3."
+            )
+    marks = [tf.AddedToken(mark, special=True, normalized=False) for mark in (MARK, VIDEO)]
+    tokenizer.add_tokens(marks, special_tokens=True)
+    if len(tokenizer) > (room := config.text_config.vocab_size):
+        raise SuiteError(
+            f"{name} has room for {room:,} tokens, and its tokenizer with {MARK} and {VIDEO} has "
+            f"{len(tokenizer):,}; make its embeddings larger first (`resize_token_embeddings`)."
+        )
+    scheme = scheme_of(recipe, config.vision_config)
+    size = {"height": scheme.side, "width": scheme.side}
+    usual: dict[str, Any] = {"size": size, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    make: Any = tf.LlavaOnevisionProcessor
+    return make(
+        # Pillow's resizing is what the encoder was trained with; torchvision's differs a little.
+        image_processor=tf.LlavaOnevisionImageProcessorPil(
+            **usual, image_grid_pinpoints=scheme.pinpoints
+        ),
+        video_processor=tf.LlavaOnevisionVideoProcessor(**usual),
+        tokenizer=tokenizer,
+        num_image_tokens=scheme.base,
+        vision_feature_select_strategy="full",
+        vision_aspect_ratio=config.vision_aspect_ratio,
+        chat_template=TEMPLATE,
+        image_token=MARK,
+        video_token=VIDEO,
+    )
+
+
+def prepare(model: Any, stage: Stage) -> None:
+    """Freezes what a stage does not train, and sets how it makes tokens of images."""
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(part_of(name) in stage.rates)
+    inner = model.model
+    tiled = stage.images == "anyres"
+    of_class = type(inner).get_image_features.__get__(inner)
+
+    def get_image_features(pixel_values: Any, image_sizes: Any, **settings: Any) -> Any:
+        none = not image_sizes.any()
+        if tiled and not none:
+            return of_class(pixel_values, image_sizes, **settings)
+        seen = inner.vision_tower(pixel_values, output_hidden_states=True, return_dict=True)
+        features = inner.multi_modal_projector(seen.hidden_states[-1])
+        # Of an empty image no token is left, but a gradient (of 0) for every part of its way.
+        end = inner.image_newline[None, None].expand(len(features), -1, -1)
+        seen.pooler_output = [*torch.cat((features, end), 1)[:, :0]] if none else [*features]
+        return seen
+
+    inner.get_image_features = get_image_features
