@@ -13,14 +13,13 @@ from pydantic import Field, model_validator
 
 from suite.base import yaml_files
 from suite.base.files import checked_name, user_path
-from suite.errors import SuiteError, nearest
+from suite.errors import SuiteError, nearest, shown
 from suite.planning.study import FOLDER as STUDIES
 from suite.training.recipe import FOLDER, _Strict
 
 PARTS = ("connector", "vision", "language")
 """What a stage may train. `language` is all that is neither of the others: embeddings, head and the
 vector that ends a row of tiles too."""
-Part = Literal["connector", "vision", "language"]
 
 
 class Source(_Strict):
@@ -48,9 +47,9 @@ class Stage(_Strict):
     name: str
     init: str | None = None
     """Stage that this one starts from; None starts from the encoder and the language model."""
-    data: tuple[Source, ...] = Field(min_length=1)
-    rates: dict[Part, float] = Field(min_length=1)
-    """Peak learning rate of each part that is trained; the others stay as they are."""
+    data: tuple[Source, ...]
+    rates: dict[str, float]
+    """Peak learning rate of each part that is trained (`PARTS`); the others stay as they are."""
     epochs: float | None = Field(None, gt=0)
     steps: int | None = Field(None, gt=0)
     """Optimizer steps, in place of `epochs`."""
@@ -131,6 +130,15 @@ class RealRecipe(_Strict):
             checked_name(stage.name, "stages.name")
             if stage.init is not None and stage.init not in seen:
                 raise ValueError(f"stage {stage.name!r} starts from {stage.init!r}, not before it")
+            for part in stage.rates:
+                if part not in PARTS:
+                    raise ValueError(
+                        f"stage {stage.name!r} trains {shown(part)}, which is no part of a model"
+                        f"{nearest(part, PARTS)}"
+                    )
+            if not stage.data or not stage.rates:
+                lacks = "trains no part: give `rates`" if stage.data else "has no `data`"
+                raise ValueError(f"stage {stage.name!r} {lacks}")
             if (stage.epochs is None) == (stage.steps is None):
                 raise ValueError(f"stage {stage.name!r} needs either `epochs` or `steps`")
             if stage.batch % stage.per_device:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from suite.base.files import write_whole
 from suite.errors import SuiteError
@@ -27,6 +28,9 @@ from suite.training.vlm import data, model
 from suite.training.vlm.chat import Collator
 from suite.training.vlm.data import Conversation
 from suite.training.vlm.recipe import PARTS, RealRecipe, Stage
+
+SHARDS = {"version": 2, "state_dict_type": "SHARDED_STATE_DICT"}
+"""FSDP of torch's second make."""
 
 
 class Rows(Dataset[Conversation]):
@@ -151,10 +155,10 @@ class RealRun:
         """Writes model, processor, card and `done.json`, the last of all."""
         net: Any = trainer.accelerator.unwrap_model(trainer.model)
         folder = self.folder(stage, size)
-        sharded = trainer.is_fsdp_enabled
-        weights = trainer.accelerator.get_state_dict(trainer.model) if sharded else None
+        if sharded():
+            net = _gathered(net, keep=self.first)
         if self.first:
-            net.save_pretrained(folder / "model", state_dict=weights)
+            net.save_pretrained(folder / "model")
             processor.save_pretrained(folder / "model")
             counts = {
                 part: sum(p.numel() for name, p in net.named_parameters()
@@ -194,6 +198,23 @@ class RealRun:
         ])  # fmt: skip
 
 
+def _gathered(net: Any, keep: bool) -> Any:
+    """A model of whole weights in the first process's memory, from shards; all must call it."""
+    whole = {}
+    for name, weight in net.state_dict().items():
+        full = weight.full_tensor() if hasattr(weight, "full_tensor") else weight
+        if keep:
+            whole[name] = full.cpu()
+    if not keep:
+        return None
+    with torch.device("meta"):
+        plain = type(net)(net.config)
+    plain.load_state_dict(whole, assign=True)
+    plain.tie_weights()
+    plain.generation_config = net.generation_config
+    return plain
+
+
 class _Gateless:
     """What the loop asks of a stage."""
 
@@ -208,13 +229,19 @@ def cards() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def sharded() -> bool:
+    """Says whether weights, gradients and optimizer are shared out: accelerate does it on GPUs."""
+    return cards() > 1 and torch.cuda.is_available()
+
+
 def arguments(job: loop.Job, stage: Stage) -> TrainingArguments:
     """Gives the Trainer's settings of a stage: bfloat16 on CUDA, full shards over several cards."""
     cuda = torch.cuda.is_available()
-    sharded: dict[str, Any] = {
-        "fsdp": True,
-        "fsdp_config": {"version": 2, "state_dict_type": "SHARDED_STATE_DICT"},
+    # Each is a unit of the shards. Left to itself the library looks for SigLIP's pooling head too.
+    kinds = {
+        type(m).__name__ for m in job.model.modules() if isinstance(m, GradientCheckpointingLayer)
     }
+    layers = sorted(kinds)
     return TrainingArguments(
         **loop.common(job, stage.evaluate),
         per_device_train_batch_size=stage.per_device,
@@ -226,7 +253,9 @@ def arguments(job: loop.Job, stage: Stage) -> TrainingArguments:
         warmup_steps=math.ceil(stage.warmup * job.stage.steps),
         weight_decay=stage.weight_decay,
         bf16=cuda,
-        **(sharded if cards() > 1 else {}),
+        ddp_find_unused_parameters=True if cards() > 1 and not sharded() else None,
+        fsdp="" if not sharded() else True,  # type: ignore[arg-type]
+        fsdp_config=SHARDS | {"transformer_layer_cls_to_wrap": layers} if sharded() else None,
     )
 
 
@@ -238,7 +267,7 @@ def optimizer(net: Any, stage: Stage) -> torch.optim.Optimizer:
             groups.setdefault((model.part_of(name), weight.ndim > 1), []).append(weight)
     return torch.optim.AdamW(
         [
-            {"params": weights, "lr": stage.rates[part],  # type: ignore[index]
+            {"params": weights, "lr": stage.rates[part],
              "weight_decay": stage.weight_decay if matrix else 0.0}
             for (part, matrix), weights in groups.items()
         ],

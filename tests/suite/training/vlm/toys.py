@@ -35,7 +35,7 @@ def tokenizer() -> Any:
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
     )
     core.train_from_iterator([SAID] * 20, trainer)
-    made = tf.PreTrainedTokenizerFast(
+    made: Any = tf.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
     made.chat_template = (
