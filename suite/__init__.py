@@ -1,8 +1,8 @@
 """The runner of the Downscaling Suite.
 
 In: studies (YAML), families of models, tasks. Out: scored records, tables, figures, a report.
-From Python: `suite.load_study`, `plan`, `run`, `load_results`, `load_run_items`, `compare` and
-`paper`, imported when used.
+From Python: `suite.load_study`, `plan`, `run`, `load_results`, `load_run_items`, `compare`,
+`paper` and `extract_data`, imported when used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from suite.api import Result, load_results, run
+    from suite.extraction.run import extract_data
     from suite.planning.plan import plan
     from suite.planning.study import Study, load_study
     from suite.report.paper import paper
@@ -23,6 +24,7 @@ __all__ = [
     "Result",
     "Study",
     "compare",
+    "extract_data",
     "load_results",
     "load_run_items",
     "load_study",
@@ -36,6 +38,7 @@ _HOMES = {
     "Result": "suite.api",
     "Study": "suite.planning.study",
     "compare": "suite.runs.comparison",
+    "extract_data": "suite.extraction.run",
     "load_results": "suite.api",
     "load_run_items": "suite.runs.items",
     "load_study": "suite.planning.study",

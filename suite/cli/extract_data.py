@@ -79,7 +79,7 @@ def command(
     from suite.errors import SuiteError, nearest
     from suite.extraction.checks import KINDS
     from suite.extraction.rows import AS_AUTHORS, Settings
-    from suite.extraction.run import extract
+    from suite.extraction.run import extract_data
 
     for kind in drop:
         if kind not in (*KINDS, NONE):
@@ -91,7 +91,7 @@ def command(
     settings = replace(AS_AUTHORS if as_authors else Settings(), seed=seed)
     settings = replace(settings, drop=drop if NONE not in drop else ()) if drop else settings
     settings = replace(settings, longest=longest) if longest else settings
-    content = extract(
+    content = extract_data(
         conversations,
         teacher=teacher,
         out=out,
@@ -116,6 +116,10 @@ def command(
     )
     if content["skipped"]["without_image"]:
         talk(f"{counted(content['skipped']['without_image'], 'row')} without an image left out.")
+    if content["renamed"]:
+        talk(f"{counted(content['renamed'], 'row')} with the id of an earlier one: it has #2, #3.")
+    if limit is None and content["teacher"].get("unused"):
+        talk(f"{counted(content['teacher']['unused'], 'recorded text')} of no conversation here.")
     if content["kinds"]["failed"]:
         talk("The teacher failed on some rows; the same command tries only those again.")
         ctx.exit(1)

@@ -39,8 +39,9 @@ LONGEST = {"contents": 60, "statements": 60}
 """Words of the contents, and of a statement; the limit of the description is a setting."""
 LONG_ANSWER = 5
 """Words of content from which an answer may be put in other words: half of them are asked for."""
-REPEATED = 4
-"""Words of a question that are a leak where they stand in a text: fewer may be by chance."""
+REPEATED = 3
+"""Words of a question that are a leak where they stand in a text without its question mark: fewer
+may be by chance."""
 
 _REFUSAL = re.compile(
     r"\bi(?:'m| am) (?:sorry|(?:un|not )able to)\b"
@@ -50,7 +51,7 @@ _REFUSAL = re.compile(
     r"|generate|have|help|identify|process|provide|really|recogni[sz]e|see|view)\b"
     r"|\bno image (?:was|is|has been) (?:attached|given|provided|uploaded)\b"
     r"|\b(?:please|kindly) (?:provide|upload|share|attach) (?:the|an|your) image\b"
-    r"|^(?:sorry|unfortunately|i apologi[sz]e)\b"
+    r"|^(?:sorry|unfortunately|cannot|can't|i (?:apologi[sz]e|decline|refuse|must decline))\b"
 )
 _META = re.compile(
     r"\b(?:the|this|that|your|each|every|both|these|those|following|given|above) questions?\b"
@@ -140,7 +141,8 @@ def _of_text(stage: str, answer: Generation, one: Conversation, longest: int) ->
         found.append(("too_long", f"{stage}: {most:,} words, and {limit:,} are allowed"))
     for question, _ in one.pairs:
         core = core_of(question)
-        if len(core.split()) >= REPEATED and facts.holds(answer.text, core):
+        asked = bool(core) and f"{facts.plain(core)}?" in facts.plain(answer.text)
+        if asked or (len(core.split()) >= REPEATED and facts.holds(answer.text, core)):
             found.append(("leaked_question", f"{stage}: repeats {shown(core)}"))
     if match := _META.search(answer.text.replace("’", "'").lower()):
         found.append(("leaked_question", f"{stage}: says {shown(match[0].strip())}"))

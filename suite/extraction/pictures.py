@@ -43,7 +43,11 @@ class Pictures(dict[str, bytes]):
         self._places: dict[str, Place] = {}
 
     def __missing__(self, name: str) -> bytes:
-        return prepared(self._places[name], self._size)
+        place = self._places[name]
+        data = prepared(place, self._size)
+        if image_hash(data) != name:  # an answer would be kept under the name of another image
+            raise Unreadable(f"the image {place[1]} has changed since it was checked")
+        return data
 
     def add(self, places: Sequence[Place], progress: Progress) -> dict[Place, str | Unreadable]:
         """Checks images: place -> name, or what is wrong with it."""

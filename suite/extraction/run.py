@@ -36,7 +36,7 @@ MICRO = "micro"
 PROMPTS = "extraction"
 
 
-def extract(
+def extract_data(
     conversations: str | Path,
     *,
     teacher: str,
@@ -83,6 +83,9 @@ def extract(
     if judging is not None:
         about["judge"] = _about(judging, device) | asking.judge(rows, engine, judging, settings)
     opened.check()
+    if master.texts is not None:
+        ids = {row.id for row in rows}
+        about["teacher"]["unused"] = sum(id not in ids for _, id in master.texts)
     made = _checked(rows, Made((), {}, wording, source, photos, folder, settings, about))
     dataset.write(made)
     content = report.write(made)

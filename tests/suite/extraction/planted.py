@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from suite.extraction.run import extract
+from suite.extraction.run import extract_data
 
 BALLS = ("red", "green", "blue", "yellow", "purple", "brown")
 Text = str | None
@@ -61,7 +61,7 @@ def clean(folder: Path) -> tuple[list[dict[str, Any]], dict[tuple[str, str], Tex
 def write(
     folder: Path, rows: list[dict[str, Any]], texts: Mapping[tuple[str, str], Text]
 ) -> dict[str, Any]:
-    """The files, as arguments of `extract` but for `out`."""
+    """The files, as arguments of `extract_data` but for `out`."""
     (folder / "conversations.json").write_text(json.dumps(rows), encoding="utf-8")
     lines = [{"stage": s, "id": id, "text": text} for (s, id), text in texts.items()]
     (folder / "teacher.jsonl").write_text(
@@ -81,7 +81,7 @@ def report(
     **more: Any,
 ) -> dict[str, Any]:
     """The report of a run into FOLDER/out."""
-    return extract(**{**write(folder, rows, texts), "out": folder / "out", **more})
+    return extract_data(**{**write(folder, rows, texts), "out": folder / "out", **more})
 
 
 def problems(content: dict[str, Any]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from suite.extraction.rows import AS_AUTHORS
-from suite.extraction.run import extract
+from suite.extraction.run import extract_data
 from suite.requests import Decoding, Generation, ImageLoader, Request
 from tests.suite.extraction.planted import clean, problems, report, row, write
 from tests.suite.study_files import write_family
@@ -80,6 +80,12 @@ def one_row(folder: Path) -> dict[str, Any]:
     return write(folder, [row("ball", "ball.png", *PAIRS)], {}) | {"out": folder / "out"}
 
 
+def taught(arguments: dict[str, Any], family: Path, **more: Any) -> dict[str, Any]:
+    """The report of a run with a size of the family as teacher."""
+    own = {"teacher": f"{family}:s", "prompts": "extraction"}
+    return extract_data(**{**arguments, **own, **more})
+
+
 def says(statements: Sequence[str]) -> Callable[[Request], str]:
     """Good texts, and these statements one time after another."""
     left = list(statements)
@@ -88,7 +94,9 @@ def says(statements: Sequence[str]) -> Callable[[Request], str]:
 
 def test_what_each_stage_is_shown(tmp_path: Path, family: Path, scripted: Any) -> None:
     generator = scripted(says([BOTH]))
-    content = extract(**{**one_row(tmp_path), "teacher": f"{family}:s", "prompts": "extraction"})
+    content = extract_data(
+        **{**one_row(tmp_path), "teacher": f"{family}:s", "prompts": "extraction"}
+    )
     assert (content["kept"], content["problems"]) == (1, [])
     (contents,), (statements,) = generator.of("contents"), generator.of("statements")
     (description,) = generator.of("description")
@@ -112,9 +120,7 @@ def test_what_each_stage_is_shown(tmp_path: Path, family: Path, scripted: Any) -
 
 def test_the_authors_way_samples_and_stretches(tmp_path: Path, family: Path, scripted: Any) -> None:
     generator = scripted(says(["One line only."]))
-    content = extract(
-        **{**one_row(tmp_path), "teacher": f"{family}:s"}, settings=AS_AUTHORS, prompts="extraction"
-    )
+    content = taught(one_row(tmp_path), family, settings=AS_AUTHORS)
     assert content["kept"] == 1
     assert generator.seen == [(512, 512)]
     assert len(generator.of("statements")) == 1
@@ -142,7 +148,9 @@ def test_statements_are_asked_for_again_in_other_words_and_with_another_seed(
     scripted: Any,
 ) -> None:
     generator = scripted(says(statements))
-    content = extract(**{**one_row(tmp_path), "teacher": f"{family}:s", "prompts": "extraction"})
+    content = extract_data(
+        **{**one_row(tmp_path), "teacher": f"{family}:s", "prompts": "extraction"}
+    )
     requests = generator.of("statements")
     assert len(requests) == asked
     assert [r.study_seed for r in requests] == list(range(asked))
@@ -156,12 +164,12 @@ def test_statements_are_asked_for_again_in_other_words_and_with_another_seed(
 def test_a_finished_run_asks_nothing_and_leaves_its_files(
     tmp_path: Path, family: Path, scripted: Any
 ) -> None:
-    arguments = {**one_row(tmp_path), "teacher": f"{family}:s", "prompts": "extraction"}
+    arguments = one_row(tmp_path)
     scripted(says(["The ball is red.", BOTH]))
-    extract(**arguments)
+    taught(arguments, family)
     before = files(tmp_path / "out")
     again = scripted(says([]))
-    extract(**arguments)
+    taught(arguments, family)
     assert again.asked == []
     assert files(tmp_path / "out") == before
 
@@ -179,8 +187,7 @@ def test_a_failure_is_tried_again_and_the_rest_is_not(
     tmp_path: Path, family: Path, scripted: Any
 ) -> None:
     rows, texts = clean(tmp_path)
-    arguments = {**write(tmp_path, rows, texts), "out": tmp_path / "out", "prompts": "extraction"}
-    arguments["teacher"] = f"{family}:s"
+    arguments = {**write(tmp_path, rows, texts), "out": tmp_path / "out"}
 
     def answer(request: Request) -> str:
         return str(texts[request.task, request.item_id])
@@ -191,11 +198,11 @@ def test_a_failure_is_tried_again_and_the_rest_is_not(
         return answer(request)
 
     scripted(broken)
-    content = extract(**arguments)
+    content = taught(arguments, family)
     assert problems(content) == [("ball-2", "failed")]
     assert content["problems"][0]["detail"] == "description: ValueError: it broke"
     again = scripted(answer)
-    content = extract(**arguments)
+    content = taught(arguments, family)
     assert [(r.task, r.item_id) for r in again.asked] == [("description", "ball-2")]
     assert (content["kept"], content["problems"]) == (6, [])
 
@@ -238,17 +245,17 @@ def test_a_real_model_of_a_family_teaches(tmp_path: Path, family: Path) -> None:
     rows, _ = clean(tmp_path)
     arguments = {**write(tmp_path, rows[:2], {}), "teacher": f"{family}:s"}
     settings = AS_AUTHORS
-    content = extract(**arguments, out=tmp_path / "out", settings=settings, device="cpu")
+    content = extract_data(**arguments, out=tmp_path / "out", settings=settings, device="cpu")
     assert content["kept"] + content["dropped"] == 2
     assert content["prompts"]["name"] == "extraction_micro"
     assert {model["role"] for model in content["teacher"]["models"]} == {"text", "vlm"}
     assert content["kinds"]["failed"] == 0
-    again = extract(**arguments, out=tmp_path / "other", settings=settings, device="cpu")
+    again = extract_data(**arguments, out=tmp_path / "other", settings=settings, device="cpu")
     assert again["samples"] == content["samples"]  # sampling is seeded
 
 
 def test_the_drawn_world_teaches_itself(tmp_path: Path) -> None:
-    content = extract("micro", teacher="gold", out=tmp_path / "out", limit=60)
+    content = extract_data("micro", teacher="gold", out=tmp_path / "out", limit=60)
     assert content["problems"] == []
     assert content["kept"] == content["conversations"] == 60
     trained = json.loads((tmp_path / "out" / "train.json").read_text())
