@@ -60,20 +60,19 @@ _BEHIND = re.compile(
 )
 
 
-def _given(text: str, start: int, end: int) -> bool:
-    """Whether a field gives an answer, and is not denied, another's, or only shown as a form."""
-    before = re.sub(r":\s+$", ": ", text[max(0, start - 80) : start]).rsplit("\n", 1)[-1]
-    sentence = re.split(r"(?<!e\.g)[.!?]\s", before)[-1]
-    return (
-        _BEFORE.search(before) is not None
-        and not _FORM.search(sentence)
-        and _BEHIND.match(text, end) is not None
-    )
-
-
 def _only_given(text: str, found: Iterable[Field]) -> list[Field]:
-    """Gives the fields, without the content of those that give no answer."""
-    return [(*field[:2], field[2] if _given(text, *field[:2]) else "") for field in found]
+    """Gives the fields, without the content of those denied, another's, or only shown as a form."""
+    fields, done = [], 0
+    for start, end, content in found:
+        opened = text.rfind("{", done, start + 1) if text[start] in "{,\n" else start
+        begin = opened if opened >= 0 else start  # of the object of which the field is a part
+        before = text[max(begin - 80, min(done, begin)) : begin]
+        before = re.sub(r":\s+$", ": ", before).rsplit("\n", 1)[-1]
+        sentence = re.split(r"(?<!e\.g)[.!?]\s", before)[-1]
+        given = _BEFORE.search(before) and not _FORM.search(sentence) and _BEHIND.match(text, end)
+        fields.append((start, end, content if given else ""))
+        done = end
+    return fields
 
 
 def name_of(mark: re.Match[str]) -> tuple[str, bool]:
@@ -130,13 +129,7 @@ def named(text: str) -> list[Field]:
     calls = _CALL.finditer(text) if "(" in text or "[" in text else ()
     fields = _FIELD.finditer(text) if "{" in text else ()
     found = sorted({(match.start(), match.end(), _content(match)) for match in (*calls, *fields)})
-    return [field for field in found if _given(text, _opened(text, field[0]), field[1])]
-
-
-def _opened(text: str, start: int) -> int:
-    """Where the object begins of which a field is a part."""
-    brace = text.rfind("{", max(0, start - 2000), start + 1) if text[start] in "{,\n" else start
-    return brace if brace >= 0 else start
+    return _only_given(text, found)
 
 
 def _content(match: re.Match[str]) -> str:
