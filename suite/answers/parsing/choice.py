@@ -29,9 +29,8 @@ RULES = (
 REACH = 10_000
 """Characters at either end of a text in which an answer is looked for: none is stated between."""
 _CONCLUDES = re.compile(rf"(?:{CONCLUDES})\b|→", re.I)
-_KIND = dict.fromkeys(
-    ("first_line", "leading_letter", "leading_words", "last_line", "last_sentence"), "line"
-)
+_OPENS = {"first_line", "leading_letter", "leading_words"}
+_LINES = {*_OPENS, "last_line", "last_sentence"}
 _LETTER = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
 """A letter that is no article and no pronoun."""
 _OBJECT = re.compile(r"(?:[^{}\n]{0,80}:\s*)?(?:json\s*)?\{\s*[\"']\w+[\"']\s*:")
@@ -43,7 +42,6 @@ _TURN = re.compile(
 """Goes on with reasoning, whose end is not known where the text is cut."""
 _ENTRY = re.compile(r"\s?[:–—-]\s")
 """Goes on behind the words of the first option: a walk through the options begins so."""
-_OPENS = {"first_line", "leading_letter", "leading_words"}
 _ALONE = re.compile(
     r"(?i:(?:^|[:;–—…]|(?<!(?-i:[A-Z])),|->|→)\s*(?:(?:or|and|also|maybe|perhaps|possibly|rather|then|"
     r"(?:so|as)\s+is)\W{1,3})*(?:option\s+)?)[(\[\"']?([A-Z])[)\]\"']?"
@@ -52,7 +50,7 @@ _ALONE = re.compile(
 """A letter that stands alone in a sentence or at its end: «Strike that: A.»"""
 _ALSO = re.compile(
     r"(?=.*\b(?:also|equally|as\s+well|too(?!\s+\w))\b)"
-    r".*\b(?:right|correct|possible|plausible|likely|answer|fits?|works?|true|valid)\b",
+    r".*\b(?:right|correct|possible|plausible|likely|answer|fits?|works?|do|true|valid)\b",
     re.I | re.S,
 )
 _REJECTS = re.compile(
@@ -149,9 +147,10 @@ def _decided(
     if not letters:
         return _unless_words_differ(last, text, reader)
     before = letters[-1]
-    if before.end > last.start or OPENS_MORE.match(text, before.end):
+    joined = last.rule in _LINES and OPENS_MORE.match(text, before.end)
+    if before.end > last.start or joined:
         return SEVERAL
-    alike = _KIND.get(before.rule, before.rule) == _KIND.get(last.rule, last.rule)
+    alike = before.rule == last.rule or {before.rule, last.rule} <= _LINES
     revised = last.begins and not before.begins
     if alike and not revised and _JOINS.fullmatch(text, before.end, last.start):
         return SEVERAL

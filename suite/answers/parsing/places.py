@@ -87,7 +87,12 @@ def _labelled(
         own.startswith(normalised(line)) and not reader.is_letter(line)
     )
     subject = mark[-1] in ")]}>" and rest[0].islower() and not begins  # «(B) comes close»
-    if subject or not rest[0].isascii() or (mark[-1] in ":=" and not begins):
+    if (
+        subject
+        or _DEFINES.match(line)
+        or not rest[0].isascii()
+        or (mark[-1] in ":=" and not begins)
+    ):
         return None
     said = normalised(re.split(r"[,.;!?]\s", line, maxsplit=1)[0])
     if own and own in said:
