@@ -89,7 +89,7 @@ def _labelled(
     subject = mark[-1] in ")]}>" and rest[0].islower() and not begins  # «(B) comes close»
     if (
         subject
-        or _DEFINES.match(line)
+        or (_DEFINES.match(line) and not _DEFINES.match(own))
         or not rest[0].isascii()
         or (mark[-1] in ":=" and not begins)
     ):
