@@ -15,7 +15,14 @@ from suite.answers.parsing.cues import OPENS_MORE, TAKEN_BACK, Statement, cued, 
 from suite.answers.parsing.fields import boxes, named, tagged, without_tags
 from suite.answers.parsing.languages import CONCLUDES, CONDITION, DENIAL
 from suite.answers.parsing.listing import marked, without_lists
-from suite.answers.parsing.options import DISAGREE, SEVERAL, UNFINISHED, OptionReader, Reading
+from suite.answers.parsing.options import (
+    CAPITAL,
+    DISAGREE,
+    SEVERAL,
+    UNFINISHED,
+    OptionReader,
+    Reading,
+)
 from suite.answers.parsing.places import closing, opening
 from suite.answers.parsing.sayings import WITHHELD, in_words
 from suite.answers.parsing.text import sentences
@@ -56,7 +63,6 @@ _ALSO = re.compile(
 _REJECTS = re.compile(
     rf"\b(?:{DENIAL}|{CONDITION}|wrong|incorrect|rejected|excluded)\b|n't\b", re.I
 )
-_CAPITAL = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
 _END = re.compile(r"[\n.!?;](?:\s|$)")
 _JOINS = re.compile(r"\W*(?:(?:or|and|the|my|final|correct)\b\W*)*", re.I)
 
@@ -170,7 +176,7 @@ def _against(rest: str, letter: str, reader: OptionReader, cut: bool) -> bool:
     said = [rest[start:end] for start, end in spans if not _REJECTS.search(rest, start, end)]
     alone = [other[1] for sentence in said if (other := _ALONE.search(sentence))]
     also = [
-        other for sentence in said if _ALSO.match(sentence) for other in _CAPITAL.findall(sentence)
+        other for sentence in said if _ALSO.match(sentence) for other in CAPITAL.findall(sentence)
     ]
     return any(reader.letter(other) not in {None, letter} for other in [*alone, *also])
 

@@ -103,9 +103,7 @@ _LETTER = re.compile(r"[\s(\[{<\"']{0,4}([A-Za-z])(?![A-Za-z0-9_À-ɏ])[)\]}>\"'
 _LETTER_LAST = re.compile(r"(?<!\w)[A-Za-z]\W*$")
 _TEXT_BEHIND = re.compile(r"\s?(?:[.:,)=の]|[-–—])\s*|\s+")
 WORDS_END = re.compile(r"[\n;]|[.!?,:](?=\s|$)|\s[-–—(]|\)")
-_PIECE_END = re.compile(
-    r"\n|[.!?](?=\s|$)|[,;]\s|\s(?:because|since|as|which|due|given|based|not|rather)\b|\s[-–—]\s"
-)
+_PIECE_END = re.compile(rf"\n|[.!?](?=\s|$)|[,;]\s|\s{words.REASON}\b|\s[-–—]\s")
 _OFFERED = re.compile(
     r"(?:(?<![A-Za-z0-9_'-])[(\[\"']?([A-Z])(?![A-Za-z0-9_'])(?!(?:选?项)?[^\W也和或都选项])|^\s?[,/&+;|]\s?([a-z])(?![\w'])(?=\W*$))"
     r"(?!\s+(?!(?:and|or|then|too|as|also|o|ou|und|oder|et|y|e)\b)[a-z])"
@@ -261,14 +259,6 @@ def _lettered(
         if strict or not closed:
             return None
     read = ending(tail, known, reader)
-    if (
-        strict
-        and not agreed
-        and read
-        and read.prediction
-        and not re.match(r"\s*(?:$|[.!\n)(,;✓✅])", tail)
-    ):
-        return None
     return (end, read) if read else None
 
 

@@ -54,6 +54,7 @@ LABEL = re.compile(
     r"([A-Z])\s*(?:[,;=]|[-–—]+>?)(?=\s))\s*(?=\S)"
 )
 """A letter with a mark behind it that parts it from what follows: «(B) », «B. », «B - »."""
+CAPITAL = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
 _BARE_LABEL = re.compile(r"([A-Z])\s+(?=\S)")
 _LABEL_BEHIND = re.compile(r"(.+?)\s*[(\[](?:option\s+)?([A-Z])[)\]][.!]?", re.I | re.S)
 _LIST = re.compile(

@@ -10,7 +10,15 @@ import re
 
 from suite.answers.parsing.cues import OPENS_MORE, TAKEN_BACK, WORDS_END, Statement
 from suite.answers.parsing.languages import ADVERB, CONCLUDES, REASON, YES_NO
-from suite.answers.parsing.options import DISAGREE, LABEL, LONGEST, SEVERAL, OptionReader, Reading
+from suite.answers.parsing.options import (
+    CAPITAL,
+    DISAGREE,
+    LABEL,
+    LONGEST,
+    SEVERAL,
+    OptionReader,
+    Reading,
+)
 from suite.answers.parsing.sayings import CONNECTS, WITHHELD, in_words
 from suite.answers.parsing.text import sentences
 from suite.answers.parsing.values import normalised
@@ -39,7 +47,6 @@ _LAST_CLAUSE = re.compile(
 )
 """«Based on the picture, D.», «The racket settles it: A.»; fewer words before a colon may name
 something else, as in «Wrong answer: B»."""
-_CAPITAL = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
 
 
 def opening(text: str, reader: OptionReader) -> Statement | None:
@@ -123,7 +130,7 @@ def closing(text: str, reader: OptionReader) -> list[Statement]:
     connected = CONNECTS.match(piece)
     reading = reader.segment(piece[connected.end() :] if connected else piece)
     begins = connected is not None
-    letters = {other for other in _CAPITAL.findall(piece) if reader.letter(other)}
+    letters = {other for other in CAPITAL.findall(piece) if reader.letter(other)}
     if reading is None and (last := _LAST_CLAUSE.search(piece)) and letters == {last[1]}:
         reading, begins = None if WITHHELD.search(piece) else Reading(last[1]), True
     if reading is None or reading.reason == "no_such_option":
