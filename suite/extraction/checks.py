@@ -37,8 +37,10 @@ ALWAYS = ("bad_row", "unreadable_image", "failed")
 
 LONGEST = {"contents": 60, "statements": 60}
 """Words of the contents, and of a statement; the limit of the description is a setting."""
-LONG_ANSWER = 5
+LONG_ANSWER = 4
 """Words of content from which an answer may be put in other words: half of them are asked for."""
+SHORT_ANSWER = 4
+"""Words of an answer which the description must hold too, whatever kind of words they are."""
 REPEATED = 3
 """Words of a question that are a leak where they stand in a text without its question mark: fewer
 may be by chance."""
@@ -259,7 +261,7 @@ def _lacks_answer(
     question: str, answer: str, statement: str, description: str, lacking: Sequence[str]
 ) -> list[str]:
     """A pair's short answer where its statement has it and the description not."""
-    short = len(facts.content(answer)) < LONG_ANSWER
+    short = len(facts.words(answer)) <= SHORT_ANSWER
     if lacking or not short or is_polar(answer) or facts.negated(statement):
         return []
     kept = keeps(question, answer, statement) and not keeps(question, answer, description)

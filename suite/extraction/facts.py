@@ -29,7 +29,7 @@ _SMALL = """
 a an the this that these those it its he his she her they their them there here is are was were be
 been being do does did has have had can could will would shall should may might must of in on at by
 to from with for and or but as into onto over under up down about which who whom whose what where
-when why how than then so such very also just
+when why how than then so such very also just image picture photo photograph
 """
 SMALL = frozenset(_SMALL.split())
 """Words that carry no content of their own."""
@@ -149,10 +149,15 @@ def missing(statement: str, text: str) -> list[str]:
     written. None of a denial: what is not so need not be spoken of."""
     if negated(statement):
         return []
-    lacking = [repr(string) for string in strings(statement) if not holds(text, string)]
+    lacking = [repr(string) for string in strings(statement) if not _quotes(text, string)]
     unquoted = _QUOTED.sub(" ", statement)
     lacking += [how for number, how in numbers(unquoted).items() if not counts(text, number)]
     return [*lacking, *sorted(colours(unquoted) - colours(text))]
+
+
+def _quotes(text: str, string: str) -> bool:
+    """Whether a text has a string, or its words apart: «STOP» above «ALL WAY»."""
+    return holds(text, string) or (" " in string and set(words(string)) <= set(words(text)))
 
 
 def all_in(wanted: Iterable[str], text: str) -> bool:

@@ -98,6 +98,8 @@ def test_a_statement_that_loses_its_answer(question: str, answer: str, statement
         ("The sign says 'Open'.", "A sign on the door says «OPEN».", []),
         ("The sign says 'Open'.", "A sign hangs on the door.", ["'Open'"]),
         ("The man's shirt says \"I can't\".", "His shirt has I can't on it.", []),
+        ("It says 'stop all way'.", "STOP stands above ALL WAY.", []),
+        ("It says 'stop all way'.", "STOP stands above FOUR WAY.", ["'stop all way'"]),
         ("It is a BMW.", "A bmw stands there.", []),
         ("It is a BMW.", "A car stands there.", ["'BMW'"]),
         ("The plate is B52-X.", "The plate of the car reads b52-x.", []),
@@ -255,3 +257,71 @@ def test_the_time_of_a_check_is_in_proportion_to_its_text(text: str) -> None:
     wrong("statements", text)
     facts.missing(text, text)
     checks.keeps(text, text, text)
+
+
+HINT = "\nAnswer the question using a single word or phrase."
+GOOD = [
+    (
+        [
+            ("What is the title of this book?" + HINT, "Calculus: Early Transcendentals"),
+            ("Who wrote this book?" + HINT, "James Stewart"),
+            ("Is this a romantic book?" + HINT, "No"),
+        ],
+        "the title on the book cover, the author's name, the genre of the book",
+        'The title of the book is "Calculus: Early Transcendentals".\n'
+        "The book was written by James Stewart.\nThis is not a romantic book.",
+        'The cover of a textbook titled "Calculus: Early Transcendentals". Beneath it, the name '
+        "of the author, James Stewart, is printed in gold on a dark red ground.",
+    ),
+    (
+        [
+            ("Is the sky blue?", "yes"),
+            ("How many people are on the bench?", "2"),
+            ("What is the man on the left holding?", "umbrella"),
+            ("Are there any cars?", "no"),
+        ],
+        "the sky, people on the bench, the object held by the man on the left, vehicles",
+        "The sky is blue.\nThere are two people sitting on the bench.\n"
+        "The man on the left is holding an umbrella.\nThere are no cars in the image.",
+        "Under a clear blue sky, two people sit on a bench in a park. The man on the left holds a "
+        "black umbrella, while the woman next to him reads a newspaper.",
+    ),
+    (
+        [("Which state is farthest north?\nA. Ohio\nB. Maine\nC. Utah\nGive its letter.", "B")],
+        "the places of the states on the map",
+        "Maine is the farthest north of these states.",
+        "A map of the United States, in which Maine lies north of Ohio and of Utah.",
+    ),
+    (
+        [
+            ("What is this?" + HINT, "Unanswerable"),
+            ("What time does the clock show?", "12:25"),
+            ("How much is it?", "$5.99"),
+        ],
+        "the object, the clock, the price",
+        "It is not possible to say what the object is.\nThe clock shows 12:25.\nIt costs $5.99.",
+        "A blurred object that cannot be made out lies below a clock reading 12:25; a tag of $5.99 "
+        "is tied to it.",
+    ),
+    (
+        [
+            ("What is the weather like?", "It appears to be sunny, as there are strong shadows."),
+            ("What are the colors of the bus?", "The bus in the image is white and red."),
+        ],
+        "the light and the shadows, the paint of the bus",
+        "The weather appears to be sunny, with strong shadows.\nThe bus is white and red.",
+        "On a sunny day with strong shadows, a red and white double-decker drives down a street.",
+    ),
+]  # fmt: skip
+"""As VQAv2, OCR-VQA, ScienceQA, VizWiz and LLaVA's own conversations ask, with what a good teacher
+writes."""
+
+
+@pytest.mark.parametrize(("pairs", "contents", "statements", "description"), GOOD)
+def test_what_a_good_teacher_writes_has_no_problem(
+    pairs: list[tuple[str, str]], contents: str, statements: str, description: str
+) -> None:
+    texts = {"contents": contents, "statements": statements, "description": description}
+    one = Conversation("1", "a.png", False, tuple(pairs))
+    answers = {stage: Generation(text) for stage, text in texts.items()}
+    assert checks.of_texts(one, answers, 500) == []
