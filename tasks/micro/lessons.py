@@ -27,8 +27,8 @@ from tasks.micro.scene import (
 WEIGHTS = {
     "digit": 1.0, "color": 1.0, "size": 1.0, "place": 0.8, "shape_at": 0.8, "relation": 1.6,
     "relation_color": 1.0, "same_color": 1.2, "largest": 1.2, "count": 1.6, "how_many": 0.8,
-    "add": 1.2, "knowledge": 1.2, "quality": 0.6, "answerable": 1.2, "background_choice": 0.5,
-    "background": 0.6, "grounding": 1.2,
+    "add": 1.2, "add_four": 0.5, "knowledge": 1.2, "quality": 0.6, "answerable": 1.2,
+    "background_choice": 0.5, "background": 0.6, "grounding": 1.2,
 }  # fmt: skip
 """How often a kind of question is taught."""
 DESCRIBE = "Describe the picture."
@@ -79,7 +79,7 @@ def ask(
 ) -> q.Question | None:
     """Gives a question of that kind, or None; knowledge keeps to its side of the split."""
     makers = {**q.TRAINED, **q.OPEN, "similarity": q.similarity, "difference": q.difference}
-    question = makers[kind](q.Asker(rng, scenes))
+    question = makers[kind](q.Asker(rng, scenes, teaching=True))
     if question and kind == "knowledge" and is_reserved(prompt(question)) != domain.reserved:
         return None
     return question
@@ -246,7 +246,7 @@ def _asked(rng: random.Random, question: q.Question, steps: str | None = None) -
 
 def _missing(rng: random.Random, scene: Scene, thinking: bool) -> Turn:
     """A question about a thing that the description lacks, without the option to say so."""
-    question = q.color(q.Asker(rng, (scene,)))
+    question = q.color(q.Asker(rng, (scene,), teaching=True))
     assert question is not None
     shown = {t.shape for t in scene.things}
     absent = rng.choice([s for s in SHAPES if s not in shown])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tasks.micro.questions.attributes import color, digit, place, shape_at, size
 from tasks.micro.questions.facts import food_color, knowledge
-from tasks.micro.questions.numbers import add, add_three, count, count_both, how_many
+from tasks.micro.questions.numbers import add, add_four, add_three, count, count_both, how_many
 from tasks.micro.questions.pictures import (
     UNANSWERABLE,
     answerable,
@@ -36,7 +36,7 @@ TRAINED: dict[str, Kind] = {
     k.__name__: k
     for k in (
         digit, color, size, place, shape_at, relation, relation_color, same_color, largest, count,
-        how_many, add, knowledge, quality, answerable, background_choice,
+        how_many, add, add_four, knowledge, quality, answerable, background_choice,
     )
 }  # fmt: skip
 """Kinds about one picture with options that training holds."""
@@ -55,6 +55,7 @@ __all__ = [
     "Asker",
     "Kind",
     "Question",
+    "add_four",
     "add_three",
     "answerable",
     "background",

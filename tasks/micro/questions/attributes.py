@@ -18,6 +18,7 @@ def digit(ask: Asker) -> Question | None:
         ask.word(
             (f"What digit is on the {t.shape}?", f"Read the digit on the {t.shape}."),
             (f"Tell the digit on the {t.shape}.",),
+            (f"Give the digit on the {t.shape}.", f"Name the digit on the {t.shape}."),
         ),
         ask.options(str(t.digit), near, [str(d) for d in range(10)]),
         str(t.digit),
@@ -35,6 +36,7 @@ def color(ask: Asker) -> Question | None:
         ask.word(
             (f"What color is the {t.shape}?", f"Tell the color of the {t.shape}."),
             (f"Read the color of the {t.shape}.",),
+            (f"Give the color of the {t.shape}.", f"Name the color of the {t.shape}."),
         ),
         ask.options(t.color, [o.color for o in ask.scene.things], COLORS),
         t.color,
@@ -52,6 +54,7 @@ def size(ask: Asker) -> Question | None:
         ask.word(
             (f"How big is the {t.shape}?", f"What size is the {t.shape}?"),
             (f"Tell the size of the {t.shape}.",),
+            (f"Read the size of the {t.shape}.", f"Name the size of the {t.shape}."),
         ),
         ask.options(t.size, SIZES, ()),
         t.size,
@@ -66,7 +69,11 @@ def place(ask: Asker) -> Question | None:
     t = ask.thing()
     return Question(
         "place",
-        ask.word((f"Where is the {t.shape}?",), (f"Tell the place of the {t.shape}.",)),
+        ask.word(
+            (f"Where is the {t.shape}?",),
+            (f"Tell the place of the {t.shape}.",),
+            (f"Give the place of the {t.shape}.", f"Read the place of the {t.shape}."),
+        ),
         ask.options(CELLS[t.cell], [CELLS[o.cell] for o in ask.scene.things], CELLS),
         CELLS[t.cell],
         f"the place of the {t.shape}",
@@ -80,7 +87,11 @@ def shape_at(ask: Asker) -> Question | None:
     t = ask.thing()
     return Question(
         "shape_at",
-        ask.word((f"What is at {CELLS[t.cell]}?",), (f"Which shape is at {CELLS[t.cell]}?",)),
+        ask.word(
+            (f"What is at {CELLS[t.cell]}?",),
+            (f"Which shape is at {CELLS[t.cell]}?",),
+            (f"Tell the shape at {CELLS[t.cell]}.", f"Name the shape at {CELLS[t.cell]}."),
+        ),
         ask.shapes(t.shape),
         t.shape,
         f"the shape at {CELLS[t.cell]}",

@@ -9,10 +9,26 @@ from tasks.micro.language import COLOR_OF, FACTS, fact
 from tasks.micro.questions.question import Asker, Question
 
 _FACT_WORDS = {
-    "kind": (("What is {a}?", "What kind of animal is {a}?"), ("Tell what kind {a} is.",)),
-    "color": (("What color is {a}?", "What is the color of {a}?"), ("Tell the color of {a}.",)),
-    "place": (("Where is {a}?", "In what place is {a}?"), ("Tell the place of {a}.",)),
-    "state": (("What state is {a}?", "What kind of matter is {a}?"), ("Tell the state of {a}.",)),
+    "kind": (
+        ("What is {a}?", "What kind of animal is {a}?"),
+        ("Tell what kind {a} is.",),
+        ("Name what kind {a} is.", "Give what kind {a} is."),
+    ),
+    "color": (
+        ("What color is {a}?", "What is the color of {a}?"),
+        ("Tell the color of {a}.",),
+        ("Name the color of {a}.", "Give the color of {a}."),
+    ),
+    "place": (
+        ("Where is {a}?", "In what place is {a}?"),
+        ("Tell the place of {a}.",),
+        ("Name the place of {a}.", "Give the place of {a}."),
+    ),
+    "state": (
+        ("What state is {a}?", "What kind of matter is {a}?"),
+        ("Tell the state of {a}.",),
+        ("Name the state of {a}.", "Give the state of {a}."),
+    ),
 }
 
 

@@ -49,6 +49,7 @@ def count(ask: Asker) -> Question | None:
         ask.word(
             (f"How many {value} shapes are there?", f"Count the {value} shapes."),
             (f"Tell how many {value} shapes there are.",),
+            (f"Give how many {value} shapes there are.", f"Name the {value} shapes: how many?"),
         ),
         _numbers(ask, n, low, high),
         str(n),
@@ -82,6 +83,7 @@ def how_many(ask: Asker) -> Question | None:
         ask.word(
             ("How many shapes are there?", "Count the shapes."),
             ("Tell how many shapes there are.",),
+            ("Give how many shapes there are.", "Name the shapes: how many?"),
         ),
         _numbers(ask, n, low, low + 3),
         str(n),
@@ -91,7 +93,9 @@ def how_many(ask: Asker) -> Question | None:
     )
 
 
-def _plus(ask: Asker, n: int, train: Sequence[str], star: Sequence[str]) -> Question | None:
+def _plus(
+    ask: Asker, n: int, train: Sequence[str], star: Sequence[str], more: Sequence[str] = ()
+) -> Question | None:
     if len(ask.scene.things) < n:
         return None
     chosen = ask.rng.sample(ask.scene.things, n)
@@ -107,8 +111,8 @@ def _plus(ask: Asker, n: int, train: Sequence[str], star: Sequence[str]) -> Ques
     ]  # sums of other things of the same scene
     far = [str(x) for x in range(max(0, total - 5), total + 6)]
     return Question(
-        "sum" if n == 2 else "sum_three",
-        ask.word(train, star).format(names=names),
+        {2: "sum", 3: "sum_three", 4: "sum_four"}[n],
+        ask.word(train, star, more).format(names=names),
         ask.options(str(total), near, far),
         str(total),
         f"the digit on the {names}",
@@ -124,7 +128,16 @@ def add(ask: Asker) -> Question | None:
         2,
         ("What is the sum of the {names}?", "Add the digit of the {names}."),
         ("Tell the sum of the {names}.",),
+        ("Tell the sum of the {names}.", "Give the sum of the {names}."),
     )
+
+
+def add_four(ask: Asker) -> Question | None:
+    """Asks for the sum of four digits, so that a chain is no chain of two: taught, and in no
+    evaluation set. The world's numbers end at 30."""
+    words = ("What is the sum of the {names}?", "Add the digit of the {names}.")
+    question = _plus(ask, 4, words, (), ("Tell the sum of the {names}.",))
+    return question if question and max(map(int, question.options)) <= 30 else None
 
 
 def add_three(ask: Asker) -> Question | None:

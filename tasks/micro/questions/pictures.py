@@ -23,7 +23,9 @@ def quality(ask: Asker) -> Question | None:
     return Question(
         "quality",
         ask.word(
-            ("How is the picture?", "What is the picture like?"), ("Tell how the picture is.",)
+            ("How is the picture?", "What is the picture like?"),
+            ("Tell how the picture is.",),
+            ("Give how the picture is.", "Read how the picture is."),
         ),
         ask.options(value, QUALITIES, ()),
         value,

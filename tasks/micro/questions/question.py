@@ -44,6 +44,8 @@ class Asker:
     scenes: tuple[Scene, ...]
     star: bool = False
     """Whether to use the wordings that training never uses with that kind of question."""
+    teaching: bool = False
+    """Whether to draw from all wordings of training; evaluation asks the first few."""
 
     @property
     def scene(self) -> Scene:
@@ -54,9 +56,12 @@ class Asker:
         """Gives a random thing of the first picture."""
         return self.rng.choice(self.scene.things)
 
-    def word(self, train: Sequence[str], star: Sequence[str]) -> str:
-        """Gives one wording of a question."""
-        return self.rng.choice(star if self.star else train)
+    def word(self, train: Sequence[str], star: Sequence[str], more: Sequence[str] = ()) -> str:
+        """Gives one wording of a question; `more` are further ones of training, so that a verb is
+        no sign of what is asked."""
+        if self.star:
+            return self.rng.choice(star)
+        return self.rng.choice([*train, *more] if self.teaching else train)
 
     def options(self, answer: str, near: Sequence[str], far: Sequence[str]) -> tuple[str, ...]:
         """Gives four shuffled options: the answer, distractors from the scene, then from the

@@ -51,6 +51,7 @@ def relation(ask: Asker) -> Question | None:
         ask.word(
             (f"What is {side} the {t.shape}?", f"Which shape is {side} the {t.shape}?"),
             (f"Tell the shape {side} the {t.shape}.",),
+            (f"Name the shape {side} the {t.shape}.", f"Give the shape {side} the {t.shape}."),
         ),
         ask.shapes(other.shape, without=(t.shape,)),
         other.shape,
@@ -66,9 +67,11 @@ def relation_color(ask: Asker) -> Question | None:
     if not pairs:
         return None
     t, side, other = ask.rng.choice(pairs)
+    words = (f"What color is the shape {side} the {t.shape}?",)
+    more = (f"Tell the color of the shape {side} the {t.shape}.",)
     return Question(
         "relation_color",
-        f"What color is the shape {side} the {t.shape}?",
+        ask.word(words, words, more) if ask.teaching else words[0],
         ask.options(other.color, [o.color for o in ask.scene.things], COLORS),
         other.color,
         f"the color of the shape {side} the {t.shape}",
@@ -111,6 +114,7 @@ def same_color(ask: Asker) -> Question | None:
         ask.word(
             (f"What has the same color as the {t.shape}?",),
             (f"Which shape is the same color as the {t.shape}?",),
+            (f"Name the shape with the color of the {t.shape}.",),
         ),
         ask.shapes(twin.shape, without=(t.shape,)),
         twin.shape,
@@ -129,7 +133,11 @@ def largest(ask: Asker) -> Question | None:
     listed = ", ".join(f"{t.shape} {t.size}" for t in ask.scene.things)
     return Question(
         "largest",
-        ask.word(("What is the largest?", "Which shape is the largest?"), ("Tell the largest.",)),
+        ask.word(
+            ("What is the largest?", "Which shape is the largest?"),
+            ("Tell the largest.",),
+            ("Name the largest.", "Read the largest."),
+        ),
         ask.shapes(best.shape),
         best.shape,
         "the size of each shape",

@@ -169,7 +169,8 @@ def _about_pictures(pictures: list[Picture], question: str) -> str | None:
 
 def _counts(picture: Picture, question: str, options: list[str]) -> str | None:
     match = re.fullmatch(
-        r"(?:How many|Count the|Tell how many) ((?:\w+ ){0,2})shapes(?: are there| there are)?[?.]",
+        r"(?:How many|Count the|Tell how many|Give how many|Name the) ((?:\w+ ){0,2})shapes"
+        r"(?: are there| there are|: how many)?[?.]",
         question,
     )
     if not match:
@@ -181,7 +182,7 @@ def _counts(picture: Picture, question: str, options: list[str]) -> str | None:
 
 def _sums(picture: Picture, question: str, options: list[str]) -> str | None:
     match = re.fullmatch(
-        r"(?:What is the sum of|Add|Add the digit of|Tell the sum of) "
+        r"(?:What is the sum of|Add|Add the digit of|Tell the sum of|Give the sum of) "
         r"(the \w+(?: and the \w+)+)[?.]",
         question,
     )
@@ -199,16 +200,19 @@ def _relations(picture: Picture, question: str, options: list[str]) -> str | Non
         last = picture.beside(middle.shape, turn)
         assert last
         return last.shape
-    if match := re.fullmatch(rf"What color is the shape {SIDE} the (\w+)\?", question):
+    asked = rf"(?:What color is|Tell the color of) the shape {SIDE} the (\w+)[?.]"
+    if match := re.fullmatch(asked, question):
         other = picture.beside(match[2], match[1])
         assert other
         return other.color
-    asked = rf"(?:What is|Which shape is|Tell the shape) {SIDE} the (\w+)[?.]"
+    asked = rf"(?:What is|Which shape is|(?:Tell|Name|Give) the shape) {SIDE} the (\w+)[?.]"
     if match := re.fullmatch(asked, question):
         other = picture.beside(match[2], match[1])
         assert other
         return other.shape
-    if match := re.fullmatch(r"(?:What|Which shape) is at ([\w-]+)\?", question):
+    if match := re.fullmatch(
+        r"(?:(?:What|Which shape) is|(?:Tell|Name) the shape) at ([\w-]+)[?.]", question
+    ):
         other = picture.at(*cell(match[1]))
         assert other
         return other.shape
@@ -223,7 +227,9 @@ def _alike(picture: Picture, question: str, options: list[str]) -> str | None:
         assert len(fitting) == 1
         return fitting[0]
     if match := re.fullmatch(
-        r"(?:What has|Which shape is) the same color as the (\w+)\?", question
+        r"(?:(?:What has|Which shape is) the same|Name the shape with the) color "
+        r"(?:as|of) the (\w+)[?.]",
+        question,
     ):
         here = picture.the(match[1])
         assert here
