@@ -21,6 +21,7 @@ CHECKPOINTS = Path("checkpoints")
 @click.command()
 @click.argument("recipe")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder (checkpoints/RECIPE).")
+@click.option("--seed", type=click.IntRange(0), help="Seed of another family (the recipe's).")
 @click.option("--size", "sizes", multiple=True, help="Only this size; may be given again.")
 @click.option("--stage", "stages", multiple=True, help="Only this stage; may be given again.")
 @click.option(
@@ -42,6 +43,7 @@ CHECKPOINTS = Path("checkpoints")
 def command(
     recipe: str,
     out: Path | None,
+    seed: int | None,
     sizes: tuple[str, ...],
     stages: tuple[str, ...],
     jobs: int,
@@ -60,6 +62,7 @@ def command(
     \b
     Example:
       downscale train micro --jobs 4
+      downscale train micro --seed 2 --size s
       torchrun --nproc-per-node 8 -m suite train paper_family --size 0.6b --folder DATA
     """
     from suite.errors import SuiteError
@@ -67,6 +70,7 @@ def command(
     from suite.training.vlm.recipe import load_real
 
     if real := load_real(recipe, folder):
+        real = real if seed is None else real.model_copy(update={"seed": seed})
         _train_real(real, out, sizes, stages, (jobs, threads, workers), as_json)
         return
     if folder:
@@ -78,7 +82,11 @@ def command(
             raise SuiteError(
                 f"Recipe {loaded.recipe!r} has no {name!r}; it has {', '.join(known)}."
             )
-    folder = out or CHECKPOINTS / loaded.recipe
+    name = loaded.recipe
+    if seed is not None and seed != loaded.seed:
+        name = f"{name}-seed{seed}"
+        loaded = loaded.model_copy(update={"seed": seed})
+    folder = out or CHECKPOINTS / name
     chosen = list(sizes or loaded.sizes)
     named = list(stages or [s.name for s in loaded.stages])
     if jobs > 1:
@@ -159,7 +167,7 @@ def _side_by_side(
     own = threads or max(1, cores() // jobs)
 
     def start(task: Task) -> subprocess.Popen[bytes]:
-        line = command_of(recipe, task, folder, own, workers)
+        line = command_of(recipe, loaded.seed, task, folder, own, workers)
         return subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": str(own)})
 
     train_side_by_side(loaded, tasks_of(loaded, sizes, stages), folder, jobs, start)

@@ -119,11 +119,13 @@ def _finished(out: Path, task: Task) -> bool:
     return (out / task.folder / DONE).exists()
 
 
-def command_of(recipe: str, task: Task, out: Path, threads: int, workers: int) -> list[str]:
+def command_of(
+    recipe: str, seed: int, task: Task, out: Path, threads: int, workers: int
+) -> list[str]:
     """Gives the command line that trains one task; a shared stage needs no size."""
     size = [] if task.size == SHARED else ["--size", task.size]
     return [
         sys.executable, "-c", "from suite.cli import main; main()", "train", recipe,
-        "--out", str(out), "--stage", task.stage, *size,
+        "--seed", str(seed), "--out", str(out), "--stage", task.stage, *size,
         "--threads", str(threads), "--workers", str(workers), "--no-export",
     ]  # fmt: skip

@@ -25,6 +25,8 @@ from tasks.micro import lessons
 from tasks.micro.scene import HELD_OUT, TRAIN, Domain
 
 HELD_OUT_ROWS = 256
+MADE_OF = "stage.json"
+"""What a stage's folder says of its recipe: seed, shape and the stage's row."""
 WORDS = Path(lessons.__file__).parent / "words.txt"
 
 
@@ -46,12 +48,31 @@ class TrainingRun:
             if stage.name not in stages:
                 continue
             for size in [SHARED] if stage.shared else sizes:
+                self._same_recipe(stage, size)
                 if not (self.folder(stage.name, size) / DONE).exists():
                     self._stage(stage, size)
 
     def folder(self, stage: str, size: str) -> Path:
         """Says where a stage of a size lives."""
         return self.out / f"{stage}-{size}"
+
+    def _same_recipe(self, stage: Stage, size: str) -> None:
+        """Writes what a stage is made of beside it, or refuses one that was made of other things:
+        it would be taken for what the recipe says now."""
+        shape = self.recipe.encoder if stage.kind == "encoder" else self.recipe.sizes.get(size)
+        made = {"seed": self.recipe.seed, **stage.model_dump(mode="json", exclude={"export"})}
+        made["shape"] = shape.model_dump() if shape else None
+        path = self.folder(stage.name, size) / MADE_OF
+        if not path.exists():
+            write_whole(path, json.dumps(made, indent=1) + "\n")
+            return
+        before = json.loads(path.read_text())
+        for key in made:
+            if before.get(key) != made[key]:
+                raise SuiteError(
+                    f"{path.parent} was trained with {key}: {before.get(key)}, where the recipe "
+                    f"has {made[key]}; give another --out, or remove that folder."
+                )
 
     def _stage(self, stage: Stage, size: str) -> None:
         attempts = [(self.recipe.seed, 1.0), *((r.seed, r.scale) for r in stage.retries)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -133,4 +134,6 @@ def test_the_weights_are_those_of_one_process(path: Path, tmp_path: Path) -> Non
         names = [Path(p).name for p in done.stdout.splitlines()]
         assert names == ["text-a", "text-b", "vlm-a", "vlm-b"]
     assert weights(tmp_path / "1") == weights(tmp_path / "3")
+    made = [json.loads(p.read_text())["seed"] for p in (tmp_path / "3").glob("*/stage.json")]
+    assert made == [3] * 7
     assert len(weights(tmp_path / "1")) == 11

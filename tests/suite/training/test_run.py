@@ -239,6 +239,39 @@ def test_a_stage_without_its_predecessor_says_which(mini: Path, tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 9}, "encoder-shared was trained with seed: 3, where the recipe has 9"),
+        (
+            {"stages": {"recall": {"optimizer": "muon"}}},
+            "recall-a was trained with optimizer: adamw, where the recipe has muon",
+        ),
+        (
+            {"sizes": {"a": {"layers": 2}}},
+            "recall-a was trained with shape: {'width': 16, 'layers': 1, 'heads': 2, "
+            "'head_dim': 8}, where the recipe has {'width': 16, 'layers': 2, 'heads': 2, "
+            "'head_dim': 8}",
+        ),
+    ],
+    ids=["seed", "stage", "shape"],
+)
+def test_a_folder_of_another_recipe_is_refused(
+    trained: TrainingRun, change: dict[str, Any], told: str
+) -> None:
+    """Its weights would be taken for what the recipe says now."""
+    recipe = trained.recipe
+    sizes = {k: v.model_copy(update=change.get("sizes", {}).get(k, {}))
+             for k, v in recipe.sizes.items()}  # fmt: skip
+    stages = [s.model_copy(update=change.get("stages", {}).get(s.name, {})) for s in recipe.stages]
+    seed = change.get("seed", recipe.seed)
+    other = recipe.model_copy(update={"sizes": sizes, "stages": tuple(stages), "seed": seed})
+    with pytest.raises(SuiteError) as error:
+        TrainingRun(other, trained.out, 0, print).train(["a"], STAGES)
+    expected = f"{trained.out}/{told}; give another --out, or remove that folder."
+    assert str(error.value) == expected
+
+
 @pytest.fixture(scope="module")
 def perceivers(trained: TrainingRun, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     """The same family with connector, caption and extract trained too."""
