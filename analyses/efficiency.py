@@ -9,7 +9,8 @@ In: the tidy table. Out: a row per cell and macro group (in_domain, and each tas
 - `front_tokens`, `front_seconds`, `front_params`: whether no other system of the group is at least
   as accurate at most as dear and better in one (a Pareto front in two dimensions), and `pareto`,
   the same with generated tokens and parameters together; `p_front_...`: the share of bootstrap
-  draws in which it is on that front, items of all cells and their costs drawn together.
+  draws in which it is on that front, items of all cells and their costs drawn together;
+- where it is known, `samples`, the rows that the perception module saw in training, and its front.
 
 Systems are cells that look at the image: gold descriptions, blind and text-only runs are shown
 beside them, are on no front and keep nobody off one (a front of oracles is nobody's choice).
@@ -43,11 +44,16 @@ FRONTS = {
     "front_params": ("params",),
 }
 """Name of a front -> the costs that must be low."""
-SHARE_OF = {"pareto": "p_pareto"} | {name: f"p_{name}" for name in FRONTS if name != "pareto"}
+OF_SAMPLES = {"front_samples": ("samples",)}
+"""The same, where the study knows how many rows perceivers saw in training."""
+SHARE_OF = {"pareto": "p_pareto"} | {
+    name: f"p_{name}" for name in FRONTS | OF_SAMPLES if name != "pareto"
+}
 ENDS = tuple(f"{name}_{end}" for name in COSTS for end in ("low", "high"))
 COLUMNS = (
     *CELL_COLUMNS,
-    *("task", "n", "accuracy", "low", "high", *COSTS, "params", *FRONTS, *SHARE_OF.values()),
+    *("task", "n", "accuracy", "low", "high", *COSTS, "params", *FRONTS),
+    *(SHARE_OF[name] for name in FRONTS),
     *(*ENDS, "reason"),
 )
 
@@ -59,23 +65,28 @@ def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
     outside = (table["domain"] != IN_DOMAIN) & table["group"].isna()
     table = table[(table["task"] == macro) | outside].reset_index(drop=True)
     scores = scores_of(frame)
-    columns = list(scores.labels(COLUMNS))
+    columns, fronts = list(scores.labels(COLUMNS)), FRONTS
+    if scores.cells["perception_samples"].notna().any():
+        fronts = FRONTS | OF_SAMPLES
+        columns += ["samples", *OF_SAMPLES, *(SHARE_OF[name] for name in OF_SAMPLES)]
     if not len(table):
         return pd.DataFrame(columns=columns)
     params = table[["perception_params", "reasoning_params"]]
     table["params"] = params.sum(axis=1, min_count=1)
     at = pd.Index(scores.cells["cell"]).get_indexer(table["cell"])
+    table["samples"] = scores.cells["perception_samples"].to_numpy()[at]
     means = {name: _means(_costs(scores, frame, name), draws, seed) for name in COSTS}
     means["accuracy"] = _means(scores, draws, seed)
     for name in COSTS:
         estimates, low, high = means[name].columns(table["task"], at)
         table[name], table[f"{name}_low"], table[f"{name}_high"] = estimates, low, high
-    for name in FRONTS:
+    for name in fronts:
         table[name], table[SHARE_OF[name]] = False, np.nan
     for task, rows in table.groupby("task", sort=False).indices.items():
         is_system = ~table["method"].iloc[rows].isin(CONTROLS).to_numpy()
         systems = np.asarray(rows, dtype=np.intp)[is_system]
-        for name, on, share in _fronts(table.take(systems), means, str(task), at[systems]):
+        found = _fronts(fronts, table.take(systems), means, str(task), at[systems])
+        for name, on, share in found:
             table.loc[systems, name], table.loc[systems, SHARE_OF[name]] = on, share
     return table[columns]
 
@@ -118,15 +129,19 @@ def _costs(scores: Scores, frame: pd.DataFrame, name: str) -> Scores:
 
 
 def _fronts(
-    rows: pd.DataFrame, means: dict[str, _Means], task: str, at: npt.NDArray[np.intp]
+    fronts: dict[str, tuple[str, ...]],
+    rows: pd.DataFrame,
+    means: dict[str, _Means],
+    task: str,
+    at: npt.NDArray[np.intp],
 ) -> list[tuple[str, npt.NDArray[np.bool_], Floats]]:
     """(front, who is on it, share of draws on it) of the systems of one task."""
     drawn = {name: part.draws(task, at) for name, part in means.items()}
     count = len(drawn["accuracy"])
-    params = rows["params"].to_numpy(dtype=np.float64)
-    drawn["params"] = np.tile(params, (count, 1))
+    for name in ("params", "samples"):
+        drawn[name] = np.tile(rows[name].to_numpy(dtype=np.float64), (count, 1))
     found = []
-    for name, costs in FRONTS.items():
+    for name, costs in fronts.items():
         point = np.stack([-rows["accuracy"], *(rows[cost] for cost in costs)], axis=-1)
         draws = np.stack([-drawn["accuracy"], *(drawn[cost] for cost in costs)], axis=-1)
         on = front(point.astype(np.float64)[None])[0]

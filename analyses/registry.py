@@ -28,6 +28,7 @@ ANALYSES: dict[str, str] = {
     "marginal": "The odds of a right answer by the parameters of both modules",
     "attribution": "Whose fault each lost item is, and what no pairing passes on",
     "thinking": "What step-by-step thinking gains at each reasoning size",
+    "methods": "What perception trained to describe brings, method by method",
     "quanta": "From which size on each item is solved, and whether sizes nest",
     "leakage": "What images add, and what was known without them",
     "seeds": "Where the error of an accuracy comes from: items, seeds, single answers",
@@ -39,11 +40,12 @@ ANALYSES: dict[str, str] = {
 
 
 ROWS: dict[str, tuple[str, str]] = {
+    "methods_layout": ("methods", "layout"),
     "quanta_items": ("quanta", "items"),
     "agreement_differing": ("agreement", "differing"),
 }
-"""Tables of single items and answers behind an analysis: name -> its module and function of the
-tidy table."""
+"""Further tables of an analysis (of single items and answers, or laid out for reading): name -> its
+module and function of the tidy table."""
 
 
 class Analysis(Protocol):
@@ -88,6 +90,7 @@ FIGURES: dict[str, FigureSpec] = {
     "marginal": FigureSpec("Odds of a right answer by the parameters of both modules", "marginal"),
     "grid": FigureSpec("The grid of every task and category", "decoupling"),
     "thinking": FigureSpec("Gain of thinking, by reasoning size", "thinking"),
+    "perceivers": FigureSpec("Accuracy by what perception was trained for", "methods"),
     "quanta": FigureSpec("Every item at every size", "quanta"),
     "efficiency": FigureSpec("Accuracy against tokens and parameters", "efficiency"),
     "latency": FigureSpec("Accuracy against model time", "efficiency"),

@@ -1,9 +1,12 @@
 """Figure: accuracy of every system against generated tokens and against parameters.
 
-In: rows of analyses.efficiency. Out: a Figure, a row of two panels per family and task group.
+In: rows of analyses.efficiency. Out: a Figure, a row of panels per family and task group; a third
+one, against the rows that perception saw in training, where they are known.
 """
 
 from __future__ import annotations
+
+import textwrap
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,6 +16,10 @@ from analyses.figures.parts.systems import COSTS
 
 DRAWN = {"generated_tokens": "generated tokens", "params": "parameters"}
 """Cost -> its name in a title."""
+NARROW = 28
+"""Letters of a title's line where there are three panels."""
+SAMPLES = {"samples": "rows seen in training"}
+"""The same, where it is known."""
 _BARS = f"{style.BOOTSTRAP}; of accuracies never narrower than adjusted Wald"
 
 
@@ -31,26 +38,36 @@ def draw(table: pd.DataFrame) -> Figure:
     names = style.task_names(table["task"])
     panels = list(table.groupby(["family", "task"], sort=False))
     figure = style.new_figure(style.TWO_COLUMNS, 2.75 * len(panels) + 0.75)
-    grid = figure.subplots(len(panels), len(DRAWN), squeeze=False, sharey="row")
+    drawn = _drawn(table)
+    grid = figure.subplots(len(panels), len(drawn), squeeze=False, sharey="row")
     for row, ((family, task), rows) in zip(grid, panels):
         text = f"{names[str(task)]}, {style.n_text(rows['n'])}"
-        for axes, (cost, by) in zip(row, DRAWN.items()):
+        for axes, (cost, by) in zip(row, drawn.items()):
             systems.prepare(axes, rows, cost)
             title = style.panel_title(str(family), among, f"Accuracy by {by}")
-            axes.set_title(f"{title}\n{text}")
+            lines = (title, text) if len(drawn) == len(DRAWN) else _narrow(title, text)
+            axes.set_title("\n".join(lines))
         row[0].set_ylabel("accuracy")
     systems.legend(figure, table)
     style.footnote(figure, f"Markers: {systems.WORDS}\nIntervals: {_BARS}.")
     figure.draw_without_rendering()  # fixes the layout, so that markers are placed by pixels
     for row, (_, rows) in zip(grid, panels):
-        for axes, cost in zip(row, DRAWN):
+        for axes, cost in zip(row, drawn):
             systems.points(axes, rows, cost)
     return figure
 
 
+def _narrow(*lines: str) -> list[str]:
+    return [part for line in lines for part in textwrap.wrap(line, NARROW)]
+
+
+def _drawn(table: pd.DataFrame) -> dict[str, str]:
+    return DRAWN | (SAMPLES if "samples" in table and table["samples"].notna().any() else {})
+
+
 def caption(table: pd.DataFrame) -> str:
     """What is drawn, n and the interval."""
-    costs = " and ".join(COSTS[cost][0] for cost in DRAWN)
+    costs = " and ".join(COSTS[cost][0] for cost in _drawn(table))
     return (
         f"Accuracy of every system against {costs} ({style.n_text(table['n'])} items a point). The"
         " line joins the systems that no other beats in both; gold descriptions and runs without"

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analyses.columns import INSTRUCT
 from analyses.figures.parts import style, systems
 from analyses.figures.parts.rows import Series, forest
 
@@ -62,7 +63,7 @@ def _list(axes: Axes, rows: pd.DataFrame) -> None:
     columns = ("seconds", "seconds_low", "seconds_high")
     series = [
         Series(rows[(kinds == key) & mask], look | marked, columns=columns)
-        for key, (_, look) in systems.KINDS.items()
+        for key, (_, look) in systems.looks(kinds).items()
         for mask, marked in ((on, {}), (~on, {"markerfacecolor": "white"}))
     ]
     forest(axes, series, [str(cell) for cell in rows["cell"]], by="cell")
@@ -81,11 +82,13 @@ _SMALL: dict[str, Any] = {"fontsize": 5.8, "va": "center", "color": style.QUIET}
 def _name(row: dict[object, object]) -> str:
     """`P=m R=l think`, or the size of an end-to-end model."""
     parts = [] if row["method"] in ("end_to_end", "decoupled") else [str(row["method"])]
+    if row.get("perceiver") not in (None, INSTRUCT) and not parts:
+        parts = [str(row["perceiver"])]
     for letter, module in (("P", "perception"), ("R", "reasoning")):
         if isinstance(row[module], str):
             parts.append(f"{letter}={row[module]}")
     if row["method"] == "end_to_end":
-        parts = [f"end to end {row['perception']}"]
+        parts = [f"end to end {row['perception']}", *parts[:-1]]
     return " ".join(parts) + (" think" if row["thinking"] else "")
 
 

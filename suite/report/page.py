@@ -52,6 +52,7 @@ def render(folder: Path) -> str:
         undrawn=[spec.title for name, spec in FIGURES.items() if name not in drawn],
         headline=summary.headline(frame, cells),
         by_task=summary.by_task(cells),
+        methods=summary.methods(folder),
         failures=summary.failures(frame),
         baselines=_baselines(folder),
         others=page_tables.sections(folder, frame),

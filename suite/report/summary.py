@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analyses.figures.parts.style import by_perceiver, task_names
+from analyses.methods import ACCURACY, columns_of
 from analyses.table.scores import IN_DOMAIN, SHARED
 from suite.base.json_values import rows_of
 from suite.report import tables
@@ -125,6 +126,28 @@ def headline(frame: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
         for cell in cells["cell"].drop_duplicates()
     ]
     return {"columns": [names[task] for task in columns], "rows": rows}
+
+
+def methods(folder: Path) -> dict[str, Any]:
+    """Gives a row per system as the paper's table of methods has it: parameters, rows seen in
+    training, the in-domain mean, and what is outside by category; none of one perceiver."""
+    table = tables.read(folder, "methods")
+    table = table[table["quantity"] == ACCURACY]
+    names = task_names(table["task"])
+    columns: list[str] = []
+    rows = {
+        row["cell"]: row | {"values": []}
+        for row in rows_of(table.drop_duplicates("cell")[["cell", "params", "samples"]])
+    }
+    for _, part in columns_of(table):
+        task, group = part["task"].iloc[0], part["group"].iloc[0]
+        if part["domain"].iloc[0] == IN_DOMAIN and task not in (IN_DOMAIN, SHARED):
+            continue  # single tasks are in the CSV
+        columns.append(names[task] if pd.isna(group) else str(group))
+        numbers = {row["cell"]: row for row in rows_of(part)}
+        for cell, row in rows.items():
+            row["values"].append(numbers.get(cell))
+    return {"columns": columns, "rows": list(rows.values())}
 
 
 def by_task(cells: pd.DataFrame) -> list[dict[str, Any]]:

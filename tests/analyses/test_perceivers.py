@@ -13,8 +13,8 @@ from analyses.table.sizes import NAMED, end_to_end, pairings_of
 from tests.analyses.simulate import World, simulate
 
 WORLD = World((("s", 1e4), ("m", 1e5), ("l", 1e6)), ("ocr", "knowledge"), ("grounding",), items=6)
-ALONE = ("agreement", "seeds", "cells", "efficiency")
-"""Analyses of single cells, or of all answers together."""
+ALONE = ("agreement", "seeds", "cells", "efficiency", "methods")
+"""Analyses of single cells, of all answers together, or of perceivers against each other."""
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analyses.columns import INSTRUCT, completed
 from analyses.figures.parts import labels, style
 from analyses.stats.arrays import Floats
+from analyses.table.sizes import DECOUPLED
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "end_to_end": ("end to end", {"color": "#0b3c5d", "marker": "o"}),
@@ -27,12 +29,23 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "named": ("named methods", {"color": "#CC79A7", "marker": "P"}),
     "blind": ("blind", {"color": "#000000", "marker": "X"}),
 }
+DESCRIBED: dict[str, tuple[str, dict[str, Any]]] = {
+    "caption_think": ("Caption+Think", {"color": "#CC79A7", "marker": "v"}),
+    "extract_think": ("Extract+Think", {"color": "#0072B2", "marker": "D"}),
+    "extract_think_scratch": ("Extract+Think, from scratch", {"color": "#56B4E9", "marker": "d"}),
+    "prism": ("captioner, direct", {"color": "#D55E00", "marker": "<"}),
+    "described": ("decoupled, trained to describe", {"color": "#999999", "marker": "p"}),
+}
+"""Kinds whose perception was trained to describe."""
 COSTS = {
     "generated_tokens": ("generated tokens an answer", "front_tokens"),
     "seconds": ("seconds an answer", "front_seconds"),
     "params": ("parameters of the language models", "front_params"),
+    "samples": ("rows that perception saw in training", "front_samples"),
 }
 """Cost -> name of its axis, and the column of its front."""
+MOST = 5
+"""Kinds that the legend has room for in one line."""
 LEFT_OUT = ("oracle", "text_only")
 """Not asked the same question: gold descriptions, or no description."""
 FRONT: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
@@ -51,8 +64,16 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def kind(rows: pd.DataFrame) -> pd.Series:
     """Gives the kind of each system."""
-    kinds = rows["method"].where(rows["method"].isin(["end_to_end", "decoupled", "blind"]), "named")
-    return kinds.mask((rows["method"] == "decoupled") & rows["thinking"].astype(bool), "thinking")
+    own = rows["method"] == DECOUPLED
+    kinds = rows["method"].where(rows["method"].isin([*KINDS, *DESCRIBED]), "named")
+    kinds = kinds.mask(own & rows["thinking"].astype(bool), "thinking")
+    other = completed(rows)["perceiver"]
+    return kinds.mask(own & other.notna() & (other != INSTRUCT), "described")
+
+
+def looks(kinds: pd.Series) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Gives name and look of every kind that a figure may have to show."""
+    return KINDS | {name: own for name, own in DESCRIBED.items() if (kinds == name).any()}
 
 
 def drawn(rows: pd.DataFrame, cost: str) -> pd.DataFrame:
@@ -91,12 +112,13 @@ def points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     sizes = 2.4 + 2.6 * _step(rows, "reasoning")
     xy = _beside(axes, rows[[cost, "accuracy"]].to_numpy(dtype=np.float64), sizes)
     kinds, filled = kind(rows), _step(rows, "perception")
+    look = {name: own for name, (_, own) in looks(kinds).items()}
     for name in dict.fromkeys(kinds):
         own = (kinds == name).to_numpy()
-        _kind(axes, rows[own], cost, xy[own], KINDS[name][1])
-        faces = 1 - (1 - np.array(to_rgb(KINDS[name][1]["color"]))) * filled[own, None]
-        edge: dict[str, Any] = {"edgecolors": KINDS[name][1]["color"], "linewidths": 0.9}
-        edge |= {"marker": KINDS[name][1]["marker"], "zorder": 2.5}
+        _kind(axes, rows[own], cost, xy[own], look[name])
+        faces = 1 - (1 - np.array(to_rgb(look[name]["color"]))) * filled[own, None]
+        edge: dict[str, Any] = {"edgecolors": look[name]["color"], "linewidths": 0.9}
+        edge |= {"marker": look[name]["marker"], "zorder": 2.5}
         axes.scatter(xy[own, 0], xy[own, 1], sizes[own] ** 2, facecolors=faces, **edge)
     _name(axes, rows, xy, best, cost)
 
@@ -160,14 +182,15 @@ def _beside(axes: Axes, xy: Floats, sizes: Floats) -> Floats:
 
 def legend(figure: Figure, table: pd.DataFrame) -> None:
     """Adds one legend of the kinds that the figure shows."""
-    shown = set(kind(table))
+    kinds = kind(table)
     handles = [
         Line2D([], [], linestyle="none", markersize=4.5, label=label, **look)
-        for name, (label, look) in KINDS.items()
-        if name in shown
+        for name, (label, look) in looks(kinds).items()
+        if (kinds == name).any()
     ]
     handles.append(Line2D([], [], label="front", **FRONT))
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=7)
+    across = len(handles) if len(handles) <= MOST else 4
+    figure.legend(handles=handles, loc="outside upper center", ncols=across, fontsize=7)
 
 
 def _ticks(axes: Axes, values: np.ndarray, cost: str) -> None:
@@ -178,6 +201,6 @@ def _ticks(axes: Axes, values: np.ndarray, cost: str) -> None:
     ticks = np.sort((steps[:, None] * 10.0**exponents).ravel())
     ticks = ticks[(ticks >= low / 1.6) & (ticks <= high * 1.6)]
     axes.set_xlim(min(low / 1.3, ticks.min()), max(high * 1.3, ticks.max()))
-    text = style.params_text if cost == "params" else "{:g}".format
+    text = style.params_text if cost in ("params", "samples") else "{:g}".format
     axes.set_xticks(ticks, [text(tick) for tick in ticks])
     axes.set_xticks([], minor=True)

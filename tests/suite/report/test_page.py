@@ -47,7 +47,7 @@ def test_the_page_is_self_contained_and_well_formed(drawn: Path) -> None:
     figures = [a for a in page.addresses if a.startswith("data:image/svg+xml;base64,")]
     pictures = [a for a in page.addresses if a.startswith(("data:image/png;", "data:image/jpeg;"))]
     anchors = [a for a in page.addresses if a.startswith("#")]
-    assert len(figures) == len(FIGURES) - 1  # no item has a second answer
+    assert len(figures) == len(FIGURES) - 2  # no item has a second answer, none another perceiver
     assert len(pictures) > 0
     assert len(figures) + len(pictures) + len(anchors) == len(page.addresses)
     assert len(page.alternatives) == len(figures) + len(pictures)
@@ -115,7 +115,7 @@ def test_a_run_without_provenance_or_with_few_rows_has_a_page(tmp_path: Path) ->
     text = page.write(tmp_path).read_text(encoding="utf-8")
     assert "The run directory holds no provenance.json." in text
     undrawn = "Not drawn, because the study has no cells or answers for them: "
-    assert f"{undrawn}{FIGURES['seeds'].title}.</p>" in text
+    assert f"{undrawn}{FIGURES['perceivers'].title}; {FIGURES['seeds'].title}.</p>" in text
     assert re.findall(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text), re.IGNORECASE) == []
 
 

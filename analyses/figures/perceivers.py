@@ -1,0 +1,107 @@
+"""Figure: accuracy by what the perception module was trained for, over its size and its data.
+
+In: rows of analyses.methods. Out: a Figure, per family and reasoning mode a panel per mean over the
+sizes of the perception module, a line per perceiver, the reasoning module at its largest (the
+paper's Figure 5); and where a family says how many rows perceivers saw, the same over these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analyses.figures.parts import style
+from analyses.figures.parts.rows import TITLES, is_headline
+from analyses.methods import ACCURACY
+from analyses.table.scores import IN_DOMAIN, SHARED
+
+POINT = ["family", "thinking", "perceiver", "perception", "task"]
+ROWS = ["family", "thinking"]
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """Selects the means of the pairings with the largest reasoning size, a cell each."""
+    if "perceiver" not in table:
+        return table.iloc[:0]
+    pairs = table["perception"].notna() & table["reasoning"].notna()
+    rows = table[(table["quantity"] == ACCURACY) & pairs & table["group"].isna()]
+    skipped = IN_DOMAIN if (rows["task"] == SHARED).any() else SHARED
+    rows = rows[(is_headline(rows) | (rows["task"] == SHARED)) & (rows["task"] != skipped)]
+    rows = rows.sort_values("domain", key=lambda domain: domain != IN_DOMAIN, kind="stable")
+    most = rows.groupby("family")["reasoning_params"].transform("max")
+    return rows[rows["reasoning_params"] == most].drop_duplicates(POINT).reset_index(drop=True)
+
+
+@style.styled
+def draw(table: pd.DataFrame) -> Figure:
+    """Draws rows of panels per family and mode: over sizes, then over rows seen in training."""
+    if not len(table):
+        return style.nothing("the study has no pairings of several perceivers")
+    among, names = style.families(table), style.task_names(table["task"])
+    kinds = {
+        str(kind): style.SERIES[k % len(style.SERIES)] | {"label": str(kind).replace("_", " ")}
+        for k, kind in enumerate(table["perceiver"].drop_duplicates())
+    }
+    bands = [
+        (rows, over)
+        for _, rows in table.groupby(ROWS, sort=False)
+        for over in ("size", "samples")
+        if over == "size" or rows["samples"].notna().any()
+    ]
+    tasks = list(table["task"].drop_duplicates())
+    figure = style.new_figure(style.TWO_COLUMNS, 2.3 * len(bands) + 0.7)
+    grid = figure.subplots(len(bands), len(tasks), squeeze=False, sharey="row")
+    for line, (rows, over) in zip(grid, bands):
+        for axes, task in zip(line, tasks):
+            own = rows[rows["task"] == task]
+            (_over_sizes if over == "size" else _over_samples)(axes, own, kinds)
+            mode = TITLES[bool(rows["thinking"].iloc[0])]
+            title = style.panel_title(str(rows["family"].iloc[0]), among, mode.capitalize())
+            axes.set_title(f"{title}\n{names[str(task)]}, {style.n_text(own['n'])}")
+            axes.grid(axis="y")
+        line[0].set_ylabel("accuracy")
+    handles = [Line2D([], [], **look) for look in kinds.values()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    style.footnote(figure, f"Reasoning at its largest size; {style.INTERVAL}.")
+    return figure
+
+
+def _over_sizes(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]) -> None:
+    sizes = style.sizes_in_order(rows, "perception", "perception_params")
+    for k, (kind, look) in enumerate(kinds.items()):
+        own = rows[rows["perceiver"] == kind].sort_values("perception_params", kind="stable")
+        aside = 0.06 * (k - (len(kinds) - 1) / 2)
+        style.over_sizes(axes, own, sizes, "perception", aside, **look)
+    style.size_axis(axes, sizes, "size of the perception module")
+
+
+def _over_samples(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]) -> None:
+    rows = rows[rows["samples"].notna()]
+    for kind, look in kinds.items():
+        own = rows[rows["perceiver"] == kind].sort_values("samples", kind="stable")
+        shown = look | {"linestyle": "none"}
+        ends = own["low"], own["high"]
+        style.with_interval(axes, own["samples"], own["estimate"], *ends, **shown)
+        for x, y, size in zip(own["samples"], own["estimate"], own["perception"]):
+            axes.annotate(
+                str(size), (x, y), xytext=(4, 0), textcoords="offset points", fontsize=6.3
+            )
+    axes.set_xscale("log")
+    seen = sorted(rows["samples"].unique())
+    axes.set_xticks(seen, [style.params_text(count) for count in seen])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("rows that the perception module saw in training")
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What is drawn, n and the interval."""
+    return (
+        "Accuracy with perception modules trained to answer (instruct) or to describe, over their"
+        " size and, where it is known, over the rows that they saw in training (named by size); the"
+        f" reasoning module at its largest ({style.n_text(table['n'])} items a point)."
+        f" {style.INTERVAL.capitalize()}."
+    )

@@ -1,0 +1,160 @@
+"""Methods side by side: gains and layout by hand, and what figure and page take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analyses.figures import perceivers
+from analyses.methods import layout, methods
+from suite.report import summary
+from tests.analyses.simulate import tidy
+
+E2E, BASE, THINK = "end_to_end/P=s", "decoupled/P=s/R=l/direct", "decoupled/P=s/R=l/think"
+CAPTION, EXTRACT = "caption_think/P=s/R=l/think", "extract_think/P=s/R=l/think"
+SCORES = {
+    E2E: [1, 0, 0, 0],
+    BASE: [1, 1, 0, 0],
+    THINK: [0, 1, 1, 0],
+    CAPTION: [1, 1, 1, 0],
+    EXTRACT: [1, 1, 1, 1],
+}
+SEEN = {CAPTION: 1.9e6, EXTRACT: 2.4e6}
+
+
+def table_of(cells: tuple[str, ...] = tuple(SCORES)) -> pd.DataFrame:
+    """Two items of `ocr`, then one of each of two categories outside the domain."""
+    places = [("ocr", "", "1"), ("ocr", "", "2"), ("star", "math", "1"), ("star", "logic", "2")]
+    rows = [
+        (cell, *place, float(score))
+        for cell in cells
+        for place, score in zip(places, SCORES[cell], strict=True)
+    ]
+    frame = tidy(*rows)
+    pair = frame["cell"] != E2E
+    kinds = {CAPTION: "caption", EXTRACT: "extract"}
+    return frame.assign(
+        method=frame["cell"].str.partition("/")[0],
+        perceiver=frame["cell"].map(kinds).fillna("instruct"),
+        perception_samples=frame["cell"].map(SEEN),
+        reasoning=np.where(pair, "l", None),
+        reasoning_params=np.where(pair, 9e3, np.nan),
+        thinking=frame["cell"].str.endswith("think"),
+        # what counts of rows by the way they were read
+        parsed=True, failed=False, leak=False,
+    )  # fmt: skip
+
+
+def gain(
+    table: pd.DataFrame, cell: str, against: str, task: str, group: str | None = None
+) -> float:
+    rows = table[(table["quantity"] == "gain") & (table["cell"] == cell)]
+    rows = rows[(rows["against"] == against) & (rows["task"] == task)]
+    rows = rows[rows["group"].isna() if group is None else rows["group"] == group]
+    assert len(rows) == 1
+    return float(rows["estimate"].iloc[0])
+
+
+def test_gains_by_hand() -> None:
+    table = methods(table_of(), draws=50)
+    # ocr: end to end 1/2, direct 2/2, thinking 1/2, caption 2/2, extract 2/2
+    assert gain(table, EXTRACT, "end_to_end", "ocr") == 0.5
+    assert gain(table, EXTRACT, "decoupled", "ocr") == 0.0
+    assert gain(table, EXTRACT, "instruct", "ocr") == 0.5
+    assert gain(table, EXTRACT, "caption", "ocr") == 0.0
+    # star, mean of math and logic: 0, 0, 1/2, 1/2, 1
+    assert gain(table, EXTRACT, "decoupled", "star") == 1.0
+    assert gain(table, EXTRACT, "caption", "star") == 0.5
+    assert gain(table, EXTRACT, "caption", "star", "logic") == 1.0
+    assert gain(table, CAPTION, "instruct", "star", "math") == 0.0
+    found = table[table["quantity"] == "gain"].groupby("cell")["against"].unique().map(sorted)
+    assert found.to_dict() == {
+        CAPTION: ["decoupled", "end_to_end", "instruct"],
+        EXTRACT: ["caption", "decoupled", "end_to_end", "instruct"],
+    }
+
+
+def test_a_gain_is_held_against_the_same_sizes_alone() -> None:
+    frame = table_of()
+    for column in ("perception", "reasoning"):
+        other = frame.assign(
+            **{column: frame[column].mask(~frame["cell"].isin(SEEN) & frame[column].notna(), "x")}
+        )
+        table = methods(other, draws=50)
+        against = set(table.loc[table["quantity"] == "gain", "against"])
+        assert against == ({"caption"} if column == "perception" else {"caption", "end_to_end"})
+
+
+def test_the_layout_has_a_row_a_system_and_a_column_a_task() -> None:
+    table = layout(table_of())
+    assert table["cell"].tolist() == list(SCORES)
+    numbers = ["ocr", "in_domain", "star: math", "star: logic", "star"]
+    assert [c for c in table.columns if c in numbers] == numbers
+    assert table.set_index("cell")[numbers].to_numpy().tolist() == [
+        [0.5, 0.5, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [0.5, 0.5, 1, 0, 0.5],
+        [1, 1, 1, 0, 0.5],
+        [1, 1, 1, 1, 1],
+    ]
+    assert table["params"].tolist() == [1e3, 1e4, 1e4, 1e4, 1e4]
+    assert table["samples"].fillna(0).tolist() == [0, 0, 0, 1.9e6, 2.4e6]
+    assert table["perceiver"].tolist() == ["instruct"] * 3 + ["caption", "extract"]
+    assert {f"{name} {end}" for name in numbers for end in ("low", "high")} <= set(table.columns)
+
+
+def test_a_study_of_one_perceiver_has_no_such_table() -> None:
+    frame = table_of((E2E, BASE, THINK))
+    assert not len(methods(frame))
+    assert not len(layout(frame))
+    assert perceivers.select(methods(frame)).empty
+    assert "Nothing to draw" in perceivers.draw(methods(frame)).texts[0].get_text()
+
+
+def test_the_page_shows_means_and_categories(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    methods(table_of(), draws=50).to_csv(tmp_path / "tables" / "methods.csv", index=False)
+    found = summary.methods(tmp_path)
+    assert found["columns"] == ["in-domain mean", "math", "logic", "star"]
+    last = found["rows"][-1]
+    assert (last["cell"], last["params"], last["samples"]) == (EXTRACT, 1e4, 2.4e6)
+    assert [value["estimate"] for value in last["values"]] == [1, 1, 1, 1]
+    assert [row["values"][0]["estimate"] for row in found["rows"]] == [0.5, 1, 0.5, 1, 1]
+
+
+def test_the_figure_holds_reasoning_at_the_largest_and_a_pairing_once() -> None:
+    frame = table_of()
+    again = frame[frame["cell"] == EXTRACT].assign(cell="decoupled/extract/P=s/R=l/think")
+    again["method"] = "decoupled"
+    small = frame[frame["cell"] == BASE].assign(cell="small", reasoning="m", reasoning_params=1.0)
+    rows = perceivers.select(methods(pd.concat([frame, again, small]), draws=50))
+    assert set(rows["cell"]) == {BASE, THINK, CAPTION, EXTRACT}
+    assert rows["task"].drop_duplicates().tolist() == ["in_domain", "star"]
+    assert not rows.duplicated(["perceiver", "perception", "thinking", "task"]).any()
+    figure = perceivers.draw(rows)
+    titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes]
+    # a line of panels over sizes for each mode; only what was thought over has known data
+    assert titles == ["Direct answers"] * 2 + ["Answers after thinking"] * 4
+    assert "n = 2" in perceivers.caption(rows)
+
+
+@pytest.mark.slow
+def test_every_figure_and_the_page_take_several_perceivers(tmp_path: Path) -> None:
+    from suite.report import page
+    from tests.analyses.simulate import World, simulate
+    from tests.analyses.test_perceivers import both
+
+    world = World((("s", 1e4), ("l", 1e6)), ("ocr", "knowledge"), ("grounding",), items=5)
+    frame = both(simulate(world))
+    frame["perception_samples"] = frame["perceiver"].map({"instruct": 5e5, "extract": 9e5})
+    frame.to_parquet(tmp_path / "records.parquet", index=False)
+    text = page.write(tmp_path).read_text(encoding="utf-8")
+    assert '<h2 id="methods">Methods</h2>' in text
+    assert "micro, extract" in text
+    assert "extract_think/P=s/R=l/think" in text
+    table = pd.read_csv(tmp_path / "tables" / "efficiency.csv")
+    assert set(table["samples"].dropna()) == {5e5, 9e5}
+    assert table["front_samples"].any()
