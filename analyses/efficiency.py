@@ -46,14 +46,12 @@ FRONTS = {
 """Name of a front -> the costs that must be low."""
 OF_SAMPLES = {"front_samples": ("samples",)}
 """The same, where the study knows how many rows perceivers saw in training."""
-SHARE_OF = {"pareto": "p_pareto"} | {
-    name: f"p_{name}" for name in FRONTS | OF_SAMPLES if name != "pareto"
-}
+SHARE_OF = {name: f"p_{name}" for name in FRONTS}
 ENDS = tuple(f"{name}_{end}" for name in COSTS for end in ("low", "high"))
 COLUMNS = (
     *CELL_COLUMNS,
     *("task", "n", "accuracy", "low", "high", *COSTS, "params", *FRONTS),
-    *(SHARE_OF[name] for name in FRONTS),
+    *SHARE_OF.values(),
     *(*ENDS, "reason"),
 )
 
@@ -68,7 +66,7 @@ def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
     columns, fronts = list(scores.labels(COLUMNS)), FRONTS
     if scores.cells["perception_samples"].notna().any():
         fronts = FRONTS | OF_SAMPLES
-        columns += ["samples", *OF_SAMPLES, *(SHARE_OF[name] for name in OF_SAMPLES)]
+        columns += ["samples", *OF_SAMPLES, *(f"p_{name}" for name in OF_SAMPLES)]
     if not len(table):
         return pd.DataFrame(columns=columns)
     params = table[["perception_params", "reasoning_params"]]
@@ -81,13 +79,13 @@ def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
         estimates, low, high = means[name].columns(table["task"], at)
         table[name], table[f"{name}_low"], table[f"{name}_high"] = estimates, low, high
     for name in fronts:
-        table[name], table[SHARE_OF[name]] = False, np.nan
+        table[name], table[f"p_{name}"] = False, np.nan
     for task, rows in table.groupby("task", sort=False).indices.items():
         is_system = ~table["method"].iloc[rows].isin(CONTROLS).to_numpy()
         systems = np.asarray(rows, dtype=np.intp)[is_system]
         found = _fronts(fronts, table.take(systems), means, str(task), at[systems])
         for name, on, share in found:
-            table.loc[systems, name], table.loc[systems, SHARE_OF[name]] = on, share
+            table.loc[systems, name], table.loc[systems, f"p_{name}"] = on, share
     return table[columns]
 
 

@@ -158,3 +158,18 @@ def test_answers_that_took_no_time_leave_the_logarithmic_panel_empty(frame: pd.D
     assert len(systems.drawn(rows, "generated_tokens")) > 0
     figure.draw(rows).draw_without_rendering()
     latency.draw(latency.select(table)).draw_without_rendering()
+
+
+def test_the_front_of_training_rows_is_there_where_they_are_known(frame: pd.DataFrame) -> None:
+    assert "samples" not in efficiency(frame, draws=20)
+    own = frame[frame["cell"].isin([f"end_to_end/P={size}" for size in ("xs", "s", "m")])]
+    # xs is half right after 10 rows, s no better after 20, m all right after 30
+    values = own["perception"].map({"xs": 0.5, "s": 0.5, "m": 1.0})
+    seen = own["perception"].map({"xs": 10.0, "s": 20.0, "m": 30.0})
+    table = efficiency(own.assign(score=values, perception_samples=seen), draws=20)
+    rows = table[table["task"] == "in_domain"].set_index("perception")
+    assert rows["samples"].to_dict() == {"xs": 10, "s": 20, "m": 30}
+    assert rows["front_samples"].to_dict() == {"xs": True, "s": False, "m": True}
+    assert rows["p_front_samples"].to_dict() == {"xs": 1, "s": 0, "m": 1}
+    drawn = figure.draw(figure.select(table))
+    assert len(drawn.axes) == 3 * table["task"].nunique()

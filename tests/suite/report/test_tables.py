@@ -41,8 +41,12 @@ def test_single_items_and_answers_stand_beside_the_tables(drawn: Path) -> None:
     frame = pd.read_parquet(drawn / "records.parquet")
     for name in ROWS:
         ours, read = load_rows(name)(frame), tables.read(drawn, name)
-        assert len(read) == len(ours) > 0
         assert read.columns.tolist() == ours.columns.tolist()
+        assert len(read) == len(ours)
+        if name == "methods_layout":  # of a study with one perceiver
+            assert not len(ours)
+            continue
+        assert len(ours) > 0
         assert read["item_id"].tolist() == ours["item_id"].tolist()
     assert tables.read(drawn, "agreement_differing")["text"].iloc[0] == TEXT
     assert set(tables.read(drawn, "quanta_items")["emerges"]) <= {"xs", "s", "m", "l", "never"}
