@@ -55,9 +55,9 @@ _CUE = re.compile(
     r"|(?P<so>\b(?:so|therefore|thus|hence|consequently|accordingly|leaves|leaving|finally|"
     r"conclusion|meaning|matches|corresponds?\s+to|which\s+(?:is|means)\s+(?:option|choice|"
     r"answer))\b\s{0,3}[,:]?|→|=>|⇒|∴|\\(?:[Ll]ong)?[Rr]ightarrow\b|\\implies\b|\\therefore\b)"
-    rf"|(?P<foreign>(?:(?<!\w){words.NOUN}(?:\s+{words.ADJECTIVE})?(?:\s+{words.COPULA}(?!\w)(?:\s+{words.THEN})?(?:\s{{0,3}}:)?"
-    r"|\s{0,3}[:—–-]|(?=\s+(?-i:[A-Z])(?:\s{0,3}[.,!)\n']|\s{0,3}\Z|\s+(?:है|şık))))"
-    rf"|(?<!\w){words.CHOOSE}(?!\w))(?:\s+(?:{words.ARTICLE}|(?-i:a)|{words.OPTION})(?!\w))*)"
+    rf"|(?P<foreign>(?<!\w){words.NOUN}(?:{words.BETWEEN}+(?:\s{{0,3}}:{words.BETWEEN}*)?|\s{{0,3}}[:—–-]{words.BETWEEN}*"
+    r"|(?=\s+(?-i:[A-Z])(?:\s{0,3}[.,!)\n']|\s{0,3}\Z|\s+(?:है|şık))))"
+    rf"|(?<!\w){words.CHOOSE}(?!\w){words.BETWEEN}*)"
     rf"|(?P<japanese>{words.JAPANESE})|(?P<chinese>{words.CHINESE})|(?P<korean>{words.KOREAN})",
     re.I,
 )

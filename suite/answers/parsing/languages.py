@@ -32,13 +32,6 @@ NOUN = _any(
     "cevap yanıt seçenek đáp_án câu_trả_lời الإجابة الجواب الصحيح والصحيح उत्तर जवाब विकल्प "
     "correcta correcto correta correto correcte corretta corretto"
 )
-ADJECTIVE = _any(
-    "correcta correcto correta correcte corretta final finale certa esatta giusta saya akhir "
-    "yang_benar yang_tepat đúng chính_xác cuối_cùng الصحيحة الصحيح النهائية"
-)
-"""Behind the noun."""
-COPULA = _any("es est ist lautet é è это будет adalah là هي هو है")
-THEN = _any("donc also daher então quindi entonces pues")
 CHOOSE = _any(
     "tôi_chọn chọn elijo escojo je_choisis ich_wähle escolho scelgo я_выбираю saya_memilih "
     "saya_pilih je_dirais diría"
@@ -48,7 +41,14 @@ OPTION = _any(
     "вариант буква под_буквой opsi pilihan şıkkı şık đáp_án phương_án الخيار الحرف विकल्प "
     "选项 選択肢 보기"
 )
-ARTICLE = _any("la l' el die le il")
+_BETWEEN = _any(
+    "correcta correcto correta correcte corretta final finale certa esatta giusta saya akhir "
+    "yang_benar yang_tepat đúng chính_xác cuối_cùng الصحيحة الصحيح النهائية "
+    "es est ist lautet é è это будет adalah là هي هو है donc also daher então quindi entonces pues "
+    "la l' el die le il"
+)
+BETWEEN = rf"(?:\s+(?:{_BETWEEN}|(?-i:a)|{OPTION})(?!\w))"
+"""Adjectives, copulas and articles behind the noun."""
 HEAD = _any(
     "la le el lo die der das o il una bonne juste richtige korrekte beste mejor melhor giusta "
     "doğru правильный верный सही"
