@@ -38,8 +38,8 @@ REACH = 10_000
 _CONCLUDES = re.compile(rf"(?:{CONCLUDES})\b|→", re.I)
 _OPENS = {"first_line", "leading_letter", "leading_words"}
 _LINES = {*_OPENS, "last_line", "last_sentence"}
-_LETTER = re.compile(r"(?<![\w'])(?:[B-HJ-Z]\b|[AI][.):\]])")
-"""A letter that is no article and no pronoun."""
+_FIRM = re.compile(r"(?:\bis|:)\W*(?:option\W+)?(?:[B-HJ-Z]\b|[AI][.):\]])[^,;]*\Z", re.I)
+"""An answer that ends a cut text and may not go on as «a car» or «B, C» do."""
 _OBJECT = re.compile(r"(?:[^{}\n]{0,80}:\s*)?(?:json\s*)?\{\s*[\"']\w+[\"']\s*:")
 _TURN = re.compile(
     r"(?:^|[.!?,\n])\s*(?:but|however|although|let(?:'s|\s+(?:me|us))|wait|hmm|yet|next|now|then|also|"
@@ -113,8 +113,8 @@ def _stated(text: str, reader: OptionReader, cut: bool) -> tuple[Reading, str] |
     if mark := marked(text, reader):
         found.append(mark)
     lines = [opening(body, reader), *([] if cut else closing(body, reader))]
-    if cut:  # «it is red», «the answer is A» may go on
-        found = [e for e in found if e.end < len(body) or _LETTER.search(body, e.start, e.end)]
+    if cut:  # «it is red», «the answer is A», «so B,» may go on
+        found = [e for e in found if body[e.end :].strip(" ,;:(") or _FIRM.search(body, e.start)]
     free = [e for e in lines if e and not any(e.start < f.end and f.start < e.end for f in found)]
     found = sorted([*found, *free], key=lambda entry: (entry.end, entry.start))
     # What an earlier sentence says of something is not what the text concludes.

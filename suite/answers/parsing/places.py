@@ -135,6 +135,8 @@ def closing(text: str, reader: OptionReader) -> list[Statement]:
         reading, begins = None if WITHHELD.search(piece) else Reading(last[1]), True
     if reading is None or reading.reason == "no_such_option":
         return found
+    if piece in {"A", "I"} and "\n" not in text[max(0, start - 2) : start] and start:
+        return found  # an article whose noun is missing
     rule = "last_line" if "\n" in text[max(0, start - 2) : start] else "last_sentence"
     said_before = [entry for entry in found if entry.start < start]
     return [*said_before, Statement(start, end, reading, rule, begins)]

@@ -46,8 +46,8 @@ _IF = re.compile(rf"\b(?:{CONDITION}|would\b)", re.I)
 WITHHELD = re.compile(
     rf"\b(?:{DENIAL}|{CONDITION}|or|may|might|could|cannot|either|used|thought|would|says?|said|reads|"
     r"question|wrong|incorrect|least|otherwise|alternatively|except|eliminat\w*|exclud\w*|rul(?:e|ed|ing)|"
-    r"distractor|não|non|nicht|kein\w*|pas|не|нет|tidak|bukan)\b|n't\b|"
-    r"[不没非]",
+    r"distractor|format|não|non|nicht|kein\w*|pas|не|нет|tidak|bukan)\b|n't\b|"
+    r"[不没非]|^\W*(?:were|had|should)\b",
     re.I,
 )
 """A clause with one of these asserts nothing plainly."""

@@ -28,6 +28,10 @@ _CHANNELS = re.compile(
     r"\s*(?:<\|start\|>assistant)?(?:<\|channel\|>analysis<\|message\|>|analysis(?=[A-Z]))"
 )
 _FINAL = re.compile(r"(?:<\|channel\|>|assistant)final(?:<\|message\|>)?")
+_WRITTEN = {
+    **{"◁": "<", "▷": ">", "\boxed{": "\\boxed{"},
+    **{"<unused94>": "<think>", "<unused95>": "</think>"},  # Gemma's
+}
 _TURN_END = re.compile(
     r"<\|(?:endoftext|im_end|eot_id|end)\|>|</s>|<end_of_turn>|<eos>|\[end of text\]|"
     r"<end_of_utterance>",
@@ -93,7 +97,8 @@ def clean(text: str) -> Cleaned:
         if not final:
             return Cleaned("", "unfinished_thinking")
         text = text[final[-1].end() :]
-    text = text.replace("◁", "<").replace("▷", ">").replace("\boxed{", "\\boxed{")
+    for written, meant in _WRITTEN.items():
+        text = text.replace(written, meant)
     if "<" in text or "[" in text:
         spoken = _without_thought(text)
         if spoken is None:

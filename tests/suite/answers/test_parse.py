@@ -282,6 +282,7 @@ def test_what_stands_behind_a_statement_may_make_it_none(stated: str) -> None:
         ("\\boxed{B} and", None, None),  # «C» may have followed
         ("I see a car. The answer is probably B, but let me check the", None, None),
         ("I see a car. The answer is B. However, the", "B", None),
+        ("I see a car. I would go with B", "B", None),  # «if it were red» may have followed
         ('{"reasoning": "It is red, so the answer is B', None, None),
     ],
 )
