@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 
@@ -78,9 +81,15 @@ class Loader(yaml.SafeLoader):
         anew; later, what is merged stands beside what is given."""
         node = super().compose_mapping_node(anchor)
         seen: dict[Any, int] = {}
-        for key_node, _ in node.value:
+        for before, (key_node, _) in pairwise([(None, None), *node.value]):
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
+            if written := _parted(before[1], key_node):
+                raise _marked(
+                    f"in braces {written} is two entries, as a comma parts them: a decimal has a "
+                    "dot (0.7), and thousands have nothing between them",
+                    key_node,
+                )
             merge = key_node.tag == MERGE
             key = key_node.value if merge else self.construct_object(key_node)
             line = key_node.start_mark.line + 1
@@ -91,6 +100,14 @@ class Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key {key!r} stands twice, {lines}; keep one of them")
             seen[key] = line
         return node
+
+
+def _parted(value: yaml.Node | None, key: yaml.ScalarNode) -> str | None:
+    """The number with a comma that braces have made a value and a key of; None where none is."""
+    if value is None or value.end_mark.index + 1 != key.start_mark.index:
+        return None
+    parts = (value.value, key.value)
+    return ",".join(parts) if all(re.fullmatch(r"[-+]?\d+", str(part)) for part in parts) else None
 
 
 def _marked(problem: str, place: Any) -> yaml.MarkedYAMLError:
@@ -196,97 +213,166 @@ def validated(model: type[Model], data: object, where: str) -> Model:
     except ValidationError as error:
         # A misspelt key comes before what its absence caused.
         problems: list[Any] = error.errors()
-        problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+        problems.sort(key=lambda problem: problem["type"] not in _KEYS)
         raise SuiteError(f"In {where}: {_sentence(model, given, problems)}.") from error
 
 
 def _sentence(model: type[BaseModel], data: Any, problems: Sequence[Mapping[str, Any]]) -> str:
-    """The first problem in words, by its place in the file: pydantic's has the variants of unions
-    too, each with a problem of its own."""
-    problem = problems[0]
-    place: list[str] = []
-    models = below = [model]
-    for part in problem["loc"]:
-        try:
-            data = data[part]
-        except (LookupError, TypeError):  # a variant, or a key that is missing
-            if part != "[key]" and (problem["type"] != "missing" or part != problem["loc"][-1]):
-                continue
-        inside, known = ".".join(place), _keys(models)
-        place.append(str(part))
-        below = _models_at(models, str(part))
-        models = below or models
-    key = ".".join(place)
-    if problem["type"] == "extra_forbidden":
-        where = f" in `{inside}`" if inside else ""
-        return f"unknown key {shown(place[-1])}{where}{nearest(place[-1], known)}"
+    """The first problem in words, where it lies deepest: pydantic tells each variant of a union.
+
+    What should stand there is said from the types at its place, not in the library's words.
+    """
+    first, *others = [(_place(data, problem), problem) for problem in problems]
+    below = (other for other in others if other[0][: len(first[0])] == first[0])
+    place, problem = first if first[1]["type"] in _KEYS else max([first, *below], key=_depth)
+    kinds = around = [model]
+    for key in place:
+        around, kinds = kinds, _inside(kinds, key)
+    inside, key, value = _dotted(place[:-1]), _dotted(place), problem["input"]
+    if problem["type"] in _KEYS and place:
+        name, known, where = place[-1], _keys(around), f" in `{inside}`" if inside else ""
+        if name in known:  # of another variant
+            return f"`{name}`{where} may not stand beside the keys that are there; keep one of them"
+        return f"unknown key {shown(name)}{where}{nearest(str(name), known)}"
     if problem["type"] == "missing":
         return f"`{key}` is missing"
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
-    variants = [other for other in problems if other["input"] is problem["input"]]
-    wanted = dict.fromkeys(
-        _wanted(one, below if one["type"] == "list_type" else models) for one in variants
-    )
-    return f"`{key}` is {shown(problem['input'])}: it should be {' or '.join(wanted)}"
+    if problem["loc"][-1] == "[key]":
+        return f"`{inside}` has the key {_told(value)}: it should be {_form(str, value)}"
+    if not kinds or any(
+        _is(kind, value) for kind in kinds
+    ):  # of the right kind, and out of its bounds
+        bounds = problem["msg"].partition(" should")[2].partition(" after")[0]
+        return f"`{key}` is {_told(value)}: it should{bounds}"
+    *forms, last = dict.fromkeys(form for kind in kinds for form in _forms(kind, value))
+    between = " or " if "," in "".join(forms) else ", "
+    wanted = " or ".join(filter(None, (between.join(forms), last)))
+    return f"`{key}` is {_told(value)}: it should be {wanted}"
 
 
-_WORDS = {
-    "string_type": "a text",
-    "dict_type": "keys and values",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
+_KEYS = ("extra_forbidden", "invalid_key")
+
+
+def _place(data: Any, problem: Mapping[str, Any]) -> list[Any]:
+    """The keys that lead to a problem: without the variants of unions, which are no keys."""
+    place = []
+    for part in problem["loc"]:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            if problem["type"] != "missing" or part != problem["loc"][-1]:
+                continue
+        place.append(part)
+    if problem["type"] == "invalid_key" and place[-1:] != [problem["input"]]:
+        place.append(problem["input"])  # a number with a fraction is no part of pydantic's place
+    return place
+
+
+def _depth(told: tuple[list[Any], Mapping[str, Any]]) -> int:
+    return len(told[0])
+
+
+def _dotted(place: Iterable[Any]) -> str:
+    return ".".join(map(str, place))
+
+
+_FORMS: dict[Any, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "keys and values",
 }
-"""Type of a pydantic error -> what a person writes."""
-_PLAIN = re.compile(r"[-+]?[\d._]+(e[-+]?\d+)?|true|false", re.IGNORECASE)
-_UNQUOTED = ("a whole number", "a number", "true or false")
+"""Type of a field -> what a person writes."""
 
 
-def _wanted(problem: Mapping[str, Any], models: Iterable[type[BaseModel]]) -> str:
-    """What a value should be, in words."""
-    if problem["type"] == "model_type":
-        name, given = problem["ctx"]["class_name"], problem["input"]
-        model = next(one for one in models if one.__name__ == name)
-        return f"keys and values, such as {_example(model, given)}"
-    value = problem["input"]
-    if problem["type"] == "list_type":
-        return "a list" + "".join(f", such as [{_example(one, value)}]" for one in models)
-    words = _WORDS.get(problem["type"], str(problem["msg"]).lower())
-    scalar = not isinstance(value, (list, dict))
-    words += ", in quotes" if problem["type"] == "string_type" and scalar else ""
-    if words in _UNQUOTED and isinstance(value, str) and _PLAIN.fullmatch(value):
-        words += ", without quotes"
-    return words.removeprefix("input should be ")
+def _told(value: object) -> str:
+    """A value as a person would have written it, nothing and dates in words of YAML's."""
+    return "empty" if value is None else str(value) if isinstance(value, date) else shown(value)
 
 
-def _example(model: type[BaseModel], given: object) -> str:
-    """What a model's keys and values look like, with what a person gave in their place."""
-    keys = [key for key, field in model.model_fields.items() if field.is_required()]
-    keys = keys or list(model.model_fields)[:1]
-    value = given if isinstance(given, str) and len(given) < SHOWN and len(keys) == 1 else "…"
-    return f"{{{', '.join(f'{key}: {value}' for key in keys)}}}"
+def _is(kind: Any, value: object) -> bool:
+    """Whether a value is of a kind, as far as YAML tells kinds."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    own = dict if hasattr(kind, "model_fields") else get_origin(kind) or kind
+    wanted = (int, float) if own is float else (list, tuple) if own is tuple else own
+    return isinstance(value, wanted) and (own is bool or not isinstance(value, bool))
 
 
-def _keys(models: Iterable[type[BaseModel]]) -> list[str]:
-    return [n for one in models for n, field in one.model_fields.items() if not field.exclude]
+def _forms(kind: Any, value: object) -> list[str]:
+    """What a person may write in the place of a value that should be of a kind."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return list(map(repr, get_args(kind)))
+    if origin in (list, tuple):
+        return [f"a list, such as [{_example(get_args(kind)[0], value)}]"]
+    if hasattr(kind, "model_fields"):
+        return [f"keys and values, such as {_example(kind, value)}"]
+    return [_form(origin or kind, value)]
 
 
-def _models_at(models: Iterable[type[BaseModel]], key: str) -> list[type[BaseModel]]:
-    """The models that a key leads to. Where a file gives names of its own to rows beside those that
-    a model has, they are of the same kind."""
-    found = []
-    for one in models:
-        own = one.model_fields.get(key)
-        free = one.model_fields.values() if one.model_config.get("extra") == "allow" else ()
-        for field in [own] if own else free:
-            found += _models_in(field.annotation)
-    return found
+def _form(kind: type, value: object) -> str:
+    form = _FORMS[kind]
+    if kind is str:
+        return (
+            form if value is None or isinstance(value, (str, list, dict)) else f"{form}, in quotes"
+        )
+    plain = _plain(kind, value) if isinstance(value, str) else None
+    return f"{form}: {plain} without quotes" if plain else form
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The models in a type, such as those of a list or of the variants of a union."""
-    if hasattr(annotation, "model_fields"):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _models_in(inner)]
+def _plain(kind: Any, text: str) -> str | None:
+    """The number, or the truth, that a text was to be; None where it is none. A decimal has a dot,
+    thousands have nothing between them."""
+    text = text.strip().replace(",", "" if kind is int else ".")
+    if kind is bool:
+        return text.lower() if text.lower() in ("true", "false") else None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if kind is int:
+        return f"{number:.0f}" if number.is_integer() else None
+    return text if math.isfinite(number) else None
+
+
+def _example(kind: Any, value: object) -> str:
+    """What an entry looks like, with what a person gave in its place where it could be that."""
+    given = str(value) if isinstance(value, str) and len(value) < SHOWN else "…"
+    if hasattr(kind, "model_fields"):
+        keys = [key for key, field in kind.model_fields.items() if field.is_required()]
+        keys = keys or list(kind.model_fields)[:1]
+        given = given if len(keys) == 1 else "…"
+        return f"{{{', '.join(f'{key}: {given}' for key in keys)}}}"
+    return "true, false" if kind is bool else given
+
+
+def _keys(kinds: Iterable[Any]) -> list[str]:
+    models = [one.model_fields for one in kinds if hasattr(one, "model_fields")]
+    return [name for fields in models for name, field in fields.items() if not field.exclude]
+
+
+def _inside(kinds: Iterable[Any], key: object) -> list[Any]:
+    """The types of what lies under a key of one of these types. Where a file gives names of its own
+    to rows beside those that a model has, they are of the same kind."""
+    found: list[Any] = []
+    for one in kinds:
+        if hasattr(one, "model_fields"):
+            own = one.model_fields.get(key)
+            free = one.model_fields.values() if one.model_config.get("extra") == "allow" else ()
+            found += [field.annotation for field in ([own] if own else free)]
+        else:
+            at = {dict: 1, list: 0, tuple: 0}.get(get_origin(one))
+            found += [] if at is None else [get_args(one)[at]]
+    return [kind for annotation in found for kind in _variants(annotation)]
+
+
+def _variants(annotation: Any) -> list[Any]:
+    """The types that a field may have, without None."""
+    if get_origin(annotation) in (Union, UnionType):
+        return [kind for one in get_args(annotation) for kind in _variants(one)]
+    if get_origin(annotation) is Annotated:
+        return _variants(get_args(annotation)[0])
+    return [] if annotation is type(None) else [annotation]

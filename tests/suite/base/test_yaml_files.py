@@ -121,13 +121,12 @@ def test_validated_gives_the_model() -> None:
         ({"shape": {"radios": 1}}, "unknown key 'radios' in `shape` (did you mean 'radius'?)."),
         (
             {"shape": ["one"]},
-            "`shape` is ['one']: it should be keys and values, such as {radius: …} or keys and "
-            "values, such as {height: …}.",
+            "`shape.0` is 'one': it should be a whole number.",
         ),
         ({"by_name": {"Circle": {}}}, "`by_name.Circle.radius` is missing."),
         (
             {"by_name": {8: {"radius": 1}}},
-            "`by_name.8.[key]` is 8: it should be a text, in quotes.",
+            "`by_name` has the key 8: it should be a text, in quotes.",
         ),
         (
             {"named": {"my own": {"widht": 1}}},

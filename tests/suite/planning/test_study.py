@@ -94,7 +94,7 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
             "perception: all",
             "perception: 5",
             "In study file small.yaml: `cells.0.perception` is 5: it should be 'all' or a text, in "
-            "quotes or a list.",
+            "quotes or a list, such as […].",
         ),
         (
             "[{task: micro_ocr}]",
@@ -105,8 +105,7 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
         (
             "seed: 0",
             "title: 2001-01-01",
-            "In study file small.yaml: `title` is datetime.date(2001, 1, 1): it should be a text, "
-            "in quotes.",
+            "In study file small.yaml: `title` is 2001-01-01: it should be a text, in quotes.",
         ),
         (
             "seed: 0",
@@ -277,19 +276,23 @@ def test_a_value_of_another_form_is_told_what_to_write(
         ("seed: 0", "limit: 010", ["line 6", "010"]),
         ("seed: 0", "seed: 1:30", ["line 6", "1:30"]),
         ("micro_ocr", "no", ["`tasks.0.task`", "text, in quotes"]),
-        ("seed: 0", "decoding: {reason: {temperature: 0,7}}", ["7", "`decoding.reason"]),
+        ("seed: 0", "decoding: {reason: {temperature: 0,7}}", ["line 6", "0,7", "a dot (0.7)"]),
         (
             "seed: 0",
             "decoding: {reason: {max_new_tokens: 1e3}}",
-            ["`decoding.reason.max_new_tokens`", "whole number", "1e3"],
+            ["`decoding.reason.max_new_tokens`", "a whole number: 1000 without quotes", "'1e3'"],
         ),
         (
             "micro_ocr}",
             "micro_ocr, methods: blind}",
-            ["`tasks.0.methods`", "list"],
+            ["`tasks.0.methods`", "a list, such as [blind]"],
         ),
         ("study: small", "study: 2026-11-26", ["`study`", "text, in quotes"]),
-        ("perception: all", "perception: [0.6]", ["`cells.0.perception", "text"]),
+        (
+            "perception: all",
+            "perception: [0.6]",
+            ["`cells.0.perception.0` is 0.6", "a text, in quotes"],
+        ),
         ("seed: 0", "samples: yes", ["`samples`", "whole number"]),
         ("seed: 0", "limit: -010", ["line 6", "-010"]),
     ],

@@ -82,8 +82,7 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
         (
             {"steps": "many"},
             0,
-            "`stages.0.steps` is 'many': it should be a valid integer, unable to parse string "
-            "as an integer.",
+            "`stages.0.steps` is 'many': it should be a whole number.",
         ),
         (
             {"kind": "sound"},
