@@ -77,6 +77,7 @@ def run(
     started, clock = provenance.now(), time.monotonic()
     planned = plan(study, limit=limit, only=only, data=data, weights=weights)
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
+    provenance.check_own(folder, outputs.WRITTEN)
     check_device(device)
     identities = fingerprints(planned, device)  # a missing checkpoint is told before data are read
     items = load_all_items(planned, progress)

@@ -16,6 +16,7 @@ from suite.base.json_values import json_hash, json_value
 from suite.engine.progress import Progress
 from suite.items.tasks import get_task
 from suite.planning.plan import Plan
+from suite.runs import freshness, results, status
 from suite.runs.freshness import drawing_digest, forget, is_current, put
 from suite.runs.results import load_results
 
@@ -25,6 +26,8 @@ CELL_FIELDS = (
 )
 """Fields of an entry of `cells` in the summary; `group` is null for the whole task."""
 CELLS = "cells.json"
+WRITTEN = (results.NAME, *freshness.DRAWN, CELLS, freshness.NAME, status.INSIDE)
+"""What a run's directory holds beside its provenance and its store."""
 
 
 def baselines(planned: Plan) -> str:

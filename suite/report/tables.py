@@ -12,7 +12,7 @@ import pandas as pd
 
 from analyses.registry import ANALYSES, ROWS, load_analysis, load_rows
 from suite.errors import SuiteError, said_of
-from suite.runs import freshness
+from suite.runs import freshness, provenance
 from suite.runs.results import load_results
 
 TEXT = (
@@ -46,6 +46,7 @@ def write(folder: Path) -> list[Path]:
     paths = [outputs / f"{name}.csv" for name in (*ANALYSES, *ROWS)]
     if freshness.is_current(outputs, digest):
         return paths
+    provenance.check_own(folder, freshness.DRAWN, made=(outputs / freshness.NAME).is_file())
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
     for name, path in zip((*ANALYSES, *ROWS), paths):

@@ -18,6 +18,8 @@ from suite.errors import SuiteError
 from suite.items.item import Item
 
 NAME = ".made-of"
+DRAWN = ("tables", "figures", "report.html")
+"""What is made of records in the directory that holds them."""
 READING = (
     *("suite/answers/**/*.py", "suite/runs/records.py", "suite/items/item.py"),
     "analyses/columns.py",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -177,6 +177,26 @@ def earlier(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
         (folder / NAME).replace(folder / DAMAGED)
         say(f"{error} The damaged one is kept as {DAMAGED}; earlier runs are not told any more.")
         return {}
+
+
+def check_own(folder: Path, names: Iterable[str], made: bool = False) -> None:
+    """Raises SuiteError where one of these files or folders is there and no run has made it, so
+    that writing there would replace what is somebody's own.
+
+    made: whether something else than provenance.json says that the suite has written them.
+    """
+    try:
+        if made or "study" in read(folder):
+            return
+    except SuiteError:  # a run's that was damaged, which `earlier` puts aside
+        return
+    paths = [folder / name for name in (NAME, *names)]
+    there = [p.name for p in paths if p.is_file() or (p.is_dir() and any(p.iterdir()))]
+    if there:
+        raise SuiteError(
+            f"{folder} holds {', '.join(there)}, and no {NAME} of a run that has made it: it would "
+            "be replaced. Choose another folder, or move it away first."
+        )
 
 
 def unchanged(facts: dict[str, Any], before: dict[str, Any]) -> bool:

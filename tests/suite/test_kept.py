@@ -32,7 +32,7 @@ from suite.base import files
 from suite.base.files import TEMPORARY, Folder, write_whole
 from suite.engine.claims import Claims
 from suite.errors import SuiteError, Unfinished
-from suite.report import figures, page, tables
+from suite.report import figures, outputs, page, tables
 from suite.runs.results import load_results
 from suite.store import Store
 from tests.analyses.simulate import World, simulate
@@ -988,3 +988,51 @@ def test_the_same_records_by_another_reader_give_the_same_tables(
         return "".join(part.to_csv(float_format="%.6g") for part in parts)
 
     assert table(change(frame.copy(), tmp_path)) == table(frame)
+
+
+# --- what is there and no run has made is somebody's own ----------------------------------------
+
+
+def test_a_run_writes_what_it_says_that_it_writes(run_once: Path) -> None:
+    held = {path.name for path in (run_once / "out").iterdir()}
+    assert held == {"store", "provenance.json", *outputs.WRITTEN}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["records.parquet", "report.html", "cells.json", "tables/mine.csv", "figures/a.png",
+     "asked/notes.txt", "provenance.json", ".made-of"],
+)  # fmt: skip
+def test_what_no_run_has_made_is_not_replaced(told: Path, name: str) -> None:
+    path = told / "mine" / name
+    path.parent.mkdir(parents=True)
+    path.write_text('{"entity": {}}')
+    with pytest.raises(SuiteError) as caught:
+        again(told, "mine")
+    assert str(caught.value) == (
+        f"{told / 'mine'} holds {name.partition('/')[0]}, and no provenance.json of a run that has "
+        "made it: it would be replaced. Choose another folder, or move it away first."
+    )
+    assert [p for p in (told / "mine").rglob("*") if p.is_file()] == [path]
+    assert path.read_text() == '{"entity": {}}'
+
+
+def test_beside_files_of_other_names_a_run_is_made(told: Path) -> None:
+    (told / "mine" / "tables").mkdir(parents=True)
+    (told / "mine" / "notes.txt").write_text("x")
+    again(told, "mine")
+    assert (told / "mine" / "notes.txt").read_text() == "x"
+
+
+def test_drawing_replaces_nothing_beside_records_alone(told: Path) -> None:
+    """A copy of the records is drawn, and drawn again; a page that lies there is somebody's own."""
+    (told / "copy").mkdir()
+    shutil.copy(told / "out" / "records.parquet", told / "copy")
+    (told / "copy" / "report.html").write_text("mine")
+    with pytest.raises(SuiteError, match=r"holds report\.html, and no provenance\.json"):
+        tables.write(told / "copy")
+    (told / "copy" / "report.html").unlink()
+    for _ in range(2):
+        tables.write(told / "copy")
+        report_one(told / "copy")
+        (told / "copy" / "tables" / "cells.csv").unlink()
