@@ -6,7 +6,9 @@ and the batch of a tokenizer or processor, padded on the left.
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,9 +48,14 @@ def _bounded(model: str) -> Iterator[None]:
     """Inside, a chat template comes to an end: BadRequest beyond SECONDS or LETTERS.
 
     The sandbox bounds one loop but not loops in loops, so each line of the template looks at the
-    clock, and each text that it yields is counted.
+    clock, and each text that it yields is counted. Within a line a timer looks (`7 ** (7 ** 9)` is
+    one), again and again, as jinja takes what is raised where it computes a constant for a no.
     """
     end, written = time.thread_time() + SECONDS, 0
+
+    def look(*about: Any) -> None:
+        if time.thread_time() > end:
+            raise BadRequest(f"The chat template of {model} has not ended after {SECONDS:g} s.")
 
     def line(frame: Any, event: str, argument: Any) -> Any:
         nonlocal written
@@ -57,11 +64,15 @@ def _bounded(model: str) -> Iterator[None]:
         written += len(argument) if event == "return" and isinstance(argument, str) else 0
         if written > LETTERS:
             raise BadRequest(f"The chat template of {model} writes more than {LETTERS:,} letters.")
-        if time.thread_time() > end:
-            raise BadRequest(f"The chat template of {model} has not ended after {SECONDS:g} s.")
+        look()
         return line
 
     before = sys.gettrace()
+    # A signal comes to the main thread alone, where models answer, and not on Windows.
+    timed = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+    if timed:
+        handler = signal.signal(signal.SIGVTALRM, look)
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS / 10, SECONDS / 10)
     sys.settrace(line)
     try:
         yield
@@ -69,6 +80,9 @@ def _bounded(model: str) -> Iterator[None]:
         what = "calls itself without end" if isinstance(error, RecursionError) else "fills memory"
         raise BadRequest(f"The chat template of {model} {what}.") from error
     finally:
+        if timed:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, handler)
         sys.settrace(before)
 
 
