@@ -91,6 +91,10 @@ class Generation:
     """One sentence when the request failed."""
 
 
+ENDS = ("stop", "length", "budget", "")
+"""Every `finish_reason`; a failure has none."""
+
+
 @runtime_checkable
 class Generator(Protocol):
     """Turns requests into generations. A file or folder per implementation in suite/models."""

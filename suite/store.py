@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from suite.base.files import Folder
 from suite.base.json_values import canonical_json, json_hash
 from suite.errors import Unfinished, reason_of
-from suite.requests import Generation, Request
+from suite.requests import ENDS, Generation, Request
 
 _GENERATION = tuple(field.name for field in fields(Generation))
 SCHEMA = pa.schema(
@@ -44,6 +44,8 @@ SCHEMA = pa.schema(
 )
 """Columns of a part. Task and item name the first request that asked; others may share the key."""
 _READ = ("key", *_GENERATION)
+CONTENT = "content"
+"""Where a part says what it was written with."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Stored:
     """Name of its part."""
     stage: str = ""
     """Stage that asked first."""
+    whole: bool = False
+    """Whether its part holds what was written to it."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +139,9 @@ class Shelf:
 
         about: facts for people who open the part (stage, model). Unfinished on a full disk.
         """
-        table = _table(rows).replace_schema_metadata(
-            {"run": self._run, "generator": canonical_json(self._fingerprint), **about}
-        )
+        table = _table(rows)
+        facts = {"run": self._run, "generator": canonical_json(self._fingerprint), **about}
+        table = table.replace_schema_metadata({**facts, CONTENT: _digest(_rows(table))})
         buffer = io.BytesIO()
         pq.write_table(
             table, buffer, compression="zstd", write_statistics=False, write_page_checksum=True
@@ -147,7 +151,8 @@ class Shelf:
         self._unreadable.discard(name)
         self._read.add(name)
         for row in rows:
-            self._put(row.key, Stored(row.generation, self._run, name, about.get("stage", "")))
+            stage = about.get("stage", "")
+            self._put(row.key, Stored(row.generation, self._run, name, stage, whole=True))
 
     def _part(self, keys: Iterable[str]) -> str:
         """Name of a batch: of its keys and what was tried before, so that one batch has one name
@@ -169,9 +174,12 @@ class Shelf:
             generator = canonical_json(self._fingerprint).encode()
             if about.get(b"generator", generator) != generator:
                 return "it is of another generator"
-            run, stage = (about.get(name, b"").decode() for name in (b"run", b"stage"))
-            rows = zip(*(table.column(column).to_pylist() for column in _READ))
-            return [(key, Stored(Generation(*row), run, name, stage)) for key, *row in rows]
+            run, stage, written = (
+                about.get(name.encode(), b"").decode() for name in ("run", "stage", CONTENT)
+            )
+            rows = _rows(table)
+            whole = written == _digest(rows)
+            return [(key, Stored(Generation(*row), run, name, stage, whole)) for key, *row in rows]
         except (OSError, ValueError, pa.ArrowException) as error:
             return reason_of(error)
 
@@ -180,11 +188,12 @@ class Shelf:
         if known is None or self._rank(stored) < self._rank(known):
             self._rows[key] = stored
 
-    def _rank(self, stored: Stored) -> tuple[bool, bool, str]:
+    def _rank(self, stored: Stored) -> tuple[bool, bool, bool, str]:
         """Of two rows with one key the lower counts: an answer before a failure, this run's failure
-        before an older one (it is not tried again), then by part, the same for every reader."""
+        before an older one (it is not tried again), one as it was written before one that another
+        tool has, or may have, changed, then by part, the same for every reader."""
         failed = stored.generation.error is not None
-        return (failed, failed and stored.run != self._run, stored.part)
+        return (failed, failed and stored.run != self._run, not stored.whole, stored.part)
 
 
 def _fault(table: pa.Table) -> str | None:
@@ -203,11 +212,22 @@ def _fault(table: pa.Table) -> str | None:
             possible = pc.and_(pc.greater_equal(column, 0), pc.less(column, math.inf))
             if pc.all(possible).as_py() is False:
                 return f"its {name} is below 0 or no number in some row"
+    ends = pc.is_in(table.column("finish_reason"), pa.array(ENDS))
+    if pc.all(ends).as_py() is False:
+        return "its finish_reason is in some row none of those that there are"
     if pc.any(pc.equal(table.column("error"), "")).as_py():
         return "its error is empty in some row"
     if pc.count_distinct(table.column("key")).as_py() < len(table):
         return "it has a key twice"
     return None
+
+
+def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(table.column(column).to_pylist() for column in _READ)))
+
+
+def _digest(rows: list[tuple[Any, ...]]) -> str:
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
 def _table(rows: Sequence[Answered]) -> pa.Table:

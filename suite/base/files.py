@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unicodedata import category
+from unicodedata import category, normalize
 
 from suite.base.machine import process_space, process_started
 from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room, public, reason_of, shown
@@ -66,6 +66,12 @@ def checked_name(name: str, key: str) -> str:
             f"underscores, begins with no dot and has {LONGEST_NAME} bytes at most"
         )
     return name
+
+
+def on_any_disk(name: str) -> str:
+    """Gives what two names have in common that some disk takes for one: it knows no capitals, or
+    one way to write é."""
+    return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def make_folder(folder: Path, option: str, name: str = "folder") -> None:

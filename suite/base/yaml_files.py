@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from unicodedata import normalize
 
 import yaml
 
@@ -81,10 +82,10 @@ class Loader(yaml.SafeLoader):
         anew; later, what is merged stands beside what is given."""
         node = super().compose_mapping_node(anchor)
         seen: dict[Any, int] = {}
-        for before, (key_node, _) in pairwise([(None, None), *node.value]):
+        for last, (key_node, _) in pairwise([(None, None), *node.value]):
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
-            if written := _parted(before[1], key_node):
+            if written := _parted(last[1], key_node):
                 raise _marked(
                     f"in braces {written} is two entries, as a comma parts them: a decimal has a "
                     "dot (0.7), and thousands have nothing between them",
@@ -93,12 +94,11 @@ class Loader(yaml.SafeLoader):
             merge = key_node.tag == MERGE
             key = key_node.value if merge else self.construct_object(key_node)
             line = key_node.start_mark.line + 1
-            if key in seen:
-                lines = (
-                    f"on lines {seen[key]} and {line}" if line != seen[key] else f"on line {line}"
-                )
+            name = normalize("NFC", str(key))  # 8 and "8", two ways to write é
+            if before := seen.get(key, seen.get(name)):
+                lines = f"on lines {before} and {line}" if line != before else f"on line {line}"
                 raise yaml.YAMLError(f"the key {key!r} stands twice, {lines}; keep one of them")
-            seen[key] = line
+            seen |= {key: line, name: line}
         return node
 
 

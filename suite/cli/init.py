@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import yaml
 
 from suite.base.files import checked_name
 from suite.cli.options import json_option
@@ -32,7 +33,8 @@ def command(path: str, force: bool, as_json: bool) -> None:
     except ValueError as error:
         raise SuiteError(f"The file {target} names its study, and {error}.") from error
     template = (FOLDER / "_template.yaml").read_text(encoding="utf-8")
-    text = template.replace("NAME", target.stem, 1)
+    name = yaml.safe_dump(target.stem, allow_unicode=True).splitlines()[0]  # 2026-11-26 in quotes
+    text = template.replace("NAME", name, 1)
     if path == STDOUT:
         if as_json:
             print_json({"path": None, "study": target.stem, "text": text})

@@ -200,14 +200,14 @@ def check(config: Mapping[str, Any], path: Path) -> None:
                 f"{where}: `metadata.categories` gives {shown(name)} {shown(size)} items: "
                 "it must be a whole number, 0 or more."
             )
-    names = list(sizes or ())
+    names = [str(name) for name in sizes or ()]
     if twice := [name for name in names if names.count(name) > 1]:
         raise SuiteError(f"{where}: `metadata.categories` names {shown(twice[0])} twice.")
     for name in metadata.get("abbreviations") or ():
-        if name not in names:
+        if str(name) not in names:
             raise SuiteError(
                 f"{where}: `metadata.abbreviations` names {shown(name)}, which is no category"
-                f"{nearest(str(name), map(str, names))}."
+                f"{nearest(str(name), names)}."
             )
     _check_source(config, metadata, where)
     if not (config.get("test_split") or config.get("validation_split")):

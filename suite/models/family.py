@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from suite.base import yaml_files
-from suite.base.files import PACKAGE, checked_name, user_path
+from suite.base.files import PACKAGE, checked_name, on_any_disk, user_path
 from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import BACKENDS
@@ -107,8 +107,11 @@ def _family(data: object, path: Path) -> Family:
         )
     sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
     names = [size.name for size in sizes]
-    if not names or len(set(names)) < len(names):
-        raise SuiteError(f"In {where}: `sizes` needs at least one entry, each with its own name.")
+    if not names or len({on_any_disk(name) for name in names}) < len(names):
+        raise SuiteError(
+            f"In {where}: `sizes` needs at least one entry, each with its own name (of which some "
+            "disks see no capitals)."
+        )
     instruct = data.get("instruct")
     if instruct is not None and instruct not in names:
         raise SuiteError(

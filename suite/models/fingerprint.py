@@ -291,21 +291,19 @@ class Origin:
         """Takes the fingerprint, as `identity` does."""
         self._spec = spec
         self._identify = partial(identity, spec, role, dtype, device)
+        self._commit = commit(spec) if spec.path is None else ""
         self._marks = self._seen()
         self._whole = False
         self.fingerprint = self._identify()
 
     def check(self) -> bool:
-        """Raises Unfinished where the files are others than those of the fingerprint. A commit on
-        the Hub has no others, but what lies here of it may have been edited: SuiteError.
+        """Raises Unfinished where the files are others than those of the fingerprint, SuiteError
+        where those of a commit on the Hub were edited.
 
         Returns whether one was written since the last look, with the same content in the end.
         """
         if self._spec.path is None:
-            if not self._whole:
-                _check_snapshot(self._spec, self.fingerprint["commit"], large=True)
-            self._whole = True
-            return False
+            return self._check_commit()
         try:
             marks = self._seen()
             now = self.fingerprint if marks == self._marks else self._identify()
@@ -319,12 +317,24 @@ class Origin:
         written, self._marks = marks != self._marks, marks
         return written
 
+    def _check_commit(self) -> bool:
+        marks = self._seen()
+        written = any(marks.get(name) != seen for name, seen in self._marks.items())
+        if marks != self._marks or not self._whole:  # files of it may be fetched only now
+            _check_snapshot(self._spec, self.fingerprint["commit"], large=True)
+        self._marks, self._whole = marks, True
+        return written
+
     def _seen(self) -> dict[str, str]:
-        if self._spec.path is None:
-            return {}
+        """Marks of the files, and of what leads to them: all may be moved away and put back."""
         folder = self._spec.path
-        around = {"": mark(folder)} if folder.is_symlink() else {}
-        return around | {name: mark(path) for name, path in files(self._spec).items()}
+        if folder is None:
+            snapshot = _cached(self._spec) / "snapshots" / self._commit
+            return {str(path): mark(path) for path in snapshot.rglob("*") if path.is_file()}
+        folder = folder.absolute()
+        ways = [folder, *(path for path in folder.parents if path.is_symlink())]
+        found = {str(path): mark(path) for path in ways}
+        return found | {name: mark(path) for name, path in files(self._spec).items()}
 
 
 def has_changed(what: str) -> str:

@@ -104,7 +104,7 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
         for cell in _expand_row(study, family, row):
             if cell.id in cells:
                 raise SuiteError(
-                    f"In study {study.study!r}: two rows of `cells` give {cell.id}; remove one."
+                    f"In study {study.study!r}: `cells` gives {cell.id} twice; keep one."
                 )
             cells[cell.id] = cell
     for name in study.perceive:

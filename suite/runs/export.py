@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.base.files import Folder
+from suite.base.files import Folder, on_any_disk
 from suite.base.json_values import json_value, rows_of
 from suite.errors import SuiteError
 from suite.items.item import LETTERS, Item, ItemSet
@@ -109,7 +109,7 @@ def write(
 
 def _free(name: str, taken: Mapping[str, str]) -> str:
     """The name, with underscores behind it as long as it is taken."""
-    while name in taken.values():
+    while on_any_disk(name) in map(on_any_disk, taken.values()):
         name += "_"
     return name
 

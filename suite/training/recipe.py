@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from suite.base import yaml_files
-from suite.base.files import checked_name
+from suite.base.files import checked_name, on_any_disk
 
 FOLDER = Path(__file__).parent / "recipes"
 SHARED = "shared"
@@ -137,9 +137,9 @@ class Recipe(_Strict):
             seen.add(stage.name)
         folders: dict[str, str] = {}
         for what in (f"{stage.name}-{size}" for stage in self.stages for size in self.sizes):
-            if before := folders.get(what.lower()):  # some disks tell no capitals
+            if before := folders.get(on_any_disk(what)):
                 raise ValueError(f"two trainings would share a folder, '{before}' and '{what}'")
-            folders[what.lower()] = what
+            folders[on_any_disk(what)] = what
         return self
 
     def stage(self, name: str) -> Stage:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from functools import lru_cache
-from unicodedata import category
+from unicodedata import bidirectional, category
 
-from matplotlib import font_manager
+from matplotlib import font_manager, ft2font
 
 BASE = "DejaVu Sans"
 """Comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
@@ -59,9 +59,24 @@ def tell(letters: str) -> None:
         return
     _told.update(new)
     warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
-    few = "".join(new[:10]) + ("…" if len(new) > 10 else "")
     warnings.warn(
-        f"No font on this machine has {few}: figures show boxes in their place. Install one that "
-        "has (the Noto fonts have every script) and draw them again.",
+        f"No font on this machine has {_few(new)}: figures show boxes in their place. Install one "
+        "that has (the Noto fonts have every script) and draw them again.",
         stacklevel=2,
     )
+
+
+def tell_of_order(letters: Iterable[str]) -> None:
+    """Warns, once, of scripts that an old matplotlib writes letter by letter from the left."""
+    new = sorted(c for c in letters if bidirectional(c) in ("R", "AL") or category(c) == "Mc")
+    if new and not hasattr(ft2font, "__libraqm_version__") and "order" not in _told:
+        _told.add("order")
+        warnings.warn(
+            f"This matplotlib writes {_few(new)} one by one from the left, not joined and not "
+            "turned: install matplotlib 3.11 or newer and draw the figures again.",
+            stacklevel=2,
+        )
+
+
+def _few(letters: list[str]) -> str:
+    return "".join(letters[:10]) + ("…" if len(letters) > 10 else "")

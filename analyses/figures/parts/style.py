@@ -108,7 +108,9 @@ def styled(function: Draw) -> Draw:
     @wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Figure:
         args = tuple(_labelled(a) if isinstance(a, pd.DataFrame) else a for a in args)
-        found, missing = fonts.families(_letters(args))
+        letters = _letters(args)
+        found, missing = fonts.families(letters)
+        fonts.tell_of_order(letters)
         if missing:
             fonts.tell(missing)
         with settings({**RC, "font.family": found}):
@@ -157,9 +159,21 @@ def labels_of(names: Iterable[str], most: int) -> dict[str, str]:
         cut = most // 2
         label = line if len(line) <= most else f"{line[:cut]}…{line[cut + 1 - most :]}"
         label = label if any(category(c) not in ("Cf", "Zs") for c in label) else repr(own)
-        taken = {label, *(f"{label} #{n}" for n in range(2, len(lines) + 2))} - {*labels.values()}
-        labels[own] = min(taken, key=lambda text: (len(text), text))
+        labels[own] = _unlike([label], labels.values())
     return labels
+
+
+def _unlike(names: Iterable[str], others: Iterable[str]) -> str:
+    """The first of some names that looks like none of the others; else the last with a number."""
+    names, taken = list(names), {_looks(other) for other in others}
+    numbered = (f"{names[-1]} #{n}" for n in range(2, len(taken) + 3))
+    return next(name for name in (*names, *numbered) if _looks(name) not in taken)
+
+
+def _looks(label: str) -> str:
+    """What is seen of a label: two forms of é are one, and what shows nothing is none."""
+    seen = "".join(c for c in normalize("NFKC", label) if category(c) != "Cf")
+    return " ".join(seen.split())
 
 
 def _letters(args: Iterable[Any]) -> set[str]:
@@ -251,8 +265,7 @@ def task_names(tasks: Iterable[object]) -> dict[str, str]:
     cut = len(prefixes.pop()) + 1 if shared else 0
     cut = cut if all(name[cut:] for name in own) else 0
     for name in own:
-        forms = (name[cut:].replace("_", " "), name, *(f"{name} #{n + 2}" for n in range(len(own))))
-        means[name] = next(form for form in forms if form not in means.values())
+        means[name] = _unlike([name[cut:].replace("_", " "), name], means.values())
     return means
 
 

@@ -60,7 +60,8 @@ def drawn(frame: pd.DataFrame, name: str) -> tuple[Figure, list[str]]:
         warnings.simplefilter("always")
         figure = module.draw(module.select(table))
         style.encoded(figure, name)
-    return figure, [str(warning.message) for warning in caught]
+    said = [str(warning.message) for warning in caught]
+    return figure, [line for line in said if not line.startswith("This matplotlib writes")]
 
 
 def test_words_of_any_script_are_drawn_as_they_are_written(frame: pd.DataFrame) -> None:
@@ -116,6 +117,23 @@ def test_letters_that_no_font_has_are_told_once() -> None:
         fonts.tell(fonts.families(f"a{private}عé\u200d ")[1])
         fonts.tell(private)
     assert [str(warning.message) for warning in caught] == [told("".join(sorted(private)))]
+
+
+def test_an_old_matplotlib_that_turns_no_script_is_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fonts.tell_of_order("abc 颜")
+        monkeypatch.setattr(fonts.ft2font, "__libraqm_version__", "0.10", raising=False)
+        fonts.tell_of_order("abעг")
+        monkeypatch.delattr(fonts.ft2font, "__libraqm_version__")
+        for _ in range(2):
+            fonts.tell_of_order("abעг")
+    assert [str(warning.message) for warning in caught] == [
+        "This matplotlib writes ע one by one from the left, not joined and not turned: install "
+        "matplotlib 3.11 or newer and draw the figures again."
+    ]
 
 
 def test_other_fonts_are_opened_only_for_letters_that_the_first_lacks(

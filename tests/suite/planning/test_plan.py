@@ -176,7 +176,7 @@ def test_rows_that_the_family_cannot_do(
 
 def test_two_rows_with_one_cell(family_file: Path) -> None:
     rows = [{"method": "blind", "perception": size} for size in ("all", "s")]
-    with pytest.raises(SuiteError, match="two rows of `cells` give blind/P=s; remove one"):
+    with pytest.raises(SuiteError, match="`cells` gives blind/P=s twice; keep one"):
         ids(study_of(family_file, cells=rows))
 
 
