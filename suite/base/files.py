@@ -60,7 +60,8 @@ def checked_name(name: str, key: str) -> str:
     """Gives a name back that may become part of a file's name; ValueError, which calls it by `key`,
     for one that may not."""
     letters = "".join(letter for letter in name if category(letter)[0] != "M")  # marks on letters
-    if not re.fullmatch(r"[\w-][\w.-]*", letters) or len(name.encode()) > LONGEST_NAME:
+    plain = re.fullmatch(r"[\w-][\w.-]*", letters) and letters[0] == name[0]
+    if not plain or len(name.encode()) > LONGEST_NAME:
         raise ValueError(
             f"`{key}` is {shown(name)}: a name is made of letters, digits, dots, dashes and "
             f"underscores, begins with no dot and has {LONGEST_NAME} bytes at most"

@@ -340,7 +340,8 @@ def _plain(kind: Any, text: str) -> str | None:
 
 def _example(kind: Any, value: object) -> str:
     """What an entry looks like, with what a person gave in its place where it could be that."""
-    given = str(value) if isinstance(value, str) and len(value) < SHOWN else "…"
+    one = isinstance(value, str) and len(value) < SHOWN and "," not in value
+    given = str(value) if one else "…"
     if hasattr(kind, "model_fields"):
         keys = [key for key, field in kind.model_fields.items() if field.is_required()]
         keys = keys or list(kind.model_fields)[:1]
