@@ -661,3 +661,77 @@ def test_two_entries_that_say_the_same_thing_differently_are_refused(
     with pytest.raises(SuiteError, match=r"twice|two rows") as caught:
         FILES[kind][2](path)
     assert named in str(caught.value).replace(str(path), "")
+
+
+def _task_with(text: str) -> bytes:
+    return _after("task", "{first: 3, second: 3}", text)
+
+
+DOUBLED: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "a key with a question mark": (
+        "study",
+        lambda: STUDY.encode() + b"? seed\n: 1\nseed: 2\n",
+        "seed",
+    ),
+    "a setting of a size's model": (
+        "family",
+        lambda: (
+            b"family: f\nsizes:\n- name: a\n  params: 1\n  vlm:\n    repo: a/b\n"
+            b"    dtype: float32\n    dtype: bfloat16\n"
+        ),
+        "dtype",
+    ),
+    "a setting of a processor": (
+        "family",
+        lambda: (
+            b"family: f\nsizes:\n- {name: a, params: 1, vlm: {repo: a/b, processor: "
+            b"{size: {height: 1}, size: {width: 1}}}}\n"
+        ),
+        "size",
+    ),
+    "a category as a number and as a text": ("task", lambda: _task_with("{8: 3, '8': 3}"), "8"),
+    "a category composed and not": (
+        "task",
+        lambda: _task_with("{caf\u00e9: 3, cafe\u0301: 3}"),
+        "caf",
+    ),
+    "a template's words": (
+        "prompts",
+        lambda: (
+            b"sets:\n  default:\n    version: 1\n    base: micro\n    templates:\n"
+            b"      blind: {choice: '{question}', open: '{question}', choice: '{options}'}\n"
+        ),
+        "choice",
+    ),
+    "a size in a list": (
+        "study",
+        lambda: STUDY.replace("xs}", "[xs, s, xs]}").encode(),
+        "blind/P=xs",
+    ),
+    "a second document": ("study", lambda: STUDY.encode() + b"---\nseed: 5\n", "document"),
+    "an included file": (
+        "task",
+        lambda: b"include: shared_yaml\n" + FILES["task"][1](),
+        "metric_list",
+    ),
+    "a copy of a task's file": ("task", FILES["task"][1], "shapes (1).yaml"),
+}
+"""What stands twice -> kind, file, what the sentence names."""
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+def test_nothing_that_stands_twice_is_lost(name: str, tmp_path: Path) -> None:
+    kind, content, word = DOUBLED[name]
+    path = tmp_path / FILES[kind][0]
+    path.write_bytes(content())
+    if name == "an included file":
+        (tmp_path / "shared_yaml").write_text(
+            "metric_list: []\ndataset_path: json\nmetric_list: []\n"
+        )
+    elif name == "a copy of a task's file":
+        shutil.copy(path, tmp_path / "shapes (1).yaml")
+    with pytest.raises(SuiteError) as caught:
+        FILES[kind][2](path)
+    said = str(caught.value)
+    assert word in said.replace(str(path), "")
+    assert re.search("twice|two files|document", said, re.IGNORECASE)

@@ -1036,3 +1036,63 @@ def test_drawing_replaces_nothing_beside_records_alone(told: Path) -> None:
         tables.write(told / "copy")
         report_one(told / "copy")
         (told / "copy" / "tables" / "cells.csv").unlink()
+
+
+# --- parts with the right columns and wrong values, and right ones in another dress --------------
+
+
+def retold(table: pa.Table, path: Path) -> None:
+    """Somebody tried other texts in a copy of the part."""
+    column("text", ["WRONG", "WRONG"])(table, path)
+
+
+def retold_elsewhere(table: pa.Table, path: Path) -> None:
+    """In a tool that keeps no metadata."""
+    retold(table.replace_schema_metadata(None), path)
+
+
+def shifted(table: pa.Table, path: Path) -> None:
+    """The column of texts was sorted, and the others were not."""
+    column("text", ["B", "A"])(table, path)
+
+
+def under_capital_keys(table: pa.Table, path: Path) -> None:
+    column("key", ["A", "B"])(table.set_column(4, "text", pa.array(["WRONG"] * 2)), path)
+
+
+def with_gzip(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="gzip", version="1.0", row_group_size=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (retold, False),
+        (retold_elsewhere, False),
+        (shifted, False),
+        (under_capital_keys, False),
+        (with_gzip, False),
+        (column("text", [b"WRONG", b"WRONG"]), True),
+        (column("finish_reason", ["STOP", "LENGTH"]), True),
+        (column("generated_tokens", [2, 2], pa.decimal128(5, 0)), True),
+        (column("seconds", [1, 2], pa.duration("s")), True),
+        (column("error", ["nan", "nan"]), False),
+    ],
+)
+def test_a_part_whose_values_were_changed_never_counts_before_a_true_row(
+    tmp_path: Path, change: Change, named: bool
+) -> None:
+    rows = [row("a", "A"), row("b", "B")]
+    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows)
+    (good,) = parts_of(tmp_path)
+    bad = good.with_name("0" * 32 + ".parquet")
+    change(pq.read_table(good), bad)
+    said: list[str] = []
+    shelf = Store(tmp_path, say=said.append).shelf(FINGERPRINT)
+    found = {line.key: shelf.get(line.key) for line in rows}
+    assert {k: stored and stored.generation for k, stored in found.items()} == {
+        line.key: line.generation for line in rows
+    }
+    assert [line.startswith(f"Ignoring {bad}, which cannot be read (") for line in said] == (
+        [True] * named
+    )

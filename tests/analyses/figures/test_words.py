@@ -253,3 +253,39 @@ def test_names_that_are_numbers_keep_their_rows() -> None:
     labelled = style._labelled(table)
     assert labelled["size"].notna().all()
     assert labelled["size"].nunique() == 3
+
+
+MORE_WORDS = {
+    "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd": "· \u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd",
+    "\u1112\u1161\u11ab\u1100\u1173\u11af": "· \ud55c\uae00",
+    "\u202elive": "· live",
+    "tab\tbed": "· tab bed",
+    "100%s %(a)d": "· 100%s %(a)d",
+    "007": "· 007",
+    "\\mathrm{x}^2_i": "· \\mathrm{x}^2_i",
+    "&lt;b&gt; &amp;": "· &lt;b&gt; &amp;",
+    "Z\u0351\u036b\u0343\u036a\u0302a": "· Z\u0351\u036b\u0343\u036a\u0302a",
+    "true": "· true",
+}
+"""Category -> its label in a figure."""
+
+
+@pytest.fixture(scope="module")
+def more_worded(frame: pd.DataFrame) -> tuple[set[str], list[str]]:
+    """As `worded`, of other names."""
+    words = list(MORE_WORDS)
+    star = frame[frame["category"].notna()].copy()
+    own = {name: index for index, name in enumerate(star["category"].unique())}
+    other = star["item_id"].astype(str).map(hash) % 2
+    star["category"] = [words[(2 * own[c] + k) % 10] for c, k in zip(star["category"], other)]
+    figure, said = drawn(pd.concat([frame[frame["category"].isna()], star]), "decoupling")
+    return texts(figure), said
+
+
+@pytest.mark.parametrize("word", MORE_WORDS)
+def test_a_category_of_this_name_too_is_drawn_as_text(
+    more_worded: tuple[set[str], list[str]], word: str
+) -> None:
+    found, said = more_worded
+    assert unicodedata.normalize("NFC", MORE_WORDS[word]) in found
+    assert [line for line in said if not line.startswith("No font on this machine")] == []

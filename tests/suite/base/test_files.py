@@ -304,3 +304,26 @@ def test_a_folder_with_signs_in_its_name_is_shown_whole(name: str, tmp_path: Pat
     assert folder.name == str(tmp_path / name)
     folder.write("x", b"1")
     assert (tmp_path / name / "x").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("two\nlines", False),
+        ("C:", False),
+        ("sub\\evil", False),
+        ("~", False),
+        ("a\u200bb", False),
+        ("a\uff0fb", False),
+        ("\u0301a", False),
+        ("é" * 51, False),
+        ("é" * 50, True),
+        ("Übung-2_b.v1", True),
+    ],
+)
+def test_a_name_is_letters_digits_dots_dashes_and_underscores(name: str, fine: bool) -> None:
+    if fine:
+        assert checked_name(name, "study") == name
+    else:
+        with pytest.raises(ValueError, match=r"`study` is .* a name is made of letters"):
+            checked_name(name, "study")

@@ -79,3 +79,12 @@ def test_init_writes_no_study_that_is_not_read(
     else:
         assert "name is made of letters" in result.stderr
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["2026-11-26", "no", "1e3", "010", "null", "0.6", "Ünal-1_b.v2"])
+def test_init_writes_a_study_of_any_name_that_is_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("init", f"{name}.yaml").exit_code == 0
+    assert load_study(f"{name}.yaml").study == name

@@ -313,3 +313,15 @@ def test_a_size_has_several_perceivers_and_vlm_is_the_one_called_instruct(tmp_pa
         size.vlms[name] for name in ("instruct", "caption")
     ]
     assert (replaced.text, replaced.samples) == (size.text, size.samples)
+
+
+@pytest.mark.parametrize("names", [("S", "s"), ("caf\u00e9", "cafe\u0301"), ("1.0", "1.0")])
+def test_no_two_sizes_share_a_name_on_any_disk(tmp_path: Path, names: tuple[str, str]) -> None:
+    rows = ", ".join(
+        f"{{name: '{name}', params: {n}, text: a/b}}" for n, name in enumerate(names, 1)
+    )
+    path = write(tmp_path, f"family: mine\nsizes: [{rows}]\n")
+    with pytest.raises(
+        SuiteError, match="`sizes` needs at least one entry, each with its own name"
+    ):
+        load_family(path)

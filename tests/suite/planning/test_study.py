@@ -304,3 +304,35 @@ def test_a_value_that_yaml_reads_as_another_is_told_what_to_write(
     said = error_of(tmp_path, (MINIMAL + "seed: 0\n").replace(old, new))
     assert [words for words in named if words not in said] == [], said
     assert "valid" not in said, "a library's words"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        (
+            "[{task: micro_ocr}]",
+            "micro_ocr, micro_attribute",
+            ["`tasks`", "a list, such as [{task: "],
+        ),
+        (
+            "perception: all",
+            "perception: all, thinking: think",
+            ["`cells.0.thinking`", "true or false"],
+        ),
+        ("seed: 0", "data: micro_ocr=a.parquet", ["`data`", "keys and values"]),
+        ("seed: 0", "title: yes", ["`title`", "a text, in quotes"]),
+        ("method: end_to_end", "method: [end_to_end, blind]", ["`cells.0.method`", "a text"]),
+        ("seed: 0", "limit: 5.0", ["`limit` is 5.0", "a whole number"]),
+        ("seed: 0", "decoding: {reason: {top_p: 90%}}", ["`decoding.reason.top_p`", "a number"]),
+        ("seed: 0", "decoding: {reason: {top_k: 1,000}}", ["line 6", "1,000", "thousands"]),
+        ("family: micro", "family: {micro: all}", ["`family`", "a text"]),
+        ("seed: 0", "instruct: {file: [a.json]}", ["`instruct.file", "a text"]),
+    ],
+)
+def test_what_people_write_instead_is_told_with_what_to_write(
+    tmp_path: Path, old: str, new: str, named: list[str]
+) -> None:
+    said = error_of(tmp_path, (MINIMAL + "seed: 0\n").replace(old, new))
+    assert [words for words in named if words not in said] == [], said
+    assert "micro_ocr, micro_attribute}" not in said
+    assert "valid" not in said, "a library's words"

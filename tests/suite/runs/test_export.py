@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -250,3 +251,16 @@ def test_tasks_whose_names_make_one_file_have_a_file_each(
     frames = [frame_of(items).assign(task=task) for task in tasks]
     written = write(pd.concat(frames), dict.fromkeys(tasks, items), tmp_path, DATE)
     assert len({one.file for one in written}) == 6
+
+
+@pytest.mark.parametrize(
+    "cells", [("end_to_end/P=S", "end_to_end/P=s"), ("P=caf\u00e9", "P=cafe\u0301")]
+)
+def test_cells_whose_names_some_disk_takes_for_one_have_a_folder_each(
+    items: ItemSet, tmp_path: Path, cells: tuple[str, str]
+) -> None:
+    frame = frame_of(items)
+    named = dict(zip(frame["cell"].unique(), cells))
+    written = write(frame.assign(cell=frame["cell"].map(named)), {TASK: items}, tmp_path, DATE)
+    folders = {unicodedata.normalize("NFC", Path(one.file).parent.name.lower()) for one in written}
+    assert len(folders) == 2
