@@ -222,15 +222,17 @@ def _sentence(model: type[BaseModel], data: Any, problems: Sequence[Mapping[str,
 
     What should stand there is said from the types at its place, not in the library's words.
     """
-    first, *others = [(_place(data, problem), problem) for problem in problems]
-    below = (other for other in others if other[0][: len(first[0])] == first[0])
+    told = [(_place(data, problem), problem) for problem in problems]
+    # A variant that lacks a key which another has was not meant.
+    other = [p["loc"][:-1] for at, p in told if p["type"] in _KEYS and at[-1] in _known(model, at)]
+    meant = [one for one in told if not any(one[1]["loc"][: len(loc)] == loc for loc in other)]
+    first, *others = meant or told
+    below = (one for one in others if one[0][: len(first[0])] == first[0])
     place, problem = first if first[1]["type"] in _KEYS else max([first, *below], key=_depth)
-    kinds = around = [model]
-    for key in place:
-        around, kinds = kinds, _inside(kinds, key)
+    kinds = _kinds(model, place)
     inside, key, value = _dotted(place[:-1]), _dotted(place), problem["input"]
-    if problem["type"] in _KEYS and place:
-        name, known, where = place[-1], _keys(around), f" in `{inside}`" if inside else ""
+    if problem["type"] in _KEYS:
+        name, known, where = place[-1], _known(model, place), f" in `{inside}`" if inside else ""
         if name in known:  # of another variant
             return f"`{name}`{where} may not stand beside the keys that are there; keep one of them"
         return f"unknown key {shown(name)}{where}{nearest(str(name), known)}"
@@ -353,6 +355,18 @@ def _example(kind: Any, value: object) -> str:
 def _keys(kinds: Iterable[Any]) -> list[str]:
     models = [one.model_fields for one in kinds if hasattr(one, "model_fields")]
     return [name for fields in models for name, field in fields.items() if not field.exclude]
+
+
+def _known(model: type[BaseModel], place: Sequence[Any]) -> list[str]:
+    """The keys that may stand where the last one of a place does."""
+    return _keys(_kinds(model, place[:-1]))
+
+
+def _kinds(model: type[BaseModel], place: Iterable[Any]) -> list[Any]:
+    kinds: list[Any] = [model]
+    for key in place:
+        kinds = _inside(kinds, key)
+    return kinds
 
 
 def _inside(kinds: Iterable[Any], key: object) -> list[Any]:

@@ -596,7 +596,7 @@ def test_a_claim_of_a_dead_process_of_this_machine_is_not_waited_for(tmp_path: P
     path.with_name("dead.json").write_text(json.dumps(record))
     begun = time.monotonic()
     assert isinstance(finish(walk), Speakers)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 # --- same records, same files -----------------------------------------------------------------
