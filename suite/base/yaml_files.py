@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -82,7 +82,7 @@ class Loader(yaml.SafeLoader):
         anew; later, what is merged stands beside what is given."""
         node = super().compose_mapping_node(anchor)
         seen: dict[Any, int] = {}
-        for last, (key_node, _) in pairwise([(None, None), *node.value]):
+        for last, (key_node, value_node) in pairwise([(None, None), *node.value]):
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
             if written := _parted(last[1], key_node):
@@ -95,11 +95,31 @@ class Loader(yaml.SafeLoader):
             key = key_node.value if merge else self.construct_object(key_node)
             line = key_node.start_mark.line + 1
             name = normalize("NFC", str(key))  # 8 and "8", two ways to write é
+            if merge and (twice := _merged_twice(value_node, node)):
+                raise _marked(
+                    f"`<<` merges two mappings that have the key {twice!r}, of which the first "
+                    "would count; give it anew beside `<<`, or keep one",
+                    key_node,
+                )
             if before := seen.get(key, seen.get(name)):
                 lines = f"on lines {before} and {line}" if line != before else f"on line {line}"
                 raise yaml.YAMLError(f"the key {key!r} stands twice, {lines}; keep one of them")
             seen |= {key: line, name: line}
         return node
+
+
+def _merged_twice(merged: yaml.Node, node: yaml.MappingNode) -> str | None:
+    """A key of two of the mappings that are merged, with two values, and not given anew."""
+    several = merged.value if isinstance(merged, yaml.SequenceNode) else []
+    maps = [dict(_scalars(one)) for one in several if isinstance(one, yaml.MappingNode)]
+    given = dict(_scalars(node))
+    keys = [key for one in maps for key in one if key not in given]
+    differ = (key for key in keys if len({id(one[key]) for one in maps if key in one}) > 1)
+    return next(differ, None)
+
+
+def _scalars(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
+    return ((k.value, v) for k, v in node.value if isinstance(k, yaml.ScalarNode))
 
 
 def _parted(value: yaml.Node | None, key: yaml.ScalarNode) -> str | None:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -188,7 +189,11 @@ def _index(folders: tuple[Path, ...]) -> dict[str, TaskInfo | SuiteError]:
         except SuiteError as error:
             unreadable[path.stem.removeprefix(PREFIX)] = error
             continue
-        if not isinstance(config.get("task"), str):
+        if isinstance(named := config.get("task"), (int, float, date)):
+            unreadable[path.stem.removeprefix(PREFIX)] = SuiteError(
+                f"In the task file {path}: `task` is {named}: it should be a text, in quotes."
+            )
+        if not isinstance(named, str):
             continue  # a group, or a shared part
         name = config["task"].removeprefix(PREFIX)
         if name in places:
@@ -226,6 +231,7 @@ def _read(name: str, config: dict[str, Any], path: Path) -> TaskInfo:
 
 
 def _info(name: str, config: dict[str, Any], path: Path, metadata: Mapping[str, Any]) -> TaskInfo:
+    metadata = {key: value for key, value in metadata.items() if value is not None}
     categories = metadata.get("categories") or {}
     sizes: tuple[int | None, ...] = (
         tuple(categories.values()) if isinstance(categories, dict) else (None,) * len(categories)

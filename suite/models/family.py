@@ -97,8 +97,8 @@ def load_family(name_or_path: str | Path) -> Family:
 
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
-    data = yaml_files.mapping(data, where, ("family", "title", "prompts", "instruct", "sizes"))
-    name = _name(data, "family", str, where)
+    data = _given(data, where, ("family", "title", "prompts", "instruct", "sizes"))
+    name = _name(data, "family", where)
     rows = data.get("sizes")
     if not isinstance(rows, list):
         raise SuiteError(
@@ -113,22 +113,21 @@ def _family(data: object, path: Path) -> Family:
             "disks see no capitals)."
         )
     instruct = data.get("instruct")
+    instruct = instruct if instruct is None else str(instruct)
     if instruct is not None and instruct not in names:
-        raise SuiteError(
-            f"In {where}: `instruct` is {shown(instruct)}{nearest(str(instruct), names)}."
-        )
+        raise SuiteError(f"In {where}: `instruct` is {shown(instruct)}{nearest(instruct, names)}.")
     if instruct is None:
         instruct = next((size.name for size in reversed(sizes) if size.text), None)
-    prompts = str(data.get("prompts", "default"))
+    prompts = data.get("prompts", "default")
     beside = path.parent / prompts.partition("#")[0]
     if prompts.partition("#")[0].endswith(yaml_files.SUFFIXES) and beside.is_file():
         prompts = str(path.parent / prompts)
-    return Family(name, str(data.get("title", name)), prompts, instruct, tuple(sizes))
+    return Family(name, data.get("title", name), prompts, instruct, tuple(sizes))
 
 
 def _size(row: object, path: Path, where: str) -> Size:
-    row = yaml_files.mapping(row, where, ("name", "params", "text", "vlm", "vlms", "samples"))
-    name = _name(row, "name", (str, int, float), where)
+    row = _given(row, where, ("name", "params", "text", "vlm", "vlms", "samples"))
+    name = _name(row, "name", where)
     where = f"{where}, size {shown(name)}"
     params = _positive(row.get("params", ""), "params", where)
     text = _spec(row.get("text"), path, f"{where}, text")
@@ -162,7 +161,9 @@ def _perceivers(row: Mapping[str, Any], path: Path, where: str) -> dict[str, Mod
         )
     found = {} if vlm is None else {INSTRUCT: vlm}
     for name, value in given.items():
-        _name({"name": name}, "name", str, f"{where}, vlms")
+        if not isinstance(name, str):
+            raise SuiteError(f"In {where}: `vlms` has the key {shown(name)}: put it in quotes.")
+        _name({"name": name}, "name", f"{where}, vlms")
         if name in get_args(Role):
             raise SuiteError(f"In {where}, vlms: no perceiver may be called {shown(name)}.")
         spec = _spec(value, path, f"{where}, vlms.{name}")
@@ -190,12 +191,11 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
             value = {"path": value}
         else:
             value = {"repo": value}
-    data = dict(yaml_files.mapping(value, where, tuple(ModelSpec.__dataclass_fields__)))
+    data = _given(value, where, tuple(ModelSpec.__dataclass_fields__))
     if ("repo" in data) == ("path" in data):
         raise SuiteError(f"In {where}: give either `repo` (on the Hub) or `path` (a folder).")
     if "path" in data:
-        data["path"] = path.parent / user_path(str(data["path"]))
-    _check(data, where)
+        data["path"] = path.parent / user_path(data["path"])
     data["processor"] = _settings(data.get("processor", {}), where)
     return ModelSpec(**data)
 
@@ -218,34 +218,41 @@ def _sibling(value: str, path: Path) -> bool:
     return value.split("/")[0] == path.stem and "/" in value
 
 
-def _check(data: Mapping[str, Any], where: str) -> None:
-    types: dict[str, tuple[type, str]] = {
-        "repo": (str, "text"),
-        "revision": (str, "text"),
-        "batch_size": (int, "a positive whole number"),
-        "trust_remote_code": (bool, "true or false"),
-        "gguf_file": (str, "text"),
-        "processor": (dict, "a mapping"),
-    }
-    for key, (kind, words) in types.items():
-        value = data.get(key)
-        wrong = kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 1))
-        if value is not None and (wrong or not isinstance(value, kind)):
-            raise SuiteError(f"In {where}: `{key}` must be {words}, not {shown(value)}.")
+_TEXT: tuple[tuple[type, ...], str] = ((str,), "a text, in quotes")
+_NAME: tuple[tuple[type, ...], str] = ((str, int, float), "a text, in quotes")
+"""A size may be called 8."""
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("family", "title", "prompts", "repo", "path", "revision", "gguf_file"), _TEXT),
+    **dict.fromkeys(("name", "instruct"), _NAME),
+    "batch_size": ((int,), "a positive whole number"),
+    "trust_remote_code": ((bool,), "true or false"),
+    "processor": ((dict,), "keys and values"),
+}
+"""Key at any level -> its types, and what a person writes."""
+
+
+def _given(value: object, where: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """The keys that are given, an empty one is not; SuiteError for one that may not be there, or
+    whose value is of another type."""
+    known = yaml_files.mapping(value, where, allowed)
+    data = {key: entry for key, entry in known.items() if entry is not None}
+    for key, (kinds, words) in _TYPES.items():
+        entry = data.get(key)
+        wrong = not isinstance(entry, kinds) or (isinstance(entry, bool) and bool not in kinds)
+        low = key == "batch_size" and isinstance(entry, int) and entry < 1
+        if key in data and (wrong or low):
+            raise SuiteError(f"In {where}: `{key}` is {shown(entry)}: it should be {words}.")
     for key, allowed in (("dtype", DTYPES), ("generator", tuple(BACKENDS))):
         if key in data and data[key] not in allowed:
             hint = nearest(str(data[key]), allowed)
             raise SuiteError(f"In {where}: `{key}` is {shown(data[key])}{hint}.")
+    return data
 
 
-def _name(data: Mapping[str, Any], key: str, kind: Any, where: str) -> str:
+def _name(data: Mapping[str, Any], key: str, where: str) -> str:
+    if key not in data:
+        raise SuiteError(f"In {where}: `{key}` is missing.")
     try:
-        return checked_name(str(_required(data, key, kind, where)), key)
+        return checked_name(str(data[key]), key)
     except ValueError as error:
         raise SuiteError(f"In {where}: {error}.") from error
-
-
-def _required(data: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:
-    if not isinstance(data.get(key), kind):
-        raise SuiteError(f"In {where}: `{key}` is missing or has the wrong type.")
-    return data[key]

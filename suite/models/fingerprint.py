@@ -291,10 +291,13 @@ class Origin:
         """Takes the fingerprint, as `identity` does."""
         self._spec = spec
         self._identify = partial(identity, spec, role, dtype, device)
-        self._commit = commit(spec) if spec.path is None else ""
+        if spec.path is None:  # where a commit lies is known with it
+            self.fingerprint = self._identify()
         self._marks = self._seen()
         self._whole = False
-        self.fingerprint = self._identify()
+        """Whether a commit's files were held against it, weights too."""
+        if spec.path is not None:
+            self.fingerprint = self._identify()
 
     def check(self) -> bool:
         """Raises Unfinished where the files are others than those of the fingerprint, SuiteError
@@ -329,7 +332,7 @@ class Origin:
         """Marks of the files, and of what leads to them: all may be moved away and put back."""
         folder = self._spec.path
         if folder is None:
-            snapshot = _cached(self._spec) / "snapshots" / self._commit
+            snapshot = _cached(self._spec) / "snapshots" / self.fingerprint["commit"]
             return {str(path): mark(path) for path in snapshot.rglob("*") if path.is_file()}
         folder = folder.absolute()
         ways = [folder, *(path for path in folder.parents if path.is_symlink())]

@@ -149,13 +149,16 @@ def _load(path: Path, name: str, seen: tuple[str, ...]) -> Prompts:
     version = data.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         raise SuiteError(f"In {where}: `version` must be a whole number.")
-    base = _load(path, str(data["base"]), (*seen, name)) if "base" in data else None
+    base = (
+        _load(path, _text(data["base"], "base", where), (*seen, name)) if "base" in data else None
+    )
     options = yaml_files.mapping(
         data.get("options", {}), f"`options` of {where}", ("each", "separator")
     )
     option = options.get("each", base.option if base else "{letter}. {text}")
     _fields(option, ("letter", "text"), ("letter", "text"), f"`options.each` of {where}")
-    separator = str(options.get("separator", base.separator if base else "\n"))
+    separator = options.get("separator", base.separator if base else "\n")
+    _text(separator, "separator", f"`options` of {where}")
     return Prompts(name, version, option, separator, _templates(data, base, where))
 
 
@@ -184,7 +187,14 @@ def _template(value: object, form: Form, where: str) -> Template:
             allowed = tuple(field for field in allowed if field not in ("options", "letters"))
         _fields(data.get(variant), allowed, needed, f"`{variant}` of {where}")
     system = data.get("system")
-    return Template(data["choice"], data["open"], None if system is None else str(system))
+    system = system if system is None else _text(system, "system", where)
+    return Template(data["choice"], data["open"], system)
+
+
+def _text(value: object, key: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise SuiteError(f"In {where}: `{key}` is {shown(value)}: it should be a text, in quotes.")
+    return value
 
 
 def _fields(text: object, allowed: Iterable[str], needed: Iterable[str], where: str) -> None:
