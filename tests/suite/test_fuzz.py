@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from suite.answers.predictions import score_file, summary
+from suite.base import yaml_files
 from suite.base.files import PACKAGE, Folder
 from suite.base.machine import process_space, process_started
 from suite.cli import cli, command_files, sentence_of
@@ -735,3 +736,133 @@ def test_nothing_that_stands_twice_is_lost(name: str, tmp_path: Path) -> None:
     said = str(caught.value)
     assert word in said.replace(str(path), "")
     assert re.search("twice|two files|document", said, re.IGNORECASE)
+
+
+ROWS_OF_SIZES = "family: f\nsizes:\n- {name: a, params: 1, text: a/b}\n"
+SETS = "sets:\n  default:\n    version: 1\n    base: micro\n"
+
+OTHER_FORMS: dict[str, tuple[str, Callable[[], bytes], list[str]]] = {
+    "no model": (
+        "family",
+        lambda: ROWS_OF_SIZES.replace("a/b}", "a/b, vlm: false}").encode(),
+        ["vlm", "keys and values"],
+    ),
+    "a year": (
+        "family",
+        lambda: f"title: 2026\n{ROWS_OF_SIZES}".encode(),
+        ["`title` is 2026", "a text, in quotes"],
+    ),
+    "prompts with keys": (
+        "family",
+        lambda: f"prompts: {{default: 1}}\n{ROWS_OF_SIZES}".encode(),
+        ["`prompts`", "a text"],
+    ),
+    "a version": (
+        "family",
+        lambda: ROWS_OF_SIZES.replace("a/b", "{repo: a/b, revision: 0.1}").encode(),
+        ["`revision` is 0.1", "a text, in quotes"],
+    ),
+    "a date": (
+        "family",
+        lambda: ROWS_OF_SIZES.replace("name: a", "name: 2026-11-26").encode(),
+        ["`name`", "a text, in quotes"],
+    ),
+    "no name": (
+        "family",
+        lambda: ROWS_OF_SIZES.replace("name: a", "name: off").encode(),
+        ["`name` is False", "a text, in quotes"],
+    ),
+    "lists of words": (
+        "prompts",
+        lambda: f"{SETS}    templates: {{blind: [a, b]}}\n".encode(),
+        ["'blind'", "keys and values"],
+    ),
+    "a separator with keys": (
+        "prompts",
+        lambda: f"{SETS}    options: {{separator: {{a: b}}}}\n".encode(),
+        ["`separator`", "a text"],
+    ),
+    "a task that is a date": (
+        "task",
+        lambda: b"task: 2026-11-26\nmetadata: {}\n",
+        ["`task` is 2026-11-26", "a text, in quotes"],
+    ),
+    "a gate": (
+        "recipe",
+        lambda: _after("recipe", "seed: 1", "seed: one"),
+        ["`seed` is 'one'", "a whole number"],
+    ),
+}
+"""What people write in another form -> kind, file, what the sentence names."""
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_another_form_is_told_with_what_to_write_in_every_file(name: str, tmp_path: Path) -> None:
+    kind, content, named = OTHER_FORMS[name]
+    path = tmp_path / FILES[kind][0]
+    path.write_bytes(content())
+    with pytest.raises(SuiteError) as caught:
+        FILES[kind][2](path)
+    said = str(caught.value)
+    assert [words for words in named if words not in said] == [], said
+
+
+AB = "a: &a {seed: 1, limit: 2}\nb: &b {seed: 3, samples: 1}\n"
+
+DOUBLED_TOO: dict[str, tuple[str, Callable[[], bytes], str | None]] = {
+    "two merged mappings": ("merged", lambda: f"{AB}c: {{<<: [*a, *b]}}\n".encode(), "'seed'"),
+    "two merged, given anew": (
+        "merged",
+        lambda: f"{AB}c: {{<<: [*a, *b], seed: 5}}\n".encode(),
+        None,
+    ),
+    "two merged, of other keys": (
+        "merged",
+        lambda: AB.replace("seed: 3, ", "").encode() + b"c: {<<: [*a, *b]}\n",
+        None,
+    ),
+    "one merged twice": ("merged", lambda: f"{AB}c: {{<<: [*a, *a]}}\n".encode(), None),
+    "a stage's rows": (
+        "recipe",
+        lambda: _after("recipe", "kind: encoder", "kind: encoder\n    kind: text"),
+        "'kind'",
+    ),
+    "a row of decoding": (
+        "study",
+        lambda: (
+            STUDY.encode() + b"decoding: {reason: {top_k: 1}, answer: {}, reason: {top_p: 1}}\n"
+        ),
+        "'reason'",
+    ),
+    "in UTF-16": ("study", lambda: f"{STUDY}seed: 1\nseed: 2\n".encode("utf-16"), "'seed'"),
+    "with a comment between": (
+        "study",
+        lambda: f"{STUDY}seed: 1\n# seed: 3\n\nseed: 2\n".replace("\n", "\r\n").encode(),
+        "lines 5 and 8",
+    ),
+    "a recorded size": (
+        "study",
+        lambda: STUDY.encode() + b"perceive:\n  xs: {file: a.json}\n  'xs': {file: b.json}\n",
+        "'xs'",
+    ),
+    "data of a task": (
+        "study",
+        lambda: STUDY.encode() + b'data: {micro_ocr: a.csv, "micro_ocr": b.csv}\n',
+        "'micro_ocr'",
+    ),
+}
+"""What stands twice, or seems to -> kind, file, what the sentence names (None: it is read)."""
+
+
+@pytest.mark.parametrize("name", DOUBLED_TOO)
+def test_of_two_values_none_is_dropped(name: str, tmp_path: Path) -> None:
+    kind, content, named = DOUBLED_TOO[name]
+    path = tmp_path / ("m.yaml" if kind == "merged" else FILES[kind][0])
+    path.write_bytes(content())
+    reader = (lambda p: yaml_files.read(p, "study")) if kind == "merged" else FILES[kind][2]
+    if named is None:
+        assert isinstance(reader(path), dict)
+        return
+    with pytest.raises(SuiteError) as caught:
+        reader(path)
+    assert named in str(caught.value).replace(str(path), "")

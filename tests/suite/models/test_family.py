@@ -111,7 +111,7 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
         ),
         (
             "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, batch_size: many}}]\n",
-            "`batch_size` must be a positive whole number, not 'many'",
+            "`batch_size` is 'many': it should be a positive whole number.",
         ),
         ("family: m\ninstruct: b\nsizes: [{name: a, params: 1, text: o/a}]\n", "`instruct` is 'b'"),
         ("family: [\n", "cannot be read"),
