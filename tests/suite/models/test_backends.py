@@ -1127,146 +1127,6 @@ def test_code_of_another_repository_is_refused_in_one_of_the_hub(
 
 def snapshot_of(cached: Path, sha: str) -> Path:
     """A repository as the Hub's client keeps it: links to files that their hashes name."""
-
-
-# --- moved away and put back, in place, in parts, and from the Hub ------------------------------
-
-
-def folder_away_and_back(folder: Path, other: Path) -> Any:
-    folder.rename(folder.parent / "away")
-    other.rename(folder)
-
-    def back() -> None:
-        folder.rename(other)
-        (folder.parent / "away").rename(folder)
-
-    return back
-
-
-def file_away_and_back(folder: Path, other: Path) -> Any:
-    weights, away = folder / "model.safetensors", folder.parent / "away"
-    weights.rename(away)
-    shutil.copy2(other / "model.safetensors", weights)
-    return lambda: away.replace(weights)
-
-
-def in_place_and_back(folder: Path, other: Path) -> Any:
-    """With its time of change set back."""
-    weights = folder / "model.safetensors"
-    before, seen = weights.read_bytes(), weights.stat()
-
-    def put(content: bytes) -> None:
-        with weights.open("r+b") as file:
-            file.write(content)
-        os.utime(weights, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-
-    put((other / "model.safetensors").read_bytes())
-    return lambda: put(before)
-
-
-def through_another_name(folder: Path, other: Path) -> None:
-    """A hard link of it is written to, as by `rsync --inplace` into a backup."""
-    os.link(folder / "model.safetensors", folder.parent / "backup")
-    with (folder.parent / "backup").open("r+b") as file:
-        file.write((other / "model.safetensors").read_bytes())
-
-
-def with_the_old_size_and_time(folder: Path, other: Path) -> None:
-    seen = (folder / "model.safetensors").stat()
-    over(folder / "model.safetensors", (other / "model.safetensors").read_bytes())
-    os.utime(folder / "model.safetensors", ns=(seen.st_atime_ns, seen.st_mtime_ns))
-
-
-def another_template(folder: Path, other: Path) -> None:
-    (folder / TEMPLATES).mkdir()
-    (folder / TEMPLATES / "tool_use.jinja").write_text("{{ messages }}")
-
-
-def cut(folder: Path, other: Path) -> None:
-    with (folder / "model.safetensors").open("r+b") as file:
-        file.truncate(2000)
-
-
-def told_people_more(folder: Path, other: Path) -> None:
-    (folder / "README.md").write_text("Trained for longer.")
-    (folder / "loss.png").write_bytes(b"")
-
-
-@pytest.mark.parametrize(
-    ("event", "refused"),
-    [
-        (folder_away_and_back, False),
-        (file_away_and_back, False),
-        (in_place_and_back, False),
-        (through_another_name, True),
-        (with_the_old_size_and_time, True),
-        (another_template, True),
-        (cut, True),
-        (told_people_more, False),
-    ],
-)
-def test_the_key_names_what_was_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: Any, refused: bool
-) -> None:
-    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 1000)
-    folder, other = text_folder(tmp_path / "m"), text_folder(tmp_path / "other", seed=1)
-    kept = load_file(folder / "model.safetensors")
-    kept = {name: weight.clone() for name, weight in kept.items()}
-    events = [event]
-
-    def happening(*about: Any) -> Any:
-        after = events.pop()(folder, other) if events else None
-        loaded = load(*about)
-        if after:
-            after()
-        return loaded
-
-    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
-    known = fingerprint(ModelSpec(path=folder), "text", device="cpu")
-    if refused:
-        with pytest.raises(SuiteError) as caught:
-            build_generator(ModelSpec(path=folder), "text", device="cpu")
-        assert str(folder) in str(caught.value)
-    else:
-        built: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
-        assert built.fingerprint == known
-        state = built.loaded.model.state_dict()
-        assert all(state[name].equal(weight) for name, weight in kept.items())
-
-
-def test_a_link_above_a_folder_that_leads_elsewhere_for_a_while(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = load_file(text_folder(tmp_path / "v1" / "m") / "model.safetensors")
-    text_folder(tmp_path / "v2" / "m", seed=1)
-    latest, loads = tmp_path / "latest", []
-
-    def point(to: str) -> None:
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(to)
-
-    def happening(*about: Any) -> Any:
-        point("v1" if loads else "v2")
-        loads.append(load(*about))
-        point("v1")
-        return loads[-1]
-
-    point("v1")
-    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
-    built: Any = build_generator(ModelSpec(path=latest / "m"), "text", device="cpu")
-    state = built.loaded.model.state_dict()
-    assert all(state[name].equal(weight) for name, weight in kept.items())
-
-
-def test_a_snapshot_of_the_hub_that_is_edited_while_it_loads_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sha = "5" * 40
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
-    cached = tmp_path / "models--owner--model"
     snapshot = text_folder(cached / "snapshots" / sha)
     (cached / "blobs").mkdir()
     for file in sorted(snapshot.iterdir()):
@@ -1417,6 +1277,148 @@ def test_settings_in_another_order_are_the_same_and_others_are_not(tmp_path: Pat
     assert first == second != third
 
 
+# --- moved away and put back, in place, in parts, and from the Hub ------------------------------
+
+
+def folder_away_and_back(folder: Path, other: Path) -> Any:
+    folder.rename(folder.parent / "away")
+    other.rename(folder)
+
+    def back() -> None:
+        folder.rename(other)
+        (folder.parent / "away").rename(folder)
+
+    return back
+
+
+def file_away_and_back(folder: Path, other: Path) -> Any:
+    weights, away = folder / "model.safetensors", folder.parent / "away"
+    weights.rename(away)
+    shutil.copy2(other / "model.safetensors", weights)
+    return lambda: away.replace(weights)
+
+
+def in_place_and_back(folder: Path, other: Path) -> Any:
+    """With its time of change set back."""
+    weights = folder / "model.safetensors"
+    before, seen = weights.read_bytes(), weights.stat()
+
+    def put(content: bytes) -> None:
+        with weights.open("r+b") as file:
+            file.write(content)
+        os.utime(weights, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+    put((other / "model.safetensors").read_bytes())
+    return lambda: put(before)
+
+
+def through_another_name(folder: Path, other: Path) -> None:
+    """A hard link of it is written to, as by `rsync --inplace` into a backup."""
+    os.link(folder / "model.safetensors", folder.parent / "backup")
+    with (folder.parent / "backup").open("r+b") as file:
+        file.write((other / "model.safetensors").read_bytes())
+
+
+def with_the_old_size_and_time(folder: Path, other: Path) -> None:
+    seen = (folder / "model.safetensors").stat()
+    over(folder / "model.safetensors", (other / "model.safetensors").read_bytes())
+    os.utime(folder / "model.safetensors", ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+def another_template(folder: Path, other: Path) -> None:
+    (folder / TEMPLATES).mkdir()
+    (folder / TEMPLATES / "tool_use.jinja").write_text("{{ messages }}")
+
+
+def cut(folder: Path, other: Path) -> None:
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.truncate(2000)
+
+
+def told_people_more(folder: Path, other: Path) -> None:
+    (folder / "README.md").write_text("Trained for longer.")
+    (folder / "loss.png").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("event", "refused"),
+    [
+        (folder_away_and_back, False),
+        (file_away_and_back, False),
+        (in_place_and_back, False),
+        (through_another_name, True),
+        (with_the_old_size_and_time, True),
+        (another_template, True),
+        (cut, True),
+        (told_people_more, False),
+    ],
+)
+def test_the_key_names_what_was_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: Any, refused: bool
+) -> None:
+    monkeypatch.setenv("DOWNSCALE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("suite.models.fingerprint.REMEMBER_FROM", 1000)
+    folder, other = text_folder(tmp_path / "m"), text_folder(tmp_path / "other", seed=1)
+    kept = load_file(folder / "model.safetensors")
+    kept = {name: weight.clone() for name, weight in kept.items()}
+    events = [event]
+
+    def happening(*about: Any) -> Any:
+        after = events.pop()(folder, other) if events else None
+        loaded = load(*about)
+        if after:
+            after()
+        return loaded
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    known = fingerprint(ModelSpec(path=folder), "text", device="cpu")
+    if refused:
+        with pytest.raises(SuiteError) as caught:
+            build_generator(ModelSpec(path=folder), "text", device="cpu")
+        assert str(folder) in str(caught.value)
+    else:
+        built: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
+        assert built.fingerprint == known
+        state = built.loaded.model.state_dict()
+        assert all(state[name].equal(weight) for name, weight in kept.items())
+
+
+def test_a_link_above_a_folder_that_leads_elsewhere_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = load_file(text_folder(tmp_path / "v1" / "m") / "model.safetensors")
+    text_folder(tmp_path / "v2" / "m", seed=1)
+    latest, loads = tmp_path / "latest", []
+
+    def point(to: str) -> None:
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(to)
+
+    def happening(*about: Any) -> Any:
+        point("v1" if loads else "v2")
+        loads.append(load(*about))
+        point("v1")
+        return loads[-1]
+
+    point("v1")
+    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    built: Any = build_generator(ModelSpec(path=latest / "m"), "text", device="cpu")
+    state = built.loaded.model.state_dict()
+    assert all(state[name].equal(weight) for name, weight in kept.items())
+
+
+def test_a_snapshot_of_the_hub_that_is_edited_while_it_loads_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = "5" * 40
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+    cached = tmp_path / "models--owner--model"
+    snapshot = text_folder(cached / "snapshots" / sha)
+    (cached / "blobs").mkdir()
+    for file in sorted(snapshot.iterdir()):
+        content = file.read_bytes()
         blob = cached / "blobs" / hashlib.sha256(content).hexdigest()
         blob.write_bytes(content)
         file.unlink()
