@@ -83,7 +83,7 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
         ),
         (
             "family: m\nsizes: [{name: a, params: 1, vlms: {1: o/a}}]\n",
-            "size 'a', vlms: `name` is missing or has the wrong type.",
+            "size 'a': `vlms` has the key 1: put it in quotes.",
         ),
         (
             "family: m\nsizes: [{name: a, params: 1, vlms: [o/a]}]\n",
