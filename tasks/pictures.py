@@ -44,6 +44,12 @@ _DEPTHS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
 """Depths of PNG in which Pillow gives the transparent colour; times this it has 8 bits, as the
 pixels have."""
 
+_NOT_SEEN = {
+    "EPS": "PostScript, a program, which is not run",
+    "CUR": "a cursor, whose mask is not read",
+}
+"""Formats that Pillow opens and does not show."""
+
 _BITS, _MEANING, _KIND, _UNSIGNED = 258, 262, 339, 1
 """Tags of TIFF: bits of a number, whether 0 is white (0) or black, and the kind of number."""
 
@@ -197,8 +203,8 @@ def opened(data: bytes, what: str = "", *, load: bool = True) -> Image.Image:
 def _check_kind(image: Image.Image) -> None:
     """NoPicture for an image that is not decoded."""
     width, height = image.size
-    if image.format == "EPS":
-        raise NoPicture("it is PostScript, a program, which is not run; save it as PNG")
+    if image.format in _NOT_SEEN:
+        raise NoPicture(f"it is {_NOT_SEEN[image.format]}; save it as PNG")
     if width * height > (most := max_pixels()):
         raise NoPicture(f"its {width:,} x {height:,} pixels are {too_many(most)}")
 

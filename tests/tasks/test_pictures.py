@@ -256,6 +256,51 @@ LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     ),
     "RGBA, opened and turned to RGB by nobody": (undecoded(saved(CLEAR_AND_RED)), [WHITE, RED]),
     "LA in TIFF": (saved(row("LA", (0, 0), (0, 255)), "TIFF"), [WHITE, BLACK]),
+    # 24 bits and a mask, in which 1 is not there; rows are filled up to 4 bytes.
+    "an icon with a mask": (
+        struct.pack("<3H4B2H2I", 0, 1, 1, 2, 1, 0, 0, 1, 24, 40 + 8 + 4, 22)
+        + struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 24, 0, 12, 0, 0, 0, 0)
+        + bytes([0, 0, 0, 0, 0, 255, 0, 0]) + b"\x80\0\0\0",
+        [WHITE, RED],
+    ),
+    "WebP, with loss": (saved(BLOCK, "WEBP", quality=90), [WHITE] * 16),
+    "PSD": (
+        b"8BPS" + struct.pack(">H6xHIIHH", 1, 4, 1, 2, 8, 3) + bytes(12) + b"\0\0"
+        + bytes([0, 255, 0, 0, 0, 0, 0, 255]),
+        [WHITE, RED],
+    ),
+    "LA in TGA": (
+        struct.pack("<3B5x4H2B", 0, 0, 3, 0, 0, 2, 1, 16, 0x28) + bytes([0, 0, 0, 255]),
+        [WHITE, BLACK],
+    ),
+    "PFM, whose first row is the last": (
+        b"Pf\n1 2\n-1.0\n" + struct.pack("<2f", 0, 1), [WHITE],
+    ),
+    "10 bits of PGM in letters": (b"P2\n2 1\n1023\n1023 0\n", [WHITE, BLACK]),
+    "5, 6 and 5 bits in BMP": (
+        b"BM" + struct.pack("<IHHI", 70, 0, 0, 66)
+        + struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0)
+        + struct.pack("<3I2H", 0xF800, 0x7E0, 0x1F, 0xF800, 0xFFFF),
+        [RED, WHITE],
+    ),
+    "1 bit of palette, the first not there": (
+        saved(palette(BLACK, RED), bits=1, transparency=b"\0"), [WHITE, RED],
+    ),
+    "2 bits in TIFF": (tiff((4, 1), 2, MIN_IS_BLACK, b"\x1b"), [BLACK, (85,) * 3, (170,) * 3, WHITE]),
+    "a mirror's image": (
+        saved(row("RGB", RED, WHITE), exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x02\0\0\0\0\0\0\0"),
+        [WHITE, RED],
+    ),
+    "RLE in BMP": (
+        b"BM" + struct.pack("<IHHI", 68, 0, 0, 62)
+        + struct.pack("<IiiHHIIiiII", 40, 3, 1, 1, 8, 1, 6, 0, 0, 2, 2)
+        + bytes([0, 0, 255, 0, 255, 255, 255, 0]) + bytes([2, 0, 1, 1, 0, 1]),
+        [RED, RED, WHITE],
+    ),
+    "Sun's raster": (
+        struct.pack(">8I", 0x59A66A95, 2, 1, 24, 6, 3, 0, 0) + bytes([255, 0, 0, 255, 255, 255]),
+        [RED, WHITE],
+    ),
 }  # fmt: skip
 
 
@@ -573,3 +618,13 @@ def test_an_opened_image_is_bounded_and_fails_as_one_of_a_file_does(
     monkeypatch.setenv("DOWNSCALE_MAX_PIXELS", "4095")
     with pytest.raises(pictures.NoPicture, match=r"^its 64 x 64 pixels are more than the 4,095 "):
         pictures.shown(undecoded(noise))
+
+
+def test_what_pillow_opens_and_does_not_show_is_refused() -> None:
+    cursor = (
+        struct.pack("<3H4B2H2I", 0, 2, 1, 2, 1, 0, 0, 0, 0, 40 + 8 + 4, 22)
+        + struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 24, 0, 12, 0, 0, 0, 0)
+        + bytes([0, 0, 0, 0, 0, 255, 0, 0]) + b"\x80\0\0\0"
+    )  # fmt: skip
+    with pytest.raises(pictures.NoPicture, match="a cursor"):
+        pictures.shown(cursor)

@@ -444,6 +444,25 @@ PLACES: dict[str, tuple[dict[str, Any], object]] = {
         {"dataset_path": "./blank", "dataset_kwargs": None},
         ["blank/test.jsonl", "no rows"],
     ),
+    "several files of a split": (
+        {
+            "dataset_path": "./sets",
+            "dataset_kwargs": {"data_files": {"test": ["a/rows.jsonl", "b/rows.jsonl"]}},
+        },
+        tuple({"item_id": str(index)} for index in range(11)),
+    ),
+    "two uploads of a split": (
+        {"dataset_path": "./uploads", "dataset_kwargs": None},
+        ["test-00000-of-00001", "test-00000-of-00002", "'test'"],
+    ),
+    "a subset that is a number": (
+        {"dataset_path": "./sets", "dataset_kwargs": None, "dataset_name": 2},
+        ["'2'", "dataset_name"],
+    ),
+    "a folder without a sign that it is one": (
+        {"dataset_path": "sets", "dataset_kwargs": {"data_dir": "b"}},
+        ["./sets"],
+    ),
     "a link to rows that were moved": (
         {"dataset_kwargs": {"data_files": {"test": "gone.jsonl"}}},
         ["gone.jsonl", "shapes.yaml"],
@@ -455,6 +474,8 @@ def further(folder: Path, rows: list[dict[str, Any]]) -> None:
     """More places of rows and pictures, and functions that go through all rows."""
     files = {
         "sets/a/rows.jsonl": rows[:5], "sets/b/rows.jsonl": rows, "blank/test.jsonl": [],
+        "uploads/test-00000-of-00001.jsonl": rows, "uploads/test-00000-of-00002.jsonl": rows[:3],
+        "uploads/test-00001-of-00002.jsonl": rows[3:],
     }  # fmt: skip
     for name, held in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -515,6 +536,19 @@ def test_data_that_are_not_there_are_missed_by_their_cause(mine: Path, case: str
         ("rows.jsonl", "old/rows_old.jsonl", SIX),
         ("hard/rows_1.jsonl", "easy/rows_2.jsonl", ["'test'", "rows_1.jsonl, rows_2.jsonl"]),
         ("dev_test.jsonl", "dev_train.jsonl", SIX),
+        ("v1/test.jsonl", "v2/test.jsonl", ["v1/test.jsonl, v2/test.jsonl", "'test'"]),
+        ("test.jsonl", "backup/test.jsonl", ["backup/test.jsonl, test.jsonl"]),
+        ("test.jsonl", "test (1).jsonl", SIX),
+        ("mine-test.jsonl", "mine-test-labels.csv", SIX),
+        ("mine_test.jsonl", "mine_test_old.jsonl", ["mine_test.jsonl, mine_test_old.jsonl"]),
+        (
+            "test-00000-of-00001.jsonl",
+            "test-00000-of-00002.jsonl",
+            ["test-00001-of-00002 is not there"],
+        ),
+        ("test/en/0.jsonl", "val/test.jsonl", ["'test'"]),
+        ("testing/0.jsonl", "training/0.jsonl", ["'test'", "training, testing"]),
+        ("rows/rows.jsonl", "test_images/notes.jsonl", ["'test'"]),
     ],
 )
 def test_a_copy_is_read_by_the_split_of_the_task(
