@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import chain
@@ -85,6 +85,11 @@ def _check_builder(info: TaskInfo) -> None:
     named = info.config.get("dataset_path")
     builder = str(named)
     known = builder.isidentifier() and find_spec(f"datasets.packaged_modules.{builder}")
+    if not known and (info.path.parent / builder).is_dir():
+        raise DataError(
+            f"In the task file {info.path}: `dataset_path` is {shown(named)}: write './{builder}' "
+            "for the folder."
+        )
     if not known and not info.name.startswith(LMMS_EVAL):
         raise DataError(
             f"In the task file {info.path}: `dataset_path` is {shown(named)}, which is no reader "
@@ -332,27 +337,41 @@ def _of_split(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Pat
     else of which a name, the file's or a folder's, is the split, else has it as a word. All where
     no name tells a split.
 
-    DataError where names tell others alone, or nothing tells which of several files are meant.
+    DataError where names tell others alone, and where the files are several sets.
     """
     split = info.split.lower()
     names = {file: _names(location, file) for file in files}
-    found = _named(info, location, files) or [file for file in files if split in names[file]]
-    told = bool(found) or location.name.lower() in (split, *SPLITS)
-    found = found or [file for file in files if split in _words(names[file])]
-    if not found and not told:
+    found, tells = _named(info, location, files), None
+    # What the YAML names is meant, and what lies in a split's folder that a person names.
+    meant = bool(found)
+    for tells in () if meant else (split.__eq__, lambda name: split in _words([name])):
+        if found := [file for file in files if any(map(tells, names[file]))]:
+            break
+    if not found and not (meant := location.name.lower() in (split, *SPLITS)):
         _check_others(info, location, told_splits(location, files))
-    found = found or list(files)
-    by_ending = {end: [file for file in found if file.suffix.lower() == end] for end in BUILDERS}
-    found = next(filter(None, by_ending.values()), [])
-    kinds = {re.sub(r"\d+", "", "/".join(names[file])): file.name for file in found}
-    if len(kinds) > 1 and not told:
+    by_ending = [[f for f in found or files if f.suffix.lower() == end] for end in BUILDERS]
+    read = next(filter(None, by_ending), [])
+    sets = {_set(names[file], tells): file for file in reversed(read)}
+    if not meant:
+        _check_one(info, location, list(sets.values()))
+    _check_whole(info, read)
+    return read
+
+
+def _check_one(info: TaskInfo, location: Path, files: Sequence[Path]) -> None:
+    if len(files) > 1:
+        several = ", ".join(sorted(str(file.relative_to(location)) for file in files))
         raise DataError(
-            f"No data of {info.name} at {location}: it holds {', '.join(sorted(kinds.values()))}, "
-            f"and nothing tells which of them are its split {info.split!r}; name a file of these, "
-            "or give it the split's name."
+            f"No data of {info.name} at {location}: it holds {several}, and nothing tells which of "
+            f"them are its split {info.split!r}; name a file of these, or a folder."
         )
-    _check_whole(info, found)
-    return found
+
+
+def _set(names: Sequence[str], tells: Callable[[str], bool] | None) -> tuple[str, ...]:
+    """What the names of files of one set have in common: those until the one that tells the split,
+    in which a number may count them."""
+    place = next((n for n, name in enumerate(names) if tells and tells(name)), len(names) - 1)
+    return (*names[:place], re.sub(r"\d+", "", names[place]))
 
 
 def _names(folder: Path, file: Path) -> list[str]:
@@ -400,6 +419,8 @@ def _named(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Path]:
                 break
             fit = [file for file in files if file.relative_to(location).match(end)]
             fit = [f for f in fit if not own or len(f.relative_to(location).parts) == len(parts)]
+            if start and "*" not in end:
+                _check_one(info, location, fit)
             if fit:
                 found += [file for file in fit if file not in found]
                 break
@@ -428,6 +449,12 @@ def _check_whole(info: TaskInfo, files: Sequence[Path]) -> None:
         if match := SHARD.search(file.stem):
             name = str(file.with_name(file.stem[: match.start()]))
             parts.setdefault((name, match[2]), set()).add(int(match[1]))
+    for name, count in parts:
+        if others := [n for other, n in parts if other == name and n != count]:
+            raise DataError(
+                f"The data of {info.name} are there twice: {name}-...-of-{count} and "
+                f"-of-{others[0]}; remove those that are not meant."
+            )
     for (name, count), there in parts.items():
         if missing := set(range(int(count))) - there:
             raise DataError(

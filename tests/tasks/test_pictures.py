@@ -220,6 +220,8 @@ def undecoded(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+MIRRORED = Image.Exif()
+MIRRORED[0x0112] = 2
 CLEAR_AND_RED = row("RGBA", (*BLACK, 0), (*RED, 255))
 BLOCK = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
 LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
@@ -286,11 +288,10 @@ LAST_SHOWN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "1 bit of palette, the first not there": (
         saved(palette(BLACK, RED), bits=1, transparency=b"\0"), [WHITE, RED],
     ),
-    "2 bits in TIFF": (tiff((4, 1), 2, MIN_IS_BLACK, b"\x1b"), [BLACK, (85,) * 3, (170,) * 3, WHITE]),
-    "a mirror's image": (
-        saved(row("RGB", RED, WHITE), exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x02\0\0\0\0\0\0\0"),
-        [WHITE, RED],
+    "2 bits in TIFF": (
+        tiff((4, 1), 2, MIN_IS_BLACK, b"\x1b"), [BLACK, (85,) * 3, (170,) * 3, WHITE],
     ),
+    "a mirror's image": (saved(row("RGB", RED, WHITE), exif=MIRRORED), [WHITE, RED]),
     "RLE in BMP": (
         b"BM" + struct.pack("<IHHI", 68, 0, 0, 62)
         + struct.pack("<IiiHHIIiiII", 40, 3, 1, 1, 8, 1, 6, 0, 0, 2, 2)
