@@ -410,26 +410,25 @@ def _named(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Path]:
     named = (info.config.get("dataset_kwargs") or {}).get("data_files")
     named = named.get(info.split) if isinstance(named, dict) else named
     own = location == data_folder(info)
-    found: list[Path] = []
+    found: dict[Path, None] = {}
     for pattern in filter(None, map(str, _listed(named or []))):
         parts = Path(pattern).parts
-        for start in range(1 if own else len(parts)):
-            end = str(Path(*parts[start:]))
-            if start and re.fullmatch(r"\*+(\.\w+)?", end):  # it would be any file
+        fit = [f for f in files if f.relative_to(location).match(pattern)]
+        fit = [f for f in fit if len(f.relative_to(location).parts) == len(parts)]
+        ends = ("/".join(parts[start:]) for start in range(0 if own or fit else len(parts)))
+        for end in ends:
+            if re.fullmatch(r"\*+(\.\w+)?", end):  # it would be any file
                 break
-            fit = [file for file in files if file.relative_to(location).match(end)]
-            fit = [f for f in fit if not own or len(f.relative_to(location).parts) == len(parts)]
-            if start and "*" not in end:
-                _check_one(info, location, fit)
-            if fit:
-                found += [file for file in fit if file not in found]
+            if fit := [file for file in files if file.relative_to(location).match(end)]:
+                _check_one(info, location, fit if "*" not in end else fit[:1])
                 break
-        if not found and own:
+        if own and not fit:
             raise DataError(
                 f"The file {location / pattern}, which {info.path} names as its data, does not "
                 "exist."
             )
-    return found
+        found |= dict.fromkeys(fit)
+    return list(found)
 
 
 def _pictures_of_split(info: TaskInfo, location: Path, files: list[Path]) -> list[Path]:
