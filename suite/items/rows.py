@@ -37,6 +37,8 @@ BUILDERS = {
 before JSON, in which `Dataset.save_to_disk` describes the files beside it."""
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-\w+)?$")
 """The end of a file's name on the Hub, where a split lies in parts."""
+NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
+"""A number that is a word of a name: v2 is none."""
 KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -351,9 +353,8 @@ def _of_split(info: TaskInfo, location: Path, files: Sequence[Path]) -> list[Pat
         _check_others(info, location, told_splits(location, files))
     by_ending = [[f for f in found or files if f.suffix.lower() == end] for end in BUILDERS]
     read = next(filter(None, by_ending), [])
-    sets = {_set(names[file], tells): file for file in reversed(read)}
     if not meant:
-        _check_one(info, location, list(sets.values()))
+        _check_one(info, location, _sets({file: names[file] for file in read}, tells))
     _check_whole(info, read)
     return read
 
@@ -367,11 +368,21 @@ def _check_one(info: TaskInfo, location: Path, files: Sequence[Path]) -> None:
         )
 
 
-def _set(names: Sequence[str], tells: Callable[[str], bool] | None) -> tuple[str, ...]:
-    """What the names of files of one set have in common: those until the one that tells the split,
-    in which a number may count them."""
-    place = next((n for n, name in enumerate(names) if tells and tells(name)), len(names) - 1)
-    return (*names[:place], re.sub(r"\d+", "", names[place]))
+def _sets(files: Mapping[Path, Sequence[str]], tells: Callable[[str], bool] | None) -> list[Path]:
+    """A file of each set that the names of files make. In one set they are alike until the one that
+    tells the split, or differ there by a number that counts them from 0 or 1."""
+    sets: dict[tuple[str, ...], dict[tuple[int, ...], Path]] = {}
+    for file, names in files.items():
+        place = next((n for n, name in enumerate(names) if tells and tells(name)), len(names) - 1)
+        numbers = tuple(map(int, NUMBER.findall(names[place])))
+        sets.setdefault((*names[:place], NUMBER.sub("", names[place])), {})[numbers] = file
+    found: list[Path] = []
+    for parts in sets.values():
+        counted = any(
+            sorted(parts) == [(start + n,) for n in range(len(parts))] for start in (0, 1)
+        )
+        found += list(parts.values())[: 1 if counted else None]
+    return found
 
 
 def _names(folder: Path, file: Path) -> list[str]:
