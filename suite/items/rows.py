@@ -37,8 +37,8 @@ BUILDERS = {
 before JSON, in which `Dataset.save_to_disk` describes the files beside it."""
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-\w+)?$")
 """The end of a file's name on the Hub, where a split lies in parts."""
-NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
-"""A number that is a word of a name: v2 is none."""
+NUMBER = re.compile(r"(?<![^\W_])(?<!\.)\d+(?![^\W_])")
+"""A number that may count: a word of a name, as in «test-0», and no version, as in «v2» and «1.0»."""
 KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
