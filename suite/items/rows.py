@@ -37,8 +37,8 @@ BUILDERS = {
 before JSON, in which `Dataset.save_to_disk` describes the files beside it."""
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-\w+)?$")
 """The end of a file's name on the Hub, where a split lies in parts."""
-NUMBER = re.compile(r"(?<![^\W_])(?<!\.)\d+(?![^\W_])")
-"""A number that may count: a word of a name, as in «test-0», and no version, as in «v2» and «1.0»."""
+NUMBER = re.compile(r"(?<![^\W_])(?<!\.)(\d+)\W*$")
+"""A number at the end of a name that may count: «test-0», and not «test-v2» or «test-1.0»."""
 KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -371,17 +371,16 @@ def _check_one(info: TaskInfo, location: Path, files: Sequence[Path]) -> None:
 def _sets(files: Mapping[Path, Sequence[str]], tells: Callable[[str], bool] | None) -> list[Path]:
     """A file of each set that the names of files make. In one set they are alike until the one that
     tells the split, or differ there by a number that counts them from 0 or 1."""
-    sets: dict[tuple[str, ...], dict[tuple[int, ...], Path]] = {}
+    sets: dict[tuple[object, ...], dict[int, Path]] = {}
     for file, names in files.items():
         place = next((n for n, name in enumerate(names) if tells and tells(name)), len(names) - 1)
-        numbers = tuple(map(int, NUMBER.findall(names[place])))
-        sets.setdefault((*names[:place], NUMBER.sub("", names[place])), {})[numbers] = file
+        number = NUMBER.search(names[place])
+        alike = (*names[:place], NUMBER.sub("", names[place]), place < len(names) - 1)
+        sets.setdefault(alike, {})[int(number[1]) if number else -1] = file
     found: list[Path] = []
     for parts in sets.values():
-        counted = any(
-            sorted(parts) == [(start + n,) for n in range(len(parts))] for start in (0, 1)
-        )
-        found += list(parts.values())[: 1 if counted else None]
+        counted = sorted(parts) in (list(range(len(parts))), list(range(1, len(parts) + 1)), [-1])
+        found += list(parts.values())[: 1 if counted or len(parts) == 1 else None]
     return found
 
 

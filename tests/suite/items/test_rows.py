@@ -630,6 +630,16 @@ def said(found: int | str, wanted: object) -> None:
         ("mmstar/test.jsonl", "mmstar/test_mini.jsonl", 6),
         ("Testing.jsonl", "tests.jsonl", ["'test'"]),
         ("seed_0_test.jsonl", "seed_1_test.jsonl", ["seed_0_test.jsonl, seed_1_test.jsonl"]),
+        ("test_0.jsonl", "test/0.jsonl", 5),
+        ("test-1.jsonl", "test-2.jsonl", 11),
+        ("test-2.jsonl", "test-3.jsonl", ["test-2.jsonl, test-3.jsonl"]),
+        ("data_1.jsonl", "DATA_2.jsonl", 11),
+        ("test_0.json", "test_1.jsonl", 5),
+        ("x/y/test.jsonl", "x/z/train.jsonl", 6),
+        ("test_a/0.jsonl", "test_b/0.jsonl", ["test_a/0.jsonl, test_b/0.jsonl"]),
+        ("test_0/a.jsonl", "test_1/a.jsonl", 11),
+        ("test (copy).jsonl", "mytest.jsonl", 6),
+        ("test_2_of_2.jsonl", "test_1_of_2.jsonl", ["test_1_of_2.jsonl, test_2_of_2.jsonl"]),
     ],
 )
 def test_a_copy_is_read_by_the_split_of_the_task(
