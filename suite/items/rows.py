@@ -379,8 +379,8 @@ def _sets(files: Mapping[Path, Sequence[str]], tells: Callable[[str], bool] | No
         sets.setdefault(alike, {})[int(number[1]) if number else -1] = file
     found: list[Path] = []
     for parts in sets.values():
-        counted = sorted(parts) in (list(range(len(parts))), list(range(1, len(parts) + 1)), [-1])
-        found += list(parts.values())[: 1 if counted or len(parts) == 1 else None]
+        counted = any(sorted(parts) == [*range(start, start + len(parts))] for start in (0, 1))
+        found += list(parts.values())[: 1 if counted else None]
     return found
 
 

@@ -522,160 +522,151 @@ def rows_read(place: Path) -> int | str:
         return sum(pq.read_metadata(file).num_rows for file in files)
 
 
-def copied(mine: Path, read: str, other: str) -> int | str:
-    """What is read of a copy with six rows in one file and five in another."""
+def misread(mine: Path, copies: list[tuple[str, str, object]]) -> dict[tuple[str, str], object]:
+    """What is read of copies with six rows in one file and five in another, where it is another
+    number than is wanted, or no refusal that has the words."""
     row = json.dumps({**ROWS[0], "image": None}) + "\n"
-    for name, n in ((read, 6), (other, 5)):
-        file = mine / "copy" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(row * n)
-    return rows_read(mine / "copy")
+    wrong: dict[tuple[str, str], object] = {}
+    for number, (read, other, wanted) in enumerate(copies):
+        place = mine / f"copy_{number}"
+        for name, n in ((read, 6), (other, 5)):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(row * n)
+        found = rows_read(place)
+        words = isinstance(wanted, list) and isinstance(found, str)
+        if found != wanted and not (words and all(word in found for word in wanted)):
+            wrong[read, other] = found
+    return wrong
 
 
-def said(found: int | str, wanted: object) -> None:
-    if not isinstance(wanted, list):
-        assert found == wanted
-    else:
-        assert isinstance(found, str), f"{found} rows are read"
-        assert all(word in found for word in wanted), found
+SPLIT_COPIES: list[tuple[str, str, object]] = [
+    ("mine_test.jsonl", "mine_train.jsonl", 6),
+    ("TEST.jsonl", "train.jsonl", 6),
+    ("test.jsonl", "test_hard.jsonl", 6),
+    ("test/0.jsonl", "train/0.jsonl", 6),
+    ("rows.jsonl", "train.jsonl", 6),
+    ("mine_train.jsonl", "mine_val.jsonl", ["train, val", "'test'"]),
+    ("data/test-00000-of-00001.jsonl", "data/train-00000-of-00001.jsonl", 6),
+    ("latest.jsonl", "train.jsonl", ["train", "'test'"]),
+    ("mine.test.jsonl", "mine.train.jsonl", 6),
+    ("testTrain.jsonl", "dev.jsonl", ["'test'"]),
+    ("train-00000-of-00001.jsonl", "train-00001-of-00001.jsonl", ["train", "'test'"]),
+    ("test-00000-of-00003.jsonl", "test-00002-of-00003.jsonl", ["00001-of-00003"]),
+    ("test/en/0.jsonl", "train/en/0.jsonl", 6),
+    ("test-00000-of-00001.jsonl", "test_hard-00000-of-00001.jsonl", 6),
+    ("testB-00000-of-00001.jsonl", "testC-00000-of-00001.jsonl", ["'test'", "testb, testc"]),
+    ("test2017.jsonl", "val2017.jsonl", 6),
+    ("animals.jsonl", "plants.jsonl", ["animals.jsonl, plants.jsonl", "'test'"]),
+    ("test.jsonl", "test.json", 6),
+    ("mine_test.jsonl", ".ipynb_checkpoints/mine_test-checkpoint.jsonl", 6),
+    ("Test/0.JSONL", "Train/0.JSONL", 6),
+    ("test.jsonl", "dataset_infos.json", 6),
+    ("test-00000-of-00001.jsonl", "train-00001-of-00002.jsonl", 6),
+    ("rows.jsonl", "old/rows_old.jsonl", 6),
+    (
+        "hard/rows_1.jsonl",
+        "easy/rows_2.jsonl",
+        ["'test'", "easy/rows_2.jsonl, hard/rows_1.jsonl"],
+    ),
+    ("dev_test.jsonl", "dev_train.jsonl", 6),
+    ("v1/test.jsonl", "v2/test.jsonl", ["v1/test.jsonl, v2/test.jsonl", "'test'"]),
+    ("test.jsonl", "backup/test.jsonl", ["backup/test.jsonl, test.jsonl"]),
+    ("test.jsonl", "test (1).jsonl", 6),
+    ("mine-test.jsonl", "mine-test-labels.csv", 6),
+    ("mine_test.jsonl", "mine_test_old.jsonl", ["mine_test.jsonl, mine_test_old.jsonl"]),
+    (
+        "test-00000-of-00001.jsonl",
+        "test-00000-of-00002.jsonl",
+        ["there twice", "-of-00001", "-of-00002"],
+    ),
+    ("test/en/0.jsonl", "val/test.jsonl", ["'test'"]),
+    ("testing/0.jsonl", "training/0.jsonl", ["'test'", "training, testing"]),
+    ("rows/rows.jsonl", "test_images/notes.jsonl", 6),
+    ("TEST-00000-of-00001.jsonl", "Train-00000-of-00001.jsonl", 6),
+    ("my set/test set.jsonl", "my set/train set.jsonl", 6),
+    ("test/part-0.jsonl", "test/part-1.jsonl", 11),
+    ("shapes_test_1.jsonl", "shapes_test_2.jsonl", 11),
+    ("shapes_test.jsonl", "circles_test.jsonl", ["circles_test.jsonl, shapes_test.jsonl"]),
+    ("greatest.jsonl", "contest.jsonl", ["contest.jsonl, greatest.jsonl", "'test'"]),
+    ("0000.jsonl", "0001.jsonl", 11),
+    ("a/0000.jsonl", "b/0000.jsonl", ["a/0000.jsonl, b/0000.jsonl"]),
+    ("new/rows.jsonl", "old/rows.jsonl", ["new/rows.jsonl, old/rows.jsonl"]),
+    ("eval.jsonl", "training.jsonl", ["'test'", "training"]),
+    ("test.csv.jsonl", "test.tsv", ["test.tsv"]),
+    ("test.jsonl", "test.parquet", ["test.parquet"]),
+    ("rows.jsonl", "v1/rows.jsonl", 6),
+    ("a/rows.jsonl", "b/test.jsonl", 6),
+    ("data/test/shapes/0.jsonl", "data/train/shapes/0.jsonl", 6),
+    ("test.jsonl", "val/test.jsonl", ["test.jsonl, val/test.jsonl"]),
+    ("test-v1.jsonl", "test-v2.jsonl", ["test-v1.jsonl, test-v2.jsonl"]),
+    ("2023/test.jsonl", "2024/test.jsonl", ["2023/test.jsonl, 2024/test.jsonl"]),
+    ("run_1/0.jsonl", "run_2/0.jsonl", ["run_1/0.jsonl, run_2/0.jsonl"]),
+    ("held_out.jsonl", "train.jsonl", ["'test'", "train"]),
+    ("test/0.jsonl", "test/0.csv", 6),
+    ("test~/0.jsonl", "test/0.jsonl", 5),
+    ("annotations/test.jsonl", "images/captions.json", 6),
+    ("test_1.jsonl", "test_10.jsonl", ["test_1.jsonl, test_10.jsonl"]),
+    ("test_2015.jsonl", "test_2017.jsonl", ["test_2015.jsonl, test_2017.jsonl"]),
+    ("test.0.jsonl", "test.1.jsonl", ["test.0.jsonl, test.1.jsonl"]),
+    ("test-(1).jsonl", "test-(2).jsonl", 11),
+    ("test_03.jsonl", "train_03.jsonl", 6),
+    ("test1/0.jsonl", "test2/0.jsonl", ["test1/0.jsonl, test2/0.jsonl"]),
+    ("test/3.jsonl", "test/7.jsonl", 11),
+    ("my.test.v1.0.jsonl", "my.test.v1.1.jsonl", ["my.test.v1.0", "my.test.v1.1"]),
+    ("test_en_0.jsonl", "test_de_1.jsonl", ["test_de_1.jsonl, test_en_0.jsonl"]),
+    ("01_train.jsonl", "02_test.jsonl", 5),
+    ("test_20240101.jsonl", "test_20240102.jsonl", ["test_20240101.jsonl"]),
+    ("a_test.jsonl", "sub/a_test.jsonl", ["a_test.jsonl, sub/a_test.jsonl"]),
+    ("test_part_0.jsonl", "test_part_1.jsonl", 11),
+    ("test_final.jsonl", "test_final_2.jsonl", ["test_final.jsonl, test_final_2.jsonl"]),
+    ("0.jsonl", "notes.jsonl", ["0.jsonl, notes.jsonl"]),
+    ("questions.jsonl", "answers.jsonl", ["answers.jsonl, questions.jsonl"]),
+    ("shard-00000.jsonl", "shard-00001.jsonl", 11),
+    ("test-00000.jsonl", "train-00000.jsonl", 6),
+    ("test.jsonl", "test/0.jsonl", ["test.jsonl, test/0.jsonl"]),
+    ("mmstar/test.jsonl", "mmstar/test_mini.jsonl", 6),
+    ("Testing.jsonl", "tests.jsonl", ["'test'"]),
+    ("seed_0_test.jsonl", "seed_1_test.jsonl", ["seed_0_test.jsonl, seed_1_test.jsonl"]),
+    ("test_0.jsonl", "test/0.jsonl", 5),
+    ("test-1.jsonl", "test-2.jsonl", 11),
+    ("test-2.jsonl", "test-3.jsonl", ["test-2.jsonl, test-3.jsonl"]),
+    ("data_1.jsonl", "DATA_2.jsonl", 11),
+    ("test_0.json", "test_1.jsonl", 5),
+    ("x/y/test.jsonl", "x/z/train.jsonl", 6),
+    ("test_a/0.jsonl", "test_b/0.jsonl", ["test_a/0.jsonl, test_b/0.jsonl"]),
+    ("test_0/a.jsonl", "test_1/a.jsonl", 11),
+    ("test (copy).jsonl", "mytest.jsonl", 6),
+    ("test_2_of_2.jsonl", "test_1_of_2.jsonl", ["test_1_of_2.jsonl, test_2_of_2.jsonl"]),
+]
+
+SUBSET_COPIES: list[tuple[str, str, object]] = [
+    ("english/test.jsonl", "german/test.jsonl", 6),
+    ("data/English/0.jsonl", "data/german/0.jsonl", 6),
+    ("english-test.jsonl", "german-test.jsonl", 6),
+    ("test.jsonl", "train.jsonl", 6),
+    ("german/test.jsonl", "french/test.jsonl", ["'english'", "french, german"]),
+    ("test_english.jsonl", "test_german.jsonl", 6),
+    ("English/test/0.jsonl", "English_hard/test/0.jsonl", 6),
+    ("test/english.jsonl", "test/german.jsonl", 6),
+    ("nonenglish/test.jsonl", "german/test.jsonl", ["'english'", "german, nonenglish"]),
+    ("english.jsonl", "german.jsonl", 6),
+    ("english/test.jsonl", "english/train.jsonl", 6),
+]
 
 
-@pytest.mark.parametrize(
-    ("read", "other", "wanted"),
-    [
-        ("mine_test.jsonl", "mine_train.jsonl", 6),
-        ("TEST.jsonl", "train.jsonl", 6),
-        ("test.jsonl", "test_hard.jsonl", 6),
-        ("test/0.jsonl", "train/0.jsonl", 6),
-        ("rows.jsonl", "train.jsonl", 6),
-        ("mine_train.jsonl", "mine_val.jsonl", ["train, val", "'test'"]),
-        ("data/test-00000-of-00001.jsonl", "data/train-00000-of-00001.jsonl", 6),
-        ("latest.jsonl", "train.jsonl", ["train", "'test'"]),
-        ("mine.test.jsonl", "mine.train.jsonl", 6),
-        ("testTrain.jsonl", "dev.jsonl", ["'test'"]),
-        ("train-00000-of-00001.jsonl", "train-00001-of-00001.jsonl", ["train", "'test'"]),
-        ("test-00000-of-00003.jsonl", "test-00002-of-00003.jsonl", ["00001-of-00003"]),
-        ("test/en/0.jsonl", "train/en/0.jsonl", 6),
-        ("test-00000-of-00001.jsonl", "test_hard-00000-of-00001.jsonl", 6),
-        ("testB-00000-of-00001.jsonl", "testC-00000-of-00001.jsonl", ["'test'", "testb, testc"]),
-        ("test2017.jsonl", "val2017.jsonl", 6),
-        ("animals.jsonl", "plants.jsonl", ["animals.jsonl, plants.jsonl", "'test'"]),
-        ("test.jsonl", "test.json", 6),
-        ("mine_test.jsonl", ".ipynb_checkpoints/mine_test-checkpoint.jsonl", 6),
-        ("Test/0.JSONL", "Train/0.JSONL", 6),
-        ("test.jsonl", "dataset_infos.json", 6),
-        ("test-00000-of-00001.jsonl", "train-00001-of-00002.jsonl", 6),
-        ("rows.jsonl", "old/rows_old.jsonl", 6),
-        (
-            "hard/rows_1.jsonl",
-            "easy/rows_2.jsonl",
-            ["'test'", "easy/rows_2.jsonl, hard/rows_1.jsonl"],
-        ),
-        ("dev_test.jsonl", "dev_train.jsonl", 6),
-        ("v1/test.jsonl", "v2/test.jsonl", ["v1/test.jsonl, v2/test.jsonl", "'test'"]),
-        ("test.jsonl", "backup/test.jsonl", ["backup/test.jsonl, test.jsonl"]),
-        ("test.jsonl", "test (1).jsonl", 6),
-        ("mine-test.jsonl", "mine-test-labels.csv", 6),
-        ("mine_test.jsonl", "mine_test_old.jsonl", ["mine_test.jsonl, mine_test_old.jsonl"]),
-        (
-            "test-00000-of-00001.jsonl",
-            "test-00000-of-00002.jsonl",
-            ["there twice", "-of-00001", "-of-00002"],
-        ),
-        ("test/en/0.jsonl", "val/test.jsonl", ["'test'"]),
-        ("testing/0.jsonl", "training/0.jsonl", ["'test'", "training, testing"]),
-        ("rows/rows.jsonl", "test_images/notes.jsonl", 6),
-        ("TEST-00000-of-00001.jsonl", "Train-00000-of-00001.jsonl", 6),
-        ("my set/test set.jsonl", "my set/train set.jsonl", 6),
-        ("test/part-0.jsonl", "test/part-1.jsonl", 11),
-        ("shapes_test_1.jsonl", "shapes_test_2.jsonl", 11),
-        ("shapes_test.jsonl", "circles_test.jsonl", ["circles_test.jsonl, shapes_test.jsonl"]),
-        ("greatest.jsonl", "contest.jsonl", ["contest.jsonl, greatest.jsonl", "'test'"]),
-        ("0000.jsonl", "0001.jsonl", 11),
-        ("a/0000.jsonl", "b/0000.jsonl", ["a/0000.jsonl, b/0000.jsonl"]),
-        ("new/rows.jsonl", "old/rows.jsonl", ["new/rows.jsonl, old/rows.jsonl"]),
-        ("eval.jsonl", "training.jsonl", ["'test'", "training"]),
-        ("test.csv.jsonl", "test.tsv", ["test.tsv"]),
-        ("test.jsonl", "test.parquet", ["test.parquet"]),
-        ("rows.jsonl", "v1/rows.jsonl", 6),
-        ("a/rows.jsonl", "b/test.jsonl", 6),
-        ("data/test/shapes/0.jsonl", "data/train/shapes/0.jsonl", 6),
-        ("test.jsonl", "val/test.jsonl", ["test.jsonl, val/test.jsonl"]),
-        ("test-v1.jsonl", "test-v2.jsonl", ["test-v1.jsonl, test-v2.jsonl"]),
-        ("2023/test.jsonl", "2024/test.jsonl", ["2023/test.jsonl, 2024/test.jsonl"]),
-        ("run_1/0.jsonl", "run_2/0.jsonl", ["run_1/0.jsonl, run_2/0.jsonl"]),
-        ("held_out.jsonl", "train.jsonl", ["'test'", "train"]),
-        ("test/0.jsonl", "test/0.csv", 6),
-        ("test~/0.jsonl", "test/0.jsonl", 5),
-        ("annotations/test.jsonl", "images/captions.json", 6),
-        ("test_1.jsonl", "test_10.jsonl", ["test_1.jsonl, test_10.jsonl"]),
-        ("test_2015.jsonl", "test_2017.jsonl", ["test_2015.jsonl, test_2017.jsonl"]),
-        ("test.0.jsonl", "test.1.jsonl", ["test.0.jsonl, test.1.jsonl"]),
-        ("test-(1).jsonl", "test-(2).jsonl", 11),
-        ("test_03.jsonl", "train_03.jsonl", 6),
-        ("test1/0.jsonl", "test2/0.jsonl", ["test1/0.jsonl, test2/0.jsonl"]),
-        ("test/3.jsonl", "test/7.jsonl", 11),
-        ("my.test.v1.0.jsonl", "my.test.v1.1.jsonl", ["my.test.v1.0", "my.test.v1.1"]),
-        ("test_en_0.jsonl", "test_de_1.jsonl", ["test_de_1.jsonl, test_en_0.jsonl"]),
-        ("01_train.jsonl", "02_test.jsonl", 5),
-        ("test_20240101.jsonl", "test_20240102.jsonl", ["test_20240101.jsonl"]),
-        ("a_test.jsonl", "sub/a_test.jsonl", ["a_test.jsonl, sub/a_test.jsonl"]),
-        ("test_part_0.jsonl", "test_part_1.jsonl", 11),
-        ("test_final.jsonl", "test_final_2.jsonl", ["test_final.jsonl, test_final_2.jsonl"]),
-        ("0.jsonl", "notes.jsonl", ["0.jsonl, notes.jsonl"]),
-        ("questions.jsonl", "answers.jsonl", ["answers.jsonl, questions.jsonl"]),
-        ("shard-00000.jsonl", "shard-00001.jsonl", 11),
-        ("test-00000.jsonl", "train-00000.jsonl", 6),
-        ("test.jsonl", "test/0.jsonl", ["test.jsonl, test/0.jsonl"]),
-        ("mmstar/test.jsonl", "mmstar/test_mini.jsonl", 6),
-        ("Testing.jsonl", "tests.jsonl", ["'test'"]),
-        ("seed_0_test.jsonl", "seed_1_test.jsonl", ["seed_0_test.jsonl, seed_1_test.jsonl"]),
-        ("test_0.jsonl", "test/0.jsonl", 5),
-        ("test-1.jsonl", "test-2.jsonl", 11),
-        ("test-2.jsonl", "test-3.jsonl", ["test-2.jsonl, test-3.jsonl"]),
-        ("data_1.jsonl", "DATA_2.jsonl", 11),
-        ("test_0.json", "test_1.jsonl", 5),
-        ("x/y/test.jsonl", "x/z/train.jsonl", 6),
-        ("test_a/0.jsonl", "test_b/0.jsonl", ["test_a/0.jsonl, test_b/0.jsonl"]),
-        ("test_0/a.jsonl", "test_1/a.jsonl", 11),
-        ("test (copy).jsonl", "mytest.jsonl", 6),
-        ("test_2_of_2.jsonl", "test_1_of_2.jsonl", ["test_1_of_2.jsonl, test_2_of_2.jsonl"]),
-    ],
-)
-def test_a_copy_is_read_by_the_split_of_the_task(
-    mine: Path, read: str, other: str, wanted: object
-) -> None:
-    said(copied(mine, read, other), wanted)
+def test_a_copy_is_read_by_the_split_of_the_task(mine: Path) -> None:
+    assert misread(mine, SPLIT_COPIES) == {}
 
 
-@pytest.mark.parametrize(
-    ("read", "other", "wanted"),
-    [
-        ("english/test.jsonl", "german/test.jsonl", 6),
-        ("data/English/0.jsonl", "data/german/0.jsonl", 6),
-        ("english-test.jsonl", "german-test.jsonl", 6),
-        ("test.jsonl", "train.jsonl", 6),
-        ("german/test.jsonl", "french/test.jsonl", ["'english'", "french, german"]),
-        ("test_english.jsonl", "test_german.jsonl", 6),
-        ("English/test/0.jsonl", "English_hard/test/0.jsonl", 6),
-        ("test/english.jsonl", "test/german.jsonl", 6),
-        ("nonenglish/test.jsonl", "german/test.jsonl", ["'english'", "german, nonenglish"]),
-        ("english.jsonl", "german.jsonl", 6),
-        ("english/test.jsonl", "english/train.jsonl", 6),
-    ],
-)
-def test_a_copy_is_read_by_the_subset_of_the_task(
-    mine: Path, read: str, other: str, wanted: object
-) -> None:
+def test_a_copy_is_read_by_the_subset_of_the_task(mine: Path) -> None:
     save(mine, {**write(mine), "dataset_name": "english"})
-    said(copied(mine, read, other), wanted)
+    assert misread(mine, SUBSET_COPIES) == {}
 
 
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
         ("'red'", ["1 option", "('red')"]),
-        ("'red,green'", ["1 option"]),
         ("'[\\'red\\', \\'green\\']'", ["1 option"]),
         ("{'A': 'red', 'B': 'green'}", ["1 option", "'A': 'red'"]),
         ("{'red', 'green'}", ["1 option"]),  # in another order in another process
@@ -695,10 +686,6 @@ def test_a_copy_is_read_by_the_subset_of_the_task(
         ("['red', 'green', None, '', float('nan')]", ("red", "green")),
         ("[None, 'red', 'green']", ["empty before another"]),
         ("['red', float('nan')]", ["1 option"]),
-        ("map(str.upper, ('red', 'green'))", ["1 option"]),
-        ("range(2)", ["option", "Row 0"]),
-        ("{'red': 1, 'green': 2}.keys()", ["1 option"]),
-        ("frozenset(('red', 'green'))", ["1 option"]),
     ],
 )
 def test_options_of_a_function_are_a_list(mine: Path, options: str, wanted: object) -> None:
@@ -722,14 +709,12 @@ MADE: dict[str, tuple[str, object]] = {
     ),
     "no time of pandas": (f"'options': ['red', 'green', {PANDAS}.NaT]", TWO),
     "no number of 32 bits": (f"'options': ['red', 'green', {NUMPY}.float32('nan')]", TWO),
-    "no decimal number": ("'options': ['red', 'green', __import__('decimal').Decimal('NaN')]", TWO),
     "an object of nothing at the end": ("'options': ['red', 'green', {}, {'text': None}]", TWO),
     "holes that became texts": (
         f"'options': list(map(str, {NUMPY}.array(['red', 'green', float('nan')], dtype=object)))",
         {"options": ("red", "green", "nan"), "chance": 0.5},
     ),
     "decimal numbers": ("'options': [__import__('decimal').Decimal('1.10'), 'x']", ["no text"]),
-    "fractions": ("'options': [__import__('fractions').Fraction(1, 2), 'x']", ["no text"]),
     "nanoseconds": (
         f"'options': {NUMPY}.array(['2024-01-01', '2024-01-02'], dtype='datetime64[ns]')",
         ["no text"],
@@ -747,7 +732,6 @@ MADE: dict[str, tuple[str, object]] = {
     ),
     "more fillers than options": ("'options': ['red', 'green'], 'fillers': 5", ["0 options"]),
     "fewer fillers than none": ("'options': ['red', 'green'], 'fillers': -1", ["'-1'", "fillers"]),
-    "fillers by a truth": ("'options': ['red', 'green', 'x'], 'fillers': True", ["fillers"]),
     "fillers by a fraction": ("'options': ['red', 'green', 'x'], 'fillers': 0.5", ["fillers"]),
     "an id that is NA": (f"'options': ['red', 'green'], 'item_id': {PANDAS}.NA", TWO),
     "a category that is a number": (
