@@ -114,6 +114,10 @@ class Row:
         found = [*self.before, *wrong, *self.after]
         return sorted(dict.fromkeys(found), key=lambda problem: order.index(problem.kind))
 
+    def text(self, stage: str) -> str:
+        """Gives what was written at a stage; empty where nothing was."""
+        return self.texts[stage].text if stage in self.texts else ""
+
     def statements(self, whole: bool) -> str:
         """Gives the statements as the description is asked with them."""
         text = self.texts["statements"].text

@@ -175,18 +175,17 @@ def _rows(
 def _checked(rows: Sequence[Row], made: Made) -> Made:
     """Looks for descriptions that stand twice, and decides which rows are kept."""
     drop = {*made.settings.drop, *checks.ALWAYS}
-    firsts: dict[str, str] = {}
+    firsts: dict[str, Row] = {}
     problems: dict[str, list[Problem]] = {}
     for row in rows:
-        found = row.problems(made.settings.longest)
-        description = row.texts.get("description")
-        if description is not None and description.text.strip():
-            first = firsts.setdefault(facts.plain(description.text), row.id)
-            if first != row.id:
-                detail = f"the description is that of {first}"
-                row.after.append(Problem(row.id, "duplicate", detail))
-                found = row.problems(made.settings.longest)
-        row.kept = "description" in row.texts and not any(p.kind in drop for p in found)
-        if found:
+        text = facts.plain(row.text("description"))
+        first = firsts.setdefault(text, row) if text else row
+        # One image may be described in the same words with an eye to other contents.
+        other = row.image == first.image and row.text("contents") != first.text("contents")
+        if first is not row and not other:
+            detail = f"the description is that of {first.id}"
+            row.after.append(Problem(row.id, "duplicate", detail))
+        if found := row.problems(made.settings.longest):
             problems[row.id] = found
+        row.kept = "description" in row.texts and not any(p.kind in drop for p in found)
     return replace(made, rows=tuple(rows), problems=problems)

@@ -147,6 +147,17 @@ def test_two_rows_of_one_id_are_no_duplicate_of_recorded_texts_alone(tmp_path: P
     assert content["kept"] == 6
 
 
+def test_an_image_may_be_described_alike_with_an_eye_to_other_contents(tmp_path: Path) -> None:
+    rows, texts = clean(tmp_path)
+    rows[1] = row(AT, "ball-0.png", ("Where does the large ball lie?", "on a table"))
+    texts["contents", AT] = "the place of the large ball"
+    texts["statements", AT] = "The large ball lies on a table."
+    texts["description", AT] = texts["description", "ball-0"]
+    assert report(tmp_path, rows, texts)["problems"] == []
+    texts["contents", AT] = texts["contents", "ball-0"]
+    assert problems(report(tmp_path, rows, texts)) == [(AT, "duplicate")]
+
+
 def test_which_kinds_drop_a_row_is_a_setting(tmp_path: Path) -> None:
     rows, texts = clean(tmp_path)
     texts["description", "ball-0"] = f"As asked, {texts['description', 'ball-0']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,7 @@ def test_an_image_that_changes_while_the_run_works_with_it(tmp_path: Path) -> No
     name = pictures.add([(tmp_path, "a.png")], Silent())[tmp_path, "a.png"]
     assert isinstance(name, str)
     assert pictures[name] == png("red")
+    assert pickle.loads(pickle.dumps(pictures))[name] == png("red")  # another process reads it too
     path.write_bytes(png("blue"))
     with pytest.raises(Unreadable, match=r"the image a.png has changed since it was checked"):
         pictures[name]

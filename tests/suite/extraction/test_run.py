@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,13 +121,14 @@ def test_what_each_stage_is_shown(tmp_path: Path, family: Path, scripted: Any) -
 
 def test_the_authors_way_samples_and_stretches(tmp_path: Path, family: Path, scripted: Any) -> None:
     generator = scripted(says(["One line only."]))
-    content = taught(one_row(tmp_path), family, settings=AS_AUTHORS)
+    content = taught(one_row(tmp_path), family, settings=replace(AS_AUTHORS, seed=7))
     assert content["kept"] == 1
     assert generator.seen == [(512, 512)]
     assert len(generator.of("statements")) == 1
     for request in generator.asked:
         decoding = request.decoding
         assert (decoding.temperature, decoding.top_p, decoding.top_k) == (0.7, 0.8, 20)
+        assert request.study_seed == 7
 
 
 @pytest.mark.parametrize(
