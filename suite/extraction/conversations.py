@@ -27,6 +27,8 @@ MARK = "<image>"
 ASKS, ANSWERS, FRAMES = ("human", "user"), ("gpt", "assistant"), ("system",)
 EMBEDDED = "images"
 """Folder of the results in which images are written that stand in the rows themselves."""
+TEXTS = "texts"
+"""Folder of the results for conversations that are drawn, and texts that exist already."""
 READ_TOGETHER = 64
 """Rows of a Parquet file in memory at once: they may hold images."""
 

@@ -12,15 +12,47 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import whole, write_changed
-from suite.extraction.conversations import MARK
+from suite.base.json_values import read_json
+from suite.errors import SuiteError
+from suite.extraction.conversations import MARK, TEXTS
 from suite.extraction.pictures import file_of
 from suite.extraction.rows import Made, Row
 from suite.items.item import Item
 
 SHARD_BYTES = 256 << 20
 """Bytes of images in a file of the data set."""
+REPORT = "report.json"
+FILES = (REPORT, "report.html", "train.json")
+DATA = "data"
+"""Folder of the data set's files."""
 GROUP = 64
 """Rows that are written together."""
+
+
+def check_folder(out: Path, *read: Path) -> None:
+    """Raises SuiteError where writing into a folder would lose what is read or what somebody else
+    wrote. The report is the first that a run writes of its results, and tells whose they are."""
+    folder = out.resolve()
+    for path in read:
+        place = path.resolve()
+        own = place in (folder, *(folder / name for name in (*FILES, TEXTS)))
+        if own or place.is_relative_to(folder / DATA) or folder.is_relative_to(place):
+            raise SuiteError(
+                f"--out {out} would be written over {path}, which is read; choose another folder."
+            )
+    found = [name for name in (*FILES, DATA) if (out / name).exists()]
+    if found and not _is_ours(out / REPORT):
+        raise SuiteError(
+            f"--out {out} holds {found[0]}, which no run of extract-data has written; choose "
+            "another folder."
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return {"conversations", "kept", "settings"} <= set(read_json(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def write(made: Made) -> None:
@@ -31,9 +63,9 @@ def write(made: Made) -> None:
     shards = _shards(rows, made)
     names = [f"train-{n:05}-of-{len(shards):05}.parquet" for n in range(len(shards))]
     for name, shard in zip(names, shards):
-        with whole(made.out / "data" / name) as path:
+        with whole(made.out / DATA / name) as path:
             _write_shard(path, shard, made)
-    for old in (made.out / "data").glob("*.parquet"):
+    for old in (made.out / DATA).glob("*.parquet"):
         if old.name not in names:
             old.unlink()
 

@@ -1,6 +1,6 @@
 """Conversations about the drawn world, whose teacher is the world itself.
 
-In: a folder and a number. Out: pictures and conversations.json in it, and the gold texts: what to
+In: a folder and a number. Out: pictures and conversations in it, and the gold texts: what to
 observe, what is so, and the description of each picture.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import write_changed, write_whole
-from suite.extraction.conversations import EMBEDDED, MARK
+from suite.extraction.conversations import EMBEDDED, MARK, TEXTS
 from suite.extraction.teacher import Texts
 from tasks.micro import questions as q
 from tasks.micro.draw import draw as picture
@@ -51,7 +51,7 @@ def draw(folder: Path, limit: int | None = None) -> tuple[Path, Texts]:
         gold["contents", id] = ", ".join(question.contents for question in asked) + "."
         gold["statements", id] = "\n".join(question.steps for question in asked)
         gold["description", id] = describe([scene])
-    file = folder / "conversations.json"
+    file = folder / TEXTS / "conversations.json"
     write_changed(file, json.dumps(rows, indent=1) + "\n")
     return file, gold
 

@@ -16,7 +16,7 @@ from typing import Any
 from suite.base.files import write_changed
 from suite.base.json_values import json_value
 from suite.extraction import checks
-from suite.extraction.dataset import image_file
+from suite.extraction.dataset import REPORT, image_file
 from suite.extraction.rows import Made, Row
 from suite.extraction.teacher import STAGES
 
@@ -29,9 +29,7 @@ LISTED = 500
 def write(made: Made) -> dict[str, Any]:
     """Writes report.json and report.html; gives what report.json holds."""
     content: dict[str, Any] = json_value(describe(made))
-    write_changed(
-        made.out / "report.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    )
+    write_changed(made.out / REPORT, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     write_changed(made.out / "report.html", _page(content, made))
     return content
 

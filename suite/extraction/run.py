@@ -25,7 +25,15 @@ from suite.extraction.conversations import Source, read_conversations
 from suite.extraction.pictures import Pictures, Place
 from suite.extraction.rounds import Engine
 from suite.extraction.rows import Made, Row, Settings
-from suite.extraction.teacher import GOLD, JUDGE, STAGES, Teacher, teacher_of, written
+from suite.extraction.teacher import (
+    GOLD,
+    JUDGE,
+    STAGES,
+    Teacher,
+    recorded_file,
+    teacher_of,
+    written,
+)
 from suite.models.backends import fingerprint
 from suite.planning.prompts import list_prompts, load_prompts
 from suite.planning.stages import EXTRACTION
@@ -63,8 +71,11 @@ def extract_data(
             raise SuiteError(f"No kind of problem is called {kind!r}.")
     folder = user_path(out)
     check_device(device)
-    make_folder(folder, "--out")
     drawn = str(conversations) == MICRO and not Path(MICRO).exists()
+    files = [recorded_file(who) for who in (teacher, judge or "")]
+    read = [None if drawn else user_path(conversations), *files]
+    dataset.check_folder(folder, *filter(None, read))
+    make_folder(folder, "--out")
     source, photos, master = _read(conversations, images, teacher, folder, limit, drawn)
     judging = None if judge is None else teacher_of(judge, JUDGE, folder, "--judge")
     about: dict[str, Any] = {"teacher": _about(master, device), "judge": None}
@@ -87,8 +98,8 @@ def extract_data(
         ids = {row.id for row in rows}
         about["teacher"]["unused"] = sum(id not in ids for _, id in master.texts)
     made = _checked(rows, Made((), {}, wording, source, photos, folder, settings, about))
-    dataset.write(made)
     content = report.write(made)
+    dataset.write(made)
     return {**content, "dir": str(folder), "seconds": round(time.monotonic() - clock, 3)}
 
 

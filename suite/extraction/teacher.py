@@ -17,6 +17,7 @@ from suite.base.files import user_path, write_changed
 from suite.base.keyed_texts import key_text
 from suite.base.row_files import read_rows
 from suite.errors import SuiteError, nearest, reason_of, shown
+from suite.extraction.conversations import TEXTS
 from suite.models.family import load_family
 from suite.models.spec import ModelSpec, Role
 
@@ -60,8 +61,7 @@ def teacher_of(given: str, stages: Sequence[str], out: Path, option: str) -> Tea
     given: `FAMILY:SIZE`, a family by name or YAML path, or `recorded:FILE`. option: how errors call
     it. Raises SuiteError for a model that is not there and for a file that cannot be read.
     """
-    if given.startswith(RECORDED):
-        path = user_path(given.removeprefix(RECORDED))
+    if path := recorded_file(given):
         return written(given, read_texts(path, stages), stages, out)
     name, colon, size = given.rpartition(":")
     if not colon or not name or not size:
@@ -83,9 +83,15 @@ def teacher_of(given: str, stages: Sequence[str], out: Path, option: str) -> Tea
     return Teacher(given, models, prompts=family.prompts)
 
 
+def recorded_file(given: str) -> Path | None:
+    """Gives the file of `recorded:FILE`; None for what names a model."""
+    named = given.startswith(RECORDED)
+    return user_path(given.removeprefix(RECORDED)) if named else None
+
+
 def written(name: str, texts: Texts, stages: Sequence[str], out: Path) -> Teacher:
     """Gives the teacher whose texts exist already; they are written beside the results."""
-    path = out / f"{'judge' if stages == JUDGE else 'teacher'}.jsonl"
+    path = out / TEXTS / f"{'judge' if stages == JUDGE else 'teacher'}.jsonl"
     rows = ({"task": s, "item_id": id, "text": text} for (s, id), text in texts.items())
     write_changed(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     model = Model("text", "recorded", ModelSpec(path=path, generator="recorded"))

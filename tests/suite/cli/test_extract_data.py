@@ -129,3 +129,33 @@ def test_the_example_of_its_help_runs(tmp_path: Path) -> None:
     result = call(*words)
     assert result.exit_code == 0, result.stderr
     assert "20 rows kept, 0 dropped" in result.stderr
+
+
+def test_nothing_that_is_read_or_of_somebody_else_is_written_over(
+    words: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "train.json").write_text("[1]")
+    assert error(*words) == (
+        f"--out {out} holds train.json, which no run of extract-data has written; choose another "
+        "folder."
+    )
+    (out / "report.json").write_text('{"study": "another"}')
+    assert "holds report.json, which no run" in error(*words)
+    assert (out / "train.json").read_text() == "[1]"
+
+    data = tmp_path / "set" / "data"
+    data.mkdir(parents=True)
+    for source, folder in (
+        (data, data.parent), (data, data / "more"), (data / "train.parquet", data.parent),
+        (data.parent / "train.json", data.parent), (data.parent, data.parent),
+    ):  # fmt: skip
+        said = error(words[0], source, *words[2:-1], folder)
+        assert said == (
+            f"--out {folder} would be written over {source}, which is read; choose another folder."
+        )
+    words[-1] = str(tmp_path)  # beside what is read
+    assert call(*words).exit_code == 0
+    assert call(*words).exit_code == 0
+    assert len((tmp_path / "teacher.jsonl").read_text().splitlines()) == 18

@@ -70,5 +70,5 @@ def test_recorded_texts_stand_beside_the_results_in_the_form_of_the_backend(
     path = tmp_path / "t.jsonl"
     path.write_text(GOOD)
     teacher_of(f"recorded:{path}", STAGES, tmp_path / "out", "--teacher")
-    (line,) = (tmp_path / "out" / "teacher.jsonl").read_text().splitlines()
+    (line,) = (tmp_path / "out" / "texts" / "teacher.jsonl").read_text().splitlines()
     assert json.loads(line) == {"task": "contents", "item_id": "3", "text": "a"}
