@@ -25,12 +25,17 @@ def part_of(name: str) -> str:
     return next((part for word, part in NAMES.items() if word in name), PARTS[-1])
 
 
-def config_of(recipe: RealRecipe, size: str) -> Any:
-    """Gives the whole model's configuration, from the folders or from what the recipe says of
-    them: nothing is fetched. SuiteError where neither says it, or where they disagree."""
+def config_of(recipe: RealRecipe, size: str, *, fetch: bool = True) -> Any:
+    """Gives the whole model's configuration, as its parts have it on disk or on the Hub.
+
+    fetch: False takes what the recipe says of a part that is not on disk, which counts weights and
+    is otherwise not whole. SuiteError for a part that is none, or other than the recipe says.
+    """
     from transformers import LlavaOnevisionConfig
 
-    vision = _part_config(recipe, recipe.vision.model, recipe.vision.config, "siglip_vision_model")
+    vision = _part_config(
+        recipe, recipe.vision.model, recipe.vision.config, "siglip_vision_model", fetch
+    )
     if recipe.vision.layers is not None:
         if recipe.vision.layers > vision.num_hidden_layers:
             raise SuiteError(
@@ -40,7 +45,7 @@ def config_of(recipe: RealRecipe, size: str) -> Any:
         vision.num_hidden_layers = recipe.vision.layers
     vision.vision_use_head = False
     spec = recipe.sizes[size]
-    text = _part_config(recipe, spec.text, spec.config, "qwen3")
+    text = _part_config(recipe, spec.text, spec.config, "qwen3", fetch)
     scheme = scheme_of(recipe, vision)
     return LlavaOnevisionConfig(
         vision_config=vision,
@@ -60,15 +65,16 @@ def scheme_of(recipe: RealRecipe, vision: Any) -> Scheme:
     return Scheme(vision.image_size, patches, recipe.tiles, recipe.most_tiles)
 
 
-def _part_config(recipe: RealRecipe, name: str, given: dict[str, Any] | None, kind: str) -> Any:
-    """A part's configuration: of its folder, else as the recipe has it, else of the Hub."""
+def _part_config(
+    recipe: RealRecipe, name: str, given: dict[str, Any] | None, kind: str, fetch: bool
+) -> Any:
     from transformers import AutoConfig
 
     place = recipe.place(name)
     where = f"Recipe {recipe.recipe!r}: the model {name}"
     if place is not None and not (place / "config.json").is_file():
         raise SuiteError(f"{where} is no folder with a config.json; check the path {place}.")
-    if place is None and given is not None:
+    if place is None and given is not None and not fetch:
         return AutoConfig.for_model(kind, **given)
     try:
         found = AutoConfig.from_pretrained(str(place or name))
@@ -157,6 +163,7 @@ def _processor(recipe: RealRecipe, config: Any, tokenizer: Any, name: str) -> An
             )
     marks = [tf.AddedToken(mark, special=True, normalized=False) for mark in (MARK, VIDEO)]
     tokenizer.add_tokens(marks, special_tokens=True)
+    tokenizer.chat_template = TEMPLATE  # its own may fail on lists of parts
     if len(tokenizer) > (room := config.text_config.vocab_size):
         raise SuiteError(
             f"{name} has room for {room:,} tokens, and its tokenizer with {MARK} and {VIDEO} has "
@@ -184,10 +191,14 @@ def _processor(recipe: RealRecipe, config: Any, tokenizer: Any, name: str) -> An
 
 def prepare(model: Any, stage: Stage) -> None:
     """Freezes what a stage does not train, and sets how it makes tokens of images."""
-    for name, weight in model.named_parameters():
-        weight.requires_grad_(part_of(name) in stage.rates)
     inner = model.model
     tiled = stage.images == "anyres"
+    # Features are those before the encoder's last norm, and only tiles have ends of rows. What no
+    # gradient reaches has no state in the optimizer, and a sharded checkpoint of it is not read.
+    idle = ("post_layernorm",) if tiled else ("post_layernorm", "image_newline")
+    for name, weight in model.named_parameters():
+        trained = part_of(name) in stage.rates and not any(word in name for word in idle)
+        weight.requires_grad_(trained)
     of_class = type(inner).get_image_features.__get__(inner)
 
     def get_image_features(pixel_values: Any, image_sizes: Any, **settings: Any) -> Any:

@@ -105,7 +105,7 @@ def parameters(recipe: RealRecipe, size: str) -> tuple[dict[str, int], Any]:
     import torch
     from transformers import LlavaOnevisionForConditionalGeneration
 
-    config = model.config_of(recipe, size)
+    config = model.config_of(recipe, size, fetch=False)
     with torch.device("meta"):
         net = LlavaOnevisionForConditionalGeneration(config)
     counts = dict.fromkeys(PARTS, 0)

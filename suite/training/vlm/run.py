@@ -65,14 +65,12 @@ class RealRun:
         """
         waiting = [(stage, size) for size in sizes for stage in stages]
         todo = [pair for pair in waiting if not (self.folder(*pair) / DONE).exists()]
-        rows: dict[str, list[Conversation]] = {}
         for stage, size in todo:
             self._check(stage, size, todo)
-            if stage.name not in rows:
-                rows[stage.name] = data.conversations(self.recipe, stage)
-                self._check_rows(stage, size, rows[stage.name])
-        for stage, size in todo:
-            self._stage(stage, size, rows[stage.name])
+        for stage in {stage.name: stage for stage, _ in todo}.values():
+            self._check_rows(stage, todo[0][1], data.conversations(self.recipe, stage))
+        for stage, size in todo:  # rows are read again: those of all stages may fill the memory
+            self._stage(stage, size, data.conversations(self.recipe, stage))
         return [self.folder(*pair) / "model" for pair in waiting]
 
     def folder(self, stage: Stage, size: str) -> Path:
@@ -113,6 +111,13 @@ class RealRun:
 
     def _stage(self, stage: Stage, size: str, rows: Sequence[Conversation]) -> None:
         seed, folder = self.recipe.seed_of(stage), self.folder(stage, size)
+        last = loop.last_checkpoint(folder / "checkpoints")
+        if last and (last / loop.WEIGHTS).exists() == sharded():
+            begun, now = ("one card", "several") if sharded() else ("several cards", "one")
+            raise SuiteError(
+                f"Stage {stage.name!r} of size {size!r} was begun on {begun}, whose checkpoint "
+                f"cannot go on with {now}; use as many as before, or remove {folder}."
+            )
         net, processor = self._start(stage, size, seed)
         model.prepare(net, stage)
         if stage.checkpointing:

@@ -383,3 +383,78 @@ def test_models_that_do_not_fit_are_said(toy: Path, tmp_path: Path) -> None:
         "Recipe 'toy': the model ./text has hidden_size 32, and the recipe says 64; name the "
         "checkpoint that the recipe is for, or change its `config`."
     )
+
+
+def test_an_encoder_may_be_that_of_a_whole_siglip(toy: Path, tmp_path: Path) -> None:
+    """As it is published: eyes and words in one checkpoint, of which the eyes are taken."""
+    from transformers import SiglipConfig, SiglipModel, SiglipVisionModel
+
+    eyes = SiglipVisionModel.from_pretrained(toy / "siglip")
+    words = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+             "num_attention_heads": 2, "vocab_size": 9, "projection_size": 16}  # fmt: skip
+    whole = SiglipModel(SiglipConfig(text_config=words, vision_config=eyes.config.to_dict()))
+    own = dict(whole.named_parameters())
+    with torch.no_grad():
+        for name, value in eyes.named_parameters():
+            own[f"vision_model.{name.removeprefix('vision_model.')}"].copy_(value)
+    whole.save_pretrained(tmp_path / "whole")
+    recipe = recipe_with(toy, tmp_path, "vit")
+    other = recipe.vision.model_copy(update={"model": str(tmp_path / "whole")})
+    first, second = (
+        model.initial(one, "a", 0)[0].state_dict()
+        for one in (recipe, recipe.model_copy(update={"vision": other}))
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_model_of_the_hub_is_taken_as_it_is_there(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipe has only what a plan counts with; the rest, such as the base of the positions,
+    comes from the checkpoint."""
+    from transformers import AutoConfig
+
+    recipe = recipe_with(toy, tmp_path, "vit")
+    said_of = {"hidden_size": 32, "num_hidden_layers": 2}
+    hub = recipe.sizes["a"].model_copy(update={"text": "owner/text", "config": said_of})
+    recipe = recipe.model_copy(update={"sizes": {"a": hub}})
+    there = AutoConfig.from_pretrained(toy / "text")
+    there.rope_parameters = {"rope_type": "default", "rope_theta": 1234.0}
+    read = AutoConfig.from_pretrained
+
+    def fetched(name: str) -> Any:
+        return there if name == "owner/text" else read(name)
+
+    monkeypatch.setattr(AutoConfig, "from_pretrained", fetched)
+    assert model.config_of(recipe, "a").text_config.rope_parameters["rope_theta"] == 1234.0
+    planned = model.config_of(recipe, "a", fetch=False).text_config
+    assert planned.rope_parameters["rope_theta"] != 1234.0
+    hub.config["num_hidden_layers"] = 3  # type: ignore[index]
+    with pytest.raises(SuiteError) as caught:
+        model.config_of(recipe, "a")
+    assert "has num_hidden_layers 2, and the recipe says 3" in str(caught.value)
+
+
+def test_a_checkpoint_of_several_cards_is_not_gone_on_with_on_one(
+    toy: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_with(toy, tmp_path, "connector")
+    shards = tmp_path / "out" / "connector-a" / "checkpoints" / "checkpoint-2"
+    (shards / "pytorch_model_fsdp_0").mkdir(parents=True)
+    (shards / "trainer_state.json").write_text("{}")
+    with pytest.raises(SuiteError) as caught:
+        RealRun(recipe, tmp_path / "out", 0, said).train(["a"], recipe.stages)
+    assert str(caught.value) == (
+        "Stage 'connector' of size 'a' was begun on several cards, whose checkpoint cannot go on "
+        f"with one; use as many as before, or remove {tmp_path}/out/connector-a."
+    )
+
+
+def test_the_template_of_the_checkpoint_is_that_of_the_training(trained: Path) -> None:
+    from suite.training.vlm.chat import TEMPLATE
+
+    folder = trained / "vit-a" / "model"
+    assert (folder / "chat_template.jinja").read_text() == TEMPLATE
+    assert json.loads((folder / "tokenizer_config.json").read_text()).get(
+        "chat_template", TEMPLATE
+    ) == (TEMPLATE)
