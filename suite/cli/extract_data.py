@@ -33,7 +33,8 @@ NONE = "none"
     "--drop",
     multiple=True,
     metavar="KIND",
-    help="Drop rows with this kind of problem; may be given again. All kinds by default; none.",
+    help="Drop rows with this kind of problem; may be given again; all kinds by default. `none` "
+    "drops only rows that lack image or text.",
 )
 @click.option("--longest", type=click.IntRange(1), help="Words of a description (500).")
 @click.option("--prompts", metavar="SET", help="Prompt set or YAML file (extraction).")
