@@ -6,6 +6,7 @@ direct and thinking) beside the accuracy lost when only one module shrinks.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from analyses.figures.parts import heatmap, style
 from analyses.figures.parts.rows import MODES
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN
 
+WIDTH = 30
+"""Letters of a title's line."""
 MOST = 4
 """Sizes up to which an interval fits on one line of its square."""
 
@@ -60,7 +63,7 @@ def draw(table: pd.DataFrame) -> Figure:
             part = own[(own["thinking"] == mode) & (own["quantity"] == "accuracy")]
             heatmap.panel(axes, part, colours, parameters=True, **squares)
             name = f"{names[str(row.task)]}, {style.n_text(part['n'])}"
-            axes.set_title(f"{text}, {MODES[mode]}\n{name}")
+            axes.set_title(f"{textwrap.fill(f'{text}, {MODES[mode]}', WIDTH)}\n{name}")
             axes.set_xlabel("reasoning size")
             axes.set_ylabel("perception size")
         _drops(line[-1], own[own["quantity"] != "accuracy"], modes)

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analyses.columns import INSTRUCT
 from analyses.figures.parts import style
 from analyses.figures.parts.rows import TITLES, is_headline
 from analyses.methods import ACCURACY
@@ -44,7 +45,7 @@ def draw(table: pd.DataFrame) -> Figure:
     among, names = style.families(table), style.task_names(table["task"])
     kinds = {
         str(kind): style.SERIES[k % len(style.SERIES)] | {"label": str(kind).replace("_", " ")}
-        for k, kind in enumerate(table["perceiver"].drop_duplicates())
+        for k, kind in enumerate(sorted(table["perceiver"].unique(), key=INSTRUCT.__ne__))
     }
     bands = [
         (rows, over)

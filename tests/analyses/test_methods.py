@@ -134,10 +134,12 @@ def test_the_figure_holds_reasoning_at_the_largest_and_a_pairing_once() -> None:
     assert set(rows["cell"]) == {BASE, THINK, CAPTION, EXTRACT}
     assert rows["task"].drop_duplicates().tolist() == ["in_domain", "star"]
     assert not rows.duplicated(["perceiver", "perception", "thinking", "task"]).any()
-    figure = perceivers.draw(rows)
+    figure = perceivers.draw(rows[::-1])
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["instruct", "extract", "caption"]  # then as they come
     titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes]
     # a line of panels over sizes for each mode; only what was thought over has known data
-    assert titles == ["Direct answers"] * 2 + ["Answers after thinking"] * 4
+    assert titles == ["Answers after thinking"] * 4 + ["Direct answers"] * 2
     assert "n = 2" in perceivers.caption(rows)
 
 

@@ -27,8 +27,8 @@ def test_models_lists_every_checkpoint_of_every_family() -> None:
         (name, size.name, role)
         for name in list_families()
         for size in load_family(name).sizes
-        for role in ("text", "vlm")
-        if getattr(size, role) is not None
+        for role in ("text", "vlm", *size.vlms)
+        if role != "instruct" and (getattr(size, role, None) or size.vlms.get(role))
     }
     assert {(row["family"], row["size"], row["role"]) for row in rows} == want
     assert set(rows[0]) == {"family", "size", "params", "role", "source", "here"}

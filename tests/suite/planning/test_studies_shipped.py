@@ -41,7 +41,7 @@ def test_a_shipped_study_names_what_exists(name: str) -> None:
 def test_real_studies_hold_the_papers_grid_and_its_decoding(name: str) -> None:
     study = load_study(name)
     family = load_family(study.family)
-    seeing = [size for size in family.sizes if size.vlm is not None]
+    seeing = [size for size in family.sizes if size.vlms]
     reading = [size for size in family.sizes if size.text is not None]
     decoupled = [cell for cell in plan(name).as_json()["cells"] if "decoupled" in cell["cell"]]
     thinking = 2 if any(row.thinking for row in study.cells) else 1
