@@ -101,7 +101,7 @@ def initial(recipe: RealRecipe, size: str, seed: int) -> tuple[Any, Any]:
     config = config_of(recipe, size)
     text, tokenizer = _language(recipe, recipe.sizes[size].text)
     vision = _vision(recipe, config.vision_config)
-    processor = _processor(recipe, config, tokenizer, recipe.sizes[size].text)
+    processor = processor_of(recipe, config, tokenizer, recipe.sizes[size].text)
     config.image_token_index = config.image_token_id = processor.image_token_id
     config.video_token_index = config.video_token_id = processor.video_token_id
     torch.manual_seed(seed)
@@ -152,7 +152,11 @@ def _vision(recipe: RealRecipe, config: Any) -> Any:
     return model
 
 
-def _processor(recipe: RealRecipe, config: Any, tokenizer: Any, name: str) -> Any:
+def processor_of(recipe: RealRecipe, config: Any, tokenizer: Any, name: str) -> Any:
+    """Makes the processor of a model; `name` is whose tokenizer it is, for messages.
+
+    Made for every stage anew: read back, it would resize images with torchvision.
+    """
     import transformers as tf
 
     for mark in (START, END):

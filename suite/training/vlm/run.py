@@ -147,12 +147,12 @@ class RealRun:
     def _start(self, stage: Stage, size: str, seed: int) -> tuple[Any, Any]:
         if stage.init is None:
             return model.initial(self.recipe, size, seed)
-        from transformers import AutoProcessor, LlavaOnevisionForConditionalGeneration
+        from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
 
         before = self.folder(self.recipe.stage(stage.init), size) / "model"
         net = LlavaOnevisionForConditionalGeneration.from_pretrained(before, dtype=torch.float32)
-        make: Any = AutoProcessor
-        return net, make.from_pretrained(before)
+        tokenizer = AutoTokenizer.from_pretrained(before)
+        return net, model.processor_of(self.recipe, net.config, tokenizer, str(before))
 
     def _keep(
         self, trainer: Trainer, processor: Any, stage: Stage, size: str, outcome: loop.Outcome

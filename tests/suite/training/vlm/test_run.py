@@ -450,6 +450,18 @@ def test_a_checkpoint_of_several_cards_is_not_gone_on_with_on_one(
     )
 
 
+def test_every_stage_reads_images_with_pillow(trained: Path, recipe: RealRecipe) -> None:
+    """Read back from the folder before, the processor would resize with torchvision."""
+    from transformers import LlavaOnevisionImageProcessorPil
+
+    first = model.initial(recipe, "a", 0)[1]
+    later = RealRun(recipe, trained, 0, said)._start(recipe.stage("vit"), "a", 0)[1]
+    for processor in (first, later):
+        assert type(processor.image_processor) is LlavaOnevisionImageProcessorPil
+    assert later.image_token_id == first.image_token_id
+    assert len(later.tokenizer) == len(first.tokenizer)
+
+
 def test_the_template_of_the_checkpoint_is_that_of_the_training(trained: Path) -> None:
     from suite.training.vlm.chat import TEMPLATE
 
