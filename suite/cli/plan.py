@@ -29,6 +29,7 @@ TABLES = {
 @click.option("--stage", "stages", multiple=True, help="Only this stage of a recipe.")
 @click.option("--card", help="GPU that a recipe is planned for (h100).")
 @click.option("--cards", type=click.IntRange(1), help="How many, with the weights sharded (1).")
+@click.option("--mfu", type=click.FloatRange(0, 1, min_open=True), help="Share of its peak (0.35).")
 @json_option
 def command(
     study: str,
@@ -102,6 +103,7 @@ def _plan_recipe(
     stages: tuple[str, ...],
     card: str | None,
     cards: int | None,
+    mfu: float | None,
     as_json: bool,
 ) -> None:
     """Parameters, steps, tokens, memory and hours of a recipe's stages."""
@@ -115,7 +117,11 @@ def _plan_recipe(
             "real sizes are planned."
         )
     content = plan.plan(
-        recipe, *chosen(recipe, sizes, stages), card=card or "h100", cards=cards or 1
+        recipe,
+        *chosen(recipe, sizes, stages),
+        card=card or "h100",
+        cards=cards or 1,
+        mfu=mfu or plan.MFU,
     )
     if as_json:
         print_json(content)

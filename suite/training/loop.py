@@ -209,6 +209,8 @@ def trainer_of(
     from transformers.trainer_callback import PrinterCallback
 
     job.folder.mkdir(parents=True, exist_ok=True)
+    # Left to itself one process takes all cards that it sees, and a step has the rows of all.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     trainer = _Sequential(
         model=job.model,
         args=arguments,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import TrainingArguments
 
 from suite.training import loop
 from suite.training.micro import data
@@ -117,6 +118,17 @@ class Words(nn.Module):
         self.embed_tokens = nn.Embedding(5, 2)
         self.up = nn.Linear(2, 3)
         self.lm_head = nn.Linear(3, 5, bias=False)
+
+
+def test_a_process_drives_one_card(tmp_path: Path) -> None:
+    """With two in sight the library would give each the rows of a step."""
+    made = job(tmp_path)
+    arguments = TrainingArguments(
+        **loop.common(made, 4), per_device_train_batch_size=2, learning_rate=0.1
+    )
+    arguments._n_gpu = 2
+    trainer = loop.trainer_of(made, arguments, lambda: loop._optimizer(made))
+    assert trainer.args.train_batch_size == 2
 
 
 def test_the_gate_ends_the_stage(tmp_path: Path) -> None:

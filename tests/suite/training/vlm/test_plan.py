@@ -171,10 +171,10 @@ def test_the_command(toy: Path) -> None:
     content: dict[str, Any] = json.loads(result.stdout)
     assert [row["stage"] for row in content["stages"]] == ["vit"]
     assert content["card"]["name"] == "h100"
-    shown = call("plan", toy / "toy.yaml", "--cards", 2)
+    shown = call("plan", toy / "toy.yaml", "--cards", 2, "--mfu", 0.4)
     assert shown.exit_code == 0, shown.stderr
     assert "extract_scratch" in shown.stdout
-    assert "2 x h100, 989 TFLOPS each (bfloat16), of which 35% are reached" in shown.stderr
+    assert "2 x h100, 989 TFLOPS each (bfloat16), of which 40% are reached" in shown.stderr
 
 
 @pytest.mark.parametrize(
