@@ -23,7 +23,7 @@ from suite.base.images import Unreadable, encoded, stored_images, without_media
 from suite.base.keyed_texts import key_text
 from suite.base.row_files import whole_characters
 from suite.errors import DataError, nearest, reason_of, shown
-from suite.items.item import LETTERS, Item, ItemSet, cluster_id, first_of_each_category, image_hash
+from suite.items.item import LETTERS, Item, ItemSet, cluster_id, image_hash
 from suite.items.lmms_task import build_task, data_error, on_hub, quiet, shown_images, stored_media
 from suite.items.rows import overrides_for, rows_folder, rows_place, rows_read
 from suite.items.task_yaml import ITEM_KEYS, METRICS, references
@@ -111,8 +111,7 @@ def _items(
         files |= {p.file: p.digest for p in pictures if p.file and p.digest}
         made.append(_item(info, row, doc, hashes, places[index]))
     _check_unique(info, made)
-    kept = first_of_each_category(tuple(made), limit)
-    return ItemSet(info.name, kept, image_bytes, unreadable, files)
+    return ItemSet(info.name, tuple(made), image_bytes, unreadable, files)
 
 
 @dataclass(frozen=True)
@@ -215,6 +214,10 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
 
     DataError where a key is unknown or missing, or what stands there is no text.
     """
+
+    def wrong(words: str) -> DataError:
+        return DataError(f"the item that {info.path} makes {words}.")
+
     if not isinstance(row, Mapping):
         raise DataError(f"doc_to_item of {info.path} gives {row!r}, and not an item's keys.")
     for key in row:
@@ -226,13 +229,10 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
     foreign = info.name.startswith(LMMS_EVAL)  # whose own scorer may need no answer
     for key in ("question", "answer"):
         if row.get(key) is None or (is_empty(row[key]) and not foreign):
-            raise DataError(f"the item that {info.path} makes has no {key!r}.")
+            raise wrong(f"has no {key!r}")
     given_images = "images" in row or info.config.get("doc_to_visual") is not None
     if not given_images and not foreign:
-        raise DataError(
-            f"the item that {info.path} makes has no 'images': give them, [] for a task without, "
-            "or `doc_to_visual`."
-        )
+        raise wrong("has no 'images': give them, [] for a task without, or `doc_to_visual`")
     try:
         options = given(_parts(row.get("options")))
     except ValueError as error:
@@ -245,9 +245,7 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         )
     metric = str(row.get("metric", info.metric))
     if metric not in METRICS:
-        raise DataError(
-            f"the item that {info.path} makes has the metric {metric!r}{nearest(metric, METRICS)}."
-        )
+        raise wrong(f"has the metric {metric!r}{nearest(metric, METRICS)}")
     if metric == "choice" and not options:
         raise DataError(
             f"the metric of {info.path} is `choice`, and the item has no options to choose from."
@@ -256,21 +254,16 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
     unused = row.get("fillers")
     unused = fillers(options, answer) if is_empty(unused) else _text(info, "fillers", unused)
     if not str(unused).isdecimal():
-        raise DataError(
-            f"the item that {info.path} makes has {shown(unused)} fillers: give how many of its "
-            "options are none."
-        )
+        raise wrong(f"has {shown(unused)} fillers: give how many of its options are none")
     count = len(options) - int(unused)
     if options and count < 2:
-        raise DataError(
-            f"the item that {info.path} makes has {max(count, 0)} option"
-            f"{'' if count == 1 else 's'} to choose from ({', '.join(map(shown, options))}): give "
-            "two or more, as a list or a column each."
+        raise wrong(
+            f"has {max(count, 0)} option{'' if count == 1 else 's'} to choose from "
+            f"({', '.join(map(shown, options))}): give two or more, as a list or a column each"
         )
     if len(options) > len(LETTERS):
-        raise DataError(
-            f"the item that {info.path} makes has {len(options)} options, and there are letters "
-            f"for {len(LETTERS)}: leave some out."
+        raise wrong(
+            f"has {len(options)} options, and there are letters for {len(LETTERS)}: leave some out"
         )
     described = row.get("gold_description")
     return {
