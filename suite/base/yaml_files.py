@@ -111,11 +111,11 @@ class Loader(yaml.SafeLoader):
 def _merged_twice(merged: yaml.Node, node: yaml.MappingNode) -> str | None:
     """A key of two of the mappings that are merged, with two values, and not given anew."""
     several = merged.value if isinstance(merged, yaml.SequenceNode) else []
-    maps = [dict(_scalars(one)) for one in several if isinstance(one, yaml.MappingNode)]
-    given = dict(_scalars(node))
-    keys = [key for one in maps for key in one if key not in given]
-    differ = (key for key in keys if len({id(one[key]) for one in maps if key in one}) > 1)
-    return next(differ, None)
+    maps = {id(one): one for one in several if isinstance(one, yaml.MappingNode)}
+    given, first = dict(_scalars(node)), dict[str, yaml.Node]()
+    entries = (entry for one in maps.values() for entry in dict(_scalars(one)).items())
+    differ = (key for key, value in entries if first.setdefault(key, value) is not value)
+    return next((key for key in differ if key not in given), None)
 
 
 def _scalars(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
