@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.training.micro.tokenizer import IMAGE
-from suite.training.recipe import DONE, SHARED, Stage
+from suite.training.recipe import DONE, Stage
 from suite.training.run import TrainingRun
 
 PARTS = ("text_config", "vision_config")
@@ -27,6 +27,7 @@ def export(family: TrainingRun, sizes: Sequence[str], target: Path) -> list[Path
         for size in sizes if stage.export else ():
             source = family.folder(stage.name, size)
             if (source / DONE).exists():
+                family.check(stage, size)
                 written.append(_folder(family, stage, size, source, target))
     return written
 
@@ -87,17 +88,10 @@ def _processor(family: TrainingRun) -> Any:
 
 def history(family: TrainingRun, stage: Stage, size: str) -> list[tuple[Stage, dict[str, Any]]]:
     """Gives the stages that made a model, first to last, with what each one's `done.json` says."""
-    chain: list[tuple[Stage, dict[str, Any]]] = []
-    current: Stage | None = stage
-    while current is not None:
-        done = json.loads((family.folder(current.name, size) / DONE).read_text())
-        chain.insert(0, (current, done))
-        current = family.recipe.stage(current.init) if current.init else None
-    if stage.kind == "vision":
-        encoder = next(s for s in family.recipe.stages if s.kind == "encoder")
-        done = json.loads((family.folder(encoder.name, SHARED) / DONE).read_text())
-        chain.insert(0, (encoder, done))
-    return chain
+    return [
+        (past, json.loads((family.folder(past.name, size) / DONE).read_text()))
+        for past in family.recipe.chain(stage)
+    ]
 
 
 def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:

@@ -20,6 +20,15 @@ DONE = "done.json"
 """What a finished stage leaves in its folder: its attempts and how they ended."""
 
 
+STARTS: dict[str, tuple[str, ...]] = {
+    "encoder": (),
+    "recall": ("recall", "text"),
+    "text": ("recall", "text"),
+    "vision": ("recall", "text", "vision"),
+}
+"""Kind of a stage -> kinds of which it may start."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -118,10 +127,23 @@ class Recipe(_Strict):
             checked_name(stage.name, "stages.name")
             if stage.init is not None and stage.init not in seen:
                 raise ValueError(f"stage {stage.name!r} starts from {stage.init!r}, not before it")
-            if stage.init and stage.kind != "vision" and kinds[stage.init] == "vision":
+            if stage.init and kinds[stage.init] not in STARTS[stage.kind]:
                 raise ValueError(
-                    f"stage {stage.name!r} reads text and cannot start from {stage.init!r}, "
-                    "which reads pictures"
+                    f"stage {stage.name!r} is of kind {stage.kind} and cannot start from "
+                    f"{stage.init!r}, which is of kind {kinds[stage.init]}"
+                )
+            if stage.kind == "vision" and "encoder" not in map(kinds.get, seen):
+                raise ValueError(f"stage {stage.name!r} needs a stage of kind encoder before it")
+            if stage.shared != (stage.kind == "encoder"):
+                raise ValueError(
+                    f"stage {stage.name!r} is of kind {stage.kind}: `shared: true` belongs to "
+                    "encoders, which all sizes have in common, and to nothing else"
+                )
+            text = stage.kind in ("recall", "text")
+            if stage.export and (stage.kind == "encoder" or text != (stage.export == "text")):
+                raise ValueError(
+                    f"stage {stage.name!r} is of kind {stage.kind} and cannot be exported as "
+                    f"{stage.export!r}"
                 )
             if stage.steps < 1 or stage.steps % stage.evaluate:
                 raise ValueError(
@@ -135,6 +157,12 @@ class Recipe(_Strict):
             if isinstance(stage.rate, dict) and set(stage.rate) != set(self.sizes):
                 raise ValueError(f"stage {stage.name!r} needs one rate for each of the sizes")
             seen.add(stage.name)
+        roles = [stage.export for stage in self.stages if stage.export]
+        for role in roles:
+            if roles.count(role) > 1:
+                raise ValueError(
+                    f"two stages are exported as {role!r}, and one would replace the other"
+                )
         folders: dict[str, str] = {}
         for what in (f"{stage.name}-{size}" for stage in self.stages for size in self.sizes):
             if before := folders.get(on_any_disk(what)):
@@ -145,6 +173,14 @@ class Recipe(_Strict):
     def stage(self, name: str) -> Stage:
         """Gives the stage of that name."""
         return next(s for s in self.stages if s.name == name)
+
+    def chain(self, stage: Stage) -> list[Stage]:
+        """Gives the stages that make a model, first to last: what sees has the encoder before all
+        that it started from."""
+        found = [stage]
+        while found[0].init:
+            found.insert(0, self.stage(found[0].init))
+        return [s for s in self.stages if s.kind == "encoder" and stage.kind == "vision"] + found
 
 
 def load_recipe(name: str) -> Recipe:

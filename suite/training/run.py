@@ -48,31 +48,48 @@ class TrainingRun:
             if stage.name not in stages:
                 continue
             for size in [SHARED] if stage.shared else sizes:
-                self._same_recipe(stage, size)
-                if not (self.folder(stage.name, size) / DONE).exists():
+                self.check(stage, size)
+                folder = self.folder(stage.name, size)
+                if not (folder / DONE).exists():
+                    made = json.dumps(self._made_of(stage, size), indent=1)
+                    write_whole(folder / MADE_OF, made + "\n")
                     self._stage(stage, size)
 
     def folder(self, stage: str, size: str) -> Path:
-        """Says where a stage of a size lives."""
-        return self.out / f"{stage}-{size}"
+        """Says where a stage of a size lives; one that is shared has no size."""
+        return self.out / f"{stage}-{SHARED if self.recipe.stage(stage).shared else size}"
 
-    def _same_recipe(self, stage: Stage, size: str) -> None:
-        """Writes what a stage is made of beside it, or refuses one that was made of other things:
-        it would be taken for what the recipe says now."""
-        shape = self.recipe.encoder if stage.kind == "encoder" else self.recipe.sizes.get(size)
-        made = {"seed": self.recipe.seed, **stage.model_dump(mode="json", exclude={"export"})}
-        made["shape"] = shape.model_dump() if shape else None
-        path = self.folder(stage.name, size) / MADE_OF
-        if not path.exists():
-            write_whole(path, json.dumps(made, indent=1) + "\n")
-            return
-        before = json.loads(path.read_text())
-        for key in made:
-            if before.get(key) != made[key]:
-                raise SuiteError(
-                    f"{path.parent} was trained with {key}: {before.get(key)}, where the recipe "
-                    f"has {made[key]}; give another --out, or remove that folder."
-                )
+    def check(self, stage: Stage, size: str) -> None:
+        """Raises SuiteError where the folder of a stage, or of one that it starts from, was made of
+        other things than the recipe says now: it would be taken for what the recipe says."""
+        for past in self.recipe.chain(stage):
+            folder = self.folder(past.name, size)
+            if not (folder / MADE_OF).exists():
+                if any(folder.glob("attempt-*")) or (folder / DONE).exists():
+                    raise SuiteError(
+                        f"{folder} holds a training, and no {MADE_OF} that says of what recipe; "
+                        "give another --out, or remove that folder."
+                    )
+                continue
+            before, made = json.loads((folder / MADE_OF).read_text()), self._made_of(past, size)
+            for key in made:
+                # A key that an older version did not know is as it was then.
+                if before.get(key, made[key]) != made[key]:
+                    raise SuiteError(
+                        f"{folder} was trained with {key}: {before[key]}, where the recipe "
+                        f"has {made[key]}; give another --out, or remove that folder."
+                    )
+
+    def _made_of(self, stage: Stage, size: str) -> dict[str, Any]:
+        """What determines a stage's weights: the seed, and row and shape of it and of all that it
+        starts from, which may be trained anew after it."""
+        made: dict[str, Any] = {"seed": self.recipe.seed}
+        for past in self.recipe.chain(stage):
+            shape = self.recipe.encoder if past.shared else self.recipe.sizes[size]
+            row = past.model_dump(mode="json", exclude={"export"}) | {"shape": shape.model_dump()}
+            of = "" if past is stage else f" of {past.name}"
+            made |= {f"{key}{of}": value for key, value in row.items()}
+        return made
 
     def _stage(self, stage: Stage, size: str) -> None:
         attempts = [(self.recipe.seed, 1.0), *((r.seed, r.scale) for r in stage.retries)]
@@ -172,7 +189,8 @@ class TrainingRun:
         if stage.init and self.recipe.stage(stage.init).kind == "vision":
             folder = self._finished(stage.init, size)
             return LlavaForConditionalGeneration.from_pretrained(folder)
-        tower = SiglipVisionModel.from_pretrained(self.folder("encoder", SHARED) / "model")
+        encoder = self.recipe.chain(stage)[0].name
+        tower = SiglipVisionModel.from_pretrained(self._finished(encoder, size))
         text = self._load_text(stage.init, size)
         statistics = self._feature_statistics(tower)
         return models.llava_model(text, tower, self.encode.ids[IMAGE], statistics, seed)
@@ -183,12 +201,12 @@ class TrainingRun:
         return Qwen3ForCausalLM.from_pretrained(self._finished(stage, size))
 
     def _finished(self, stage: str | None, size: str) -> Path:
-        folder = self.folder(stage or "", size) / "model"
-        if not folder.exists():
+        folder = self.folder(stage, size) if stage else None
+        if folder is None or not (folder / DONE).exists():
             raise SuiteError(
                 f"Stage {stage!r} of size {size!r} is not finished in {self.out}; run it first."
             )
-        return folder
+        return folder / "model"
 
     @torch.no_grad()
     def _feature_statistics(self, tower: Any) -> tuple[torch.Tensor, torch.Tensor]:

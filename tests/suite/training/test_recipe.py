@@ -77,7 +77,45 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
         (
             {"kind": "text", "init": "vit"},
             4,
-            "stage 'connector' reads text and cannot start from 'vit', which reads pictures.",
+            "stage 'connector' is of kind text and cannot start from 'vit', which is of kind "
+            "vision.",
+        ),
+        (
+            {"init": "encoder"},
+            4,
+            "stage 'connector' is of kind vision and cannot start from 'encoder', which is of kind "
+            "encoder.",
+        ),
+        (
+            {"kind": "recall", "shared": False, "rate": {"a": 0.001}},
+            0,
+            "stage 'vit' needs a stage of kind encoder before it.",
+        ),
+        (
+            {"shared": True, "rate": 0.001},
+            1,
+            "stage 'recall' is of kind recall: `shared: true` belongs to encoders, which all sizes "
+            "have in common, and to nothing else.",
+        ),
+        (
+            {"export": "caption"},
+            2,
+            "stage 'text' is of kind text and cannot be exported as 'caption'.",
+        ),
+        (
+            {"export": "text"},
+            5,
+            "stage 'caption' is of kind vision and cannot be exported as 'text'.",
+        ),
+        (
+            {"export": "vlm"},
+            0,
+            "stage 'encoder' is of kind encoder and cannot be exported as 'vlm'.",
+        ),
+        (
+            {"export": "vlm"},
+            5,
+            "two stages are exported as 'vlm', and one would replace the other.",
         ),
         (
             {"steps": "many"},
@@ -91,7 +129,8 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
         ),
     ],
     ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size",
-         "a path", "order", "text from pictures",
+         "a path", "order", "text from pictures", "from the encoder", "no encoder", "shared",
+         "pictures of text", "text of pictures", "an encoder", "exported twice",
          "no number", "no kind"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(
@@ -129,7 +168,7 @@ def test_no_two_trainings_share_a_folder(
     recipe = yaml.safe_load(mini.read_text())
     recipe["sizes"] = dict.fromkeys(sizes, next(iter(recipe["sizes"].values())))
     first = next(stage for stage in recipe["stages"] if stage["kind"] == "text")
-    first = {key: value for key, value in first.items() if key not in ("init", "gate", "retries")}
+    first = {key: value for key, value in first.items() if key not in ("init", "export")}
     recipe["stages"] = [{**first, "name": name, "rate": 0.001} for name in stages]
     path = tmp_path / "r.yaml"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False))

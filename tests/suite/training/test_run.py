@@ -18,7 +18,7 @@ from suite.training import run as family
 from suite.training.export import export, history
 from suite.training.micro import data
 from suite.training.micro.tokenizer import IMAGE
-from suite.training.recipe import load_recipe
+from suite.training.recipe import Recipe, load_recipe
 from suite.training.run import TrainingRun
 from tasks.micro import draw
 from tasks.micro.lessons import vision_lesson
@@ -260,16 +260,65 @@ def test_a_folder_of_another_recipe_is_refused(
     trained: TrainingRun, change: dict[str, Any], told: str
 ) -> None:
     """Its weights would be taken for what the recipe says now."""
-    recipe = trained.recipe
+    other = TrainingRun(changed(trained.recipe, change), trained.out, 0, print)
+    with pytest.raises(SuiteError) as error:
+        other.train(["a"], STAGES)
+    expected = f"{trained.out}/{told}; give another --out, or remove that folder."
+    assert str(error.value) == expected
+    first = "connector" if "seed" in change else "text"
+    for act in (lambda: other.train(["a"], [first]), lambda: export(other, ["a"], trained.out)):
+        with pytest.raises(SuiteError, match=told.partition(" ")[2].partition(":")[0]):
+            act()  # what starts from it has it inside
+    assert not (trained.out / "connector-a").exists()
+    assert not (trained.out / "text-a" / "config.json").exists()
+
+
+def test_what_started_from_a_stage_before_that_was_trained_anew_is_refused(
+    trained: TrainingRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(family, "HELD_OUT_ROWS", 4)
+    shutil.copytree(trained.out, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "recall-a")
+    recipe = changed(trained.recipe, {"stages": {"recall": {"batch": 2}}})
+    with pytest.raises(SuiteError) as error:
+        TrainingRun(recipe, tmp_path / "run", 0, lambda line: None).train(["a"], STAGES)
+    assert str(error.value) == (
+        f"{tmp_path / 'run'}/text-a was trained with batch of recall: 4, where the recipe has 2; "
+        "give another --out, or remove that folder."
+    )
+
+
+@pytest.mark.parametrize("left", ["done.json", "attempt-0"])
+def test_a_training_that_does_not_say_of_what_recipe_is_refused(
+    trained: TrainingRun, tmp_path: Path, left: str
+) -> None:
+    (tmp_path / "recall-a" / left).mkdir(parents=True)
+    with pytest.raises(SuiteError) as error:
+        TrainingRun(trained.recipe, tmp_path, 0, print).train(["a"], ["recall"])
+    assert str(error.value) == (
+        f"{tmp_path}/recall-a holds a training, and no stage.json that says of what recipe; "
+        "give another --out, or remove that folder."
+    )
+
+
+def test_a_setting_that_an_older_version_did_not_know_is_as_it_was(
+    trained: TrainingRun, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.out, tmp_path / "run")
+    path = tmp_path / "run" / "vit-a" / "stage.json"
+    made = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({k: v for k, v in made.items() if k != "trainable" and " " not in k})
+    )
+    TrainingRun(trained.recipe, tmp_path / "run", 0, print).check(trained.recipe.stage("vit"), "a")
+
+
+def changed(recipe: Recipe, change: dict[str, Any]) -> Recipe:
     sizes = {k: v.model_copy(update=change.get("sizes", {}).get(k, {}))
              for k, v in recipe.sizes.items()}  # fmt: skip
     stages = [s.model_copy(update=change.get("stages", {}).get(s.name, {})) for s in recipe.stages]
     seed = change.get("seed", recipe.seed)
-    other = recipe.model_copy(update={"sizes": sizes, "stages": tuple(stages), "seed": seed})
-    with pytest.raises(SuiteError) as error:
-        TrainingRun(other, trained.out, 0, print).train(["a"], STAGES)
-    expected = f"{trained.out}/{told}; give another --out, or remove that folder."
-    assert str(error.value) == expected
+    return recipe.model_copy(update={"sizes": sizes, "stages": tuple(stages), "seed": seed})
 
 
 @pytest.fixture(scope="module")
