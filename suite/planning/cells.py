@@ -19,7 +19,7 @@ from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import backend_of
 from suite.models.family import Family, Size
 from suite.models.spec import INSTRUCT, ModelSpec, Role, checkpoint
-from suite.planning.methods import METHODS, ROLES, Method, Who
+from suite.planning.methods import METHODS, ROLES, Link, Method, Who
 from suite.requests import Decoding
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
                 )
             cells[cell.id] = cell
     for name in study.perceive:
-        kinds = {cell.perceiver for cell in cells.values() if cell.perception == name}
+        own = [cell for cell in cells.values() if cell.perception == name]
+        kinds = {step.perceiver for cell in own for step in cell.step.chain if _describes(step)}
         if kinds and INSTRUCT not in kinds:
             raise SuiteError(
                 f"In study {study.study!r}: `perceive` is for the perceiver {INSTRUCT}, and the "
@@ -220,6 +221,11 @@ def _sizes(
     return list(sizes)
 
 
+def _describes(link: Link | Step) -> bool:
+    """Whether recorded descriptions may stand in its place."""
+    return link.stage == "perceive"
+
+
 def _spec(
     study: Study, method: Method, who: Who, size: Size, perceiver: str | None
 ) -> ModelSpec | None:
@@ -227,7 +233,7 @@ def _spec(
     if who != "perception":
         return size.text
     recorded = study.perceive.get(size.name) if perceiver == INSTRUCT else None
-    if recorded and any(link.stage == "perceive" for link in method.links):
+    if recorded and any(_describes(link) for link in method.links):
         return ModelSpec(path=Path(recorded.file), generator="recorded")
     return size.vlms.get(str(perceiver))
 

@@ -16,7 +16,7 @@ import pandas as pd
 from analyses import agreement
 from analyses.attribution_examples import CORNERS, attribution_examples
 from analyses.figures.parts.style import by_perceiver
-from analyses.table.sizes import DECOUPLED, NAMED, as_decoupled
+from analyses.table.sizes import DECOUPLED, as_decoupled
 from suite.base.json_values import rows_of
 from suite.report.item_cards import cut, with_items
 from suite.report.summary import MODES
@@ -49,18 +49,13 @@ def lost(frame: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     return with_items([_lost(row, several) for row in rows_of(table)], folder)[0]
 
 
-def lost_mode(frame: pd.DataFrame) -> str:
-    """Says how the pairings of `lost` answer."""
-    pairings = frame["method"].isin((DECOUPLED, *NAMED))
-    return MODES[bool(frame.loc[pairings, "thinking"].any())]
-
-
 def _lost(known: dict[str, Any], several: bool) -> dict[str, Any]:
     name, rights = CLASSES[str(known["class"])]
     seen = known["end_to_end"]
     read = [*(known[corner] for corner in CORNERS), seen]
     return {
         "class": f"{known['family']}: {name}" if several else name,
+        "mode": MODES[bool(known["thinking"])],
         "task": known["task"],
         "category": known["category"],
         "item_id": known["item_id"],

@@ -57,7 +57,6 @@ def render(folder: Path) -> str:
         baselines=_baselines(folder),
         others=page_tables.sections(folder, frame),
         lost=examples.lost(frame, folder),
-        lost_mode=examples.lost_mode(frame),
         differing=examples.differing(frame, folder),
         samples=chosen,
         unshown=unshown,

@@ -408,6 +408,18 @@ def test_a_named_method_and_a_decoupled_cell_of_its_perceiver_are_asked_once(
     assert [row["perceiver"] for row in found.as_json()["cells"]] == ["extract"] * 3
 
 
+@pytest.mark.parametrize("beside", [[], ["end_to_end"], ["blind", "end_to_end"]])
+def test_recorded_descriptions_that_no_cell_would_read_are_told(
+    perceivers: Path, beside: list[str]
+) -> None:
+    """What answers itself reads none, so that a perceiver trained to answer is not enough."""
+    rows = [{"method": method, "perception": "s"} for method in beside]
+    rows.append({"method": "extract_think", "perception": "s", "reasoning": "l"})
+    study = study_of(perceivers, cells=rows, perceive={"s": {"file": "seen.parquet"}})
+    with pytest.raises(SuiteError, match="`perceive` is for the perceiver instruct, and the cells"):
+        expand(study, load_family(perceivers))
+
+
 def test_further_perceivers_change_nothing_of_what_was_asked(family_file: Path) -> None:
     study = study_of(family_file)
     before = expand(study, load_family(study.family))
