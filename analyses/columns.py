@@ -83,11 +83,14 @@ NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 
 def completed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Adds the columns of perceivers to a table of an older version, where all were INSTRUCT."""
+    """Adds the perceivers that a table of an older version lacks, or that part of one which was put
+    below a newer: all were INSTRUCT."""
     added = {}
-    if "perceiver" not in frame and "perception" in frame:
+    if "perception" in frame:
         looks = frame["perception"].notna()
-        added["perceiver"] = pd.Series(INSTRUCT, frame.index, dtype=object).where(looks, None)
+        known = frame.get("perceiver", pd.Series(None, frame.index, dtype=object)).astype(object)
+        if "perceiver" not in frame or (looks & known.isna()).any():
+            added["perceiver"] = known.where(known.notna() | ~looks, INSTRUCT)
     if "perception_samples" not in frame:
         added["perception_samples"] = pd.Series(float("nan"), frame.index)
     return frame.assign(**added) if added else frame

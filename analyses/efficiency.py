@@ -34,6 +34,7 @@ from analyses.contrasts.contrast import estimate
 from analyses.stats.arrays import Floats
 from analyses.stats.replicates import Resampled
 from analyses.table.scores import CELL_COLUMNS, IN_DOMAIN, SHARED, Scores, scores_of
+from analyses.table.sizes import total_params
 
 COSTS = ("prompt_tokens", "generated_tokens", "seconds")
 CONTROLS = ("oracle", "blind", "text_only")
@@ -69,8 +70,7 @@ def efficiency(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.D
         columns += ["samples", *OF_SAMPLES, *(f"p_{name}" for name in OF_SAMPLES)]
     if not len(table):
         return pd.DataFrame(columns=columns)
-    params = table[["perception_params", "reasoning_params"]]
-    table["params"] = params.sum(axis=1, min_count=1)
+    table["params"] = total_params(table)
     at = pd.Index(scores.cells["cell"]).get_indexer(table["cell"])
     table["samples"] = scores.cells["perception_samples"].to_numpy()[at]
     means = {name: _means(_costs(scores, frame, name), draws, seed) for name in COSTS}

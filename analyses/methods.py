@@ -20,13 +20,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analyses.columns import INSTRUCT
 from analyses.contrasts.contrast import Contrast, contrast_table
 from analyses.table.scores import CELL_COLUMNS, IN_DOMAIN, SHARED, Scores, scores_of
-from analyses.table.sizes import DECOUPLED, as_decoupled
+from analyses.table.sizes import DECOUPLED, as_decoupled, total_params
 
 ACCURACY, GAIN = "accuracy", "gain"
 LABELS = (*CELL_COLUMNS, "params", "samples", "against")
@@ -71,14 +70,14 @@ def columns_of(accuracies: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _accuracies(scores: Scores) -> list[Contrast]:
     return [
-        Contrast(ACCURACY, {str(cell["cell"]): 1.0}, labels=_labels(cell, None))
-        for cell in scores.cells.to_dict("records")
+        Contrast(ACCURACY, {cell: 1.0}, labels=labels | {"against": None})
+        for cell, labels in _labels(scores).items()
     ]
 
 
 def _gains(scores: Scores) -> Iterator[Contrast]:
     cells = as_decoupled(scores.cells).to_dict("records")
-    named = dict(zip(scores.cells["cell"], scores.cells.to_dict("records")))
+    named = _labels(scores)
     for cell in cells:
         if cell["method"] != DECOUPLED or cell["perceiver"] == INSTRUCT:
             continue
@@ -86,7 +85,7 @@ def _gains(scores: Scores) -> Iterator[Contrast]:
             same = (own for own in cells if wanted.items() <= own.items())
             other = next((str(own["cell"]) for own in same), None)
             if other is not None:
-                labels = _labels(named[cell["cell"]], against)
+                labels = named[str(cell["cell"])] | {"against": against}
                 yield Contrast(GAIN, {str(cell["cell"]): 1.0, other: -1.0}, labels=labels)
 
 
@@ -102,9 +101,10 @@ def _references(cell: Cell) -> Iterator[tuple[str, dict[str, object]]]:
         yield "caption", base | {"perceiver": "caption", "thinking": cell["thinking"]}
 
 
-def _labels(cell: Cell, against: str | None) -> dict[str, object]:
-    params = np.array([cell["perception_params"], cell["reasoning_params"]], dtype=np.float64)
-    known = params[~np.isnan(params)]
-    more = {"params": known.sum() if len(known) else np.nan}
-    named = {str(name): value for name, value in cell.items()}
-    return {**named, **more, "samples": cell["perception_samples"], "against": against}
+def _labels(scores: Scores) -> dict[str, dict[str, object]]:
+    """Cell -> what a row says of it."""
+    cells = scores.cells.assign(
+        params=total_params(scores.cells), samples=scores.cells["perception_samples"]
+    )
+    rows = cells.to_dict("records")
+    return {str(row["cell"]): {str(name): value for name, value in row.items()} for row in rows}

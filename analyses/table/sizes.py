@@ -131,6 +131,15 @@ def as_decoupled(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.assign(method=cells["method"].mask(cells["method"].isin(NAMED), DECOUPLED))
 
 
+def total_params(cells: pd.DataFrame) -> pd.Series:
+    """Adds up the parameters of the language models that each cell runs; NaN where those of one are
+    unknown."""
+    total = cells[["perception_params", "reasoning_params"]].sum(axis=1, min_count=1)
+    for module in ("perception", "reasoning"):
+        total = total.mask(cells[module].notna() & cells[f"{module}_params"].isna())
+    return total
+
+
 def end_to_end(cells: pd.DataFrame, grid: Pairings) -> str | None:
     """Finds the cell of the largest perception size of a grid, answering end to end.
 

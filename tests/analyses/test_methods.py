@@ -106,6 +106,15 @@ def test_the_layout_has_a_row_a_system_and_a_column_a_task() -> None:
     assert {f"{name} {end}" for name in numbers for end in ("low", "high")} <= set(table.columns)
 
 
+def test_parameters_of_which_a_part_is_unknown_are_unknown() -> None:
+    frame = table_of()
+    frame.loc[frame["cell"] == EXTRACT, "perception_params"] = np.nan
+    found = layout(frame).set_index("cell")["params"]
+    assert np.isnan(found[EXTRACT])
+    assert found[CAPTION] == 1e4
+    assert found[E2E] == 1e3
+
+
 def test_a_study_of_one_perceiver_has_no_such_table() -> None:
     frame = table_of((E2E, BASE, THINK))
     assert not len(methods(frame))

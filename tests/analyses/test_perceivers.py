@@ -87,6 +87,18 @@ def test_a_table_of_an_older_version_is_of_one_perceiver(name: str, frame: pd.Da
     assert completed(older)["perceiver"][~looks].isna().all()
 
 
+def test_an_older_table_below_a_newer_is_of_the_perceiver_that_there_was(
+    frame: pd.DataFrame,
+) -> None:
+    """Without it a family's older half would stand apart, or be left out."""
+    newer, older = frame[frame["perception"] != "s"], frame[frame["perception"] == "s"]
+    older = older.drop(columns=["perceiver", "perception_samples"])
+    table = pd.concat([newer, older], ignore_index=True)
+    whole = pd.concat([newer, frame[frame["perception"] == "s"]], ignore_index=True)
+    for name in ("degradation", "decoupling", "leakage"):
+        same(analysed(name, table), analysed(name, whole))
+
+
 @pytest.mark.parametrize("method", NAMED)
 def test_a_named_method_is_a_pairing_of_its_perceiver(method: str, frame: pd.DataFrame) -> None:
     own = frame[(frame["method"] == "decoupled") & frame["thinking"]]
