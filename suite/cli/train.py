@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from suite.training.recipe import Recipe
     from suite.training.vlm.recipe import RealRecipe
 
+AnyRecipe = TypeVar("AnyRecipe", "Recipe", "RealRecipe")
 CHECKPOINTS = Path("checkpoints")
 """Where the folder of a recipe is, without --out."""
 
@@ -70,7 +71,7 @@ def command(
     from suite.training.vlm.recipe import load_real
 
     if real := load_real(recipe, folder):
-        real = real if seed is None else real.model_copy(update={"seed": seed})
+        real, out = _seeded(real, seed, out)
         _train_real(real, out, sizes, stages, (jobs, threads, workers), as_json)
         return
     if folder:
@@ -82,11 +83,7 @@ def command(
             raise SuiteError(
                 f"Recipe {loaded.recipe!r} has no {name!r}; it has {', '.join(known)}."
             )
-    name = loaded.recipe
-    if seed is not None and seed != loaded.seed:
-        name = f"{name}-seed{seed}"
-        loaded = loaded.model_copy(update={"seed": seed})
-    folder = out or CHECKPOINTS / name
+    loaded, folder = _seeded(loaded, seed, out)
     chosen = list(sizes or loaded.sizes)
     named = list(stages or [s.name for s in loaded.stages])
     if jobs > 1:
@@ -109,9 +106,18 @@ def command(
         click.echo(str(path))
 
 
+def _seeded(recipe: AnyRecipe, seed: int | None, out: Path | None) -> tuple[AnyRecipe, Path]:
+    """The recipe of the family of that seed, and its folder: one of another seed has its own."""
+    name = recipe.recipe
+    if seed is not None and seed != recipe.seed:
+        name = f"{name}-seed{seed}"
+        recipe = recipe.model_copy(update={"seed": seed})
+    return recipe, out or CHECKPOINTS / name
+
+
 def _train_real(
     recipe: RealRecipe,
-    out: Path | None,
+    out: Path,
     sizes: tuple[str, ...],
     stages: tuple[str, ...],
     share: tuple[int, int | None, int],
@@ -133,7 +139,7 @@ def _train_real(
     _quiet()
     if threads:
         torch.set_num_threads(threads)
-    run = RealRun(recipe, out or CHECKPOINTS / recipe.recipe, workers, talk)
+    run = RealRun(recipe, out, workers, talk)
     written = run.train(*chosen(recipe, sizes, stages))
     if as_json and run.first:
         print_json({"recipe": recipe.recipe, "folders": [str(path) for path in written]})

@@ -5,19 +5,25 @@ In: the name of a built-in recipe or a path. Out: sizes, the encoder and the ord
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from suite.base import yaml_files
 from suite.base.files import checked_name, on_any_disk
+from suite.errors import SuiteError
 
 FOLDER = Path(__file__).parent / "recipes"
 SHARED = "shared"
 """In place of a size, for a stage that runs once for all of them."""
 DONE = "done.json"
 """What a finished stage leaves in its folder: its attempts and how they ended."""
+MADE_OF = "stage.json"
+"""What a stage's folder says of its recipe: all that determines what becomes of it."""
+BEGUN = ("attempt-*", "checkpoints", DONE)
+"""What is in a folder in which a stage was begun, under one of these names."""
 
 
 STARTS: dict[str, tuple[str, ...]] = {
@@ -187,3 +193,23 @@ def load_recipe(name: str) -> Recipe:
     """Reads a built-in recipe by name, or a YAML file by path."""
     path = yaml_files.find(name, FOLDER, "recipe", "name one of them or a YAML file")
     return yaml_files.validated(Recipe, yaml_files.read(path, "recipe"), f"recipe file {path}")
+
+
+def check_made_of(folder: Path, made: dict[str, Any]) -> None:
+    """Raises SuiteError where a stage's folder was made of other things than the recipe says now,
+    which is `made`: it would be taken for what the recipe says."""
+    if not (folder / MADE_OF).exists():
+        if any(path for name in BEGUN for path in folder.glob(name)):
+            raise SuiteError(
+                f"{folder} holds a training, and no {MADE_OF} that says of what recipe; "
+                "give another --out, or remove that folder."
+            )
+        return
+    before = json.loads((folder / MADE_OF).read_text())
+    for key in made:
+        # A key that an older version did not know is as it was then.
+        if before.get(key, made[key]) != made[key]:
+            raise SuiteError(
+                f"{folder} was trained with {key}: {before[key]}, where the recipe "
+                f"has {made[key]}; give another --out, or remove that folder."
+            )

@@ -20,13 +20,11 @@ from suite.errors import SuiteError
 from suite.training import loop
 from suite.training.micro import data, measure, models
 from suite.training.micro.tokenizer import END, IMAGE, PAD, Encoder, build_tokenizer
-from suite.training.recipe import DONE, SHARED, Recipe, Stage
+from suite.training.recipe import DONE, MADE_OF, SHARED, Recipe, Stage, check_made_of
 from tasks.micro import lessons
 from tasks.micro.scene import HELD_OUT, TRAIN, Domain
 
 HELD_OUT_ROWS = 256
-MADE_OF = "stage.json"
-"""What a stage's folder says of its recipe: seed, shape and the stage's row."""
 WORDS = Path(lessons.__file__).parent / "words.txt"
 
 
@@ -61,24 +59,9 @@ class TrainingRun:
 
     def check(self, stage: Stage, size: str) -> None:
         """Raises SuiteError where the folder of a stage, or of one that it starts from, was made of
-        other things than the recipe says now: it would be taken for what the recipe says."""
+        other things than the recipe says now."""
         for past in self.recipe.chain(stage):
-            folder = self.folder(past.name, size)
-            if not (folder / MADE_OF).exists():
-                if any(folder.glob("attempt-*")) or (folder / DONE).exists():
-                    raise SuiteError(
-                        f"{folder} holds a training, and no {MADE_OF} that says of what recipe; "
-                        "give another --out, or remove that folder."
-                    )
-                continue
-            before, made = json.loads((folder / MADE_OF).read_text()), self._made_of(past, size)
-            for key in made:
-                # A key that an older version did not know is as it was then.
-                if before.get(key, made[key]) != made[key]:
-                    raise SuiteError(
-                        f"{folder} was trained with {key}: {before[key]}, where the recipe "
-                        f"has {made[key]}; give another --out, or remove that folder."
-                    )
+            check_made_of(self.folder(past.name, size), self._made_of(past, size))
 
     def _made_of(self, stage: Stage, size: str) -> dict[str, Any]:
         """What determines a stage's weights: the seed, and row and shape of it and of all that it

@@ -158,6 +158,13 @@ class RealRecipe(_Strict):
         """Gives the stage of that name."""
         return next(s for s in self.stages if s.name == name)
 
+    def chain(self, stage: Stage) -> list[Stage]:
+        """Gives the stages that make a model, first to last."""
+        found = [stage]
+        while found[0].init:
+            found.insert(0, self.stage(found[0].init))
+        return found
+
     def seed_of(self, stage: Stage) -> int:
         """Gives the seed of a stage."""
         return self.seed if stage.seed is None else stage.seed

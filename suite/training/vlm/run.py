@@ -20,10 +20,10 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from suite.base.files import write_whole
+from suite.base.files import file_hash, write_whole
 from suite.errors import SuiteError
 from suite.training import loop
-from suite.training.recipe import DONE
+from suite.training.recipe import DONE, MADE_OF, check_made_of
 from suite.training.vlm import data, model
 from suite.training.vlm.chat import Collator
 from suite.training.vlm.data import Conversation
@@ -31,6 +31,8 @@ from suite.training.vlm.recipe import PARTS, RealRecipe, Stage
 
 SHARDS = {"version": 2, "state_dict_type": "SHARDED_STATE_DICT"}
 """FSDP of torch's second make."""
+FREE = {"source", "evaluate", "per_device", "checkpointing"}
+"""Keys of a stage that may change while it is trained: they do not say what is learned."""
 
 
 class Rows(Dataset[Conversation]):
@@ -56,6 +58,7 @@ class RealRun:
     ) -> None:
         self.recipe, self.out, self.workers = recipe, out, workers
         self.first = int(os.environ.get("RANK", "0")) == 0
+        self._hashes: dict[str, str] = {}
         self.say = say if self.first else lambda line: None
 
     def train(self, sizes: Sequence[str], stages: Sequence[Stage]) -> list[Path]:
@@ -64,6 +67,9 @@ class RealRun:
         What can be wrong with recipe, data and models is looked for before the first step of any.
         """
         waiting = [(stage, size) for size in sizes for stage in stages]
+        for stage, size in waiting:
+            for past in self.recipe.chain(stage):
+                check_made_of(self.folder(past, size), self._made_of(past, size))
         todo = [pair for pair in waiting if not (self.folder(*pair) / DONE).exists()]
         for stage, size in todo:
             self._check(stage, size, todo)
@@ -76,6 +82,28 @@ class RealRun:
     def folder(self, stage: Stage, size: str) -> Path:
         """Says where a stage of a size lives."""
         return self.out / f"{stage.name}-{size}"
+
+    def _made_of(self, stage: Stage, size: str) -> dict[str, Any]:
+        """What determines a stage's weights: models by name, the rows of it and of all that it
+        starts from, and the content of their data, as far as they are still there."""
+        recipe = self.recipe
+        made: dict[str, Any] = {
+            "text": recipe.sizes[size].text,
+            "vision": recipe.vision.model_dump(exclude={"config"}),
+            "tiles": recipe.tiles,
+            "most_tiles": recipe.most_tiles,
+        }
+        for past in recipe.chain(stage):
+            row = past.model_dump(mode="json", exclude=FREE) | {"seed": recipe.seed_of(past)}
+            row["data"] = [{"file": source.file, "take": source.take} for source in past.data]
+            of = "" if past is stage else f" of {past.name}"
+            made |= {f"{key}{of}": value for key, value in row.items()}
+            for file in (source.file for source in past.data):
+                if file not in self._hashes and (recipe.folder / file).is_file():
+                    self._hashes[file] = file_hash(recipe.folder / file)
+                if file in self._hashes:
+                    made[f"the SHA-256 of {file}"] = self._hashes[file]
+        return made
 
     def _check(self, stage: Stage, size: str, todo: Sequence[tuple[Stage, str]]) -> None:
         start = self.recipe.stage(stage.init) if stage.init else None
@@ -118,6 +146,9 @@ class RealRun:
                 f"Stage {stage.name!r} of size {size!r} was begun on {begun}, whose checkpoint "
                 f"cannot go on with {now}; use as many as before, or remove {folder}."
             )
+        if self.first:
+            made = json.dumps(self._made_of(stage, size), indent=1)
+            write_whole(folder / MADE_OF, f"{made}\n")
         net, processor = self._start(stage, size, seed)
         model.prepare(net, stage)
         if stage.checkpointing:
@@ -177,9 +208,7 @@ class RealRun:
 
     def _card(self, stage: Stage, size: str) -> str:
         """The model card: where it comes from, and settings and end of every stage before it."""
-        chain: list[Stage] = [stage]
-        while chain[0].init:
-            chain.insert(0, self.recipe.stage(chain[0].init))
+        chain = self.recipe.chain(stage)
         done = [json.loads((self.folder(s, size) / DONE).read_text()) for s in chain]
         counts = ", ".join(f"{part} {n:,}" for part, n in done[-1]["parameters"].items())
         rows = [

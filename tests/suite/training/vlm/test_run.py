@@ -15,7 +15,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlavaOnevisionForConditionalGeneration
 
+from suite.base.files import file_hash
 from suite.errors import SuiteError
+from suite.items.item import Item
+from suite.planning.prompts import load_prompts
 from suite.training.vlm import data, model, run
 from suite.training.vlm.chat import Collator
 from suite.training.vlm.recipe import RealRecipe, load_real
@@ -253,6 +256,149 @@ def test_a_stopped_stage_ends_as_an_undisturbed_one(
     assert len(seen) == 1  # what is finished is not trained again
 
 
+@pytest.mark.parametrize(
+    ("stage", "changes", "told"),
+    [
+        ("vit", {}, None),
+        ("vit", {"per_device": 4, "evaluate": 1, "checkpointing": False, "source": "mine"}, None),
+        ("vit", {"steps": 5}, "vit-a was trained with steps: 4, where the recipe has 5"),
+        ("vit", {"loss": "assistant"}, "vit-a was trained with loss: marks, where the recipe has "
+         "assistant"),
+        ("vit", {"rates": toys.ALL | {"vision": 0.1}},
+         "vit-a was trained with rates: {'connector': 0.01, 'vision': 0.001, 'language': 0.005}, "
+         "where the recipe has {'connector': 0.01, 'vision': 0.1, 'language': 0.005}"),
+        ("vit", {"held_out": 4}, "vit-a was trained with held_out: 3, where the recipe has 4"),
+        ("connector", {"steps": 5}, "connector-a was trained with steps: 4, where the "
+         "recipe has 5"),
+    ],
+)  # fmt: skip
+def test_what_was_made_of_another_recipe_is_refused(
+    trained: Path, recipe: RealRecipe, stage: str, changes: dict[str, Any], told: str | None
+) -> None:
+    """The model of its folder would be taken for what the recipe says now."""
+    stages = [s.model_copy(update=changes if s.name == stage else {}) for s in recipe.stages]
+    other = recipe.model_copy(update={"stages": tuple(stages)})
+    if told is None:
+        assert RealRun(other, trained, 0, said).train(["a"], other.stages)
+        return
+    with pytest.raises(SuiteError) as caught:
+        RealRun(other, trained, 0, said).train(["a"], other.stages)
+    assert str(caught.value) == f"{trained}/{told}; give another --out, or remove that folder."
+
+
+def test_what_was_made_of_other_models_data_or_seed_is_refused(
+    trained: Path, toy: Path, recipe: RealRecipe, tmp_path: Path
+) -> None:
+    def told(other: RealRecipe) -> str:
+        with pytest.raises(SuiteError) as caught:
+            RealRun(other, trained, 0, said).train(["a"], [other.stage("extract")])
+        return str(caught.value).partition(" was trained with ")[2].partition(";")[0]
+
+    for name in ("siglip", "text", "pictures", "captions.json"):
+        (tmp_path / name).symlink_to(toy / name)
+    (tmp_path / "talks.json").write_text((toy / "talks.json").read_text() + "\n")
+    moved = recipe.model_copy(update={"folder": tmp_path})
+    old, new = (file_hash(folder / "talks.json") for folder in (toy, tmp_path))
+    assert told(moved) == f"the SHA-256 of talks.json: {old}, where the recipe has {new}"
+    assert told(recipe.model_copy(update={"seed": 6})) == "seed: 5, where the recipe has 6"
+    assert told(recipe.model_copy(update={"tiles": 2})) == "tiles: 3, where the recipe has 2"
+    text = recipe.sizes["a"].model_copy(update={"text": "./other"})
+    assert told(recipe.model_copy(update={"sizes": {"a": text}})) == (
+        "text: ./text, where the recipe has ./other"
+    )
+    stages = [s.model_copy(update={"steps": 9} if s.name == "connector" else {})
+              for s in recipe.stages]  # fmt: skip
+    other = recipe.model_copy(update={"stages": tuple(stages)})
+    assert told(other) == "steps: 4, where the recipe has 9"
+    shutil.copytree(trained / "extract-a", tmp_path / "run" / "extract-a")
+    with pytest.raises(SuiteError, match="extract-a was trained with steps of connector: 4, where"):
+        RealRun(other, tmp_path / "run", 0, said).train(["a"], other.stages)
+    (tmp_path / "run" / "extract-a" / "stage.json").unlink()
+    with pytest.raises(SuiteError, match=r"extract-a holds a training, and no stage.json that"):
+        RealRun(other, tmp_path / "run", 0, said).train(["a"], other.stages)
+    # Data that are not there any more say nothing of what was made of them.
+    gone = recipe.model_copy(update={"folder": tmp_path / "nowhere"})
+    assert RealRun(gone, trained, 0, said).train(["a"], [gone.stage("extract")])
+
+
+def test_a_family_of_another_seed_has_its_own_folder(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = toys.recipe_in(tmp_path, only=("connector",), steps=1, evaluate=1)
+    monkeypatch.chdir(tmp_path)
+    for seed, name in (((), "toy"), (("--seed", "5"), "toy"), (("--seed", "6"), "toy-seed6")):
+        result = call("train", path, "--folder", toy, *seed)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout == f"checkpoints/{name}/connector-a/model\n"
+    first, other = (weights(tmp_path / "checkpoints" / n / "connector-a") for n in ("toy", name))
+    assert not torch.equal(first["model.image_newline"], other["model.image_newline"])
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_extraction_data_are_what_a_stage_takes(toy: Path, tmp_path: Path, embedded: bool) -> None:
+    """train.json as `extract-data` writes it, with the paths of its images or images of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from suite.extraction.run import extract_data
+
+    pictures, texts = toy / "pictures", []
+    rows = [
+        {"id": str(i), "image": f"{i}.png", "conversations": turns}
+        for i, turns in enumerate(
+            toys.turns("<image>\nWhat colour is it?", colour)
+            for colour in ("Red.", "Blue.", "Green.")
+        )
+    ]
+    for number, colour in enumerate(("red", "blue", "green")):
+        said_of = {
+            "contents": "- colour",
+            "statements": f"It is {colour}.",
+            "description": f"A {colour} line, number {number}.",
+        }
+        texts += [{"stage": stage, "id": str(number), "text": t} for stage, t in said_of.items()]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    if embedded:
+        path = tmp_path / "rows.parquet"
+        held = [
+            row | {"image": {"bytes": (pictures / str(row["image"])).read_bytes()}} for row in rows
+        ]
+        pq.write_table(pa.Table.from_pylist(held), path)
+    out = tmp_path / "extracted"
+    teacher = f"recorded:{tmp_path / 'texts.jsonl'}"
+    report = extract_data(path, teacher=teacher, out=out, images=None if embedded else pictures)
+    assert report["kept"] == 3
+    source = {"file": str(out / "train.json"), "images": str(out if embedded else pictures)}
+    recipe = recipe_with(
+        toy,
+        tmp_path,
+        "extract",
+        data=[source],
+        steps=1,
+        batch=2,
+        evaluate=1,
+        held_out=1,
+        context=500,
+    )
+    asked = load_prompts("extraction").render(
+        "perceive", Item("extract", "0", "", (), "", "", (), ""), "- colour"
+    )
+    found = data.conversations(recipe, recipe.stages[0])
+    assert [row.turns for row in found] == [
+        (("user", f"<image>\n{asked[-1].text}"), ("assistant", f"A {colour} line, number {i}."))
+        for i, colour in enumerate(("red", "blue", "green"))
+    ]
+    assert [row.images[0].read_bytes() for row in found] == [
+        (pictures / f"{i}.png").read_bytes() for i in range(3)
+    ]
+    if embedded:
+        RealRun(recipe, tmp_path / "out", 0, said).train(["a"], recipe.stages)
+        (point,) = curve(tmp_path / "out" / "extract-a")
+        assert point["step"] == 1
+
+
 def test_a_card_tells_every_stage(trained: Path) -> None:
     card = (trained / "extract_scratch-a" / "model" / "README.md").read_text()
     assert "# toy, size a, stage extract_scratch\n" in card
@@ -442,6 +588,7 @@ def test_a_checkpoint_of_several_cards_is_not_gone_on_with_on_one(
     shards = tmp_path / "out" / "connector-a" / "checkpoints" / "checkpoint-2"
     (shards / "pytorch_model_fsdp_0").mkdir(parents=True)
     (shards / "trainer_state.json").write_text("{}")
+    (tmp_path / "out" / "connector-a" / "stage.json").write_text("{}")
     with pytest.raises(SuiteError) as caught:
         RealRun(recipe, tmp_path / "out", 0, said).train(["a"], recipe.stages)
     assert str(caught.value) == (
