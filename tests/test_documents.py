@@ -20,6 +20,7 @@ from suite.cli import cli, command_files, summary_of
 from suite.items.task_yaml import check, load_yaml
 from suite.models.family import load_family
 from suite.planning.study import RecordedFile, load_study
+from suite.training.vlm.recipe import load_real
 from tests.house import PACKAGES, ROOT
 from tests.suite.own_tasks import documented
 
@@ -69,8 +70,12 @@ def _task(path: Path) -> None:
     check(load_yaml(path), path)
 
 
+def _recipe(path: Path) -> None:
+    assert load_real(str(path)), "it is one of real sizes"
+
+
 READERS: dict[str, Callable[[Path], object]] = {
-    "family": load_family, "study": load_study, "task": _task,
+    "family": load_family, "study": load_study, "task": _task, "recipe": _recipe,
 }  # fmt: skip
 
 

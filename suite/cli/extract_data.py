@@ -122,7 +122,11 @@ def command(
     if limit is None and content["teacher"].get("unused"):
         talk(f"{counted(content['teacher']['unused'], 'recorded text')} of no conversation here.")
     if content["kinds"]["failed"]:
-        talk("The teacher failed on some rows; the same command tries only those again.")
+        first = next(p for p in content["problems"] if p["kind"] == "failed")
+        talk(
+            f"The teacher failed on some rows, first on {first['id']} ({first['detail']}); the "
+            "same command tries only those again."
+        )
         ctx.exit(1)
 
 

@@ -131,7 +131,7 @@ def _plan_recipe(
         [
             [row["stage"], row["size"], row["trainable"], row["parameters"], row["rows"],
              row["steps"], row["tokens"], f"{row['memory_total'] / 1e9:.0f}"
-             + ("" if row["fits"] else " (too many)"), f"{row['hours']:.1f}"]
+             + ("" if row["fits"] else " (too much)"), f"{row['hours']:.1f}"]
             for row in content["stages"]
         ],
     )  # fmt: skip

@@ -129,6 +129,21 @@ def _language(recipe: RealRecipe, name: str) -> tuple[Any, Any]:
     return loaded.model, loaded.tokenizer
 
 
+def check_tokenizer(recipe: RealRecipe, size: str) -> None:
+    """Raises SuiteError for a language model whose tokenizer cannot be trained with."""
+    from transformers import AutoTokenizer
+
+    name = recipe.sizes[size].text
+    try:
+        make: Any = AutoTokenizer
+        tokenizer = make.from_pretrained(str(recipe.place(name) or name))
+    except Exception as error:  # whatever a file or the network makes of the library
+        raise SuiteError(
+            f"Recipe {recipe.recipe!r}: the tokenizer of {name} cannot be read: {reason_of(error)}."
+        ) from error
+    processor_of(recipe, config_of(recipe, size), tokenizer, name)
+
+
 def _vision(recipe: RealRecipe, config: Any) -> Any:
     from transformers import SiglipVisionModel
 

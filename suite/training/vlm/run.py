@@ -112,6 +112,8 @@ class RealRun:
                 f"Stage {stage.name!r} of size {size!r} starts from stage {start.name!r}, which is "
                 f"not finished in {self.out}; run it first, or leave --stage out."
             )
+        if start is None:
+            model.check_tokenizer(self.recipe, size)
         reads = model.config_of(self.recipe, size).text_config.max_position_embeddings
         if stage.context > reads:
             raise SuiteError(

@@ -48,9 +48,10 @@ def test_a_teacher_that_fails_is_exit_code_1(tmp_path: Path) -> None:
     result = call(*command(tmp_path, rows, texts))
     assert result.exit_code == 1
     assert "1 row without an image left out." in result.stderr
-    assert "The teacher failed on some rows; the same command tries only those again." in (
-        result.stderr
-    )
+    assert (
+        "The teacher failed on some rows, first on ball-3 (statements: recorded:"
+        f"{tmp_path / 'teacher.jsonl'} has no text); the same command tries only those again."
+    ) in result.stderr
     (problem,) = json.loads((tmp_path / "out" / "report.json").read_text())["problems"]
     assert problem["id"] == "ball-3"
     assert problem["detail"] == f"statements: recorded:{tmp_path / 'teacher.jsonl'} has no text"

@@ -21,7 +21,7 @@ from suite.items.item import Item
 from suite.planning.prompts import load_prompts
 from suite.training.vlm import data, model, run
 from suite.training.vlm.chat import Collator
-from suite.training.vlm.recipe import RealRecipe, load_real
+from suite.training.vlm.recipe import LanguageModel, RealRecipe, load_real
 from suite.training.vlm.run import RealRun
 from tests.suite.cli_study import call
 from tests.suite.training.vlm import toys
@@ -482,6 +482,35 @@ def test_what_is_wrong_is_said_before_the_first_step(
     with pytest.raises(SuiteError) as caught:
         RealRun(recipe, tmp_path / "out", 0, said).train(["a"], recipe.stages)
     assert str(caught.value).replace(str(toy), "TOY") == message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("vocab", "bare", "message"),
+    [
+        (0, True, "The tokenizer of TOY/other has no <|im_start|>: training writes ChatML; name a "
+         "language model that knows it, such as Qwen3."),
+        (-5, False, "TOY/other has room for LESS tokens, and its tokenizer with <image> and "
+         "<video> has MORE; make its embeddings larger first (`resize_token_embeddings`)."),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_is_looked_at_before_any_size_is_trained(
+    toy: Path, tmp_path: Path, vocab: int, bare: bool, message: str
+) -> None:
+    shutil.copytree(toy / "text", tmp_path / "other")
+    config = json.loads((tmp_path / "other" / "config.json").read_text())
+    room = config["vocab_size"] + vocab
+    (tmp_path / "other" / "config.json").write_text(json.dumps(config | {"vocab_size": room}))
+    if bare:
+        path = tmp_path / "other" / "tokenizer.json"
+        path.write_text(path.read_text().replace("<|im_start|>", "<|im_begin|>"))
+    recipe = recipe_with(toy, tmp_path, "vit")
+    second = LanguageModel(text=str(tmp_path / "other"))
+    recipe = recipe.model_copy(update={"sizes": recipe.sizes | {"b": second}})
+    with pytest.raises(SuiteError) as caught:
+        RealRun(recipe, tmp_path / "out", 0, said).train(["a", "b"], recipe.stages)
+    said_of = str(caught.value).replace(str(tmp_path), "TOY")
+    assert said_of == message.replace("LESS", f"{room}").replace("MORE", f"{room + 1}")
     assert not (tmp_path / "out").exists()
 
 
