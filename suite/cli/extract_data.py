@@ -69,7 +69,7 @@ def command(
     statements, and describes the image so that they are in it. Rows are checked; report.json and
     report.html say what is wrong with which. Writes train.json (LLaVA JSON) and data/ (the same as
     a Hugging Face data set). What was generated is kept: the same command goes on where it was
-    stopped. Exit code 1 when the teacher failed on some rows: it tries those again.
+    stopped. Exit code 1 when teacher or judge failed on some rows: it tries those again.
 
     \b
     Examples:
@@ -121,12 +121,19 @@ def command(
         talk(f"{counted(content['renamed'], 'row')} with the id of an earlier one: it has #2, #3.")
     if limit is None and content["teacher"].get("unused"):
         talk(f"{counted(content['teacher']['unused'], 'recorded text')} of no conversation here.")
+    if judged := content["judge"]:
+        talk(
+            f"Of {counted(judged['asked'], 'statement')} the judge found {judged['yes']:,} in the "
+            f"descriptions and {judged['no']:,} not there (neither yes nor no: "
+            f"{judged['unread']:,}, failed: {judged['failed']:,})."
+        )
     if content["kinds"]["failed"]:
         first = next(p for p in content["problems"] if p["kind"] == "failed")
         talk(
             f"The teacher failed on some rows, first on {first['id']} ({first['detail']}); the "
             "same command tries only those again."
         )
+    if content["kinds"]["failed"] or (judged and judged["failed"]):
         ctx.exit(1)
 
 

@@ -57,6 +57,24 @@ def test_a_teacher_that_fails_is_exit_code_1(tmp_path: Path) -> None:
     assert problem["detail"] == f"statements: recorded:{tmp_path / 'teacher.jsonl'} has no text"
 
 
+def test_what_the_judge_said_is_told_and_one_that_fails_is_exit_code_1(tmp_path: Path) -> None:
+    rows, texts = clean(tmp_path)
+    verdicts = {f"ball-{n}/{k}": "Yes." for n in range(6) for k in (1, 2)}
+    verdicts |= {"ball-0/1": "No.", "ball-1/2": "Perhaps"}
+    for lost in (["ball-5/2"], []):
+        lines = [{"stage": "judge", "id": id, "text": text}
+                 for id, text in verdicts.items() if id not in lost]  # fmt: skip
+        path = tmp_path / "judge.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        result = call(*command(tmp_path, rows, texts), "--judge", f"recorded:{path}")
+        assert result.exit_code == len(lost), result.stderr
+        assert (
+            f"Of 12 statements the judge found {10 - len(lost)} in the descriptions and 1 not "
+            f"there (neither yes nor no: 1, failed: {len(lost)})."
+        ) in result.stderr
+        assert "5 rows kept, 1 dropped" in result.stderr
+
+
 def test_the_first_rows_and_the_kinds_that_drop(tmp_path: Path) -> None:
     rows, texts = clean(tmp_path)
     texts["description", "ball-0"] = "Some balls."
