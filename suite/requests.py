@@ -51,7 +51,7 @@ class Decoding:
     thinking_budget: int | None = None
     """Thinking tokens after which the end-of-thinking token is forced; None is no limit."""
     nowait: bool = False
-    """Never sample tokens of self-reflection (NoWait, PAPER.md experiment 4)."""
+    """Never sample tokens of self-reflection (NoWait, arXiv:2511.17487)."""
 
     @property
     def greedy(self) -> bool:

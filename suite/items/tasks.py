@@ -50,7 +50,7 @@ class TaskInfo:
     n: int | None
     """Declared number of items; None when the YAML does not say."""
     domain: str
-    """`in_domain` or `out_of_domain` (of the training data in PAPER.md)."""
+    """`in_domain` or `out_of_domain` (of the training data of arXiv:2511.17487)."""
     categories: tuple[str, ...]
     """The benchmark's own category names, in its order; empty when it has none."""
     category_sizes: tuple[int | None, ...]

@@ -1,4 +1,4 @@
-"""NoWait: tokens that carry self-reflection are never sampled (PAPER.md, experiment 4).
+"""NoWait: tokens that carry self-reflection are never sampled (arXiv:2511.17487).
 
 In: any tokenizer. Out: the ids of every vocabulary token that contains one of WORDS as a word of
 its own, and a logits processor that rules them out in the rows that ask for it.
