@@ -134,6 +134,8 @@ def methods(folder: Path) -> dict[str, Any]:
     table = tables.read(folder, "methods")
     table = table[table["quantity"] == ACCURACY]
     names = task_names(table["task"])
+    parts = table[table["group"].notna() & (table["domain"] != IN_DOMAIN)]
+    several = len(parts["task"].unique()) > 1
     columns: list[str] = []
     rows = {
         row["cell"]: row | {"values": []}
@@ -143,7 +145,8 @@ def methods(folder: Path) -> dict[str, Any]:
         task, group = part["task"].iloc[0], part["group"].iloc[0]
         if part["domain"].iloc[0] == IN_DOMAIN and task not in (IN_DOMAIN, SHARED):
             continue  # single tasks are in the CSV
-        columns.append(names[task] if pd.isna(group) else str(group))
+        own = f"{names[task]}: {group}" if several else str(group)
+        columns.append(names[task] if pd.isna(group) else own)
         numbers = {row["cell"]: row for row in rows_of(part)}
         for cell, row in rows.items():
             row["values"].append(numbers.get(cell))

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from suite.base import yaml_files
 from suite.base.files import checked_name, on_any_disk
@@ -70,13 +70,13 @@ class Stage(_Strict):
 
     name: str
     kind: Literal["encoder", "recall", "text", "vision"]
-    steps: int
+    steps: int = Field(gt=0)
     """Optimizer steps; the cap where the stage has a gate."""
-    batch: int
+    batch: int = Field(gt=0)
     """Rows a step."""
     rate: float | dict[str, float]
     """Peak learning rate, or one per size."""
-    evaluate: int
+    evaluate: int = Field(gt=0)
     """Steps between evaluations and checkpoints."""
     shared: bool = False
     """True for a stage that runs once for all sizes."""
@@ -97,11 +97,11 @@ class Stage(_Strict):
     data: Literal["instruct", "caption", "extract"] = "instruct"
     """What the rows of a vision stage are: questions and descriptions, descriptions alone, or
     descriptions of what a question needs."""
-    thinking: float = 0.55
+    thinking: float = Field(0.55, ge=0, le=1)
     """Share of questions of a text stage that are answered with thinking."""
-    describing: float = 0.35
+    describing: float = Field(0.35, ge=0, le=1)
     """Share of rows of a vision stage that describe."""
-    decay: float = 0.3
+    decay: float = Field(0.3, ge=0, le=1)
     """Share of the steps at the end over which the rate falls linearly to 0."""
     weight_decay: float = 0.01
     export: Literal["text", "vlm", "caption", "extract", "extract_scratch"] | None = None
@@ -117,7 +117,7 @@ class Recipe(_Strict):
     """A family's training from nothing."""
 
     recipe: str
-    seed: int
+    seed: int = Field(ge=0)
     encoder: EncoderSpec
     sizes: dict[str, SizeSpec]
     stages: tuple[Stage, ...]
@@ -151,7 +151,7 @@ class Recipe(_Strict):
                     f"stage {stage.name!r} is of kind {stage.kind} and cannot be exported as "
                     f"{stage.export!r}"
                 )
-            if stage.steps < 1 or stage.steps % stage.evaluate:
+            if stage.steps % stage.evaluate:
                 raise ValueError(
                     f"stage {stage.name!r}: steps ({stage.steps}) must be a multiple of evaluate "
                     f"({stage.evaluate}), so that the curve and the checkpoints end where it ends"

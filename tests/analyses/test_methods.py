@@ -132,6 +132,11 @@ def test_the_page_shows_means_and_categories(tmp_path: Path) -> None:
     assert (last["cell"], last["params"], last["samples"]) == (EXTRACT, 1e4, 2.4e6)
     assert [value["estimate"] for value in last["values"]] == [1, 1, 1, 1]
     assert [row["values"][0]["estimate"] for row in found["rows"]] == [0.5, 1, 0.5, 1, 1]
+    frame = table_of()
+    other = frame[frame["task"] == "star"].assign(task="moon")  # with categories of the same names
+    methods(pd.concat([frame, other]), draws=50).to_csv(tmp_path / "tables" / "methods.csv")
+    told = summary.methods(tmp_path)["columns"]
+    assert {"star: math", "star: logic", "moon: math", "moon: logic"} <= set(told)
 
 
 def test_the_figure_holds_reasoning_at_the_largest_and_a_pairing_once() -> None:

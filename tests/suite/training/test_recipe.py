@@ -122,6 +122,12 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
             0,
             "`stages.0.steps` is 'many': it should be a whole number.",
         ),
+        ({"evaluate": 0}, 0, "`stages.0.evaluate` is 0: it should be greater than 0."),
+        (
+            {"describing": 35},
+            3,
+            "`stages.3.describing` is 35: it should be less than or equal to 1.",
+        ),
         (
             {"kind": "sound"},
             0,
@@ -131,7 +137,7 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
     ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size",
          "a path", "order", "text from pictures", "from the encoder", "no encoder", "shared",
          "pictures of text", "text of pictures", "an encoder", "exported twice",
-         "no number", "no kind"],
+         "no number", "never measured", "in percent", "no kind"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(
     mini: Path, tmp_path: Path, change: dict[str, Any], stage: int | None, message: str
