@@ -21,10 +21,9 @@ from suite.errors import SuiteError, reason_of, shown
 from suite.items.cache import data_files
 from suite.items.item import image_hash
 from suite.items.rows import told_splits
+from suite.training.vlm.data import MARK, turns_of
 from tasks.choice import is_empty
 
-MARK = "<image>"
-ASKS, ANSWERS, FRAMES = ("human", "user"), ("gpt", "assistant"), ("system",)
 EMBEDDED = "images"
 """Folder of the results in which images are written that stand in the rows themselves."""
 TEXTS = "texts"
@@ -130,7 +129,7 @@ def _conversation(
         image, embedded = _image(cells["image"], out)
         pairs = _pairs(cells.get("conversations"))
     except ValueError as error:
-        fault = str(error)
+        fault = f"it {error}"
     return Conversation(id, image, embedded, pairs, fault, repeats)
 
 
@@ -138,7 +137,7 @@ def _image(value: Any, out: Path) -> tuple[str, bool]:
     """The path of a row's image, and whether it leads from the results, where it was written."""
     if isinstance(value, (list, tuple)):
         if len(value) != 1:
-            raise ValueError(f"it has {len(value)} images, and one is described")
+            raise ValueError(f"has {len(value)} images, and one is described")
         return _image(value[0], out)
     data = value.get("bytes") if isinstance(value, Mapping) else value
     if data is None and isinstance(value, Mapping):
@@ -146,7 +145,7 @@ def _image(value: Any, out: Path) -> tuple[str, bool]:
     if isinstance(data, str) and data:
         return str(data), False
     if not isinstance(data, bytes):
-        raise ValueError(f"its `image` is {shown(value)} and neither a path nor an image")
+        raise ValueError(f"has the `image` {shown(value)}, neither a path nor an image")
     kind = {b"\x89PNG": "png", b"\xff\xd8\xff\xe0": "jpg"}.get(data[:4])
     kind = kind or ("jpg" if data.startswith(b"\xff\xd8\xff") else "img")
     name = f"{EMBEDDED}/{image_hash(data)[:32]}.{kind}"
@@ -155,29 +154,10 @@ def _image(value: Any, out: Path) -> tuple[str, bool]:
     return name, True
 
 
-def _pairs(turns: Any) -> tuple[tuple[str, str], ...]:
+def _pairs(given: Any) -> tuple[tuple[str, str], ...]:
     """Questions and answers of a conversation; ValueError where it is none."""
-    if not isinstance(turns, (list, tuple)) or not turns:
-        raise ValueError(f"its `conversations` is {shown(turns)} and not a list of turns")
-    said: list[tuple[str, str]] = []
-    for number, turn in enumerate(turns, 1):
-        who = turn.get("from") if isinstance(turn, Mapping) else None
-        text = turn.get("value") if isinstance(turn, Mapping) else None
-        if not isinstance(who, str) or not isinstance(text, str):
-            raise ValueError(
-                f"its turn {number} is {shown(turn)} and has no text `from` and `value`"
-            )
-        if who in FRAMES and number == 1:
-            continue
-        expected = ANSWERS if len(said) % 2 else ASKS
-        if who not in expected:
-            raise ValueError(
-                f"its turn {number} is from {shown(who)} where {expected[0]} comes next"
-            )
-        said.append((who, text.replace(MARK, "").strip()))
-    if not said or len(said) % 2:
-        raise ValueError("its last question has no answer" if said else "it has no turns")
-    return tuple((said[at][1], said[at + 1][1]) for at in range(0, len(said), 2))
+    said = [text.replace(MARK, "").strip() for role, text in turns_of(given) if role != "system"]
+    return tuple(zip(said[::2], said[1::2]))
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -14,10 +14,11 @@ from typing import Any
 from suite.base.files import whole, write_changed
 from suite.base.json_values import read_json
 from suite.errors import SuiteError
-from suite.extraction.conversations import MARK, TEXTS
+from suite.extraction.conversations import TEXTS
 from suite.extraction.pictures import file_of
 from suite.extraction.rows import Made, Row
 from suite.items.item import Item
+from suite.training.vlm.data import MARK
 
 SHARD_BYTES = 256 << 20
 """Bytes of images in a file of the data set."""

@@ -106,7 +106,9 @@ def _conversation(
     row: Mapping[str, Any], place: str, folder: Path, loss: str, known: dict[str, bool]
 ) -> Conversation:
     """One row, checked; ValueError says what is wrong with it."""
-    turns = _turns(row.get("conversations"))
+    turns = tuple((role, _mark_first(text)) for role, text in turns_of(row.get("conversations")))
+    if any(role == "assistant" and not text.strip() for role, text in turns):
+        raise ValueError("has an empty answer")
     image = row.get("image")
     names = [] if image is None else image if isinstance(image, list) else [image]
     for name in names:
@@ -129,26 +131,28 @@ def _count(number: int, thing: str) -> str:
     return f"{number or 'no'} {thing}{'s' if number != 1 else ''}"
 
 
-def _turns(given: Any) -> tuple[tuple[str, str], ...]:
-    if not isinstance(given, list) or not given:
-        raise ValueError("has no `conversations`, or an empty list")
-    turns = []
-    for turn in given:
-        role = turn.get("from") if isinstance(turn, Mapping) else None
-        text = turn.get("value") if isinstance(turn, Mapping) else None
-        if role not in ROLES or not isinstance(text, str):
+def turns_of(given: Any) -> list[tuple[str, str]]:
+    """Gives the turns of LLaVA's `conversations` as (role, text): user and assistant in turn,
+    perhaps after a system's. ValueError says what the row has in place of that."""
+    if not isinstance(given, (list, tuple)) or not given:
+        raise ValueError(f"has the `conversations` {shown(given)}, which are no list of turns")
+    turns: list[tuple[str, str]] = []
+    said = 0
+    for number, turn in enumerate(given, 1):
+        who, text = map(turn.get, ("from", "value")) if isinstance(turn, Mapping) else (None, None)
+        if not isinstance(who, str) or not isinstance(text, str):
             raise ValueError(
-                f"has the turn {shown(turn)}; each is a `from` (human, gpt or system) and a `value`"
+                f"has the turn {number} {shown(turn)}, which lacks a text `from` (human, gpt or "
+                "system) or `value`"
             )
-        turns.append((ROLES[role], _mark_first(text)))
-    roles = [role for role, _ in turns]
-    start = int(roles[0] == "system")
-    expected = ["user", "assistant"] * ((len(roles) - start + 1) // 2)
-    if roles[start:] != expected or not expected:
-        raise ValueError("is no conversation in which human and gpt take turns and gpt ends")
-    if any(role == "assistant" and not text.strip() for role, text in turns):
-        raise ValueError("has an empty answer")
-    return tuple(turns)
+        role, expected = ROLES.get(who), ("human", "gpt")[said % 2]
+        if role != ROLES[expected] and (role != "system" or number > 1):
+            raise ValueError(f"has a turn {number} from {shown(who)}, where {expected} comes next")
+        said += role != "system"
+        turns.append((ROLES[who], text))
+    if not said or said % 2:
+        raise ValueError("has a last question without an answer" if said else "has no question")
+    return turns
 
 
 def _mark_first(text: str) -> str:

@@ -123,23 +123,31 @@ def test_ids_are_made_unique(tmp_path: Path) -> None:
 
 TURNS = ROWS[2]["conversations"]
 FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"conversations": []}, "its `conversations` is [] and not a list of turns"),
-    ({"conversations": "What?"}, "its `conversations` is 'What?' and not a list of turns"),
-    ({"conversations": TURNS[:1]}, "its last question has no answer"),
-    ({"conversations": TURNS[1:]}, "its turn 1 is from 'gpt' where human comes next"),
-    ({"conversations": [*TURNS, *TURNS[1:]]}, "its turn 3 is from 'gpt' where human comes next"),
+    ({"conversations": []}, "it has the `conversations` [], which are no list of turns"),
+    ({"conversations": "What?"}, "it has the `conversations` 'What?', which are no list of turns"),
+    ({"conversations": TURNS[:1]}, "it has a last question without an answer"),
+    ({"conversations": TURNS[1:]}, "it has a turn 1 from 'gpt', where human comes next"),
+    ({"conversations": [*TURNS, *TURNS[1:]]}, "it has a turn 3 from 'gpt', where human comes next"),
     (
         {"conversations": [{"from": "human", "value": None}]},
-        "its turn 1 is {'from': 'human', 'value': None} and has no text `from` and `value`",
+        "it has the turn 1 {'from': 'human', 'value': None}, which lacks a text `from` (human, gpt "
+        "or system) or `value`",
     ),
-    ({"conversations": ["a"]}, "its turn 1 is 'a' and has no text `from` and `value`"),
+    (
+        {"conversations": ["a"]},
+        "it has the turn 1 'a', which lacks a text `from` (human, gpt or system) or `value`",
+    ),
     (
         {"conversations": [{"from": "bot", "value": "a"}]},
-        "its turn 1 is from 'bot' where human comes next",
+        "it has a turn 1 from 'bot', where human comes next",
     ),
-    ({"conversations": [{"from": "system", "value": "a"}]}, "it has no turns"),
+    (
+        {"conversations": [*TURNS, {"from": "system", "value": "a"}, *TURNS[1:]]},
+        "it has a turn 3 from 'system', where human comes next",
+    ),
+    ({"conversations": [{"from": "system", "value": "a"}]}, "it has no question"),
     ({"image": ["1.png", "2.png"]}, "it has 2 images, and one is described"),
-    ({"image": {"url": "a"}}, "its `image` is {'url': 'a'} and neither a path nor an image"),
+    ({"image": {"url": "a"}}, "it has the `image` {'url': 'a'}, neither a path nor an image"),
 ]
 
 

@@ -49,8 +49,8 @@ MEND = ". Mend or remove what cannot be trained on."
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (talk(conversations=None), "has no `conversations`, or an empty list"),
-        (talk(conversations=[]), "has no `conversations`, or an empty list"),
+        (talk(conversations=None), "has the `conversations` None, which are no list of turns"),
+        (talk(conversations=[]), "has the `conversations` [], which are no list of turns"),
         (talk(image="2.png"), "names the image DIR/pictures/2.png, which does not exist"),
         (
             talk(image=["1.png", "2.png"]),
@@ -68,21 +68,20 @@ MEND = ". Mend or remove what cannot be trained on."
         ),
         (
             talk(conversations=TURNS[:1]),
-            "is no conversation in which human and gpt take turns and gpt ends",
+            "has a last question without an answer",
         ),
         (
             talk(conversations=[TURNS[1], TURNS[0]]),
-            "is no conversation in which human and gpt take turns and gpt ends",
+            "has a turn 1 from 'gpt', where human comes next",
         ),
         (talk(conversations=toys.turns("<image>\nWhat?", " ")), "has an empty answer"),
         (
             talk(conversations=[{"from": "robot", "value": "x"}]),
-            "has the turn {'from': 'robot', 'value': 'x'}; each is a `from` (human, gpt or system) "
-            "and a `value`",
+            "has a turn 1 from 'robot', where human comes next",
         ),
         (
             talk(conversations=["x"]),
-            "has the turn 'x'; each is a `from` (human, gpt or system) and a `value`",
+            "has the turn 1 'x', which lacks a text `from` (human, gpt or system) or `value`",
         ),
     ],
 )
