@@ -99,6 +99,8 @@ class Stage(_Strict):
     descriptions of what a question needs."""
     thinking: float = Field(0.55, ge=0, le=1)
     """Share of questions of a text stage that are answered with thinking."""
+    samples: int | None = Field(None, gt=0)
+    """Distinct rows, which come again in the same order; without it every row is a new one."""
     describing: float = Field(0.35, ge=0, le=1)
     """Share of rows of a vision stage that describe."""
     decay: float = Field(0.3, ge=0, le=1)

@@ -127,8 +127,9 @@ class TrainingRun:
     ) -> tuple[Any, ...]:  # fmt: skip
         pad = self.encode.ids[PAD]
         held_out = [fresh(i) for i in range(HELD_OUT_ROWS)]
+        rows = data.Rows(make, stage.steps * stage.batch, stage.samples)
         return (
-            model, data.Rows(make, stage.steps * stage.batch), data.TokenCollator(pad),
+            model, rows, data.TokenCollator(pad),
             partial(measure.turn_accuracy, rows=held_out, pad=pad), metric,
         )  # fmt: skip
 

@@ -114,11 +114,12 @@ def recall_row(stage: str, seed: int, index: int, encode: Encoder) -> Row:
 
 
 class Rows(Dataset[Row]):
-    """Row `index` of a stream, made on demand."""
+    """Row `index` of a stream, made on demand; of `samples` distinct rows, again and again."""
 
-    def __init__(self, make: Callable[[int], Row], length: int) -> None:
+    def __init__(self, make: Callable[[int], Row], length: int, samples: int | None = None) -> None:
         self.make = make
         self.length = length
+        self.samples = samples or length
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -126,7 +127,7 @@ class Rows(Dataset[Row]):
 
     def __getitem__(self, index: int) -> Row:
         """The row, the same every time."""
-        return self.make(index)
+        return self.make(index % self.samples)
 
 
 @dataclass(frozen=True)

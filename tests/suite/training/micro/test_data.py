@@ -37,6 +37,13 @@ def test_row_i_is_always_the_same_and_no_other(encode: Encoder) -> None:
     assert len(seen) == 3 * len(streams)
 
 
+def test_rows_of_few_samples_come_again_in_order(encode: Encoder) -> None:
+    rows = data.Rows(partial(data.recall_row, "recall", 0, encode=encode), 8, 3)
+    assert len(rows) == 8
+    assert [rows[i] for i in range(8)] == [rows[i % 3] for i in range(8)]
+    assert len({tuple(rows[i].ids) for i in range(8)}) == 3
+
+
 def test_recall_rows_ask_every_pair_in_both_directions(encode: Encoder) -> None:
     comma, mark = encode.ids[","], encode.ids["?"]
     sizes = set()
