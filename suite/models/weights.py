@@ -26,19 +26,25 @@ def with_weights(family: Family, weights: str | Path) -> Family:
     a wheel or folder that holds one. A larger family takes a folder with a sub-folder for each
     checkpoint to be replaced, named `<role>-<size>`, `<size>-<role>` or like the repository's last
     part, with the perceiver's name for its role where that is another than `vlm`; the others
-    stay. SuiteError where there is nothing to take.
+    stay. SuiteError where there is nothing to take, or one folder for two.
     """
     root = user_path(weights)
     if not root.exists():
         raise SuiteError(f"--weights {root} does not exist; name a file or folder that does.")
     count = sum(len(list(size.checkpoints)) for size in family.sizes)
-    sizes, taken = [], 0
+    sizes, taken = [], dict[Path, str]()
     for size in family.sizes:
         found = {name: spec for name, _, spec in size.checkpoints}
         for name, spec in found.items():
             place = root if count == 1 else _subfolder(root, size.name, name, spec)
-            if place is not None:
-                found[name], taken = locate(spec, place), taken + 1
+            if place is None:
+                continue
+            if (before := taken.setdefault(place, spec.source)) != spec.source:
+                raise SuiteError(
+                    f"--weights: {place} would stand for {before} and for {spec.source}; give each "
+                    "a folder of its own, named by role and size."
+                )
+            found[name] = locate(spec, place)
         vlms = {own: found[checkpoint("vlm", own)] for own in size.vlms}
         sizes.append(replace(size, text=found.get("text"), vlms=vlms))
     if not taken:

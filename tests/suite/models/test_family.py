@@ -325,3 +325,36 @@ def test_no_two_sizes_share_a_name_on_any_disk(tmp_path: Path, names: tuple[str,
         SuiteError, match="`sizes` needs at least one entry, each with its own name"
     ):
         load_family(path)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "place"),
+    [
+        ("[{name: s, params: 1, vlm: ./a/model}, {name: l, params: 2, vlm: ./b/model}]", "model"),
+        ("[{name: s, params: 1, text: o/same}, {name: l, params: 2, text: p/same}]", "same"),
+        (
+            "[{name: c, params: 1, vlms: {a-b: o/x}}, {name: b-c, params: 2, vlms: {a: o/y}}]",
+            "a-b-c",
+        ),
+    ],
+)
+def test_one_folder_of_weights_is_not_taken_for_two_checkpoints(
+    tmp_path: Path, sizes: str, place: str
+) -> None:
+    (tmp_path / "f.yaml").write_text(f"family: f\nsizes: {sizes}\n")
+    (tmp_path / "own" / place).mkdir(parents=True)
+    (tmp_path / "own" / place / "config.json").write_text("{}")
+    with pytest.raises(SuiteError, match=f"own/{place} would stand for .* and for .*; give each"):
+        with_weights(load_family(tmp_path / "f.yaml"), tmp_path / "own")
+
+
+def test_one_folder_of_weights_may_be_one_checkpoint_in_two_roles(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(
+        "family: f\nsizes: [{name: s, params: 1, text: o/m, vlm: o/m}]"
+    )
+    (tmp_path / "own" / "m").mkdir(parents=True)
+    (tmp_path / "own" / "m" / "config.json").write_text("{}")
+    (size,) = with_weights(load_family(tmp_path / "f.yaml"), tmp_path / "own").sizes
+    assert size.text is not None
+    assert size.text == size.vlm
+    assert size.text.path == tmp_path / "own" / "m"
