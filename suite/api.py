@@ -125,6 +125,7 @@ def run(
     with _there(folder):
         generate(walk, prompts, device, workers, progress, AskedKeys(folder, walk).note, begun)
         opened.check()
+        _check_there(folder)  # records without their provenance would be somebody else's
         requests, made_of = results.request_counts(walk), records_digest(walk)
         current = finished and results.is_current(folder, made_of, before)
         cells = outputs.drawn(folder, made_of, planned) if current else None

@@ -334,10 +334,10 @@ class Origin:
         if folder is None:
             snapshot = _cached(self._spec) / "snapshots" / self.fingerprint["commit"]
             return {str(path): mark(path) for path in snapshot.rglob("*") if path.is_file()}
+        found = {name: mark(path) for name, path in files(self._spec).items()}
         folder = folder.absolute()
         ways = [folder, *(path for path in folder.parents if path.is_symlink())]
-        found = {str(path): mark(path) for path in ways}
-        return found | {name: mark(path) for name, path in files(self._spec).items()}
+        return found | {str(path): mark(path) for path in ways}
 
 
 def has_changed(what: str) -> str:
