@@ -124,10 +124,12 @@ def _scalars(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
 
 def _parted(value: yaml.Node | None, key: yaml.ScalarNode) -> str | None:
     """The number with a comma that braces have made a value and a key of; None where none is."""
-    if value is None or value.end_mark.index + 1 != key.start_mark.index:
+    if not isinstance(value, yaml.ScalarNode):
+        return None
+    if value.end_mark.index + 1 != key.start_mark.index:
         return None
     parts = (value.value, key.value)
-    return ",".join(parts) if all(re.fullmatch(r"[-+]?\d+", str(part)) for part in parts) else None
+    return ",".join(parts) if all(re.fullmatch(r"[-+]?\d+", part) for part in parts) else None
 
 
 def _marked(problem: str, place: Any) -> yaml.MarkedYAMLError:
