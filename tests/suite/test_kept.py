@@ -34,7 +34,7 @@ from suite.engine.claims import Claims
 from suite.errors import SuiteError, Unfinished
 from suite.report import figures, outputs, page, tables
 from suite.runs.results import load_results
-from suite.store import Store
+from suite.store import Answered, Shelf, Store
 from tests.analyses.simulate import World, simulate
 from tests.suite.cli_study import call
 from tests.suite.test_store import FINGERPRINT, parts_of, row
@@ -43,6 +43,20 @@ from tests.suite.world import Speakers, finish, items_of, texts, walk_in
 # --- parts of a store that other tools have written -------------------------------------------
 
 Change = Callable[[pa.Table, Path], Any]
+
+
+def with_a_part_before(
+    folder: Path, change: Change
+) -> tuple[list[Answered], Path, Shelf, list[str]]:
+    """Two rows in a part, and a changed copy of it that counts before it, by its name: the rows,
+    the copy, the shelf as it is opened then, and what is said of it."""
+    rows = [row("a", "A"), row("b", "B")]
+    Store(folder, run="r").shelf(FINGERPRINT).commit(rows)
+    (good,) = parts_of(folder)
+    bad = good.with_name("0" * 32 + ".parquet")
+    change(pq.read_table(good), bad)
+    said: list[str] = []
+    return rows, bad, Store(folder, say=said.append).shelf(FINGERPRINT), said
 
 
 def column(name: str, values: list[Any], kind: pa.DataType | None = None) -> Change:
@@ -104,13 +118,7 @@ def as_feather(table: pa.Table, path: Path) -> None:
 )
 def test_a_part_that_another_tool_wrote(tmp_path: Path, change: Change, named: bool) -> None:
     """It counts before the good one, by its name. What it says is the same, or it is named."""
-    rows = [row("a", "A"), row("b", "B")]
-    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows)
-    (good,) = parts_of(tmp_path)
-    bad = good.with_name("0" * 32 + ".parquet")
-    change(pq.read_table(good), bad)
-    said: list[str] = []
-    shelf = Store(tmp_path, say=said.append).shelf(FINGERPRINT)
+    rows, bad, shelf, said = with_a_part_before(tmp_path, change)
     found = {key: stored.generation for key, stored in shelf.rows()}
     assert found == {line.key: line.generation for line in rows}
     assert len(said) <= 1
@@ -1082,13 +1090,7 @@ def with_gzip(table: pa.Table, path: Path) -> None:
 def test_a_part_whose_values_were_changed_never_counts_before_a_true_row(
     tmp_path: Path, change: Change, named: bool
 ) -> None:
-    rows = [row("a", "A"), row("b", "B")]
-    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows)
-    (good,) = parts_of(tmp_path)
-    bad = good.with_name("0" * 32 + ".parquet")
-    change(pq.read_table(good), bad)
-    said: list[str] = []
-    shelf = Store(tmp_path, say=said.append).shelf(FINGERPRINT)
+    rows, bad, shelf, said = with_a_part_before(tmp_path, change)
     found = {line.key: shelf.get(line.key) for line in rows}
     assert {k: stored and stored.generation for k, stored in found.items()} == {
         line.key: line.generation for line in rows

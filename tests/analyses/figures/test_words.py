@@ -170,16 +170,20 @@ WORDS = {
 """Category -> its label in a figure."""
 
 
-@pytest.fixture(scope="module")
-def worded(frame: pd.DataFrame) -> tuple[set[str], list[str]]:
-    """The texts of a figure of categories of these names, and what was warned of."""
-    words = list(WORDS)
+def drawn_with(frame: pd.DataFrame, words: list[str]) -> tuple[set[str], list[str]]:
+    """The texts of a figure whose ten categories have these names, and what was warned of."""
     star = frame[frame["category"].notna()].copy()
     own = {name: index for index, name in enumerate(star["category"].unique())}
     other = star["item_id"].astype(str).map(hash) % 2
     star["category"] = [words[(2 * own[c] + k) % 10] for c, k in zip(star["category"], other)]
     figure, said = drawn(pd.concat([frame[frame["category"].isna()], star]), "decoupling")
     return texts(figure), said
+
+
+@pytest.fixture(scope="module")
+def worded(frame: pd.DataFrame) -> tuple[set[str], list[str]]:
+    """The texts of a figure of categories of these names, and what was warned of."""
+    return drawn_with(frame, list(WORDS))
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -273,13 +277,7 @@ MORE_WORDS = {
 @pytest.fixture(scope="module")
 def more_worded(frame: pd.DataFrame) -> tuple[set[str], list[str]]:
     """As `worded`, of other names."""
-    words = list(MORE_WORDS)
-    star = frame[frame["category"].notna()].copy()
-    own = {name: index for index, name in enumerate(star["category"].unique())}
-    other = star["item_id"].astype(str).map(hash) % 2
-    star["category"] = [words[(2 * own[c] + k) % 10] for c, k in zip(star["category"], other)]
-    figure, said = drawn(pd.concat([frame[frame["category"].isna()], star]), "decoupling")
-    return texts(figure), said
+    return drawn_with(frame, list(MORE_WORDS))
 
 
 @pytest.mark.parametrize("word", MORE_WORDS)

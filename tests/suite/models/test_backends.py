@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -575,6 +576,27 @@ def put_back(folder: Path, other: Path) -> Any:
     return lambda: over(folder / "model.safetensors", before)
 
 
+def happens_while_loading(monkeypatch: pytest.MonkeyPatch, event: Callable[[], Any]) -> None:
+    """Lets the event happen before the first load reads anything; what it gives is called once
+    that load has ended."""
+    events = [event]
+
+    def happening(*about: Any) -> Any:
+        after = events.pop()() if events else None
+        loaded = load(*about)
+        if after:
+            after()
+        return loaded
+
+    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+
+
+def assert_holds(built: Any, weights: Mapping[str, Any]) -> None:
+    """Asserts that a generator's model has these weights, to the bit."""
+    state = built.loaded.model.state_dict()
+    assert all(state[name].equal(weight) for name, weight in weights.items())
+
+
 def link_to_another(folder: Path, other: Path) -> None:
     folder.rename(folder.parent / "old")
     folder.symlink_to(other)
@@ -615,16 +637,7 @@ def test_what_happens_to_a_folder_while_it_loads(
 ) -> None:
     folder, other = text_folder(tmp_path / "m"), text_folder(tmp_path / "other", seed=1)
 
-    events = [event]
-
-    def happening(*about: Any) -> Any:
-        after = events.pop()(folder, other) if events else None
-        loaded = load(*about)
-        if after:
-            after()
-        return loaded
-
-    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    happens_while_loading(monkeypatch, lambda: event(folder, other))
     known = fingerprint(ModelSpec(path=folder), "text", device="cpu")
     kept = load_file(folder / "model.safetensors")
     if refused:
@@ -633,8 +646,7 @@ def test_what_happens_to_a_folder_while_it_loads(
     else:
         built: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
         assert built.fingerprint == known
-        state = built.loaded.model.state_dict()
-        assert all(state[name].equal(weight) for name, weight in kept.items())
+        assert_holds(built, kept)
 
 
 def test_a_folder_that_is_swept_away_while_it_answers_is_told(tmp_path: Path) -> None:
@@ -1097,8 +1109,7 @@ def test_a_link_that_leads_elsewhere_for_a_while_is_loaded_as_it_stands_in_the_e
     point("a")
     monkeypatch.setattr("suite.models.transformers.generator.load", happening)
     built: Any = build_generator(ModelSpec(path=latest), "text", device="cpu")
-    state = built.loaded.model.state_dict()
-    assert all(state[name].equal(weight) for name, weight in kept.items())
+    assert_holds(built, kept)
 
 
 def test_code_of_another_repository_is_refused_in_one_of_the_hub(
@@ -1361,16 +1372,7 @@ def test_the_key_names_what_was_loaded(
     folder, other = text_folder(tmp_path / "m"), text_folder(tmp_path / "other", seed=1)
     kept = load_file(folder / "model.safetensors")
     kept = {name: weight.clone() for name, weight in kept.items()}
-    events = [event]
-
-    def happening(*about: Any) -> Any:
-        after = events.pop()(folder, other) if events else None
-        loaded = load(*about)
-        if after:
-            after()
-        return loaded
-
-    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
+    happens_while_loading(monkeypatch, lambda: event(folder, other))
     known = fingerprint(ModelSpec(path=folder), "text", device="cpu")
     if refused:
         with pytest.raises(SuiteError) as caught:
@@ -1379,8 +1381,7 @@ def test_the_key_names_what_was_loaded(
     else:
         built: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
         assert built.fingerprint == known
-        state = built.loaded.model.state_dict()
-        assert all(state[name].equal(weight) for name, weight in kept.items())
+        assert_holds(built, kept)
 
 
 def test_a_link_above_a_folder_that_leads_elsewhere_for_a_while(
@@ -1403,8 +1404,7 @@ def test_a_link_above_a_folder_that_leads_elsewhere_for_a_while(
     point("v1")
     monkeypatch.setattr("suite.models.transformers.generator.load", happening)
     built: Any = build_generator(ModelSpec(path=latest / "m"), "text", device="cpu")
-    state = built.loaded.model.state_dict()
-    assert all(state[name].equal(weight) for name, weight in kept.items())
+    assert_holds(built, kept)
 
 
 def test_a_snapshot_of_the_hub_that_is_edited_while_it_loads_is_refused(
