@@ -491,14 +491,20 @@ TWICE: dict[str, tuple[str, Callable[[], bytes], str]] = {
 """A key that stands twice, one of which would be lost -> kind, file, what the sentence names."""
 
 
-@pytest.mark.parametrize("name", TWICE)
-def test_a_key_that_stands_twice_is_lost_in_no_file(name: str, tmp_path: Path) -> None:
-    kind, content, word = TWICE[name]
-    path = tmp_path / FILES[kind][0]
+def refused(kind: str, content: Callable[[], bytes], folder: Path) -> tuple[str, Path]:
+    """What the reader of a kind of file says of such a one, and where it lies."""
+    path = folder / FILES[kind][0]
     path.write_bytes(content())
     with pytest.raises(SuiteError) as caught:
         FILES[kind][2](path)
-    said = str(caught.value).replace(str(path), "")
+    return str(caught.value), path
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_key_that_stands_twice_is_lost_in_no_file(name: str, tmp_path: Path) -> None:
+    kind, content, word = TWICE[name]
+    said, path = refused(kind, content, tmp_path)
+    said = said.replace(str(path), "")
     assert "twice" in said or "two of its" in said
     assert repr(word) in said
 
@@ -799,11 +805,7 @@ OTHER_FORMS: dict[str, tuple[str, Callable[[], bytes], list[str]]] = {
 @pytest.mark.parametrize("name", OTHER_FORMS)
 def test_another_form_is_told_with_what_to_write_in_every_file(name: str, tmp_path: Path) -> None:
     kind, content, named = OTHER_FORMS[name]
-    path = tmp_path / FILES[kind][0]
-    path.write_bytes(content())
-    with pytest.raises(SuiteError) as caught:
-        FILES[kind][2](path)
-    said = str(caught.value)
+    said, _ = refused(kind, content, tmp_path)
     assert [words for words in named if words not in said] == [], said
 
 

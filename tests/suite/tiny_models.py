@@ -5,6 +5,7 @@ In: a folder. Out: standard Hugging Face folders in it. Nothing is downloaded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,19 @@ def word_tokenizer(**marks: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def byte_level_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE, as Qwen and SmolLM2 have it."""
+def byte_level_tokenizer(
+    entries: int = 500, corpus: Sequence[str] = CORPUS, more: Sequence[str] = ()
+) -> PreTrainedTokenizerFast:
+    """Byte-level BPE, as Qwen and SmolLM2 have it; `more` are further special tokens."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=500,
+        vocab_size=entries,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<|endoftext|>", "<|im_end|>"],
+        special_tokens=["<|endoftext|>", *more, "<|im_end|>"],
     )
-    core.train_from_iterator(CORPUS, trainer)
+    core.train_from_iterator(corpus, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from suite.base import yaml_files
-from suite.base.files import checked_name, user_path
+from suite.base.files import checked_name, on_any_disk, user_path
 from suite.errors import SuiteError, nearest, shown
 from suite.planning.study import FOLDER as STUDIES
 from suite.training.recipe import FOLDER, _Strict
@@ -147,10 +147,10 @@ class RealRecipe(_Strict):
                     f"({stage.per_device})"
                 )
             seen.add(stage.name)
-        folders = [f"{stage.name}-{checked_name(size, 'sizes')}".lower()
+        folders = [on_any_disk(f"{stage.name}-{checked_name(size, 'sizes')}")
                    for stage in self.stages for size in self.sizes]  # fmt: skip
         for folder in folders:
-            if folders.count(folder) > 1:  # some disks tell no capitals
+            if folders.count(folder) > 1:
                 raise ValueError(f"two trainings would share the folder {folder!r}")
         return self
 

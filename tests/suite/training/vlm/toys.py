@@ -14,9 +14,8 @@ import torch
 import transformers as tf
 import yaml
 from PIL import Image
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from tests.suite.tiny_models import qwen3_config
+from tests.suite.tiny_models import byte_level_tokenizer, qwen3_config
 
 SIDE, PATCH = 28, 14
 SHAPES = ((28, 28), (60, 30), (20, 90), (84, 84))
@@ -26,18 +25,7 @@ SAID = "What colour is the circle? It is red and blue. A green square, two lines
 
 def tokenizer() -> Any:
     """Byte-level BPE with the marks of ChatML, as Qwen3 has them."""
-    core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
-    )
-    core.train_from_iterator([SAID] * 20, trainer)
-    made: Any = tf.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>"
-    )
+    made: Any = byte_level_tokenizer(300, [SAID] * 20, ["<|im_start|>"])
     made.chat_template = (
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
