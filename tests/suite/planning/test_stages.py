@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 import suite
+from analyses import columns
+from analyses.table import sizes
 from suite.api import run
 from suite.errors import SuiteError
 from suite.items.item import Item
+from suite.models import spec
 from suite.planning.methods import METHODS, Link, Method
 from suite.planning.prompts import load_prompts
 from suite.planning.stages import EXTRACTION, STAGES, Form, Stage, stage_of, templates
@@ -170,3 +173,11 @@ def test_a_text_that_a_stage_forgets_to_hand_over_is_named(tmp_path: Path) -> No
 
 def test_a_form_shows_nothing_by_default() -> None:
     assert Form().fields == ()
+
+
+def test_the_analyses_know_every_method_that_brings_its_perceiver() -> None:
+    """They share nothing but columns with the runner: one that they do not know of would be left
+    out of every pairing."""
+    named = {name for name, method in METHODS.items() if method.perceiver is not None}
+    assert named == set(sizes.NAMED)
+    assert spec.INSTRUCT == columns.INSTRUCT
