@@ -146,8 +146,8 @@ def _image(value: Any, out: Path) -> tuple[str, bool]:
         return str(data), False
     if not isinstance(data, bytes):
         raise ValueError(f"has the `image` {shown(value)}, neither a path nor an image")
-    kind = {b"\x89PNG": "png", b"\xff\xd8\xff\xe0": "jpg"}.get(data[:4])
-    kind = kind or ("jpg" if data.startswith(b"\xff\xd8\xff") else "img")
+    kinds = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
+    kind = next((kind for start, kind in kinds.items() if data.startswith(start)), "img")
     name = f"{EMBEDDED}/{image_hash(data)[:32]}.{kind}"
     if not (out / name).is_file():
         write_whole(out / name, data)

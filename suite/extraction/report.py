@@ -94,20 +94,11 @@ def _sample(row: Row, made: Made) -> dict[str, Any]:
 
 
 def _page(content: dict[str, Any], made: Made) -> str:
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
     from suite.report.item_cards import Album, cut
-    from suite.report.page import count, percent, plain
+    from suite.report.page import templates
 
-    rooms = ("suite.extraction", "suite.report")
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader(room, "templates") for room in rooms]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": count, "percent": percent, "plain": plain, "cut": cut}
+    environment = templates("suite.extraction")
+    environment.filters |= {"cut": cut}
     album, rows = Album(), {row.id: row for row in made.rows}
     samples = []
     for sample in content["samples"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import write_changed
@@ -30,38 +30,48 @@ def write(folder: Path) -> Path:
     return path
 
 
-def render(folder: Path) -> str:
-    """Renders the page as text."""
+def templates(*rooms: str) -> Environment:
+    """Gives the templates of pages, those of these rooms before the report's own, in which every
+    text is escaped and a name that is not there is an error."""
     environment = Environment(
-        loader=PackageLoader("suite.report", "templates"),
+        loader=ChoiceLoader([PackageLoader(r, "templates") for r in (*rooms, "suite.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {f.__name__: f for f in (share, count, percent, plain, p_value)}
+    return environment
+
+
+def render(folder: Path) -> str:
+    """Renders the page as text."""
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
     chosen, unshown = item_cards.with_items(examples.samples(frame), folder)
     drawn = [name for name in FIGURES if len(_rows(folder, name))]
-    return environment.get_template("page.html.jinja").render(
-        about=summary.about(frame, known),
-        findings=summary.findings(folder),
-        figures=[_figure(folder, name) for name in drawn],
-        undrawn=[spec.title for name, spec in FIGURES.items() if name not in drawn],
-        headline=summary.headline(frame, cells),
-        by_task=summary.by_task(cells),
-        methods=summary.methods(folder),
-        failures=summary.failures(frame),
-        baselines=_baselines(folder),
-        others=page_tables.sections(folder, frame),
-        lost=examples.lost(frame, folder),
-        differing=examples.differing(frame, folder),
-        samples=chosen,
-        unshown=unshown,
-        provenance=summary.facts(known),
-        raw=known,
+    return (
+        templates()
+        .get_template("page.html.jinja")
+        .render(
+            about=summary.about(frame, known),
+            findings=summary.findings(folder),
+            figures=[_figure(folder, name) for name in drawn],
+            undrawn=[spec.title for name, spec in FIGURES.items() if name not in drawn],
+            headline=summary.headline(frame, cells),
+            by_task=summary.by_task(cells),
+            methods=summary.methods(folder),
+            failures=summary.failures(frame),
+            baselines=_baselines(folder),
+            others=page_tables.sections(folder, frame),
+            lost=examples.lost(frame, folder),
+            differing=examples.differing(frame, folder),
+            samples=chosen,
+            unshown=unshown,
+            provenance=summary.facts(known),
+            raw=known,
+        )
     )
 
 
