@@ -2,34 +2,68 @@
 
 In: a training run's folder. Out: `text-SIZE` (Qwen3ForCausalLM and tokenizer), `vlm-SIZE` and
 further perceivers such as `extract-SIZE` (LlavaForConditionalGeneration and LlavaProcessor),
-safetensors, loadable by the auto classes.
+safetensors, loadable by the auto classes; and `family.yaml`, which names them for a study.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from suite.base.files import write_whole
+from suite.models.spec import INSTRUCT
 from suite.training.micro.tokenizer import IMAGE
 from suite.training.recipe import DONE, Stage
 from suite.training.run import TrainingRun
 
 PARTS = ("text_config", "vision_config")
+FAMILY_FILE = "family.yaml"
+PROMPTS = "micro"
+"""The prompt set in the language of the drawn world."""
 
 
 def export(family: TrainingRun, sizes: Sequence[str], target: Path) -> list[Path]:
-    """Writes every exported role of the sizes whose stage is done; returns the folders."""
+    """Writes every exported role of the sizes whose stage is done, and the family's file; returns
+    the folders."""
     written = []
+    rows: dict[str, dict[str, Any]] = {}
     for stage in family.recipe.stages:
         for size in sizes if stage.export else ():
             source = family.folder(stage.name, size)
             if (source / DONE).exists():
                 family.check(stage, size)
-                written.append(_folder(family, stage, size, source, target))
+                folder = _folder(family, stage, size, source, target)
+                _add(rows.setdefault(size, {}), family, stage, size, folder.name)
+                written.append(folder)
+    if written:
+        file = {
+            "family": family.recipe.recipe,
+            "prompts": PROMPTS,
+            "sizes": [{"name": size} | rows[size] for size in family.recipe.sizes if size in rows],
+        }
+        write_whole(target / FAMILY_FILE, yaml.safe_dump(file, sort_keys=False))
     return written
+
+
+def _add(row: dict[str, Any], family: TrainingRun, stage: Stage, size: str, folder: str) -> None:
+    """Adds a checkpoint to its size's row of the family's file; rows of training are those of all
+    stages of pictures and words that made it."""
+    row["params"] = family.language_parameters(size)
+    if stage.export == "text":
+        row["text"] = folder
+        return
+    name = INSTRUCT if stage.export == "vlm" else str(stage.export)
+    seen = [past for past in family.recipe.chain(stage) if past.kind == "vision"]
+    row.setdefault("vlms", {})[name] = folder
+    row.setdefault("samples", {})[name] = sum(
+        min(past.steps * past.batch, past.samples or math.inf) for past in seen
+    )
 
 
 def _folder(family: TrainingRun, stage: Stage, size: str, source: Path, target: Path) -> Path:

@@ -57,7 +57,7 @@ def needs(recipe: Recipe, task: Task) -> list[Task]:
     stage = recipe.stage(task.stage)
     before = [Task(stage.init, task.size)] if stage.init else []
     if stage.kind == "vision":
-        before += [Task(s.name, SHARED) for s in recipe.stages if s.kind == "encoder"]
+        before.append(Task(recipe.chain(stage)[0].name, SHARED))
     return before
 
 

@@ -48,13 +48,18 @@ class SizeSpec(_Strict):
     head_dim: int
 
 
-class EncoderSpec(_Strict):
+class TowerSpec(_Strict):
+    """Width and depth of a vision tower; it has four heads."""
+
+    width: int = Field(gt=0, multiple_of=4)
+    layers: int = Field(gt=0)
+
+
+class EncoderSpec(TowerSpec):
     """The vision tower that all sizes share; `side` and `patch` in pixels."""
 
     side: int
     patch: int
-    width: int
-    layers: int
 
 
 class Retry(_Strict):
@@ -90,6 +95,11 @@ class Stage(_Strict):
     """`bfloat16` runs the forward pass under autocast; weights and optimizer stay float32."""
     compiled: bool = False
     """Whether torch.compile makes the model's kernels; worth its minute at larger sizes."""
+    tower: TowerSpec | None = None
+    """An encoder stage's own tower; without it the recipe's."""
+    encoder: str | None = None
+    """Encoder stage whose tower a vision stage takes where it starts from text; without it the
+    first."""
     connector: float = 1.0
     """Multiplies the rate of a vision stage's connector."""
     trainable: tuple[Literal["connector", "language", "vision"], ...] = ("connector", "language")
@@ -97,6 +107,9 @@ class Stage(_Strict):
     data: Literal["instruct", "caption", "extract"] = "instruct"
     """What the rows of a vision stage are: questions and descriptions, descriptions alone, or
     descriptions of what a question needs."""
+    formats: int | None = Field(None, ge=1, le=8)
+    """How many forms of answers an instruct stage teaches (`tasks.micro.lessons.FORMATS`); without
+    it the evaluation's own."""
     thinking: float = Field(0.55, ge=0, le=1)
     """Share of questions of a text stage that are answered with thinking."""
     samples: int | None = Field(None, gt=0)
@@ -106,9 +119,9 @@ class Stage(_Strict):
     decay: float = Field(0.3, ge=0, le=1)
     """Share of the steps at the end over which the rate falls linearly to 0."""
     weight_decay: float = 0.01
-    export: Literal["text", "vlm", "caption", "extract", "extract_scratch"] | None = None
-    """Role under which the result is shipped: `vlm` is the perceiver of visual instruction tuning,
-    the last three are perceivers of their own."""
+    export: str | None = None
+    """Role under which the result is shipped: `text`; `vlm`, the perceiver of visual instruction
+    tuning; or the name of a perceiver of its own, such as `extract`."""
 
     def peak(self, size: str) -> float:
         """Gives the peak learning rate of a size."""
@@ -142,11 +155,14 @@ class Recipe(_Strict):
                 )
             if stage.kind == "vision" and "encoder" not in map(kinds.get, seen):
                 raise ValueError(f"stage {stage.name!r} needs a stage of kind encoder before it")
+            self._parts_belong(stage, {name for name in seen if kinds[name] == "encoder"})
             if stage.shared != (stage.kind == "encoder"):
                 raise ValueError(
                     f"stage {stage.name!r} is of kind {stage.kind}: `shared: true` belongs to "
                     "encoders, which all sizes have in common, and to nothing else"
                 )
+            if stage.export is not None:
+                checked_name(stage.export, "stages.export")
             text = stage.kind in ("recall", "text")
             if stage.export and (stage.kind == "encoder" or text != (stage.export == "text")):
                 raise ValueError(
@@ -178,6 +194,28 @@ class Recipe(_Strict):
             folders[on_any_disk(what)] = what
         return self
 
+    def _parts_belong(self, stage: Stage, encoders: set[str]) -> None:
+        """Raises ValueError where a stage has a key that another kind of stage reads."""
+        if stage.tower and stage.kind != "encoder":
+            raise ValueError(f"stage {stage.name!r} trains no tower; `tower` belongs to encoders")
+        if stage.formats and (stage.kind != "vision" or stage.data != "instruct"):
+            raise ValueError(
+                f"stage {stage.name!r} teaches no forms of answers; `formats` belongs to vision "
+                "stages with `data: instruct`"
+            )
+        if stage.encoder is None:
+            return
+        if stage.kind != "vision" or not stage.init or self.stage(stage.init).kind == "vision":
+            raise ValueError(
+                f"stage {stage.name!r} takes no encoder; `encoder` belongs to vision stages that "
+                "start from text"
+            )
+        if stage.encoder not in encoders:
+            raise ValueError(
+                f"stage {stage.name!r} takes the tower of {stage.encoder!r}, which is no stage of "
+                "kind encoder before it"
+            )
+
     def stage(self, name: str) -> Stage:
         """Gives the stage of that name."""
         return next(s for s in self.stages if s.name == name)
@@ -188,7 +226,18 @@ class Recipe(_Strict):
         found = [stage]
         while found[0].init:
             found.insert(0, self.stage(found[0].init))
-        return [s for s in self.stages if s.kind == "encoder" and stage.kind == "vision"] + found
+        if stage.kind != "vision":
+            return found
+        named = next((past.encoder for past in found if past.encoder), None)
+        encoders = [s for s in self.stages if s.kind == "encoder" and named in (None, s.name)]
+        return encoders[:1] + found
+
+    def shape(self, stage: Stage, size: str) -> SizeSpec | EncoderSpec:
+        """Gives the shape of what a stage trains."""
+        if stage.kind != "encoder":
+            return self.sizes[size]
+        own = stage.tower.model_dump() if stage.tower else {}
+        return self.encoder.model_copy(update=own)
 
 
 def load_recipe(name: str) -> Recipe:

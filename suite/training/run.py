@@ -68,8 +68,9 @@ class TrainingRun:
         starts from, which may be trained anew after it."""
         made: dict[str, Any] = {"seed": self.recipe.seed}
         for past in self.recipe.chain(stage):
-            shape = self.recipe.encoder if past.shared else self.recipe.sizes[size]
+            shape = self.recipe.shape(past, size)
             row = past.model_dump(mode="json", exclude={"export"}) | {"shape": shape.model_dump()}
+            row["rate"] = past.peak(size)
             of = "" if past is stage else f" of {past.name}"
             made |= {f"{key}{of}": value for key, value in row.items()}
         return made
@@ -109,7 +110,7 @@ class TrainingRun:
         return model, loop.run(job)
 
     def _encoder_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
-        spec = self.recipe.encoder
+        spec: Any = self.recipe.shape(stage, size)
         tower = models.vision_model(spec.side, spec.patch, spec.width, spec.layers, seed)
         model = models.Probe(tower, data.FIELDS)
         collate = data.ProbeCollator(self.patches)
@@ -134,16 +135,20 @@ class TrainingRun:
         )  # fmt: skip
 
     def _recall_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
-        if stage.init:
-            model = self._load_text(stage.init, size)
-        else:
-            spec = self.recipe.sizes[size]
-            shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
-            ids = {"pad": self.encode.ids[PAD], "eos": self.encode.ids[END]}
-            model = models.text_model(shape, self.encode.size, ids, seed)
+        model = self._load_text(stage.init, size) if stage.init else self._new_text(size, seed)
         make = partial(_recall, self.encode, stage.name, seed)
         fresh = partial(_recall, self.encode, "held out", seed)
         return self._token_job(model, stage, make, fresh, "recall")
+
+    def _new_text(self, size: str, seed: int) -> Any:
+        spec = self.recipe.sizes[size]
+        shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
+        ids = {"pad": self.encode.ids[PAD], "eos": self.encode.ids[END]}
+        return models.text_model(shape, self.encode.size, ids, seed)
+
+    def language_parameters(self, size: str) -> int:
+        """Counts the weights of a size's language model."""
+        return sum(p.numel() for p in self._new_text(size, 0).parameters())
 
     def _text_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
         model = self._load_text(stage.init, size)
@@ -160,7 +165,9 @@ class TrainingRun:
         }
         for part, module in learns.items():
             module.requires_grad_(part in stage.trainable)
-        lesson = partial(_vision, self.encode, self.patches**2, stage.data, stage.describing)
+        lesson = partial(
+            _vision, self.encode, self.patches**2, stage.data, stage.describing, stage.formats
+        )
         make = partial(lesson, stage.name, seed, TRAIN)
         fresh = partial(lesson, "held out", seed, HELD_OUT)
         return self._token_job(model, stage, make, fresh, "direct")
@@ -215,12 +222,13 @@ def _vision(
     tokens: int,
     taught: str,
     describing: float,
+    formats: int | None,
     stage: str,
     seed: int,
     domain: Domain,
     index: int,
 ) -> data.Row:
-    lesson = lessons.vision_lesson(stage, seed, index, domain, taught, describing)
+    lesson = lessons.vision_lesson(stage, seed, index, domain, taught, describing, formats)
     return data.lesson_row(lesson, encode, tokens)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.micro import questions as q
-from tasks.micro.language import FACTS, describe, extract, fact
+from tasks.micro.language import FACTS, describe, extract, fact, sentence
 from tasks.micro.scene import (
+    CELLS,
     COLORS,
     SHAPES,
     TRAIN,
@@ -36,6 +37,8 @@ OBSERVE = "What to look at?"
 NOTE = "Note {contents}."
 NEEDS_OPTIONS = ("knowledge", "answerable")
 """Kinds whose options are part of the question."""
+FORMATS = ("description", "choice", "word", "box", "names", "digits", "places", "thing")
+"""Forms of answers that instruction tuning can teach, in the order in which `formats` adds them."""
 OPEN_SHARE = 0.35
 """Share of the questions that are asked without their options."""
 TEXT_WORDS, VISION_WORDS = 175, 100
@@ -150,13 +153,18 @@ def vision_lesson(
     domain: Domain = TRAIN,
     taught: str = "instruct",
     describing: float = 0.35,
+    formats: int | None = None,
 ) -> Lesson:
     """Gives a row for the vision-language models.
 
     `taught` says what: `instruct` direct questions and, in a share `describing` of the rows, a
     description before them; `caption` the description of everything; `extract` the description of
-    what one question needs, whose contents to observe the prompt names.
+    what one question needs, whose contents to observe the prompt names. `formats` has `instruct`
+    teach the first so many of FORMATS, each as often; descriptions keep their share, so that what
+    is added takes nothing from them, and a single format is nothing but descriptions.
     """
+    if formats == 1:
+        taught = "caption"
     rng = random.Random(f"{stage}/{seed}/{index}")
     draw = rng.random()
     if taught == "instruct" and draw < 0.04:
@@ -177,11 +185,39 @@ def vision_lesson(
         first = _describe_turn(rng, scenes, question)
     if len(scenes) > 1:
         return Lesson((first,), scenes)
+    if formats is None:
+        more = _fill(
+            lambda: _asked(rng, _question(rng, kinds, scenes[0], domain)),
+            VISION_WORDS - _words(first),
+        )
+        return Lesson((first, *more.turns), scenes)
+    opening = (first,) if first.kind == "describe" else ()
     more = _fill(
-        lambda: _asked(rng, _question(rng, kinds, scenes[0], domain)),
-        VISION_WORDS - _words(first),
+        lambda: _formed(rng, rng.choice(FORMATS[1:formats]), scenes[0], domain),
+        VISION_WORDS - sum(map(_words, opening)),
     )
-    return Lesson((first, *more.turns), scenes)
+    return Lesson((*opening, *more.turns), scenes)
+
+
+def _formed(rng: random.Random, form: str, scene: Scene, domain: Domain) -> Turn:
+    """One exchange about a picture in that form of FORMATS."""
+    if form in ("choice", "word"):
+        kinds = [k for k in q.TRAINED if form == "choice" or k not in NEEDS_OPTIONS]
+        question = _question(rng, kinds, scene, domain)
+        if form == "choice":
+            return Turn(prompt(question), question.answer, question.kind)
+        return Turn(question.text, question.answer, f"{question.kind}/open")
+    if form == "box":
+        return _asked(rng, _question(rng, ["grounding"], scene, domain))
+    if form == "thing":
+        thing = rng.choice(scene.things)
+        return Turn(f"Tell of the {thing.shape}.", sentence(thing), form)
+    text, tell = {
+        "names": ("Name each shape.", lambda t: t.shape),
+        "digits": ("Read the digit on each shape.", lambda t: f"{t.shape} {t.digit}"),
+        "places": ("Where is each shape?", lambda t: f"{t.shape} {CELLS[t.cell]}"),
+    }[form]
+    return Turn(text, ", ".join(map(tell, scene.things)) + ".", form)
 
 
 def several(rng: random.Random, kind: str, domain: Domain) -> tuple[tuple[Scene, ...], q.Question]:

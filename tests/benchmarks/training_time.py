@@ -90,7 +90,7 @@ def measured(sizes: list[str]) -> Iterator[dict[str, object]]:
         stage = next(s for s in recipe.stages if s.kind == kind)
         make = {
             "text": partial(_text, encode, "time", 0, TRAIN, 0.55),
-            "vision": partial(_vision, encode, tokens, "instruct", 0.35, "time", 0, TRAIN),
+            "vision": partial(_vision, encode, tokens, "instruct", 0.35, None, "time", 0, TRAIN),
         }[kind]
         for i in range(4000 if kind == "vision" else 0):  # shapes and patterns are drawn once
             data.TokenCollator(0)([make(i)])

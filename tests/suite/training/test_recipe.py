@@ -118,6 +118,40 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
             "two stages are exported as 'vlm', and one would replace the other.",
         ),
         (
+            {"export": "../up"},
+            5,
+            "`stages.export` is '../up': a name is made of letters, digits, dots, dashes and "
+            "underscores, begins with no dot and has 100 bytes at most.",
+        ),
+        (
+            {"tower": {"width": 4, "layers": 1}},
+            3,
+            "stage 'vit' trains no tower; `tower` belongs to encoders.",
+        ),
+        (
+            {"tower": {"width": 6, "layers": 1}},
+            0,
+            "`stages.0.tower.width` is 6: it should be a multiple of 4.",
+        ),
+        (
+            {"encoder": "encoder"},
+            5,
+            "stage 'caption' takes no encoder; `encoder` belongs to vision stages that start from "
+            "text.",
+        ),
+        (
+            {"encoder": "recall"},
+            3,
+            "stage 'vit' takes the tower of 'recall', which is no stage of kind encoder before it.",
+        ),
+        (
+            {"formats": 2},
+            5,
+            "stage 'caption' teaches no forms of answers; `formats` belongs to vision stages with "
+            "`data: instruct`.",
+        ),
+        ({"formats": 9}, 3, "`stages.3.formats` is 9: it should be less than or equal to 8."),
+        (
             {"steps": "many"},
             0,
             "`stages.0.steps` is 'many': it should be a whole number.",
@@ -137,6 +171,8 @@ def test_the_mini_recipe_reads(mini: Path) -> None:
     ids=["misspelt", "missing", "misspelt in stage", "no rate", "no rate of a size",
          "a path", "order", "text from pictures", "from the encoder", "no encoder", "shared",
          "pictures of text", "text of pictures", "an encoder", "exported twice",
+         "exported out", "a tower of no encoder", "uneven heads", "an encoder again",
+         "no encoder of that name", "formats of descriptions", "too many formats",
          "no number", "never measured", "in percent", "no kind"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(
@@ -181,3 +217,22 @@ def test_no_two_trainings_share_a_folder(
     with pytest.raises(SuiteError) as caught:
         load_recipe(str(path))
     assert "share a folder" in str(caught.value)
+
+
+def test_a_stage_sees_with_the_encoder_that_it_names(mini: Path, tmp_path: Path) -> None:
+    """And what starts from it does too; the others see with the first."""
+    data = yaml.safe_load(mini.read_text())
+    small = data["stages"][0] | {"name": "narrow", "tower": {"width": 4, "layers": 2}}
+    data["stages"].insert(1, small)
+    named = {s["name"]: s for s in data["stages"]}
+    named["connector"]["encoder"] = "narrow"
+    path = tmp_path / "two.yaml"
+    path.write_text(yaml.safe_dump(data))
+    recipe = load_recipe(str(path))
+    chains = {s.name: [p.name for p in recipe.chain(s)] for s in recipe.stages}
+    assert chains["extract"] == ["narrow", "recall", "text", "connector", "extract"]
+    assert chains["caption"] == ["encoder", "recall", "text", "vit", "caption"]
+    assert chains["text"] == ["recall", "text"]
+    assert chains["narrow"] == ["narrow"]
+    wide, narrow = (recipe.shape(recipe.stage(name), "shared") for name in ("encoder", "narrow"))
+    assert narrow.model_dump() == wide.model_dump() | {"width": 4, "layers": 2}

@@ -17,6 +17,7 @@ from suite.errors import SuiteError
 from suite.training import run as family
 from suite.training.export import export, history
 from suite.training.micro import data
+from suite.models.family import load_family
 from suite.training.micro.tokenizer import IMAGE
 from suite.training.recipe import Recipe, load_recipe
 from suite.training.run import TrainingRun
@@ -313,6 +314,22 @@ def test_a_setting_that_an_older_version_did_not_know_is_as_it_was(
     TrainingRun(trained.recipe, tmp_path / "run", 0, print).check(trained.recipe.stage("vit"), "a")
 
 
+def test_another_sizes_rate_changes_nothing_for_a_size(
+    trained: TrainingRun, tmp_path: Path
+) -> None:
+    """So a recipe of more sizes goes on in the same folder."""
+    sizes = {**trained.recipe.sizes, "b": trained.recipe.sizes["a"]}
+    stages = [
+        s if s.shared else s.model_copy(update={"rate": {"a": s.peak("a"), "b": 0.5}})
+        for s in trained.recipe.stages
+    ]
+    more = trained.recipe.model_copy(update={"sizes": sizes, "stages": tuple(stages)})
+    TrainingRun(more, trained.out, 0, print).train(["a"], STAGES)
+    with pytest.raises(SuiteError, match=r"trained with rate: 0\.001, where the recipe has 0\.5"):
+        shutil.copytree(trained.out / "recall-a", tmp_path / "recall-b")
+        TrainingRun(more, tmp_path, 0, print).train(["b"], ["recall"])
+
+
 def changed(recipe: Recipe, change: dict[str, Any]) -> Recipe:
     sizes = {k: v.model_copy(update=change.get("sizes", {}).get(k, {}))
              for k, v in recipe.sizes.items()}  # fmt: skip
@@ -370,6 +387,20 @@ def test_perceivers_of_their_own_are_exported_beside_the_first(perceivers: Train
     assert "| extract | 0." in card  # the last of them: accuracy by kind of turn
 
 
+def test_the_familys_file_names_what_was_exported(perceivers: TrainingRun) -> None:
+    """Rows of training by hand: 4 or 2 steps of 2 rows a stage of pictures."""
+    export(perceivers, ["a"], perceivers.out / "export")
+    made = load_family(perceivers.out / "export" / "family.yaml")
+    (size,) = made.sizes
+    text = _model(perceivers, "text", "Qwen3ForCausalLM")
+    assert (made.name, made.prompts, made.instruct) == ("mini", "micro", "a")
+    assert size.params == sum(p.numel() for p in text.parameters())
+    assert size.samples == {"instruct": 8, "caption": 12, "extract": 8}
+    found = {name: spec.path.name for name, _, spec in size.checkpoints if spec.path}
+    assert found == {"text": "text-a", "vlm": "vlm-a", "caption": "caption-a",
+                     "extract": "extract-a"}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("taught", "prompt"),
     [("caption", "Describe the picture."), ("extract", "Describe the picture. Note ")],
@@ -381,6 +412,6 @@ def test_a_perceivers_rows_are_one_description(
         lesson = vision_lesson("caption", 3, i, taught=taught)
         (turn,) = lesson.turns
         assert turn.user.startswith(prompt)
-        row = family._vision(perceivers.encode, 9, taught, 0.0, "caption", 3, TRAIN, i)
+        row = family._vision(perceivers.encode, 9, taught, 0.0, None, "caption", 3, TRAIN, i)
         learned = [t for t, wanted in zip(row.ids, row.targets, strict=True) if wanted]
         assert learned == perceivers.encode(f"{turn.answer} <|im_end|>")

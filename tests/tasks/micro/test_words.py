@@ -42,6 +42,7 @@ def test_no_lesson_holds_an_unknown_word(domain: scene.Domain) -> None:
         for row in (
             lessons.text_lesson("language", 5, i, domain),
             lessons.vision_lesson("vit", 5, i, domain),
+            lessons.vision_lesson("vit", 5, i, domain, formats=8),
         ):
             for turn in row.turns:
                 texts.update((turn.user, turn.answer, turn.thinking or ""))

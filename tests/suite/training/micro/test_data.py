@@ -23,7 +23,7 @@ def test_row_i_is_always_the_same_and_no_other(encode: Encoder) -> None:
         "other seed": lambda i: data.recall_row("recall", 1, i, encode),
         "text": lambda i: _text(encode, "language", 0, TRAIN, 0.5, i),
         **{
-            taught: partial(_vision, encode, 36, taught, 0.3, taught, 0, TRAIN)
+            taught: partial(_vision, encode, 36, taught, 0.3, None, taught, 0, TRAIN)
             for taught in ("instruct", "caption", "extract")
         },
     }
@@ -87,7 +87,7 @@ def test_token_collator_pads_right_and_learns_targets_alone() -> None:
 
 
 def test_token_collator_gives_the_pictures_of_all_rows_in_order(encode: Encoder) -> None:
-    rows = [_vision(encode, 36, "instruct", 0.3, "vit", 0, TRAIN, i) for i in range(6)]
+    rows = [_vision(encode, 36, "instruct", 0.3, None, "vit", 0, TRAIN, i) for i in range(6)]
     batch = data.TokenCollator(pad=0)(rows)
     scenes = [s for r in rows for s in r.scenes]
     assert batch["pixel_values"].shape == (len(scenes), 3, 72, 72)
