@@ -71,7 +71,7 @@ def command(
     from suite.training.vlm.recipe import load_real
 
     if real := load_real(recipe, folder):
-        real, out = _seeded(real, seed, out)
+        real, out = _seeded(real, seed, out, real.recipe)
         _train_real(real, out, sizes, stages, (jobs, threads, workers), as_json)
         return
     if folder:
@@ -83,7 +83,7 @@ def command(
             raise SuiteError(
                 f"Recipe {loaded.recipe!r} has no {name!r}; it has {', '.join(known)}."
             )
-    loaded, folder = _seeded(loaded, seed, out)
+    loaded, folder = _seeded(loaded, seed, out, loaded.base or loaded.recipe)
     chosen = list(sizes or loaded.sizes)
     named = list(stages or [s.name for s in loaded.stages])
     if jobs > 1:
@@ -106,9 +106,10 @@ def command(
         click.echo(str(path))
 
 
-def _seeded(recipe: AnyRecipe, seed: int | None, out: Path | None) -> tuple[AnyRecipe, Path]:
+def _seeded(
+    recipe: AnyRecipe, seed: int | None, out: Path | None, name: str
+) -> tuple[AnyRecipe, Path]:
     """The recipe of the family of that seed, and its folder: one of another seed has its own."""
-    name = recipe.recipe
     if seed is not None and seed != recipe.seed:
         name = f"{name}-seed{seed}"
         recipe = recipe.model_copy(update={"seed": seed})

@@ -2,7 +2,7 @@
 
 In: a training run's folder. Out: `text-SIZE` (Qwen3ForCausalLM and tokenizer), `vlm-SIZE` and
 further perceivers such as `extract-SIZE` (LlavaForConditionalGeneration and LlavaProcessor),
-safetensors, loadable by the auto classes; and `family.yaml`, which names them for a study.
+safetensors, loadable by the auto classes; and a family file of the recipe's name for a study.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from suite.training.recipe import DONE, Stage
 from suite.training.run import TrainingRun
 
 PARTS = ("text_config", "vision_config")
-FAMILY_FILE = "family.yaml"
 PROMPTS = "micro"
 """The prompt set in the language of the drawn world."""
 
@@ -47,7 +46,7 @@ def export(family: TrainingRun, sizes: Sequence[str], target: Path) -> list[Path
             "prompts": PROMPTS,
             "sizes": [{"name": size} | rows[size] for size in family.recipe.sizes if size in rows],
         }
-        write_whole(target / FAMILY_FILE, yaml.safe_dump(file, sort_keys=False))
+        write_whole(target / f"{family.recipe.recipe}.yaml", yaml.safe_dump(file, sort_keys=False))
     return written
 
 

@@ -46,6 +46,8 @@ class SizeSpec(_Strict):
     layers: int
     heads: int
     head_dim: int
+    like: str | None = None
+    """Size whose rates this one has where a stage gives it none."""
 
 
 class TowerSpec(_Strict):
@@ -80,7 +82,7 @@ class Stage(_Strict):
     batch: int = Field(gt=0)
     """Rows a step."""
     rate: float | dict[str, float]
-    """Peak learning rate, or one per size."""
+    """Peak learning rate, or one per size; see `Recipe.peak`."""
     evaluate: int = Field(gt=0)
     """Steps between evaluations and checkpoints."""
     shared: bool = False
@@ -123,15 +125,13 @@ class Stage(_Strict):
     """Role under which the result is shipped: `text`; `vlm`, the perceiver of visual instruction
     tuning; or the name of a perceiver of its own, such as `extract`."""
 
-    def peak(self, size: str) -> float:
-        """Gives the peak learning rate of a size."""
-        return self.rate[size] if isinstance(self.rate, dict) else self.rate
-
 
 class Recipe(_Strict):
     """A family's training from nothing."""
 
     recipe: str
+    base: str | None = None
+    """Recipe that this one adds to, in whose folder it is trained."""
     seed: int = Field(ge=0)
     encoder: EncoderSpec
     sizes: dict[str, SizeSpec]
@@ -178,8 +178,10 @@ class Recipe(_Strict):
                 raise ValueError(f"two stages are called {stage.name!r}")
             if stage.shared and isinstance(stage.rate, dict):
                 raise ValueError(f"stage {stage.name!r} is shared: give it one rate")
-            if isinstance(stage.rate, dict) and set(stage.rate) != set(self.sizes):
-                raise ValueError(f"stage {stage.name!r} needs one rate for each of the sizes")
+            if isinstance(stage.rate, dict):
+                given = {n for n, s in self.sizes.items() if {n, s.like} & set(stage.rate)}
+                if not set(stage.rate) <= set(self.sizes) == given:
+                    raise ValueError(f"stage {stage.name!r} needs one rate for each of the sizes")
             seen.add(stage.name)
         roles = [stage.export for stage in self.stages if stage.export]
         for role in roles:
@@ -232,6 +234,12 @@ class Recipe(_Strict):
         encoders = [s for s in self.stages if s.kind == "encoder" and named in (None, s.name)]
         return encoders[:1] + found
 
+    def peak(self, stage: Stage, size: str) -> float:
+        """Gives a stage's peak learning rate for a size."""
+        if not isinstance(stage.rate, dict):
+            return stage.rate
+        return stage.rate[size if size in stage.rate else str(self.sizes[size].like)]
+
     def shape(self, stage: Stage, size: str) -> SizeSpec | EncoderSpec:
         """Gives the shape of what a stage trains."""
         if stage.kind != "encoder":
@@ -241,9 +249,30 @@ class Recipe(_Strict):
 
 
 def load_recipe(name: str) -> Recipe:
-    """Reads a built-in recipe by name, or a YAML file by path."""
+    """Reads a built-in recipe by name, or a YAML file by path.
+
+    One with `base: NAME`, a recipe again, has all that the base has and what it says itself: sizes
+    and stages are added to the base's, other keys stand in place of the base's.
+    """
     path = yaml_files.find(name, FOLDER, "recipe", "name one of them or a YAML file")
-    return yaml_files.validated(Recipe, yaml_files.read(path, "recipe"), f"recipe file {path}")
+    data = yaml_files.read(path, "recipe")
+    if isinstance(data, dict) and "base" in data:
+        data = _on_base(data, path)
+    return yaml_files.validated(Recipe, data, f"recipe file {path}")
+
+
+def _on_base(own: dict[str, Any], path: Path) -> dict[str, Any]:
+    own = dict(own)
+    place = yaml_files.find(str(own["base"]), FOLDER, "recipe", "`base` names one of them")
+    base = yaml_files.read(place, "recipe")
+    if not isinstance(base, dict) or "base" in base:
+        raise SuiteError(f"In recipe file {path}: `base` is {place}, which has a base itself.")
+    for key, empty in (("sizes", {}), ("stages", [])):
+        more = own.get(key, empty)
+        if type(more) is not type(empty) or type(base.get(key)) is not type(empty):
+            continue  # it is said where the whole is read
+        own[key] = base[key] | more if key == "sizes" else base[key] + more
+    return base | own | {"base": base.get("recipe")}
 
 
 def check_made_of(folder: Path, made: dict[str, Any]) -> None:

@@ -69,8 +69,9 @@ class TrainingRun:
         made: dict[str, Any] = {"seed": self.recipe.seed}
         for past in self.recipe.chain(stage):
             shape = self.recipe.shape(past, size)
-            row = past.model_dump(mode="json", exclude={"export"}) | {"shape": shape.model_dump()}
-            row["rate"] = past.peak(size)
+            row = past.model_dump(mode="json", exclude={"export"})
+            row["rate"] = self.recipe.peak(past, size)
+            row["shape"] = shape.model_dump(exclude={"like"})
             of = "" if past is stage else f" of {past.name}"
             made |= {f"{key}{of}": value for key, value in row.items()}
         return made
@@ -103,7 +104,7 @@ class TrainingRun:
             "text": self._text_job, "vision": self._vision_job,
         }[stage.kind]  # fmt: skip
         model, rows, collate, measured, metric = builder(stage, size, seed)
-        rate = scale * (stage.peak(size) if not stage.shared else stage.peak(""))
+        rate = scale * self.recipe.peak(stage, size)
         job = loop.Job(
             stage, model, rows, collate, measured, metric, rate, seed, work, self.workers, say
         )

@@ -35,14 +35,14 @@ def test_the_built_in_recipe_reads_and_its_stages_build_on_each_other() -> None:
     assert {s.export for s in recipe.stages} == {None, "text", "vlm"}
     for stage in recipe.stages:
         assert stage.init is None or recipe.stage(stage.init).steps > 0
-        assert stage.shared or {stage.peak(size) > 0 for size in recipe.sizes} == {True}
+        assert stage.shared or {recipe.peak(stage, n) > 0 for n in recipe.sizes} == {True}
 
 
 def test_the_mini_recipe_reads(mini: Path) -> None:
     recipe = load_recipe(str(mini))
     names = ["encoder", "recall", "text", "vit", "connector", "caption", "extract"]
     assert [s.name for s in recipe.stages] == names
-    assert recipe.stage("recall").peak("a") == 0.001
+    assert recipe.peak(recipe.stage("recall"), "a") == 0.001
     assert recipe.stage("vit").connector == 2.0
     assert recipe.stage("recall").retries[0].seed == 4
 
@@ -236,3 +236,35 @@ def test_a_stage_sees_with_the_encoder_that_it_names(mini: Path, tmp_path: Path)
     assert chains["narrow"] == ["narrow"]
     wide, narrow = (recipe.shape(recipe.stage(name), "shared") for name in ("encoder", "narrow"))
     assert narrow.model_dump() == wide.model_dump() | {"width": 4, "layers": 2}
+
+
+def test_a_recipe_adds_sizes_and_stages_to_its_base(mini: Path, tmp_path: Path) -> None:
+    path = tmp_path / "more.yaml"
+    own = {
+        "recipe": "more",
+        "base": str(mini),
+        "sizes": {"b": {"width": 32, "layers": 1, "heads": 2, "head_dim": 8, "like": "a"}},
+        "stages": [
+            {"name": "again", "kind": "text", "init": "text", "steps": 2, "batch": 2,
+             "rate": {"a": 0.5}, "evaluate": 2},
+        ],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(own))
+    more, base = load_recipe(str(path)), load_recipe(str(mini))
+    assert (more.recipe, more.base, more.seed) == ("more", "mini", 3)
+    assert list(more.sizes) == ["a", "b"]
+    assert more.stages[:-1] == base.stages
+    assert more.stages[-1].name == "again"
+    assert [more.peak(more.stages[-1], size) for size in ("a", "b")] == [0.5, 0.5]
+
+    own["sizes"]["b"]["like"] = "c"  # type: ignore[index]
+    path.write_text(yaml.safe_dump(own))
+    with pytest.raises(SuiteError, match=r"stage 'recall' needs one rate for each of the sizes"):
+        load_recipe(str(path))
+    path.write_text(yaml.safe_dump(own | {"stages": 3}))
+    with pytest.raises(SuiteError, match=r"`stages` is 3: it should be a list"):
+        load_recipe(str(path))
+    other = tmp_path / "again.yaml"
+    other.write_text(yaml.safe_dump({"recipe": "again", "base": str(path)}))
+    with pytest.raises(SuiteError, match=r"`base` is .*more\.yaml, which has a base itself"):
+        load_recipe(str(other))

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 
 from suite.errors import SuiteError
+from suite.models.family import load_family
 from suite.training import run as family
 from suite.training.export import export, history
 from suite.training.micro import data
-from suite.models.family import load_family
 from suite.training.micro.tokenizer import IMAGE
 from suite.training.recipe import Recipe, load_recipe
 from suite.training.run import TrainingRun
@@ -319,14 +319,15 @@ def test_another_sizes_rate_changes_nothing_for_a_size(
 ) -> None:
     """So a recipe of more sizes goes on in the same folder."""
     sizes = {**trained.recipe.sizes, "b": trained.recipe.sizes["a"]}
+    rates = {s.name: {"a": trained.recipe.peak(s, "a"), "b": 0.5} for s in trained.recipe.stages}
     stages = [
-        s if s.shared else s.model_copy(update={"rate": {"a": s.peak("a"), "b": 0.5}})
+        s if s.shared else s.model_copy(update={"rate": rates[s.name]})
         for s in trained.recipe.stages
     ]
     more = trained.recipe.model_copy(update={"sizes": sizes, "stages": tuple(stages)})
     TrainingRun(more, trained.out, 0, print).train(["a"], STAGES)
+    shutil.copytree(trained.out / "recall-a", tmp_path / "recall-b")
     with pytest.raises(SuiteError, match=r"trained with rate: 0\.001, where the recipe has 0\.5"):
-        shutil.copytree(trained.out / "recall-a", tmp_path / "recall-b")
         TrainingRun(more, tmp_path, 0, print).train(["b"], ["recall"])
 
 
@@ -390,7 +391,7 @@ def test_perceivers_of_their_own_are_exported_beside_the_first(perceivers: Train
 def test_the_familys_file_names_what_was_exported(perceivers: TrainingRun) -> None:
     """Rows of training by hand: 4 or 2 steps of 2 rows a stage of pictures."""
     export(perceivers, ["a"], perceivers.out / "export")
-    made = load_family(perceivers.out / "export" / "family.yaml")
+    made = load_family(perceivers.out / "export" / "mini.yaml")
     (size,) = made.sizes
     text = _model(perceivers, "text", "Qwen3ForCausalLM")
     assert (made.name, made.prompts, made.instruct) == ("mini", "micro", "a")
