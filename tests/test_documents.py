@@ -20,6 +20,7 @@ from suite.cli import cli, command_files, summary_of
 from suite.items.task_yaml import check, load_yaml
 from suite.models.family import load_family
 from suite.planning.study import RecordedFile, load_study
+from suite.training.recipe import load_recipe
 from suite.training.vlm.recipe import load_real
 from tests.house import PACKAGES, ROOT
 from tests.suite.own_tasks import documented
@@ -71,7 +72,7 @@ def _task(path: Path) -> None:
 
 
 def _recipe(path: Path) -> None:
-    assert load_real(str(path)), "it is one of real sizes"
+    assert load_real(str(path)) or load_recipe(str(path))
 
 
 READERS: dict[str, Callable[[Path], object]] = {

@@ -32,7 +32,8 @@ def test_the_built_in_recipe_reads_and_its_stages_build_on_each_other() -> None:
     assert widths == sorted(widths)
     kinds = [s.kind for s in recipe.stages]
     assert kinds.index("encoder") < kinds.index("vision")
-    assert {s.export for s in recipe.stages} == {None, "text", "vlm"}
+    exported = [s.export for s in recipe.stages if s.export]
+    assert exported == ["text", "vlm", "caption", "extract", "extract_scratch"]
     for stage in recipe.stages:
         assert stage.init is None or recipe.stage(stage.init).steps > 0
         assert stage.shared or {recipe.peak(stage, n) > 0 for n in recipe.sizes} == {True}
@@ -268,3 +269,13 @@ def test_a_recipe_adds_sizes_and_stages_to_its_base(mini: Path, tmp_path: Path) 
     other.write_text(yaml.safe_dump({"recipe": "again", "base": str(path)}))
     with pytest.raises(SuiteError, match=r"`base` is .*more\.yaml, which has a base itself"):
         load_recipe(str(other))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path("results/questions").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_the_recipes_of_the_open_questions_read(path: Path) -> None:
+    recipe, base = load_recipe(str(path)), load_recipe("micro")
+    assert (recipe.recipe, recipe.base) == (path.stem, "micro")
+    assert recipe.stages[: len(base.stages)] == base.stages
+    assert len(recipe.stages) + len(recipe.sizes) > len(base.stages) + len(base.sizes)
