@@ -8,12 +8,15 @@ quantity, in shares of accuracy:
 - `item_error`: cluster-robust error over the images shown, were the seeds fixed.
 - `seed_error`: s / sqrt(S) over the S seeds' accuracies, were the images fixed: what other seeds
   would change. NaN with one seed.
+- `new_seed`: the accuracy; as its interval where that of one more seed lies on the same items, 95 %
+  (`seed_spread.prediction`, within [0, 1]). NaN with one seed.
 - `answer_error`: sqrt(mean over items of (variance of the item's answers / answers) / n), the part
   that more answers to the same items would remove; the seeds' own means are taken out first, and
   with them S - 1 of the degrees of freedom of the task's answers. It is within the item error, and
   within the seed error too. NaN where every item has one answer, or one item one answer a seed.
 
-The errors describe and have no interval.
+The errors describe and have no interval. What was trained anew in every seed (`downscale train
+--seed`) is judged by `new_seed`: a family trained once more, and not unlike these, lies within it.
 
 Other analyses resample the seeds in the same way where a table holds several
 (`analyses.stats.seed_spread`). Source: Miller 2024, arXiv:2411.00640, sections 2 and 3 (variance of
@@ -60,12 +63,25 @@ def seeds(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFr
         few = part["reason"].where(part["reason"].notna(), why or "one image: no error")
         part["reason"] = few.astype(object).where(part["estimate"].isna(), None)
         rows.append(part)
+    rows.append(_new_seed(table, parts))
     return pd.concat(rows, ignore_index=True).sort_values(
         "cell",
         key=lambda cell: cell.map({c.labels["cell"]: k for k, c in enumerate(contrasts)}),
         kind="stable",
         ignore_index=True,
     )
+
+
+def _new_seed(
+    table: pd.DataFrame, parts: dict[str, dict[tuple[object, ...], float]]
+) -> pd.DataFrame:
+    keys = [(row.cell, row.task, row.group) for row in table.itertuples(index=False)]
+    low, high = ([parts[end].get(key, np.nan) for key in keys] for end in ("low", "high"))
+    part = table.assign(quantity="new_seed", low=low, high=high, se=np.nan)
+    none = part["low"].isna()
+    part["estimate"] = part["estimate"].mask(none)
+    part["reason"] = part["reason"].astype(object).where(~none | part["reason"].notna(), ONE_SEED)
+    return part
 
 
 def _labels(
@@ -125,13 +141,16 @@ def _errors(scores: Scores, spread: Floats) -> dict[str, dict[tuple[object, ...]
     result = estimate(scores, own, own > 0, draws=1, seed=0)
     data, groups = result.resampled, result.groups
     items = data.item_error()
-    over = np.full(items.shape, np.nan)
+    over = low = high = np.full(items.shape, np.nan)
     if data.seed_means is not None:
         known = seed_spread.count(data.seed_means) > 1
         over = np.where(known, seed_spread.error(data.seed_means), np.nan)
+        low, high = (np.clip(end, 0, 1) for end in seed_spread.prediction(data.seed_means))
     answer = np.sqrt(_answer_variances(groups, spread))
     found: dict[str, dict[tuple[object, ...], float]] = {}
-    for name, values in (("item_error", items), ("seed_error", over), ("answer_error", answer)):
+    named = {"item_error": items, "seed_error": over, "answer_error": answer,
+             "low": low, "high": high}  # fmt: skip
+    for name, values in named.items():
         found[name] = {
             (cell, group.task, group.group): float(values[g, k])
             for g, group in enumerate(groups)

@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame) -> Figure:
     names = style.task_names(table["task"]) | {SHARED: "in-domain mean"}
     for k, task in enumerate(tasks):
         rows = table[table["task"] == task]
-        _accuracies(grid[2 * k], rows[rows["quantity"] == "accuracy"], cells)
+        _accuracies(grid[2 * k], rows, cells)
         _errors(grid[2 * k + 1], rows, cells)
         grid[2 * k].set_title(f"{names[str(task)]}\n{style.n_text(rows['n'])}")
     grid[0].set_yticks(range(len(cells)), [_cell(name) for name in cells])
@@ -63,7 +63,8 @@ def draw(table: pd.DataFrame) -> Figure:
         figure,
         f"{style.n_text(table['n'])} items a point; seeds: {style.range_text(table['seeds'])};"
         f" answers an item: up to {style.range_text(table['answers'])}; bars are 95 % paired"
-        " cluster-bootstrap intervals over images and seeds. The errors describe and have no"
+        " cluster-bootstrap intervals over images and seeds, broad bands where the accuracy of one"
+        " more seed lies. The errors describe and have no"
         " interval; one that is missing is not known, and the CSV says why.",
     )
     return figure
@@ -79,7 +80,10 @@ def _cell(name: str) -> str:
 
 
 def _accuracies(axes: Axes, rows: pd.DataFrame, cells: list[str]) -> None:
-    series = Series(rows, {"color": style.BLUE, "marker": "o"})
+    more = rows[(rows["quantity"] == "new_seed") & rows["low"].notna()]
+    axes.hlines(heights(more, cells, "cell"), more["low"], more["high"], color=style.RULE, lw=4)
+    own = rows[rows["quantity"] == "accuracy"]
+    series = Series(own, {"color": style.BLUE, "marker": "o"})
     forest(axes, [series], cells, by="cell", ticks=4)
     axes.set_xlabel("accuracy")
 
@@ -104,5 +108,6 @@ def caption(table: pd.DataFrame) -> str:
         " comes from, in shares of accuracy: of items (cluster-robust over images, were the seeds"
         " fixed), of seeds (were the images fixed) and of single answers, the part that more"
         " answers to the same items would remove, which lies within the others. Bars are 95 %"
-        " paired cluster-bootstrap intervals over images and seeds; the errors have none."
+        " paired cluster-bootstrap intervals over images and seeds; the errors have none. Broad"
+        " bands: where the accuracy of one more seed on the same images lies, 95 %."
     )

@@ -11,6 +11,7 @@ Stat. 1).
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 
 from analyses.stats.arrays import Floats
 
@@ -36,6 +37,18 @@ def error(means: Floats) -> Floats:
     number = count(means)
     squares = np.nansum((means - mean(means)) ** 2, axis=0)
     return np.asarray(np.sqrt(squares / np.maximum(number * (number - 1), 1)))
+
+
+def prediction(means: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Ends of the interval in which the mean of one more seed lies, each (...); NaN with one seed.
+
+    mean +- t(S - 1) s sqrt(1 + 1 / S) (Hahn & Meeker 1991, Statistical Intervals, 4.7): the seeds'
+    means as draws of a normal distribution, the items as they are.
+    """
+    number = count(means)
+    with np.errstate(invalid="ignore"):  # no degree of freedom: NaN
+        reach = stats.t.ppf(0.5 + level / 2, number - 1) * error(means) * np.sqrt(number + 1)
+    return mean(means) - reach, mean(means) + reach
 
 
 def degrees(item_error: Floats, item_degrees: Floats, means: Floats) -> Floats:

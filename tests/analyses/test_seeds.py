@@ -52,6 +52,37 @@ def test_two_seeds_by_hand() -> None:
     assert spread == pytest.approx(np.sqrt(0.25**2 + 0.25**2 / 2), rel=0.05)
 
 
+def test_where_one_more_seed_lies_by_hand() -> None:
+    # Means .4, .5, .9: mean .6, s = sqrt((.04 + .01 + .09) / 2) = .264575; t(2) = 4.302653;
+    # 4.302653 * .264575 * sqrt(4 / 3) = 1.314482.
+    low, high = seed_spread.prediction(np.array([[0.4], [0.5], [0.9]]))
+    assert (low[0], high[0]) == pytest.approx((0.6 - 1.314482, 0.6 + 1.314482), abs=1e-5)
+    assert np.isnan(seed_spread.prediction(np.array([[0.4]]))).all()
+
+
+def test_one_more_seed_is_told_beside_the_errors() -> None:
+    table = seeds(of_seeds(4), draws=50)
+    means = [m["score"].mean() for _, m in _of_one(of_seeds(4)).groupby("seed")]
+    low, high = seed_spread.prediction(np.array(means)[:, None])
+    row = one(table, "new_seed")
+    assert row["estimate"] == pytest.approx(np.mean(means))
+    assert (row["low"], row["high"]) == pytest.approx((max(low[0], 0), min(high[0], 1)))
+    samples = pd.concat([simulate(SMALL).assign(sample=k) for k in range(2)], ignore_index=True)
+    row = one(seeds(samples, draws=50), "new_seed")
+    assert np.isnan(row["estimate"])
+    assert row["reason"] == "one seed: its spread over seeds is not known"
+
+
+def test_one_more_seed_lies_within_in_19_of_20() -> None:
+    means = np.random.default_rng(0).normal(0.6, 0.1, size=(4, 20_000))
+    low, high = seed_spread.prediction(means[:3])
+    assert ((low <= means[3]) & (means[3] <= high)).mean() == pytest.approx(0.95, abs=0.005)
+
+
+def _of_one(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[(frame["cell"] == ONE["cell"]) & (frame["task"] == ONE["task"])]
+
+
 def test_seeds_that_answer_alike_change_nothing() -> None:
     frame = simulate(SMALL)
     twice = pd.concat([frame.assign(seed=k) for k in range(3)], ignore_index=True)
