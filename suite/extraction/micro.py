@@ -1,7 +1,7 @@
 """Conversations about the drawn world, whose teacher is the world itself.
 
 In: a folder and a number. Out: pictures and conversations in it, and the gold texts: what to
-observe, what is so, and the description of each picture.
+observe, what is so, and of each picture the description that training's extraction rows teach.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from suite.training.vlm.data import MARK
 from tasks.micro import questions as q
 from tasks.micro.draw import draw as picture
 from tasks.micro.draw import png
-from tasks.micro.language import describe
+from tasks.micro.language import extract
 from tasks.micro.lessons import ask
 from tasks.micro.scene import TRAIN, sample_scene
 
@@ -51,7 +51,8 @@ def draw(folder: Path, limit: int | None = None) -> tuple[Path, Texts]:
         rows.append({"id": id, "image": name, "conversations": turns})
         gold["contents", id] = ", ".join(question.contents for question in asked) + "."
         gold["statements", id] = "\n".join(question.steps for question in asked)
-        gold["description", id] = describe([scene])
+        subjects = [subject for question in asked for subject in question.subjects]
+        gold["description", id] = extract([scene], subjects)
     file = folder / TEXTS / "conversations.json"
     write_changed(file, json.dumps(rows, indent=1) + "\n")
     return file, gold
