@@ -61,12 +61,17 @@ def draw(table: pd.DataFrame) -> Figure:
         text = style.panel_title(str(row.family), among, "Accuracy")
         for axes, mode in zip(line, modes):
             part = own[(own["thinking"] == mode) & (own["quantity"] == "accuracy")]
+            axes.set_visible(len(part) > 0)  # a perceiver that reasons in one way alone
+            if not len(part):
+                continue
             heatmap.panel(axes, part, colours, parameters=True, **squares)
             name = f"{names[str(row.task)]}, {style.n_text(part['n'])}"
             axes.set_title(f"{textwrap.fill(f'{text}, {MODES[mode]}', WIDTH)}\n{name}")
             axes.set_xlabel("reasoning size")
             axes.set_ylabel("perception size")
-        _drops(line[-1], own[own["quantity"] != "accuracy"], modes)
+        drops = own[own["quantity"] != "accuracy"]
+        line[-1].set_visible(len(drops) > 0)
+        _drops(line[-1], drops, modes)
         line[-1].set_title("Accuracy lost when\none module shrinks")
         line[-1].set_ylabel("accuracy lost")
     _same_height(grid[:, -1])
@@ -90,8 +95,7 @@ def _drops(axes: Axes, rows: pd.DataFrame, modes: list[bool]) -> None:
     axes.set_xlim(-0.6, len(modes) - 0.4)
     axes.axhline(0, color=style.QUIET, linewidth=0.7)
     axes.grid(axis="y")
-    if len(rows):
-        axes.legend(loc="upper left", borderaxespad=0.1)
+    axes.legend(loc="upper left", borderaxespad=0.1)
 
 
 def _same_height(column: np.ndarray) -> None:

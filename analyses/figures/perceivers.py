@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -82,17 +83,25 @@ def _over_sizes(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]
 
 def _over_samples(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]) -> None:
     rows = rows[rows["samples"].notna()]
-    for kind, look in kinds.items():
-        own = rows[rows["perceiver"] == kind].sort_values("samples", kind="stable")
-        shown = look | {"linestyle": "none"}
-        ends = own["low"], own["high"]
-        style.with_interval(axes, own["samples"], own["estimate"], *ends, **shown)
-        for x, y, size in zip(own["samples"], own["estimate"], own["perception"]):
-            axes.annotate(
-                str(size), (x, y), xytext=(4, 0), textcoords="offset points", fontsize=6.3
-            )
-    axes.set_xscale("log")
     seen = sorted(rows["samples"].unique())
+    shown = [kind for kind in kinds if (rows["perceiver"] == kind).any()]
+    sizes = style.sizes_in_order(rows, "perception", "perception_params")
+    # Side by side where they saw as many rows: by kind, and by size within a kind.
+    room = max(0.25 * np.log(seen[-1] / seen[0]), 0.16)
+    for k, kind in enumerate(shown):
+        own = rows[rows["perceiver"] == kind].sort_values("perception_params", kind="stable")
+        place = own["perception"].map({name: n / len(sizes) for n, name in enumerate(sizes)})
+        aside = room * (k + 0.8 * place - (len(shown) - 1) / 2) / max(len(shown) - 1, 1)
+        x = own["samples"] * np.exp(aside)
+        look = kinds[kind] | {"linestyle": "none"}
+        style.with_interval(axes, x, own["estimate"], own["low"], own["high"], **look)
+        for at, y, size in zip(x, own["high"], own["perception"]):
+            axes.annotate(
+                str(size), (at, y), xytext=(0, 2), textcoords="offset points", ha="center",
+                fontsize=6.3,
+            )  # fmt: skip
+    axes.set_xscale("log")
+    axes.margins(y=0.12)  # room for the names of sizes
     axes.set_xticks(seen, [style.params_text(count) for count in seen])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("rows that the perception module saw in training")

@@ -343,7 +343,10 @@ def by_perceiver(table: pd.DataFrame) -> pd.DataFrame:
     named = (
         table["family"].astype(str) + ", " + table["perceiver"].astype(str).str.replace("_", " ")
     )
-    return table.assign(family=table["family"].mask(other, named)).drop(columns="perceiver")
+    place = pd.DataFrame({"family": pd.factorize(table["family"])[0], "other": other.to_numpy()})
+    order = place.sort_values(["family", "other"], kind="stable").index
+    apart = table.assign(family=table["family"].mask(other, named)).drop(columns="perceiver")
+    return apart.iloc[order]
 
 
 def families(table: pd.DataFrame) -> list[str]:
