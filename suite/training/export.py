@@ -38,19 +38,23 @@ def export(family: TrainingRun, sizes: Sequence[str], target: Path) -> list[Path
             if (source / DONE).exists():
                 family.check(stage, size)
                 folder = _folder(family, stage, size, source, target)
-                _add(rows.setdefault(size, {}), family, stage, size, folder.name)
+                add_checkpoint(rows.setdefault(size, {}), family, stage, size, folder.name)
                 written.append(folder)
     if written:
-        file = {
-            "family": family.recipe.recipe,
-            "prompts": PROMPTS,
-            "sizes": [{"name": size} | rows[size] for size in family.recipe.sizes if size in rows],
-        }
-        write_whole(target / f"{family.recipe.recipe}.yaml", yaml.safe_dump(file, sort_keys=False))
+        write_family(family, rows, target)
     return written
 
 
-def _add(row: dict[str, Any], family: TrainingRun, stage: Stage, size: str, folder: str) -> None:
+def write_family(family: TrainingRun, rows: dict[str, dict[str, Any]], target: Path) -> None:
+    """Writes the family's file from its sizes' rows, in the order of the recipe."""
+    sizes = [{"name": size} | rows[size] for size in family.recipe.sizes if size in rows]
+    file = {"family": family.recipe.recipe, "prompts": PROMPTS, "sizes": sizes}
+    write_whole(target / f"{family.recipe.recipe}.yaml", yaml.safe_dump(file, sort_keys=False))
+
+
+def add_checkpoint(
+    row: dict[str, Any], family: TrainingRun, stage: Stage, size: str, folder: str
+) -> None:
     """Adds a checkpoint to its size's row of the family's file; rows of training are those of all
     stages of pictures and words that made it."""
     row["params"] = family.language_parameters(size)

@@ -10,7 +10,12 @@ import pytest
 import yaml
 
 from suite.errors import SuiteError
+from suite.models.family import load_family
+from suite.planning.cells import expand
+from suite.planning.study import load_study
+from suite.training.export import add_checkpoint, write_family
 from suite.training.recipe import load_recipe
+from suite.training.run import TrainingRun
 
 
 def broken(mini: Path, folder: Path, change: dict[str, Any], stage: int | None = None) -> Path:
@@ -271,11 +276,31 @@ def test_a_recipe_adds_sizes_and_stages_to_its_base(mini: Path, tmp_path: Path) 
         load_recipe(str(other))
 
 
-@pytest.mark.parametrize(
-    "path", sorted(Path("results/questions").glob("*.yaml")), ids=lambda p: p.stem
-)
-def test_the_recipes_of_the_open_questions_read(path: Path) -> None:
+QUESTIONS = sorted(Path("results/questions").glob("*/recipe.yaml"))
+
+
+@pytest.mark.parametrize("path", QUESTIONS, ids=lambda path: path.parent.name)
+def test_the_open_questions_train_what_their_studies_ask(path: Path, tmp_path: Path) -> None:
     recipe, base = load_recipe(str(path)), load_recipe("micro")
-    assert (recipe.recipe, recipe.base) == (path.stem, "micro")
+    assert (recipe.recipe, recipe.base) == (path.parent.name, "micro")
     assert recipe.stages[: len(base.stages)] == base.stages
     assert len(recipe.stages) + len(recipe.sizes) > len(base.stages) + len(base.sizes)
+
+    rows: dict[str, dict[str, Any]] = {}
+    made = TrainingRun(recipe, tmp_path, 0, print)
+    for stage in (stage for stage in recipe.stages if stage.export):
+        for size in recipe.sizes:
+            add_checkpoint(rows.setdefault(size, {}), made, stage, size, f"{stage.export}-{size}")
+    write_family(made, rows, tmp_path)
+    study, family = (
+        load_study(path.with_name("study.yaml")),
+        load_family(tmp_path / f"{recipe.recipe}.yaml"),
+    )
+    cells = expand(study, family)
+    asked = {(cell.perceiver, cell.perception) for cell in cells if cell.perception}
+    new = {s.export for s in recipe.stages[len(base.stages) :]} - {None}
+    assert new <= {perceiver for perceiver, _ in asked}
+    assert {size for _, size in asked} >= {"xs", "s", "m"}
+    assert study.family == str(
+        path.parent / f"../../../checkpoints/micro/export/{recipe.recipe}.yaml"
+    )
