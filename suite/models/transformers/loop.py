@@ -4,19 +4,21 @@ In: a transformers model, its processed inputs (left-padded) and the row rules o
 Out: each row's new token ids. The model's own `generate` prepares inputs, positions and masks and
 then hands over to this loop (its `custom_generate` hook), so that every architecture it knows works
 here; what differs is that ended rows leave the batch and that the cache does not copy itself.
+Where `FixedSteps` are given, they take the steps after the prefill as far as they can.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from transformers import GenerationConfig, GenerationMixin
 
 from suite.models.transformers.kv_cache import can_select, growing_cache
+from suite.models.transformers.rows import PerRow, among
 from suite.models.transformers.thinking import AnswerLimit
 
 DROP_BELOW = 0.8
@@ -36,14 +38,27 @@ class GeneratedRow:
 
 
 class RowProcessor(Protocol):
-    """A logits processor that keeps one state per row."""
+    """A `PerRow` that changes scores."""
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps the rows at these indices, in this order."""
+    @property
+    def kind(self) -> Hashable:
+        """See PerRow."""
         ...
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores of the next token, shape (rows, vocabulary)."""
+    def select(self, rows: torch.Tensor) -> None:
+        """See PerRow."""
+        ...
+
+    def clone(self) -> Self:
+        """See PerRow."""
+        ...
+
+    def take(self, other: Self) -> None:
+        """See PerRow."""
+        ...
+
+    def __call__(self, scores: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
+        """Scores of the next token, shape (rows, vocabulary); `step` tokens stand before it."""
         ...
 
 
@@ -54,31 +69,49 @@ class Rules:
     end_ids: Sequence[int]
     """Tokens that end a row."""
     limit: AnswerLimit
-    """When a row has used up its tokens; its thinking budget is the last processor."""
+    """When a row has used up its tokens; its thinking budget has the last word on each of them."""
     total: int
     """Most tokens that any row may generate."""
     processors: Sequence[RowProcessor] = field(default_factory=tuple)
-    """Applied to the logits in order, before the thinking budget. The argmax of what all of them
-    leave is the next token."""
+    """Applied to the logits in order. The argmax of what all of them leave is the next token."""
 
     _end: torch.Tensor | None = field(default=None, init=False, repr=False)
 
-    def scores(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Logits of the next token, shape (rows, vocabulary), after every processor."""
-        for processor in (*self.processors, self.limit.budget):
-            scores = processor(input_ids, scores)
-        return scores
+    @property
+    def kind(self) -> Hashable:
+        """See PerRow."""
+        return *(rule.kind for rule in self.processors), self.limit.kind
 
-    def ended(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """Which rows end with their newest token, shape (rows,), bool."""
+    def next(self, logits: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        """The next token of each row, shape (rows,), from logits of shape (rows, vocabulary)."""
+        scores = logits
+        for processor in self.processors:
+            scores = processor(scores, step)
+        return self.limit.budget.force(scores.argmax(-1), step)
+
+    def ended(self, tokens: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        """Which rows end with these tokens, the last of `step`, shape (rows,), bool."""
         if self._end is None:
-            self._end = torch.tensor(list(self.end_ids), dtype=torch.long, device=input_ids.device)
-        return torch.isin(input_ids[:, -1], self._end) | self.limit(input_ids)
+            self._end = torch.tensor(list(self.end_ids), dtype=torch.long, device=tokens.device)
+        self.limit.budget.observe(tokens, step)
+        return among(tokens, self._end) | self.limit.ended(step)
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps the rows at these indices in every rule."""
-        for rule in (*self.processors, self.limit.budget, self.limit):
+        for rule in self.processors:
             rule.select(rows)
+        self.limit.select(rows)
+
+    def clone(self) -> Rules:
+        """Gives rules with tensors of their own."""
+        processors = [rule.clone() for rule in self.processors]
+        return Rules(self.end_ids, self.limit.clone(), self.total, processors)
+
+    def take(self, other: Rules) -> None:
+        """Copies the values of other rules of the same kind."""
+        for own, its in zip(self.processors, other.processors, strict=True):
+            own.take(its)
+        self.limit.take(other.limit)
 
 
 _NEWEST = (
@@ -101,7 +134,22 @@ def cache_argument(model: Any) -> str:
     return named[0] if named else _NEWEST
 
 
-def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> list[GeneratedRow]:
+class FixedLoop(Protocol):
+    """What takes steps of fixed shape (see `fixed.FixedSteps`)."""
+
+    def run(self, batch: Batch, rules: Rules, cache: Any, found: list[GeneratedRow]) -> Any:
+        """Takes a batch to its end and returns None, or as far as it can and returns the cache
+        with which it goes on."""
+        ...
+
+
+def decode(
+    model: Any,
+    inputs: Mapping[str, Any],
+    rules: Rules,
+    pad_id: int,
+    fixed: FixedLoop | None = None,
+) -> list[GeneratedRow]:
     """What every row generated, in the order of the inputs.
 
     inputs: what the model's tokenizer or processor returned, on the model's device: `input_ids` and
@@ -122,7 +170,7 @@ def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> 
     def run(model: Any, input_ids: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         for unused in ("logits_processor", "stopping_criteria", "generation_config"):
             kwargs.pop(unused, None)
-        found.extend(_loop(model, input_ids, rules, kwargs))
+        found.extend(_loop(model, input_ids, rules, kwargs, fixed))
         return input_ids
 
     with torch.inference_mode():
@@ -135,113 +183,144 @@ def decode(model: Any, inputs: Mapping[str, Any], rules: Rules, pad_id: int) -> 
     return found
 
 
-@dataclass
-class _Batch:
-    """The live part of a batch."""
+class Batch(PerRow):
+    """The live part of a batch. The cache, which goes beside it, holds `columns` tokens a row."""
 
-    rows: torch.Tensor
-    """Index of each live row in the input, shape (live,)."""
-    ids: torch.Tensor
-    """Prompt and new tokens with room ahead, shape (live, room)."""
-    mask: torch.Tensor | None
-    """Attention mask over the same columns; None where no row is padded."""
-    position: torch.Tensor | None
-    """Position of each row's newest token, shape (..., live, 1); None where the model counts."""
-    length: int
-    """Columns in use."""
-    cache: Any
-    argument: str
-    """The name under which the model takes the cache."""
+    shared = ("step",)
 
-    def select(self, keep: torch.Tensor) -> None:
-        self.rows, self.ids = self.rows[keep], self.ids[keep]
+    def __init__(
+        self,
+        prompt: torch.Tensor,
+        mask: torch.Tensor | None,
+        position: torch.Tensor | None,
+        argument: str,
+    ) -> None:
+        """
+        prompt: ids of shape (rows, tokens). mask: attention mask of the same shape, None where no
+        row is padded. position: of each prompt's last token, shape (..., rows, 1), None where the
+        model counts. argument: the name under which the model takes the cache.
+        """
+        count, self.columns = prompt.shape
+        device = prompt.device
+        self.argument = argument
+        self.rows = torch.arange(count, device=device)
+        """Index of each row in the input, shape (rows,); -1 for one that only fills up."""
+        self.tokens = prompt[:, -1].clone()
+        """Each row's newest token, shape (rows,)."""
+        self.mask = mask
+        """Attention mask with room ahead, shape (rows, room)."""
+        self.position = None if position is None else position.movedim(-2, 0).clone()
+        """Position of each row's newest token, shape (rows, ..., 1)."""
+        self.step = torch.zeros(1, dtype=torch.long, device=device)
+        """How many tokens each row has been given."""
+        self.ended = torch.zeros(count, dtype=torch.bool, device=device)
+        self.length = torch.zeros(count, dtype=torch.long, device=device)
+        """How many tokens an ended row wrote; what stands after them counts for nothing."""
+        self.cut, self.finite = self.ended.clone(), ~self.ended
+        """Of an ended row, as in GeneratedRow."""
+        self.written: list[torch.Tensor] = []
+        """All tokens of each row, in pieces of shape (rows, some)."""
+        self.per_row = ("tokens", "ended", "length", "cut", "finite")
+        if position is not None:
+            self.per_row += ("position",)
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keeps the rows at these indices."""
+        super().select(rows)
+        self.rows = self.rows[rows]
+        self.written = [torch.cat(self.written, 1)[rows]]
         if self.mask is not None:
-            self.mask = self.mask[keep]
-        if self.position is not None:
-            self.position = self.position.index_select(-2, keep)
-        self.cache.batch_select_indices(keep)
+            self.mask = self.mask[rows]
 
-    def append(self, tokens: torch.Tensor, ended: torch.Tensor) -> None:
-        """Adds each row's next token. An ended row that has not left yet stays at its position: it
-        may have reached the last one that the model knows."""
-        if self.length == self.ids.shape[1]:
-            room = max(64, self.length // 4)
-            self.ids = torch.nn.functional.pad(self.ids, (0, room))
-            if self.mask is not None:
-                self.mask = torch.nn.functional.pad(self.mask, (0, room), value=1)
-        self.ids[:, self.length] = tokens
-        self.length += 1
-        if self.position is not None:
-            self.position = self.position + (~ended)[:, None]
-
-    def inputs(self) -> dict[str, Any]:
-        """Gives the keyword arguments of the next forward call."""
-        inputs: dict[str, Any] = {"input_ids": self.ids[:, self.length - 1 : self.length]}
-        if self.mask is not None:
-            inputs["attention_mask"] = self.mask[:, : self.length]
-        if self.position is not None:
-            inputs["position_ids"] = self.position
-        return inputs | {self.argument: self.cache, "use_cache": True}
-
-
-def _loop(
-    model: Any, input_ids: torch.Tensor, rules: Rules, kwargs: dict[str, Any]
-) -> list[GeneratedRow]:
-    prompt = input_ids.shape[1]
-    # Masks and positions are read before the prefill: a model may change the mapping it is given.
-    mask, position = kwargs.get("attention_mask"), kwargs.get("position_ids")
-    prepared = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
-    outputs = model(**prepared, return_dict=True)
-    count = input_ids.shape[0]
-    argument = cache_argument(model)
-    batch = _Batch(
-        rows=torch.arange(count, device=input_ids.device),
-        ids=input_ids,
-        mask=mask,
-        position=None if position is None else position[..., -1:],
-        length=prompt,
-        cache=getattr(outputs, argument),
-        argument=argument,
-    )
-    del kwargs, prepared  # the image tensors are not needed again
-    ended = torch.zeros(count, dtype=torch.bool, device=input_ids.device)
-    selectable = can_select(batch.cache)
-    found = [GeneratedRow() for _ in range(count)]
-    while True:
-        logits = outputs.logits[:, -1].float()
+    def choose(self, rules: Rules, logits: torch.Tensor) -> None:
+        """Gives each row its next token by logits of shape (rows, vocabulary). An ended row stays
+        at its position: it may have reached the last one that the model knows."""
         # A row's largest is no number where one is NaN or +inf, or all are -inf: tokens that a
         # model rules out are -inf. The rules, which add such ones, come after. All are alike where
         # weights are zeros, as a download that stopped may leave them.
         largest = logits.amax(-1)
         finite = (largest.abs() < float("inf")) & (logits.amin(-1) < largest)
-        scores = rules.scores(batch.ids[:, : batch.length], logits)
-        batch.append(scores.argmax(-1), ended)
-        over = rules.ended(batch.ids[:, : batch.length]) | ~finite
-        fresh = over & ~ended
-        if bool(fresh.any()):
-            _collect(batch, fresh, rules.limit.budget.cut, finite, prompt, found)
-            ended |= over
-            live = int((~ended).sum())
-            if live == 0:
-                return found
-            if selectable and live < DROP_BELOW * len(ended):
-                keep = (~ended).nonzero()[:, 0]
-                batch.select(keep)
-                rules.select(keep)
-                ended = ended[keep]
-        outputs = model(**batch.inputs(), return_dict=True)
+        self.tokens.copy_(rules.next(logits, self.step))
+        self.step += 1
+        over = rules.ended(self.tokens, self.step) | ~finite
+        fresh = over & ~self.ended
+        self.length.copy_(torch.where(fresh, self.step, self.length))
+        self.cut.copy_(torch.where(fresh, rules.limit.budget.cut, self.cut))
+        self.finite.copy_(torch.where(fresh, finite, self.finite))
+        if self.position is not None:
+            self.position += (~self.ended).view(-1, *[1] * (self.position.dim() - 1))
+        self.ended |= over
+
+    def seen(self, columns: int) -> torch.Tensor | None:
+        """The attention mask of so many columns; what the model writes is seen by it."""
+        if self.mask is None:
+            return None
+        if columns > self.mask.shape[1]:
+            room = columns - self.mask.shape[1] + max(64, columns // 4)
+            self.mask = torch.nn.functional.pad(self.mask, (0, room), value=1)
+        return self.mask[:, :columns]
+
+    def inputs(self, cache: Any) -> dict[str, Any]:
+        """Gives the keyword arguments of the next forward call."""
+        inputs: dict[str, Any] = {"input_ids": self.tokens[:, None]}
+        if (mask := self.seen(self.columns + 1)) is not None:
+            inputs["attention_mask"] = mask
+        if self.position is not None:
+            inputs["position_ids"] = self.position.movedim(0, -2)
+        return inputs | {self.argument: cache, "use_cache": True}
+
+    def collect(self, found: list[GeneratedRow]) -> None:
+        """Copies what the ended rows wrote to their places in the result."""
+        done = self.ended.nonzero()[:, 0]
+        ids = torch.cat(self.written, 1)[done].tolist()
+        marks = (m[done].tolist() for m in (self.rows, self.length, self.cut, self.finite))
+        for tokens, row, length, cut, finite in zip(ids, *marks, strict=True):
+            if row >= 0:
+                found[row] = GeneratedRow(tokens[:length], cut, finite)
 
 
-def _collect(
-    batch: _Batch,
-    fresh: torch.Tensor,
-    cut: torch.Tensor,
-    finite: torch.Tensor,
-    prompt: int,
-    found: list[GeneratedRow],
-) -> None:
-    """Copies the new tokens of the rows that have just ended to their place in the result."""
-    ids = batch.ids[fresh, prompt : batch.length].tolist()
-    marks = (mark[fresh].tolist() for mark in (batch.rows, cut, finite))
-    for tokens, row, was_cut, was_finite in zip(ids, *marks, strict=True):
-        found[row] = GeneratedRow(tokens, was_cut, was_finite)
+def _loop(
+    model: Any,
+    input_ids: torch.Tensor,
+    rules: Rules,
+    kwargs: dict[str, Any],
+    fixed: FixedLoop | None,
+) -> list[GeneratedRow]:
+    # Masks and positions are read before the prefill: a model may change the mapping it is given.
+    mask, position = kwargs.get("attention_mask"), kwargs.get("position_ids")
+    prepared = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
+    outputs = model(**prepared, return_dict=True)
+    argument = cache_argument(model)
+    last = None if position is None else position[..., -1:]
+    batch = Batch(input_ids, mask, last, argument)
+    cache: Any = getattr(outputs, argument)
+    found = [GeneratedRow() for _ in range(input_ids.shape[0])]
+    logits = outputs.logits[:, -1].float()
+    del kwargs, prepared, outputs  # the image tensors are not needed again
+    _choose(batch, rules, logits)
+    if fixed is not None:
+        cache = fixed.run(batch, rules, cache, found)
+    if cache is not None:
+        _grow(model, batch, rules, cache, found)
+    return found
+
+
+def _choose(batch: Batch, rules: Rules, logits: torch.Tensor) -> None:
+    batch.choose(rules, logits)
+    batch.written.append(batch.tokens[:, None].clone())
+
+
+def _grow(model: Any, batch: Batch, rules: Rules, cache: Any, found: list[GeneratedRow]) -> None:
+    """Steps with a cache that grows, on any model and device."""
+    selectable = can_select(cache)
+    while live := int((~batch.ended).sum()):
+        if selectable and live < DROP_BELOW * len(batch.ended):
+            batch.collect(found)
+            keep = (~batch.ended).nonzero()[:, 0]
+            batch.select(keep)
+            rules.select(keep)
+            cache.batch_select_indices(keep)
+        outputs = model(**batch.inputs(cache), return_dict=True)
+        batch.columns += 1
+        _choose(batch, rules, outputs.logits[:, -1].float())
+    batch.collect(found)

@@ -1,7 +1,7 @@
 """NoWait: tokens that carry self-reflection are never sampled (arXiv:2511.17487).
 
 In: any tokenizer. Out: the ids of every vocabulary token that contains one of WORDS as a word of
-its own, and a logits processor that rules them out in the rows that ask for it.
+its own, and a rule that takes them out of the scores of the rows that ask for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor
+
+from suite.models.transformers.rows import PerRow
 
 WORDS = (
     "wait", "alternatively", "hmm", "but", "however", "alternative", "another", "check",
@@ -50,8 +51,10 @@ def nowait_ids(tokenizer: Any) -> tuple[int, ...]:
     )
 
 
-class NoWait(LogitsProcessor):
+class NoWait(PerRow):
     """Sets the scores of `ids` to minus infinity in the rows where `active` is true."""
+
+    per_row = ("active",)
 
     def __init__(
         self, ids: Sequence[int], active: Sequence[bool], device: torch.device | str = "cpu"
@@ -60,12 +63,8 @@ class NoWait(LogitsProcessor):
         self.active = torch.tensor(active, dtype=torch.bool, device=device)
         self.banned: torch.Tensor | None = None
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps the rows at these indices, in this order."""
-        self.active = self.active[rows]
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """`scores` of shape (rows, vocabulary)."""
+    def __call__(self, scores: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
+        """`scores` of shape (rows, vocabulary), alike at every step."""
         if self.banned is None:
             # A model may score more ids than its tokenizer knows.
             self.banned = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)

@@ -7,10 +7,11 @@ rows, on their number or on the order in which batches run. Use it with greedy d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
-from transformers import LogitsProcessor
+
+from suite.models.transformers.rows import PerRow
 
 GOLDEN = 0x9E3779B97F4A7C15
 MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
@@ -38,19 +39,22 @@ def mix(words: torch.Tensor) -> torch.Tensor:
     return words ^ _shift(words, 31)
 
 
-def uniform(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
+def uniform(seeds: torch.Tensor, step: torch.Tensor | int, size: int) -> torch.Tensor:
     """Gives numbers in (0, 1), shape (rows, size), float32, from int64 `seeds` of shape (rows,).
+
+    step: a number, or an int64 tensor of one, so that a recorded step can count it.
 
     The value at (row, j) depends on that row's seed, `step` and j alone; 24 bits, never 0 or 1.
     """
-    rows = mix(seeds + _signed((step + 1) * GOLDEN))
+    count = torch.as_tensor(step, dtype=torch.long, device=seeds.device) + 1
+    rows = mix(seeds + count * _signed(GOLDEN))  # int64 wraps, as the definition wants
     columns = torch.arange(1, size + 1, device=seeds.device) * _signed(GOLDEN)
     words = mix(rows[:, None] + columns[None, :])
     numbers = (_shift(words, 40).to(torch.float32) + 0.5) * 2.0**-24
     return numbers.clamp_(max=BELOW_ONE)  # 2^24 - 0.5 is no float32: the largest word rounds to 1
 
 
-def gumbel(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
+def gumbel(seeds: torch.Tensor, step: torch.Tensor | int, size: int) -> torch.Tensor:
     """Gives standard Gumbel noise, shape (rows, size): argmax(logits + noise) samples
     softmax(logits) (Maddison, Tarlow and Minka, NeurIPS 2014).
 
@@ -60,13 +64,15 @@ def gumbel(seeds: torch.Tensor, step: int, size: int) -> torch.Tensor:
     return -torch.log(-torch.log1p(-uniform(seeds, step, size)))
 
 
-class SeededSampler(LogitsProcessor):
+class SeededSampler(PerRow):
     """Turns logits into scores whose argmax is a sample, row by row.
 
     Every argument holds one value per row. A row whose temperature is 0 passes unchanged, so that
     greedy and sampled rows may share a batch. The order temperature, top-k, top-p is that of
     `model.generate`.
     """
+
+    per_row = ("temperature", "top_k", "top_p", "seeds")
 
     def __init__(
         self,
@@ -80,35 +86,28 @@ class SeededSampler(LogitsProcessor):
         self.top_k = torch.tensor(top_k, dtype=torch.long, device=device)
         self.top_p = torch.tensor(top_p, dtype=torch.float32, device=device)
         self.seeds = torch.tensor([_signed(seed) for seed in seeds], device=device)
-        self.prompt_length: int | None = None
-        self._flags()
+        # What no row asks for is left out of every step.
+        self.any_sampled = any(value > 0 for value in temperature)
+        self.all_sampled = all(value > 0 for value in temperature)
+        self.any_top_k = any(value > 0 for value in top_k)
+        self.any_top_p = any(value < 1 for value in top_p)
 
-    def _flags(self) -> None:
-        """Facts about the rows that spare work at each step (and, on a GPU, a synchronisation)."""
-        self.sampled = self.temperature > 0
-        self.any_sampled = bool(self.sampled.any())
-        self.all_sampled = bool(self.sampled.all())
-        self.any_top_k = bool((self.top_k > 0).any())
-        self.any_top_p = bool((self.top_p < 1).any())
+    @property
+    def kind(self) -> Hashable:
+        """See PerRow."""
+        flags = self.any_sampled, self.all_sampled, self.any_top_k, self.any_top_p
+        return type(self).__name__, flags
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps the rows at these indices, in this order."""
-        self.temperature, self.top_k = self.temperature[rows], self.top_k[rows]
-        self.top_p, self.seeds = self.top_p[rows], self.seeds[rows]
-        self._flags()
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """`input_ids` (rows, tokens so far) count the step; `scores` are (rows, vocabulary)."""
-        if self.prompt_length is None:
-            self.prompt_length = input_ids.shape[1]
+    def __call__(self, scores: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
+        """`scores` are (rows, vocabulary); `step` counts the tokens that each row has."""
         if not self.any_sampled:
             return scores
-        warm = scores.float() / torch.where(self.sampled, self.temperature, 1.0)[:, None]
+        sampled = self.temperature > 0
+        warm = scores.float() / torch.where(sampled, self.temperature, 1.0)[:, None]
         if self.any_top_k or self.any_top_p:
             warm = warm.masked_fill(~self._kept(warm), float("-inf"))
-        noise = gumbel(self.seeds, input_ids.shape[1] - self.prompt_length, scores.shape[1])
-        sampled = warm + noise
-        return sampled if self.all_sampled else torch.where(self.sampled[:, None], sampled, scores)
+        drawn = warm + gumbel(self.seeds, step, scores.shape[1])
+        return drawn if self.all_sampled else torch.where(sampled[:, None], drawn, scores)
 
     def _kept(self, scores: torch.Tensor) -> torch.Tensor:
         """Which tokens top-k and top-p keep, shape of `scores`. The likeliest always stays."""

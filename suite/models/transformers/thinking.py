@@ -1,18 +1,19 @@
 """The thinking budget: where a thinking block starts and ends, and how it is cut.
 
-In: a tokenizer (its vocabulary and chat template name the markers) and, at each step, the tokens so
-far. Out: scores in which a row that has used up its budget can only write the end of its thinking,
-and a stop rule that then leaves it `max_new_tokens` for the answer. Rows count apart.
+In: a tokenizer (its vocabulary and chat template name the markers) and, at each step, the token
+that each row wants to write. Out: the end of its thinking in its place where a row has used up its
+budget, and a stop rule that then leaves it `max_new_tokens` for the answer. Rows count apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria
+
+from suite.models.transformers.rows import PerRow, among
 
 NO_LIMIT = 1 << 40
 
@@ -97,7 +98,7 @@ def opens_thinking(prompt: str, markers: Markers) -> bool:
     return prompt.rfind(markers.start_text) > prompt.rfind(markers.end_text)
 
 
-class ThinkingBudget(LogitsProcessor):
+class ThinkingBudget(PerRow):
     """Forces the end of thinking, row by row, and knows where each row's answer begins.
 
     thinking: whether the row may think. Its block is open from the start where `opened` says so,
@@ -105,6 +106,10 @@ class ThinkingBudget(LogitsProcessor):
     budget: thinking tokens after which the end is forced; None is no limit.
     Forcing takes one step per token of the end marker. One instance serves one batch.
     """
+
+    per_row = (
+        "may_open", "inside", "budget", "opened_at", "ended_at", "forced", "cut", "newest",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -126,59 +131,62 @@ class ThinkingBudget(LogitsProcessor):
         self.ended_at = torch.zeros(rows, dtype=torch.long, device=device)
         self.forced = torch.zeros(rows, dtype=torch.long, device=device)
         self.cut = torch.zeros(rows, dtype=torch.bool, device=device)
-        self.prompt_length: int | None = None
-        self.seen = 0
+        places = max(1, len(self.starts), len(self.ends))
+        # The newest tokens of each row, none of a prompt: -1 is no token.
+        self.newest = torch.full((rows, places), -1, device=device)
+        self.any_thinking = any(thinking)
+        self.any_limit = any(
+            thinks and limit is not None for thinks, limit in zip(thinking, budget, strict=True)
+        )
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps the rows at these indices, in this order."""
-        for name in ("may_open", "inside", "budget", "opened_at", "ended_at", "forced", "cut"):
-            setattr(self, name, getattr(self, name)[rows])
+    @property
+    def kind(self) -> Hashable:
+        """See PerRow."""
+        return type(self).__name__, self.any_thinking, self.any_limit
 
-    def observe(self, input_ids: torch.Tensor) -> int:
-        """Takes note of the newest token of each row; returns the number of tokens generated."""
-        if self.prompt_length is None:
-            self.prompt_length = input_ids.shape[1]
-        step = input_ids.shape[1] - self.prompt_length
-        if step > self.seen:
-            closed = self.inside & self._ends_with(input_ids, self.ends, step)
-            # A block counts once: what opens later belongs to the answer.
-            outside = self.may_open & ~self.inside
-            opened = outside & self._ends_with(input_ids, self.starts, step)
-            self.ended_at = torch.where(closed, step, self.ended_at)
-            self.opened_at = torch.where(opened, step, self.opened_at)
-            self.inside = (self.inside & ~closed) | opened
-            self.may_open &= ~(opened | closed | self.inside)
-            self.seen = step
-        return step
+    def force(self, tokens: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
+        """Gives `tokens`, shape (rows,), with the due end token where a row is cut.
 
-    def _ends_with(
-        self, input_ids: torch.Tensor, forms: Sequence[torch.Tensor], step: int
-    ) -> torch.Tensor:
-        if step < len(forms) or not forms:
+        step: how many tokens each row has so far.
+        """
+        if not self.any_limit:
+            return tokens
+        over = self.inside & ((step - self.opened_at >= self.budget) | (self.forced > 0))
+        due = self.end[self.forced.clamp(max=len(self.end) - 1)]
+        self.forced += over
+        self.cut |= over
+        return torch.where(over, due, tokens)
+
+    def observe(self, tokens: torch.Tensor, step: torch.Tensor | int) -> None:
+        """Takes note of the newest token of each row; `step` counts it."""
+        if not self.any_thinking:
+            return
+        self.newest.copy_(torch.cat([self.newest[:, 1:], tokens[:, None]], 1))
+        closed = self.inside & self._ends_with(self.ends)
+        # A block counts once: what opens later belongs to the answer.
+        opened = self.may_open & ~self.inside & self._ends_with(self.starts)
+        self.ended_at.copy_(torch.where(closed, step, self.ended_at))
+        self.opened_at.copy_(torch.where(opened, step, self.opened_at))
+        self.inside.copy_((self.inside & ~closed) | opened)
+        self.may_open &= ~(opened | closed | self.inside)
+
+    def _ends_with(self, forms: Sequence[torch.Tensor]) -> torch.Tensor:
+        if not forms:
             return torch.zeros_like(self.inside)
         found = torch.ones_like(self.inside)
         for place, ids in enumerate(forms, start=-len(forms)):
-            found &= torch.isin(input_ids[:, place], ids)
+            found &= among(self.newest[:, place], ids)
         return found
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """`scores` (rows, vocabulary), with only the due end token left where a row is cut."""
-        step = self.observe(input_ids)
-        over = self.inside & ((step - self.opened_at >= self.budget) | (self.forced > 0))
-        if not bool(over.any()):
-            return scores
-        due = self.end[self.forced.clamp(max=len(self.end) - 1)]
-        only = torch.full_like(scores, float("-inf")).scatter(1, due[:, None], 0.0)
-        self.forced = self.forced + over.long()
-        self.cut |= over
-        return torch.where(over[:, None], only, scores)
 
-
-class AnswerLimit(StoppingCriteria):
+class AnswerLimit(PerRow):
     """Ends a row `max_new_tokens` after its thinking ended, or after its start without thinking.
 
-    total: ceiling on all tokens of a row, which bounds thinking that has no budget.
+    total: ceiling on all tokens of a row, which bounds thinking that has no budget. The limit and
+    its budget go together: what is done to the rows of one is done to those of the other.
     """
+
+    per_row = ("answer", "total")
 
     def __init__(
         self, budget: ThinkingBudget, max_new_tokens: Sequence[int], total: Sequence[int]
@@ -188,14 +196,28 @@ class AnswerLimit(StoppingCriteria):
         self.answer = torch.tensor(max_new_tokens, device=device)
         self.total = torch.tensor(total, device=device)
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps the rows at these indices; the budget keeps its own."""
-        self.answer, self.total = self.answer[rows], self.total[rows]
+    @property
+    def kind(self) -> Hashable:
+        """See PerRow."""
+        return self.budget.kind
 
-    def __call__(
-        self, input_ids: torch.Tensor, scores: torch.Tensor | None = None, **_: Any
-    ) -> torch.Tensor:
-        """Which rows have ended, shape (rows,), bool."""
-        step = self.budget.observe(input_ids)
+    def select(self, rows: torch.Tensor) -> None:
+        """Keeps the rows at these indices, the budget's too."""
+        super().select(rows)
+        self.budget.select(rows)
+
+    def clone(self) -> Self:
+        """Gives a copy with a budget of its own."""
+        other = super().clone()
+        other.budget = self.budget.clone()
+        return other
+
+    def take(self, other: Self) -> None:
+        """Copies the values of another, and its budget's."""
+        super().take(other)
+        self.budget.take(other.budget)
+
+    def ended(self, step: torch.Tensor | int) -> torch.Tensor:
+        """Which rows have ended with the newest of `step` tokens, shape (rows,), bool."""
         answered = ~self.budget.inside & (step - self.budget.ended_at >= self.answer)
         return answered | (step >= self.total)

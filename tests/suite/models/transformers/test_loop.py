@@ -22,6 +22,7 @@ from suite.models.transformers.kv_cache import BufferedLayer, can_select, growin
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
 from suite.models.transformers.sampling import SeededSampler
 from suite.models.transformers.thinking import AnswerLimit, Markers, ThinkingBudget
+from tests.suite.models.transformers.inside_generate import InsideGenerate
 from tests.suite.tiny_models import qwen3_config
 
 VOCABULARY = 50
@@ -182,7 +183,7 @@ def test_sampled_rows_equal_generate_with_the_same_sampler() -> None:
         do_sample=False,
         eos_token_id=1,
         pad_token_id=0,
-        logits_processor=[sampler()],
+        logits_processor=[InsideGenerate(rules(10, limits, [1], sampler()))],
     )[:, ids.shape[1] :]
     for row, tokens in enumerate(got):
         assert tokens == want[row, : len(tokens)].tolist()

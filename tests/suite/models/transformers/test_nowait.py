@@ -88,11 +88,11 @@ def test_whole_words_and_special_tokens() -> None:
 
 def test_only_the_rows_that_ask_for_it() -> None:
     rule = NoWait([1, 3], [True, False, True])
-    scores = rule(torch.zeros(3, 1), torch.ones(3, 4))
+    scores = rule(torch.ones(3, 4), 0)
     assert torch.isinf(scores).tolist() == [
         [False, True, False, True],
         [False] * 4,
         [False, True, False, True],
     ]
     rule.select(torch.tensor([1, 2]))
-    assert torch.isinf(rule(torch.zeros(2, 1), torch.ones(2, 4))).any(-1).tolist() == [False, True]
+    assert torch.isinf(rule(torch.ones(2, 4), 1)).any(-1).tolist() == [False, True]

@@ -27,6 +27,7 @@ def splitmix(word: int) -> int:
 @given(st.integers(0, 2**63 - 1), st.integers(0, 10_000))
 def test_noise_equals_the_plain_python_definition(seed: int, step: int) -> None:
     got = uniform(torch.tensor([seed]), step, 3)[0].tolist()
+    assert uniform(torch.tensor([seed]), torch.tensor([step]), 3)[0].tolist() == got
     row = splitmix(seed + (step + 1) * GOLDEN)
     want = [((splitmix(row + (j + 1) * GOLDEN) >> 40) + 0.5) / 2**24 for j in range(3)]
     assert got == pytest.approx(want, abs=1e-7)
@@ -50,9 +51,7 @@ def sampler(rows: int, seeds: list[int], **settings: float) -> SeededSampler:
 def test_frequencies_follow_the_softmax() -> None:
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5])
     rows = 20_000
-    chosen = sampler(rows, list(range(rows)), temperature=0.7)(
-        torch.zeros(rows, 1), logits.repeat(rows, 1)
-    ).argmax(-1)
+    chosen = sampler(rows, list(range(rows)), temperature=0.7)(logits.repeat(rows, 1), 0).argmax(-1)
     expected = (logits.double() / 0.7).softmax(-1) * rows
     counts = torch.bincount(chosen, minlength=5)
     assert stats.chisquare(counts.numpy(), expected.numpy()).pvalue > 1e-3
@@ -76,9 +75,7 @@ def test_the_same_tokens_stay_as_in_transformers(
         want = TopKLogitsWarper(top_k)(None, want)
     if top_p < 1:
         want = TopPLogitsWarper(top_p)(None, want)
-    got = sampler(1, [0], temperature=temperature, top_k=top_k, top_p=top_p)(
-        torch.zeros(1, 1), scores
-    )
+    got = sampler(1, [0], temperature=temperature, top_k=top_k, top_p=top_p)(scores, 0)
     differ = torch.isfinite(want) != torch.isfinite(got)
     if differ.any():
         # Equal only up to rounding: the cumulative share must sit on the threshold, or scores tie.
@@ -90,30 +87,27 @@ def test_the_same_tokens_stay_as_in_transformers(
 def test_a_row_does_not_depend_on_its_neighbours() -> None:
     torch.manual_seed(0)
     logits = torch.randn(6, 40)
-    ids = torch.zeros(6, 3)
     seeds = [10, 20, 30, 40, 50, 60]
     together = SeededSampler([0.7] * 6, [0, 5, 0, 7, 0, 9], [0.8, 1, 0.9, 1, 0.5, 0.7], seeds)
-    full = together(ids, logits)
-    alone = SeededSampler([0.7], [7], [1], [40])(ids[:1], logits[3:4])
+    full = together(logits, 3)
+    alone = SeededSampler([0.7], [7], [1], [40])(logits[3:4], 3)
     assert torch.equal(alone[0], full[3])
     together.select(torch.tensor([5, 2]))
-    assert torch.equal(together(ids[:2], logits[[5, 2]]), full[[5, 2]])
+    assert torch.equal(together(logits[[5, 2]], torch.tensor([3])), full[[5, 2]])
 
 
 def test_greedy_rows_pass_unchanged_beside_sampled_ones() -> None:
     logits = torch.tensor([[0.0, 3.0, 1.0]] * 2)
-    scores = SeededSampler([0.0, 1.0], [0, 0], [1.0, 1.0], [1, 2])(torch.zeros(2, 1), logits)
+    scores = SeededSampler([0.0, 1.0], [0, 0], [1.0, 1.0], [1, 2])(logits, 0)
     assert torch.equal(scores[0], logits[0])
     assert not torch.equal(scores[1], logits[1])
-    assert torch.equal(
-        SeededSampler([0.0], [0], [0.1], [1])(torch.zeros(1, 1), logits[:1]), logits[:1]
-    )
+    assert torch.equal(SeededSampler([0.0], [0], [0.1], [1])(logits[:1], 0), logits[:1])
 
 
 def test_steps_draw_anew_and_forbidden_tokens_stay_forbidden() -> None:
     rule = sampler(1, [5], top_p=0.9)
     logits = torch.tensor([[0.0, -math.inf, 0.0, 0.0]])
-    draws = [rule(torch.zeros(1, n), logits) for n in range(4, 40)]
+    draws = [rule(logits, n) for n in range(36)]
     assert len({int(d.argmax()) for d in draws}) > 1
     assert all(math.isinf(float(d[0, 1])) for d in draws)
 
@@ -150,6 +144,6 @@ def test_the_largest_words_choose_no_forbidden_token() -> None:
         logits = torch.full((1, token + 1), -math.inf)
         logits[0, 3], logits[0, 7] = 30.0, 29.0
         for top_p in (1.0, 0.9):
-            scores = sampler(1, [seed], top_p=top_p)(torch.zeros(1, 4), logits)
+            scores = sampler(1, [seed], top_p=top_p)(logits, 0)
             assert not bool(scores.isnan().any())
             assert int(scores.argmax()) in (3, 7)

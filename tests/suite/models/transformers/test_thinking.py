@@ -18,6 +18,7 @@ from suite.models.transformers.thinking import (
     opens_thinking,
     thinking_markers,
 )
+from tests.suite.models.transformers.inside_generate import InsideGenerate
 from tests.suite.tiny_models import (
     byte_level_tokenizer,
     qwen3_config,
@@ -60,7 +61,6 @@ def test_whether_the_prompt_stands_inside_a_block(prompt: str, opened: bool) -> 
 
 def drive(budget: ThinkingBudget, limit: AnswerLimit, wishes: list[list[int]]) -> list[list[int]]:
     """Feeds each row the tokens it wishes to write; returns what it wrote until it was ended."""
-    ids = torch.zeros(len(wishes), 3, dtype=torch.long)
     ended = [False] * len(wishes)
     written: list[list[int]] = [[] for _ in wishes]
     step = 0
@@ -68,9 +68,9 @@ def drive(budget: ThinkingBudget, limit: AnswerLimit, wishes: list[list[int]]) -
         scores = torch.full((len(wishes), 10), -5.0)
         for row, wish in enumerate(wishes):
             scores[row, wish[min(step, len(wish) - 1)]] = 5.0
-        tokens = budget(ids, scores).argmax(-1)
-        ids = torch.cat([ids, tokens[:, None]], 1)
-        over = limit(ids) | (tokens == EOS)
+        tokens = budget.force(scores.argmax(-1), step)
+        budget.observe(tokens, step + 1)
+        over = limit.ended(step + 1) | (tokens == EOS)
         for row in range(len(wishes)):
             if not ended[row]:
                 written[row].append(int(tokens[row]))
@@ -134,26 +134,20 @@ def test_the_same_tokens_inside_generate_and_inside_the_loop(model: Qwen3ForCaus
     mask[1, :4] = 0
     budgets = [3, 5, None, 3, 0, 7]
 
-    def rules() -> tuple[ThinkingBudget, AnswerLimit]:
+    def rules() -> Rules:
         budget = ThinkingBudget(MARKS, [True] * 6, [True, True, False, True, True, True], budgets)
-        return budget, AnswerLimit(budget, [4, 3, 5, 6, 2, 1], [20] * 6)
+        return Rules([EOS], AnswerLimit(budget, [4, 3, 5, 6, 2, 1], [20] * 6), 20)
 
-    budget, limit = rules()
-    rows = decode(
-        model,
-        {"input_ids": ids, "attention_mask": mask},
-        Rules([EOS], limit, 20),
-        pad_id=0,
-    )
-    budget, limit = rules()
+    rows = decode(model, {"input_ids": ids, "attention_mask": mask}, rules(), pad_id=0)
+    inside = InsideGenerate(rules())
     want = model.generate(
         input_ids=ids,
         attention_mask=mask,
         do_sample=False,
         max_new_tokens=20,
         pad_token_id=0,
-        logits_processor=[budget],
-        stopping_criteria=[limit],
+        logits_processor=[inside],
+        stopping_criteria=[inside.ended],
     )[:, 9:]
     for row, tokens in enumerate(r.ids for r in rows):
         assert tokens == want[row, : len(tokens)].tolist()
@@ -197,10 +191,10 @@ def test_spelled_markers_are_found_where_their_ends_are_joined_with_other_signs(
         assert tokenizer.decode(answer) == "B"
         budget = ThinkingBudget(markers, [True], [False], [50])
         inside = []
-        for length in range(len(ids) + 1):
-            budget.observe(torch.tensor([[7, *ids[:length]]]))
+        for step, token in enumerate(ids, start=1):
+            budget.observe(torch.tensor([token]), step)
             inside.append(bool(budget.inside[0]))
-        assert inside == [False] * 3 + [True] * (len(ids) - 4) + [False] * 2
+        assert inside == [False] * 2 + [True] * (len(ids) - 4) + [False] * 2
     assert "</" in tokenizer.get_vocab()
     assert ">ĊĊ" in tokenizer.get_vocab()
     ids = tokenizer.encode("<p>think</p>\n\nB", add_special_tokens=False)
