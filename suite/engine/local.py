@@ -141,6 +141,8 @@ def _run_group(
         pause = WAIT_SECONDS[0]
         # Somebody may have committed these between our last look and our claim.
         shelf.refresh()
+        if queue and (expect := getattr(generator, "expect", None)) is not None:
+            expect([requests[key] for key in queue[0] if not shelf.settled(key)], images)
         _run_batch(
             generator,
             requests,
@@ -150,6 +152,8 @@ def _run_group(
             about,
             room,
         )
+        for line in getattr(generator, "news", list)():
+            progress.say(line)
         idle_since, say_after = time.monotonic(), SAY_SECONDS
         progress.advance(min(len(requests), len(shelf) - others))
     claims.release()

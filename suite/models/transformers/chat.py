@@ -196,8 +196,8 @@ def _names(request: Request) -> list[str]:
     return [name for message in request.messages for name in message.images]
 
 
-def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
-    """Gives the batch on the model's device. All prompts of a batch show images, or none does."""
+def read(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
+    """Gives the batch, on the CPU. All prompts of a batch show images, or none does."""
     settings = {
         "padding": True,
         "padding_side": "left",
@@ -206,10 +206,19 @@ def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
     }
     texts = [prompt.text for prompt in prompts]
     if any(prompt.images for prompt in prompts):
-        batch = loaded.processor(
-            text=texts, images=[list(prompt.images) for prompt in prompts], **settings
-        )
-        return batch.to(loaded.device, loaded.model.dtype)
+        images = [list(prompt.images) for prompt in prompts]
+        return loaded.processor(text=texts, images=images, **settings)
     batch = loaded.tokenizer(texts, **settings)
-    kept = {name: batch[name].to(loaded.device) for name in ("input_ids", "attention_mask")}
-    return kept
+    return {name: batch[name] for name in ("input_ids", "attention_mask")}
+
+
+def moved(loaded: Loaded, batch: Any) -> Any:
+    """Gives a batch that was read on the model's device."""
+    if isinstance(batch, dict):
+        return {name: tensor.to(loaded.device) for name, tensor in batch.items()}
+    return batch.to(loaded.device, loaded.model.dtype)  # what a processor gives
+
+
+def tensors(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
+    """Gives the batch on the model's device."""
+    return moved(loaded, read(loaded, prompts))

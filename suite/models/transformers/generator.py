@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,7 +16,9 @@ from suite.base.machine import resolve_device, resolve_dtype
 from suite.errors import SuiteError, Unfinished, reason_of
 from suite.models.fingerprint import Origin
 from suite.models.spec import ModelSpec
-from suite.models.transformers.chat import Prompt, prompt, tensors, together
+from suite.models.transformers.ahead import Ahead
+from suite.models.transformers.chat import Prompt, moved, prompt, read, together
+from suite.models.transformers.fixed import FixedSteps
 from suite.models.transformers.loading import BadRequest, Loaded, load
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
 from suite.models.transformers.nowait import NoWait, nowait_ids
@@ -31,6 +33,26 @@ from suite.models.transformers.thinking import (
 from suite.requests import Generation, ImageLoader, OutOfMemory, Request, request_key, request_seed
 
 NO_MARKERS = Markers("", "", (), ())
+FULL = 0.9
+"""Most of a GPU's memory that a batch may fill: the next one's prompts may be longer."""
+
+
+class Group(NamedTuple):
+    """Requests of a batch that go through the model together: all show images, or none does."""
+
+    places: list[int]
+    """Where in the batch they stand."""
+    prompts: list[Prompt]
+    batch: Any
+    """What the tokenizer or processor makes of them, on the CPU; None where that is still to do."""
+
+
+class Reading(NamedTuple):
+    """A batch that is ready for the model."""
+
+    answers: list[Generation]
+    """One for each request; those that cannot be asked have their error."""
+    groups: list[Group]
 
 
 class TransformersGenerator:
@@ -56,8 +78,15 @@ class TransformersGenerator:
             self.loaded = self._load(spec, role, device, dtype)
             self._origin.check()
         self.markers = thinking_markers(self.loaded.tokenizer)
-        self.batches_of = batch_size or spec.batch_size or fitting_rows(self.loaded)
+        chosen = batch_size or spec.batch_size
+        self.batches_of = chosen or fitting_rows(self.loaded)
+        self._may_shrink = chosen is None
         self._nowait: tuple[int, ...] | None = None
+        on_gpu = self.loaded.device.type == "cuda"
+        # On a CPU the steps are no faster for it, and the threads are the model's.
+        self._fixed = FixedSteps(self.loaded.model, record=True) if on_gpu else None
+        self._ahead: Ahead[Request, Reading] = Ahead(self._read_in, threads=on_gpu)
+        self._told = False
 
     def _load(self, spec: ModelSpec, role: str, device: str, dtype: str) -> Loaded:
         try:
@@ -74,52 +103,104 @@ class TransformersGenerator:
     def close(self) -> None:
         """Frees the model's memory."""
         device = self.loaded.device.type
+        self._ahead.close()
+        self._fixed = None
         del self.loaded
         if device == "cuda":
             torch.cuda.empty_cache()
 
+    def news(self) -> list[str]:
+        """Gives what a person should know and was not told yet, a line each."""
+        if self._fixed is None or self._fixed.reason is None or self._told:
+            return []
+        self._told = True
+        return [
+            f"The steps of {self.loaded.model.name_or_path} are not recorded for the GPU and take "
+            f"longer: {self._fixed.reason}."
+        ]
+
+    def expect(self, requests: Sequence[Request], images: ImageLoader) -> None:
+        """Says what will be asked after the next `generate`: on a GPU it is read meanwhile."""
+        first = next(self._parts(requests, images), None)
+        if first:
+            self._ahead.expect(first, images)
+
     def generate(self, requests: Sequence[Request], images: ImageLoader) -> Iterator[Generation]:
         """Gives one Generation per request, in order. OutOfMemory for a batch that does not fit,
         Unfinished when the checkpoint's files have changed."""
-        for start in range(0, len(requests), self.batches_of):
-            for part in together(requests[start : start + self.batches_of], images):
-                answers = self._batch(part, images)
-                self._origin.check()
-                yield from answers
+        parts = self._parts(requests, images)
+        part = next(parts, None)
+        while part:
+            following = next(parts, None)
+            reading = self._ahead.get(part, images)
+            if following:
+                self._ahead.expect(following, images)
+            answers = self._batch(reading)
+            self._origin.check()
+            yield from answers
+            part = following
 
-    def _batch(self, requests: Sequence[Request], images: ImageLoader) -> list[Generation]:
+    def _parts(
+        self, requests: Sequence[Request], images: ImageLoader
+    ) -> Iterator[Sequence[Request]]:
+        size = self.batches_of  # as it is now: a batch may change it
+        for start in range(0, len(requests), size):
+            yield from together(requests[start : start + size], images)
+
+    def _read_in(self, requests: Sequence[Request], images: ImageLoader) -> Reading:
         answers: list[Generation] = [Generation()] * len(requests)
-        with_images: list[tuple[int, Prompt]] = []
-        without: list[tuple[int, Prompt]] = []
-        for index, request in enumerate(requests):
+        groups = (Group([], [], None), Group([], [], None))
+        for request in requests:
             if request.decoding.thinking and self.markers is None:
                 raise SuiteError(
                     f"Model {self.loaded.model.name_or_path} has no thinking mode that the suite "
                     "knows; set thinking: false for it in the study."
                 )
-            try:
-                one = prompt(self.loaded, request, images)
-            except BadRequest as error:
-                answers[index] = Generation(error=str(error))
-                continue
-            (with_images if one.images else without).append((index, one))
-        for group in (with_images, without):
-            if group:
-                found = self._answer([one for _, one in group])
-                for (index, _), answer in zip(group, found, strict=True):
-                    answers[index] = answer
-        return answers
 
-    def _answer(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        def one(request: Request) -> Prompt | Generation:
+            try:
+                return prompt(self.loaded, request, images)
+            except BadRequest as error:
+                return Generation(error=str(error))
+
+        for index, made in enumerate(self._ahead.each(one, requests)):
+            if isinstance(made, Generation):
+                answers[index] = made
+                continue
+            group = groups[not made.images]
+            group.places.append(index)
+            group.prompts.append(made)
+        return Reading(answers, [self._processed(group) for group in groups if group.places])
+
+    def _processed(self, group: Group) -> Group:
+        if not self._ahead.is_ahead():
+            return group
+        try:
+            with self._ahead.tokenizer:
+                return group._replace(batch=read(self.loaded, group.prompts))
+        except Exception:  # told where it is tried again, and each request by itself
+            return group
+
+    def _batch(self, reading: Reading) -> list[Generation]:
+        for group in reading.groups:
+            found = self._answer(group.prompts, group.batch)
+            for place, answer in zip(group.places, found, strict=True):
+                reading.answers[place] = answer
+        return reading.answers
+
+    def _answer(self, prompts: Sequence[Prompt], batch: Any = None) -> list[Generation]:
         started = time.perf_counter()
         try:
-            inputs = tensors(self.loaded, prompts)
+            if batch is None:
+                with self._ahead.tokenizer:
+                    batch = read(self.loaded, prompts)
+            inputs = moved(self.loaded, batch)
             lengths = inputs["attention_mask"].sum(-1).tolist()
             rooms = [self.loaded.context - length for length in lengths]
             if min(rooms) < 1:
                 return self._without_too_long(prompts, lengths)
             rules = self._rules(prompts, rooms)
-            rows = decode(self.loaded.model, inputs, rules, self.loaded.tokenizer.pad_token_id)
+            rows = self._decode(inputs, rules)
         except BadRequest as error:
             if len(prompts) == 1:
                 return [Generation(error=str(error))]
@@ -151,6 +232,21 @@ class TransformersGenerator:
             else Generation(error=self._no_numbers())
             for (text, thinking, reason), row, length in zip(answers, rows, lengths, strict=True)
         ]
+
+    def _decode(self, inputs: Any, rules: Rules) -> list[GeneratedRow]:
+        model, pad = self.loaded.model, self.loaded.tokenizer.pad_token_id
+        if self._fixed is None:
+            return decode(model, inputs, rules, pad)
+        device = self.loaded.device
+        torch.cuda.reset_peak_memory_stats(device)
+        rows = decode(model, inputs, rules, pad, self._fixed)
+        if self._may_shrink:
+            weights = sum(p.numel() * p.element_size() for p in model.parameters())
+            peak = torch.cuda.max_memory_allocated(device) - weights
+            room = FULL * torch.cuda.get_device_properties(device).total_memory - weights
+            if peak > room:
+                self.batches_of = min(self.batches_of, rows_within(room, peak, len(rows)))
+        return rows
 
     def _no_numbers(self) -> str:
         model = self.loaded.model
@@ -216,7 +312,14 @@ class TransformersGenerator:
                 )
             )
         limit = AnswerLimit(budget, limits, totals)
-        return Rules(self.loaded.end_ids, limit, max(totals), processors)
+        most = [
+            # Before thinking, while it thinks, while its end is written, and after it.
+            min(total, 2 * answer + d.thinking_budget + len(markers.end))
+            if d.thinking and d.thinking_budget is not None
+            else total
+            for total, answer, d in zip(totals, limits, decodings, strict=True)
+        ]
+        return Rules(self.loaded.end_ids, limit, max(most), processors)
 
     def _read(
         self, prompts: Sequence[Prompt], rows: Sequence[GeneratedRow]
@@ -233,9 +336,10 @@ class TransformersGenerator:
             )
             parts += [answer, thinking]
             reasons.append(("budget" if row.cut else "stop") if stopped else "length")
-        texts = self.loaded.tokenizer.batch_decode(
-            [list(part) for part in parts], skip_special_tokens=True
-        )
+        with self._ahead.tokenizer:
+            texts = self.loaded.tokenizer.batch_decode(
+                [list(part) for part in parts], skip_special_tokens=True
+            )
         texts = [text.strip() for text in texts]
         return list(zip(texts[::2], texts[1::2], reasons, strict=True))
 
@@ -296,7 +400,13 @@ def fitting_rows(loaded: Loaded) -> int:
     else:
         memory = torch.mps.recommended_max_memory()
     free = 0.7 * (memory - loaded.params * bytes_each)
-    return int(2 ** max(0, min(8, int(free // row).bit_length() - 1)))
+    return rows_within(free, row, 1)
+
+
+def rows_within(room: float, taken: float, rows: int) -> int:
+    """Gives how many rows fit into `room` bytes where `rows` have taken so many: a power of two, 1
+    at least and 256 at most."""
+    return 1 << max(0, min(8, int(room * rows // max(taken, 1)).bit_length() - 1))
 
 
 def device_lost(device: torch.device) -> bool:

@@ -1,8 +1,9 @@
-"""A key/value cache that grows without copying itself at every step.
+"""Key/value caches: one that grows without copying itself at every step, and one that stays.
 
-In: a model's configuration. Out: a transformers DynamicCache whose plain layers write into a buffer
-with room ahead. DynamicCache concatenates, which reads and writes the whole cache per token: on a
-CPU that was two thirds of the time of a large batch.
+In: a model's configuration, or tensors. Out: a transformers DynamicCache whose plain layers write
+into a buffer with room ahead, or at the column that a tensor names. DynamicCache concatenates,
+which reads and writes the whole cache per token: on a CPU that was two thirds of the time of a
+large batch.
 """
 
 from __future__ import annotations
@@ -84,6 +85,29 @@ class BufferedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.keys, self.values = (buffer[:, :, :length] for buffer in self.buffers)
 
 
+class FixedLayer(DynamicLayer):
+    """A layer over tensors whose addresses stay, for steps of one token a row.
+
+    keys, values: shape (rows, heads, columns, head size). column: index of the next token's column,
+    shape (1,), which the owner moves on. All columns are returned: a mask hides the others.
+    """
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, column: torch.Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lazy_initialization(keys, values)
+        self.keys, self.values, self.column = keys, values, column
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Writes the new tokens' states in place."""
+        assert self.keys is not None
+        assert self.values is not None
+        self.keys.index_copy_(2, self.column, key_states)
+        self.values.index_copy_(2, self.column, value_states)
+        return self.keys, self.values
+
+
 def growing_cache(config: Any) -> DynamicCache:
     """Gives an empty cache for a model with this configuration.
 
@@ -104,3 +128,8 @@ def can_select(cache: Any) -> bool:
     """
     plain = (BufferedLayer, DynamicLayer, DynamicSlidingWindowLayer)
     return all(type(layer) in plain for layer in cache.layers)
+
+
+def plain_layers(cache: Any) -> bool:
+    """Whether every layer holds all keys and values and nothing else: no window and no state."""
+    return all(type(layer) is BufferedLayer and layer.buffers is not None for layer in cache.layers)

@@ -81,6 +81,40 @@ def walk_requests(walk: Walk, step: Any) -> list[Request]:
     return [request for request in walk.requests(group).values() if request.task == "one"]
 
 
+class Listener(Speaker):
+    """A generator that wants to know what comes next, and has something to say now and then."""
+
+    def expect(self, requests: Sequence[Request], images: Any) -> None:
+        self.calls.append(["expected", *requests])  # type: ignore[list-item]
+
+    def news(self) -> list[str]:
+        return ["It is slow."] if len(self.calls) == 2 else []
+
+
+class Heard(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.say = self.lines.append  # type: ignore[assignment]
+
+
+def test_a_generator_hears_which_batch_comes_next_and_its_news_are_told(tmp_path: Path) -> None:
+    cells = [{"method": "end_to_end", "perception": "s"}]
+    walk = walk_in(tmp_path, tasks=[{"task": "one"}], cells=cells, count=10)
+    calls: list[list[Any]] = []
+    heard = Heard()
+
+    def build(model: Model) -> Speaker:
+        return Listener(model, walk.fingerprints[model], calls=calls)
+
+    run_walk(walk, CurrentModel(build), Claims(walk.store.folder), heard)
+    assert [len(call) for call in calls] == [5, 4, 3, 4, 2]  # each before the one it follows
+    assert calls[0] == ["expected", *calls[3]]
+    assert calls[2] == ["expected", *calls[4]]
+    assert heard.lines == ["It is slow."]
+
+
 def test_nothing_is_asked_of_a_model_that_is_another_than_the_plan_named(tmp_path: Path) -> None:
     walk = walk_in(tmp_path)
     asked: list[list[Request]] = []
