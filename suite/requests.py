@@ -20,6 +20,16 @@ so that no store hands out the old ones. 2: finite sampling noise, photographs t
 SHORT = 16
 """Digits that tell one key from any other where keys are listed and not looked up."""
 
+MARKERS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+"""Pairs that published models open and close their thinking with."""
+
 ImageLoader = Callable[[str], bytes]
 """Content hash of an image -> its encoded bytes (PNG or JPEG)."""
 

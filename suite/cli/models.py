@@ -20,7 +20,7 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
 
     Params are those of the language model. Text models reason, VLMs see; further perceivers of a
     size (`vlms`) are listed by name. Here means that the weights are on this machine; others are
-    fetched from the Hub when a study needs them.
+    fetched from the Hub when a study needs them, or answer from a server.
     """
     from suite.models.family import list_families, load_family
 

@@ -7,6 +7,7 @@ torch nor the weights in memory, so that a finished study is recognised at once.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,6 +28,11 @@ class Backend:
     writes: bool
     """Whether it writes texts anew. Else they are there already: the same whatever the decoding and
     the sample, and each belongs to its item, so that two items with one question have two."""
+    named_by: Mapping[str, str]
+    """Key of a checkpoint in a family that says which it is -> words for it; one of them is given.
+    """
+    settings: tuple[str, ...] = ()
+    """Further keys of a checkpoint, all fields of ModelSpec."""
 
 
 BACKENDS: dict[str, Backend] = {
@@ -35,12 +41,25 @@ BACKENDS: dict[str, Backend] = {
         "suite.models.fingerprint:identity",
         on_device=True,
         writes=True,
+        named_by={"repo": "on the Hub", "path": "a folder"},
+        settings=(
+            *("revision", "dtype", "batch_size", "trust_remote_code", "gguf_file", "processor"),
+        ),
     ),
     "recorded": Backend(
         "suite.models.recorded:RecordedGenerator",
         "suite.models.recorded:recorded_identity",
         on_device=False,
         writes=False,
+        named_by={"path": "a file of texts"},
+    ),
+    "endpoint": Backend(
+        "suite.models.endpoint.generator:EndpointGenerator",
+        "suite.models.endpoint.generator:endpoint_identity",
+        on_device=False,
+        writes=True,
+        named_by={"model": "its name on the server"},
+        settings=("url", "api_key_env", "concurrency"),
     ),
 }
 

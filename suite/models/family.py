@@ -20,7 +20,7 @@ from suite.base.files import PACKAGE, checked_name, on_any_disk, user_path
 from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import BACKENDS
-from suite.models.spec import INSTRUCT, ModelSpec, Role, checkpoint
+from suite.models.spec import INSTRUCT, ModelSpec, Role, checked_url, checkpoint
 
 FOLDER = PACKAGE / "families"
 
@@ -192,8 +192,22 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
         else:
             value = {"repo": value}
     data = _given(value, where, tuple(ModelSpec.__dataclass_fields__))
-    if ("repo" in data) == ("path" in data):
-        raise SuiteError(f"In {where}: give either `repo` (on the Hub) or `path` (a folder).")
+    generator = data.get("generator", ModelSpec.generator)
+    backend = BACKENDS[generator]
+    known = (*backend.named_by, *backend.settings, "generator")
+    for key in data.keys() - known:
+        raise SuiteError(
+            f"In {where}: `{key}` is no key of a checkpoint of the generator "
+            f"{generator}{nearest(key, known)}."
+        )
+    if len(data.keys() & backend.named_by) != 1:
+        ways = " or ".join(f"`{key}` ({words})" for key, words in backend.named_by.items())
+        either = "either " if len(backend.named_by) > 1 else ""
+        raise SuiteError(f"In {where}: give {either}{ways}.")
+    if "model" in data and not data["model"].strip():
+        raise SuiteError(f"In {where}: `model` is empty; give the model's name on the server.")
+    if "url" in data:
+        data["url"] = checked_url(data["url"], f"In {where}: `url`")
     if "path" in data:
         data["path"] = path.parent / user_path(data["path"])
     data["processor"] = _settings(data.get("processor", {}), where)
@@ -223,8 +237,9 @@ _NAME: tuple[tuple[type, ...], str] = ((str, int, float), "a text, in quotes")
 """A size may be called 8."""
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("family", "title", "prompts", "repo", "path", "revision", "gguf_file"), _TEXT),
+    **dict.fromkeys(("model", "url", "api_key_env"), _TEXT),
     **dict.fromkeys(("name", "instruct"), _NAME),
-    "batch_size": ((int,), "a positive whole number"),
+    **dict.fromkeys(("batch_size", "concurrency"), ((int,), "a positive whole number")),
     "trust_remote_code": ((bool,), "true or false"),
     "processor": ((dict,), "keys and values"),
 }
@@ -239,7 +254,7 @@ def _given(value: object, where: str, allowed: tuple[str, ...]) -> dict[str, Any
     for key, (kinds, words) in _TYPES.items():
         entry = data.get(key)
         wrong = not isinstance(entry, kinds) or (isinstance(entry, bool) and bool not in kinds)
-        low = key == "batch_size" and isinstance(entry, int) and entry < 1
+        low = isinstance(entry, int) and kinds == (int,) and entry < 1
         if key in data and (wrong or low):
             raise SuiteError(f"In {where}: `{key}` is {shown(entry)}: it should be {words}.")
     for key, allowed in (("dtype", DTYPES), ("generator", tuple(BACKENDS))):

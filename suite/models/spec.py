@@ -9,6 +9,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from suite.errors import SuiteError
 
 Role = Literal["text", "vlm"]
 """`text`: a language model, or one that is shown no image; `vlm`: one that also sees."""
@@ -23,7 +26,7 @@ def checkpoint(role: Role, perceiver: str | None) -> str:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One checkpoint and how to load it. Exactly one of `repo` and `path` is set."""
+    """One checkpoint and how to load it. Exactly one of `repo`, `path` and `model` is set."""
 
     repo: str | None = None
     """Repository on the Hugging Face Hub, `owner/name`."""
@@ -41,6 +44,14 @@ class ModelSpec:
     """Name of a GGUF file inside the folder or repository, in place of safetensors."""
     generator: str = "transformers"
     """Who answers: a row of BACKENDS."""
+    model: str | None = None
+    """Name of a model on a server."""
+    url: str | None = None
+    """Address of the server; None is that of the environment variable DOWNSCALE_ENDPOINT."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the server's API key; None is no key."""
+    concurrency: int | None = None
+    """Requests that the server gets at once; None lets the backend decide."""
     processor: str = "{}"
     """Settings of the processor in place of its own, by its own names, such as the pixels that
     Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`. As canonical
@@ -53,5 +64,23 @@ class ModelSpec:
 
     @property
     def source(self) -> str:
-        """The path or repository as a person would name it."""
-        return str(self.path) if self.path is not None else str(self.repo)
+        """The path, repository or name on a server as a person would name it."""
+        return str(self.path if self.path is not None else self.repo or self.model)
+
+
+def checked_url(url: str, where: str) -> str:
+    """Gives a server's address without a slash at its end. SuiteError for what is none, and for one
+    with a user, password or query, which are not shown."""
+    try:
+        parts = urlsplit(url.strip())
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        known = False
+    if not known or not url.isprintable() or any(c.isspace() for c in url.strip()):
+        raise SuiteError(f"{where} is no address of a server, such as http://localhost:8000/v1.")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise SuiteError(
+            f"{where} holds more than an address; keys are given by `api_key_env`, the name of an "
+            "environment variable."
+        )
+    return url.strip().rstrip("/")

@@ -36,6 +36,8 @@ def with_weights(family: Family, weights: str | Path) -> Family:
     for size in family.sizes:
         found = {name: spec for name, _, spec in size.checkpoints}
         for name, spec in found.items():
+            if spec.model is not None:  # its weights are a server's
+                continue
             place = root if count == 1 else _subfolder(root, size.name, name, spec)
             if place is None:
                 continue
@@ -111,11 +113,14 @@ def _one(names: list[str], where: Path) -> None:
 def present(
     path: Path | None, repo: str | None, revision: str | None = None, gguf_file: str | None = None
 ) -> bool:
-    """Whether a checkpoint's weights are on this machine, as far as its files tell."""
+    """Whether a checkpoint's weights are on this machine, as far as its files tell; those of a
+    model on a server are not."""
     if path is not None:
         if path.is_file():
             return True
         return (path / gguf_file).is_file() if gguf_file else any(path.glob("*.safetensors"))
+    if repo is None:
+        return False
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE) / f"models--{str(repo).replace('/', '--')}"

@@ -22,8 +22,7 @@ from PIL import Image
 from suite.base.images import Unreadable
 from suite.errors import SuiteError
 from suite.models.transformers.loading import BadRequest, Loaded
-from suite.models.transformers.thinking import MARKERS
-from suite.requests import ImageLoader, Message, Request
+from suite.requests import MARKERS, ImageLoader, Message, Request
 from tasks.pictures import NoPicture, max_pixels, opened, shown, too_many
 
 TODAY = date(2025, 1, 1)

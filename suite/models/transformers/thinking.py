@@ -15,17 +15,10 @@ import torch
 
 from suite.models.transformers.rows import PerRow, among
 
+from suite.requests import MARKERS
+
 NO_LIMIT = 1 << 40
 
-MARKERS = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("[THINK]", "[/THINK]"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-    ("<seed:think>", "</seed:think>"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),
-)
-"""Pairs that published models open and close their thinking with."""
 SPACES = " \n\r\tĠĊčĉ▁"
 """White space in a vocabulary, as it is and as byte-level and SentencePiece ones write it."""
 

@@ -11,6 +11,7 @@ import pytest
 
 from suite.errors import SuiteError
 from suite.models.family import list_families, load_family
+from suite.models.spec import ModelSpec
 from suite.models.weights import with_weights
 
 
@@ -125,6 +126,82 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> No
     assert words in message
     assert str(path) in message
     assert "\n" not in message
+
+
+ENDPOINT = "generator: endpoint, model: m"
+
+
+def of_text(folder: Path, text: str) -> ModelSpec:
+    """The checkpoint that these keys make."""
+    path = write(folder, f"family: f\nsizes: [{{name: a, params: 1, text: {{{text}}}}}]\n")
+    spec = load_family(path).sizes[0].text
+    assert spec is not None
+    return spec
+
+
+def test_a_model_on_a_server_is_named_by_what_the_server_calls_it(tmp_path: Path) -> None:
+    spec = of_text(
+        tmp_path, f"{ENDPOINT}, url: 'https://h:8000/v1/', api_key_env: K, concurrency: 3"
+    )
+    assert spec == ModelSpec(
+        model="m", generator="endpoint", url="https://h:8000/v1", api_key_env="K", concurrency=3
+    )
+    assert of_text(tmp_path, ENDPOINT).url is None
+    assert spec.source == "m"
+    for url in ("http://localhost:8000", "http://[::1]:8000/v1", "https://h/a/b/v1"):
+        assert of_text(tmp_path, f"{ENDPOINT}, url: '{url}'").url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("generator: endpoint", "give `model` (its name on the server)"),
+        (
+            "generator: endpoint, path: ./a",
+            "`path` is no key of a checkpoint of the generator endp",
+        ),
+        (
+            f"{ENDPOINT}, dtype: float32",
+            "`dtype` is no key of a checkpoint of the generator endpoi",
+        ),
+        (f"{ENDPOINT}, batch_size: 4", "`batch_size` is no key"),
+        (f"{ENDPOINT}, api_key: sk-1", "unknown key 'api_key' (did you mean 'api_key_env'?)"),
+        ("generator: endpoint, model: 8", "`model` is 8: it should be a text, in quotes"),
+        ("generator: endpoint, model: ''", "`model` is empty"),
+        ('generator: endpoint, model: "\\ud800"', "cannot be read as str"),
+        (f"{ENDPOINT}, concurrency: 0", "`concurrency` is 0: it should be a positive whole number"),
+        (f"{ENDPOINT}, concurrency: true", "`concurrency` is True: it should be a positive whole"),
+        (f"{ENDPOINT}, url: localhost:8000", "`url` is no address of a server"),
+        (f"{ENDPOINT}, url: 'ftp://h/v1'", "`url` is no address of a server"),
+        (f"{ENDPOINT}, url: 'http://'", "`url` is no address of a server"),
+        (f"{ENDPOINT}, url: 'http://h:99999/v1'", "`url` is no address of a server"),
+        (f"{ENDPOINT}, url: 'http://h /v1'", "`url` is no address of a server"),
+        (f"{ENDPOINT}, url: 'http://u:sk-1@h/v1'", "`url` holds more than an address"),
+        (f"{ENDPOINT}, url: 'http://h/v1?key=sk-1'", "`url` holds more than an address"),
+        ("path: ./a, url: 'http://h/v1'", "`url` is no key of a checkpoint of the generator trans"),
+        ("repo: o/a, model: m", "`model` is no key of a checkpoint of the generator transformers"),
+        ("path: ./a, generator: recorded, dtype: float32", "`dtype` is no key of a checkpoint of"),
+        ("repo: o/a, generator: recorded", "`repo` is no key of a checkpoint of the generator rec"),
+        ("generator: endpint, model: m", "`generator` is 'endpint' (did you mean 'endpoint'?)"),
+    ],
+)
+def test_the_keys_of_a_checkpoint_are_those_of_its_backend(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(SuiteError) as caught:
+        of_text(tmp_path, text)
+    assert words in str(caught.value)
+    assert "sk-1" not in str(caught.value)
+
+
+def test_weights_do_not_stand_for_a_model_on_a_server(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text("{}")
+    rows = [f"{{name: {name}, params: 1, text: {{{ENDPOINT}}}}}" for name in "ab"]
+    for sizes in (rows[:1], rows):
+        path = write(tmp_path, f"family: f\nsizes: [{', '.join(sizes)}]\n")
+        with pytest.raises(SuiteError, match="holds no checkpoint of family 'f'"):
+            with_weights(load_family(path), tmp_path)
 
 
 def test_unknown_names_point_to_the_nearest() -> None:

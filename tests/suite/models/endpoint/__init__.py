@@ -1,0 +1,1 @@
+"""The endpoint backend, asked through real sockets."""
