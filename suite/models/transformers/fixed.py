@@ -24,6 +24,9 @@ EVERY = 8
 """Steps between two looks at which rows have ended: a look waits for the device."""
 SHORTEST = 128
 """Fewest columns between two lengths."""
+LEFT = 4
+"""Ended rows leave once the live ones are no more than this part of a step's: a recording costs as
+much as some steps, and fewer rows hardly make a step shorter."""
 TRIED = 8
 """Rows whose scores must agree with those of the growing cache before steps are trusted."""
 SHARE = 0.5
@@ -94,21 +97,31 @@ class Step:
         self.out.index_copy_(1, self.at, self.batch.tokens[:, None])
         self.at += 1
 
-    def record(self, batch: Batch, rules: Rules, pool: Any) -> None:
-        """Records the step. Afterwards its state must be loaded again."""
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):  # libraries set themselves up at a first call
-            for _ in range(2):
+    def record(self, batch: Batch, rules: Rules, side: Any, pool: Any) -> None:
+        """Records the step on the stream `side`, its memory in `pool`. Afterwards its state must be
+        loaded again. Raises RuntimeError for a model that waits for the device."""
+        here = torch.cuda.current_stream()
+        side.wait_stream(here)
+        mode = torch.cuda.get_sync_debug_mode()
+        try:
+            with torch.cuda.stream(side):
                 self.load(batch, rules)
+                self.take_one()  # libraries set themselves up at a first call
+                self.load(batch, rules)
+                # What waits is found here: an error while it is recorded would leave more behind.
+                torch.cuda.set_sync_debug_mode("error")
                 self.take_one()
-        torch.cuda.current_stream().wait_stream(side)
-        self.load(batch, rules)
-        graph = torch.cuda.CUDAGraph()
-        # Threads that read images are no part of it.
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-            self.take_one()
-        self.graph = graph
+                torch.cuda.set_sync_debug_mode(mode)
+                self.load(batch, rules)
+            graph = torch.cuda.CUDAGraph()
+            # Threads that read images are no part of it.
+            with torch.cuda.graph(graph, pool, side, capture_error_mode="thread_local"):
+                self.take_one()
+            self.graph = graph
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
+            torch.cuda.set_stream(here)  # where the recording failed, it is still the other
+            here.wait_stream(side)
 
     def some(self, count: int) -> torch.Tensor:
         """Takes `count` steps, EVERY at most, and gives their tokens, shape (rows, count)."""
@@ -137,6 +150,7 @@ class FixedSteps:
         self._flat: list[Pair] = []
         """Memory of each layer, as flat tensors; every shape is a view of its beginning."""
         self._pool: Any = None
+        self._side: Any = None
         self._trusted = False
         # The authors of a model say so where its forward call can be traced as a whole.
         if not getattr(model, "_can_compile_fullgraph", False):
@@ -181,10 +195,13 @@ class FixedSteps:
             pairs = self._placed(pairs, keep, batch.columns, rules.total)
             try:
                 step = self._step(batch, rules, pairs)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:  # whatever a model does that cannot be recorded
-                self.reason = reason_of(error)
+                cause: BaseException = error
+                while cause.__context__ is not None:  # the end of a recording fails after it
+                    cause = cause.__context__
+                if isinstance(cause, torch.OutOfMemoryError):
+                    raise cause from None
+                self.reason = reason_of(cause)
                 cache = self._growing(pairs, batch.columns)
                 self.release()
                 return cache
@@ -194,9 +211,9 @@ class FixedSteps:
             rules.take(step.rules)
 
     def _advance(self, step: Step, batch: Batch, columns: int) -> None:
-        """Takes steps until no column is left, or half of the rows have ended."""
+        """Takes steps until no column is left, or few rows are."""
         live, rows = len(batch.tokens), len(batch.tokens)
-        while batch.columns < columns and live > rows // 2:
+        while batch.columns < columns and live > rows // LEFT:
             count = min(EVERY, columns - batch.columns)
             batch.written.append(step.some(count))
             batch.columns += count
@@ -212,7 +229,9 @@ class FixedSteps:
             if self.record:
                 if self._pool is None:
                     self._pool = torch.cuda.graph_pool_handle()
-                step.record(batch, rules, self._pool)
+                if self._side is None:  # one for all: memory is kept for each stream apart
+                    self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+                step.record(batch, rules, self._side, self._pool)
             self._steps[key] = step
             self.recorded += 1
         return self._steps[key]
