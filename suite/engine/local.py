@@ -13,8 +13,8 @@ import gc
 import random
 import time
 from collections import ChainMap, deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from suite.base.images import Unreadable
 from suite.engine.batches import FittingRows, generate, partition
@@ -73,13 +73,47 @@ def missing(walk: Walk, group: StepGroup) -> bool:
 def run_walk(
     walk: Walk, loaded: CurrentModel, claims: Claims, progress: Progress, note: Note | None = None
 ) -> None:
-    """Runs every group of the walk until nothing is missing."""
-    images = image_loader(walk)
-    for group in walk.groups:
-        requests = walk.requests(group)
-        if note is not None:
-            note(group, requests)
-        _run_group(walk, group, requests, loaded, claims, images, progress)
+    """Runs every group of the walk until nothing is missing.
+
+    What other processes have claimed holds up only the groups that read it: the others go on.
+    """
+    work = _Work(walk, loaded, claims, progress, image_loader(walk))
+    reached: dict[StepGroup, _Open] = {}
+    left = list(walk.groups)
+    pause, idle_since, say_after = WAIT_SECONDS[0], time.monotonic(), SAY_SECONDS
+    while left:
+        held: list[StepGroup] = []
+        worked = False
+        for place, group in enumerate(left):
+            if _reads_from(group, [*held, *left[place + 1 :]]):
+                held.append(group)
+                continue
+            if group not in reached:
+                reached[group] = _Open(group, walk.requests(group))
+                if note is not None:
+                    note(group, reached[group].requests)
+            before = work.batches
+            if not work.run(reached[group]):
+                held.append(group)
+            worked |= work.batches > before
+        worked |= len(held) < len(left)
+        left = held
+        if worked:
+            pause, idle_since, say_after = WAIT_SECONDS[0], time.monotonic(), SAY_SECONDS
+            continue
+        # What is left is in the hands of other processes: they commit it, or they die.
+        if claims.holders and time.monotonic() - idle_since > say_after:
+            rest = sum(work.unsettled(reached[group]) for group in left if group in reached)
+            progress.say(f"Waiting for {rest:,} requests: {claims.holders[0].advice}.")
+            say_after *= 2
+        time.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, WAIT_SECONDS[1])
+
+
+def _reads_from(group: StepGroup, unfinished: Sequence[StepGroup]) -> bool:
+    """Whether a group reads what an unfinished one writes."""
+    above = {step.upstream for step in group.steps}
+    return any(step in above for other in unfinished for step in other.steps)
 
 
 def image_loader(walk: Walk) -> ImageLoader:
@@ -95,83 +129,111 @@ def image_loader(walk: Walk) -> ImageLoader:
     return load
 
 
-def _run_group(
-    walk: Walk,
-    group: StepGroup,
-    requests: dict[str, Request],
-    loaded: CurrentModel,
-    claims: Claims,
-    images: ImageLoader,
-    progress: Progress,
-) -> None:
-    shelf = walk.shelf(group)
-    settled = sum(shelf.settled(key) for key in requests)
-    if settled == len(requests):
-        return
-    progress.begin(group.title, len(requests), settled)
-    others = len(shelf) - settled  # rows of this generator that other groups asked for
-    generator = loaded.get((group.role, group.spec))
-    if walk.fingerprint(group) != walk.fingerprint(group) | generator.fingerprint:
-        raise Unfinished(has_changed(f"Model {group.spec.source}"))
-    progress.ready()
-    about = {"stage": group.stage, "model": group.model}
-    queue = deque(partition(requests, int(getattr(generator, "batches_of", DEFAULT_BATCH))))
-    waiting: list[list[str]] = []
-    room = FittingRows()
-    pause = WAIT_SECONDS[0]
-    idle_since, say_after = time.monotonic(), SAY_SECONDS
-    while queue or waiting:
-        if not queue:
-            # What is left is in the hands of other processes: they commit it, or they die.
-            if claims.holders and time.monotonic() - idle_since > say_after:
-                left = sum(not shelf.settled(key) for batch in waiting for key in batch)
-                progress.say(f"Waiting for {left:,} requests: {claims.holders[0].advice}.")
-                say_after *= 2
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, WAIT_SECONDS[1])
+@dataclass
+class _Open:
+    """A group that was reached."""
+
+    group: StepGroup
+    requests: dict[str, Request]
+    queue: deque[list[str]] | None = None
+    """Batches that were not seen answered; None before the first look."""
+    others: int = 0
+    """Rows of its generator that other groups asked for."""
+    room: FittingRows = field(default_factory=FittingRows)
+
+
+class _Work:
+    """What all groups of a walk are worked on with."""
+
+    def __init__(
+        self,
+        walk: Walk,
+        loaded: CurrentModel,
+        claims: Claims,
+        progress: Progress,
+        images: ImageLoader,
+    ) -> None:
+        self.walk, self.loaded, self.claims = walk, loaded, claims
+        self.progress, self.images = progress, images
+        self.batches = 0
+        """Batches asked so far."""
+        self._shown: _Open | None = None
+        """The group that progress is told of."""
+
+    def unsettled(self, open: _Open) -> int:
+        """Requests of a group that nobody has answered."""
+        shelf = self.walk.shelf(open.group)
+        return sum(not shelf.settled(key) for key in open.requests)
+
+    def run(self, open: _Open) -> bool:
+        """Runs the batches of a group that nobody else has claimed; says whether none is left."""
+        shelf, requests = self.walk.shelf(open.group), open.requests
+        generator: Generator | None = None
+        if open.queue is None:
+            left = self.unsettled(open)
+            if not left:
+                return True
+            open.others = len(shelf) - (len(requests) - left)
+            generator = self._generator(open, len(requests) - left)
+            size = int(getattr(generator, "batches_of", DEFAULT_BATCH))
+            open.queue = deque(partition(requests, size))
+        else:
             shelf.refresh()
-            queue, waiting = deque(waiting), []
-        batch = queue.popleft()
-        keys = [key for key in batch if not shelf.settled(key)]
-        if not keys:
-            continue
-        if not claims.take(keys):
-            waiting.append(batch)
-            continue
-        pause = WAIT_SECONDS[0]
-        # Somebody may have committed these between our last look and our claim.
-        shelf.refresh()
-        if queue and (expect := getattr(generator, "expect", None)) is not None:
-            expect([requests[key] for key in queue[0] if not shelf.settled(key)], images)
-        _run_batch(
-            generator,
-            requests,
-            [key for key in keys if not shelf.settled(key)],
-            shelf,
-            images,
-            about,
-            room,
-        )
+            self._advance(open, len(shelf) - open.others)
+        waiting: list[list[str]] = []
+        while open.queue:
+            batch = open.queue.popleft()
+            keys = [key for key in batch if not shelf.settled(key)]
+            if not keys:
+                continue
+            if not self.claims.take(keys):
+                waiting.append(batch)
+                continue
+            if generator is None:  # others had all that was left, and some gave it up
+                generator = self._generator(open, len(requests) - self.unsettled(open))
+            # Somebody may have committed these between our last look and our claim.
+            shelf.refresh()
+            self._expect(generator, open, shelf)
+            self._batch(generator, open, [key for key in keys if not shelf.settled(key)], shelf)
+            self._advance(open, len(shelf) - open.others)
+        open.queue.extend(waiting)
+        self.claims.release()
+        if not waiting:
+            self._advance(open, len(requests))
+            if self._shown is open:
+                self.progress.end()
+                self._shown = None
+        return not waiting
+
+    def _generator(self, open: _Open, settled: int) -> Generator:
+        """Loads a group's model and tells progress of it."""
+        group = open.group
+        self._shown = open
+        self.progress.begin(group.title, len(open.requests), settled)
+        generator = self.loaded.get((group.role, group.spec))
+        if self.walk.fingerprint(group) != self.walk.fingerprint(group) | generator.fingerprint:
+            raise Unfinished(has_changed(f"Model {group.spec.source}"))
+        self.progress.ready()
+        return generator
+
+    def _advance(self, open: _Open, done: int) -> None:
+        if self._shown is open:
+            self.progress.advance(min(len(open.requests), done))
+
+    def _expect(self, generator: Generator, open: _Open, shelf: Shelf) -> None:
+        """Tells a generator that reads ahead which batch comes next."""
+        expect = getattr(generator, "expect", None)
+        if open.queue and expect is not None:
+            next_ones = [open.requests[key] for key in open.queue[0] if not shelf.settled(key)]
+            expect(next_ones, self.images)
+
+    def _batch(self, generator: Generator, open: _Open, keys: list[str], shelf: Shelf) -> None:
+        """Generates a claimed batch and commits it."""
+        self.batches += 1
+        if keys:
+            asked = [open.requests[key] for key in keys]
+            answers = generate(generator, asked, self.images, open.room)
+            rows = [Answered(*row) for row in zip(keys, asked, answers, strict=True)]
+            shelf.commit(rows, stage=open.group.stage, model=open.group.model)
         for line in getattr(generator, "news", list)():
-            progress.say(line)
-        idle_since, say_after = time.monotonic(), SAY_SECONDS
-        progress.advance(min(len(requests), len(shelf) - others))
-    claims.release()
-    progress.advance(len(requests))
-    progress.end()
-
-
-def _run_batch(
-    generator: Generator,
-    requests: dict[str, Request],
-    keys: list[str],
-    shelf: Shelf,
-    images: ImageLoader,
-    about: dict[str, Any],
-    room: FittingRows,
-) -> None:
-    if not keys:
-        return
-    answers = generate(generator, [requests[key] for key in keys], images, room)
-    rows = [Answered(key, requests[key], answer) for key, answer in zip(keys, answers)]
-    shelf.commit(rows, **about)
+            self.progress.say(line)

@@ -223,6 +223,44 @@ def test_a_run_that_waits_says_for_whom(tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
+def test_what_another_process_holds_stops_only_what_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suite.engine.local.SAY_SECONDS", 0.05)
+    walk = walk_in(tmp_path)
+    first = walk.groups[0]
+    reads = [g for g in walk.groups if any(s in first.steps for t in g.steps for s in t.chain)]
+    free = [g for g in walk.groups if g not in reads]
+    assert len(reads) > 1
+    assert len(free) > 1
+    other, speakers = Claims(walk.store.folder), Speakers(walk)
+    assert other.take(walk.requests(first))
+    reached: list[str] = []
+
+    def heard(message: str) -> None:
+        """Nothing is left to do but what is held."""
+        assert reached == [g.title for g in walk.groups if g is first or g in free]
+        asked = {key for g in free for key in walk.requests(g)}
+        assert len(speakers.asked) == len(asked)
+        other.close()
+
+    claims = Claims(walk.store.folder)
+    run_walk(
+        walk, CurrentModel(speakers), claims, Listening(heard),
+        lambda group, keys: reached.append(group.title),
+    )  # fmt: skip
+    claims.close()
+    assert sorted(reached) == sorted(g.title for g in walk.groups)
+    assert texts(walk) == texts(_finished(tmp_path / "alone"))
+
+
+def _finished(folder: Path) -> Walk:
+    folder.mkdir()
+    walk = walk_in(folder)
+    finish(walk)
+    return walk
+
+
 @pytest.mark.slow
 def test_a_stopped_process_is_named_as_one(tmp_path: Path) -> None:
     walk = walk_in(tmp_path)
