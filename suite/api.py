@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ from suite.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from suite.engine.cluster import Cluster
 
 __all__ = ["Result", "load_results", "load_study", "plan", "run"]
 
@@ -64,13 +67,15 @@ def run(
     weights: str | Path | None = None,
     device: str = "auto",
     workers: int | None = None,
+    ray: Cluster | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Runs what a study still lacks, then writes records, tables, figures, report and provenance.
 
     out: run directory, runs/STUDY by default. store: a shared store in place of the study's or of
     out/store. device: auto, cpu, mps, cuda, cuda:0. workers: processes; None decides by device and
-    model. The other arguments are those of `suite.plan`. A failed request is a row of the records,
+    model. ray: the Ray cluster that generates, in place of this machine. The other arguments are
+    those of `suite.plan`. A failed request is a row of the records,
     not an exception; SuiteError is raised for what no request could survive.
     """
     progress = progress or Silent()
@@ -78,7 +83,44 @@ def run(
     planned = plan(study, limit=limit, only=only, data=data, weights=weights)
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
     provenance.check_own(folder, outputs.WRITTEN)
-    check_device(device)
+    with _engine(device, workers, ray) as (device, engine):
+        return _run(planned, folder, store, device, engine, progress, started, clock)
+
+
+Engine = Callable[..., None]
+"""Generates what a walk lacks; takes walk, prompts, progress, note and begun."""
+
+
+@contextmanager
+def _engine(device: str, workers: int | None, ray: Cluster | None) -> Iterator[tuple[str, Engine]]:
+    """Gives the device on which a run generates, and what does it."""
+    if ray is None:
+        check_device(device)
+        yield device, partial(generate, device=device, workers=workers)
+        return
+    if workers is not None:
+        raise SuiteError(
+            "--workers counts processes of this machine alone; with --ray give --actors."
+        )
+    from suite.engine.cluster import connect
+
+    pool = connect(ray, device)
+    try:
+        yield pool.device, pool.generate
+    finally:
+        pool.close()
+
+
+def _run(
+    planned: Plan,
+    folder: Path,
+    store: str | Path | None,
+    device: str,
+    engine: Engine,
+    progress: Progress,
+    started: str,
+    clock: float,
+) -> Result:
     identities = fingerprints(planned, device)  # a missing checkpoint is told before data are read
     items = load_all_items(planned, progress)
     planned = with_counts(planned, items)
@@ -123,7 +165,10 @@ def run(
     if not finished:
         begun({})  # a killed run leaves its entry
     with _there(folder):
-        generate(walk, prompts, device, workers, progress, AskedKeys(folder, walk).note, begun)
+        engine(
+            walk=walk, prompts=prompts, progress=progress,
+            note=AskedKeys(folder, walk).note, begun=begun,
+        )  # fmt: skip
         opened.check()
         _check_there(folder)  # records without their provenance would be somebody else's
         requests, made_of = results.request_counts(walk), records_digest(walk)

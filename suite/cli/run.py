@@ -9,6 +9,7 @@ import click
 
 from suite.cli.options import json_option, study_options
 from suite.cli.output import counted, print_json, print_table, talk
+from suite.errors import SuiteError
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
 
@@ -19,6 +20,12 @@ INTERRUPTED = "Interrupted: what was finished is in the store; the same command 
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Processes; decided by device if absent."
 )
+@click.option(
+    "--ray", help="Ray cluster that generates: local, auto, HOST:PORT or ray://HOST:PORT."
+)
+@click.option("--actors", type=click.IntRange(1), help="Actors on it (as many as have room).")
+@click.option("--gpus-per-actor", type=click.FloatRange(0), help="(One where there are any.)")
+@click.option("--cpus-per-actor", type=click.IntRange(1), help="(One beside a GPU, else a node's.)")
 @json_option
 @click.pass_context
 def command(
@@ -29,6 +36,10 @@ def command(
     chosen: dict[str, Any],
     device: str,
     workers: int | None,
+    ray: str | None,
+    actors: int | None,
+    gpus_per_actor: float | None,
+    cpus_per_actor: int | None,
     as_json: bool,
 ) -> None:
     """Run STUDY, a built-in name or a YAML file.
@@ -36,10 +47,21 @@ def command(
     Only what the store lacks is generated, so a run that was stopped goes on where it was. Writes
     records.parquet, tables, figures, report.html and provenance.json. Exit code 1 when some request
     failed: the same command tries only those again.
+
+    With --ray, actors on the nodes of a cluster generate, each batch by whoever is free; all of
+    them must see the store and the checkpoints under the same names.
+
+    \b
+    Example:
+      downscale run micro
+      downscale run study.yaml --ray auto --gpus-per-actor 1 --store s3://bucket/store
     """
     from suite.api import run
+    from suite.engine.cluster import Cluster
     from suite.engine.progress import progress_for_terminal
 
+    if not ray and (actors, gpus_per_actor, cpus_per_actor) != (None, None, None):
+        raise SuiteError("--actors and what an actor takes belong to --ray; add it.")
     try:
         result = run(
             study,
@@ -47,6 +69,7 @@ def command(
             store=store,
             device=device,
             workers=workers,
+            ray=Cluster(ray, actors, gpus_per_actor, cpus_per_actor) if ray else None,
             progress=progress_for_terminal(),
             **chosen,
         )

@@ -91,9 +91,12 @@ class Claim:
 class Claims:
     """The claim of one worker on a store."""
 
-    def __init__(self, folder: Folder, *, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self, folder: Folder, *, owner: str | None = None, beat_seconds: float = BEAT_SECONDS
+    ) -> None:
+        """`owner` names the claim, for one who may have to give it up (see `give_up`)."""
         self._folder = folder
-        self._owner = uuid.uuid4().hex
+        self._owner = owner or uuid.uuid4().hex
         self._keys: list[str] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -123,7 +126,7 @@ class Claims:
         """Gives up what is claimed."""
         with self._lock:
             self._keys = []
-            self._folder.remove(self._name(self._owner))
+            self._folder.remove(_name(self._owner))
 
     def close(self) -> None:
         """Gives up what is claimed and stops renewing. What cannot be removed now hides no error
@@ -134,14 +137,11 @@ class Claims:
         if self._beater is not None:
             self._beater.join()
 
-    def _name(self, owner: str) -> str:
-        return f"{INSIDE}/{owner}.json"
-
     def _write(self) -> None:
         pid = os.getpid()
         who = {"machine": process_space(), "pid": pid, "started": process_started(pid)}
         record = {**who, "beat": time.time(), "keys": self._keys}
-        self._folder.write(self._name(self._owner), json.dumps(record).encode())
+        self._folder.write(_name(self._owner), json.dumps(record).encode())
 
     def _beat(self) -> None:
         while not self._closing.wait(self._beat_seconds):
@@ -166,6 +166,15 @@ class Claims:
             since = now
         self._seen[claim.name] = (claim.beat, since)
         return now - since >= STALE_SECONDS
+
+
+def _name(owner: str) -> str:
+    return f"{INSIDE}/{owner}.json"
+
+
+def give_up(folder: Folder, owner: str) -> None:
+    """Removes the claim of a worker that is known to be dead, wherever it was."""
+    folder.remove(_name(owner))
 
 
 def live_claims(folder: Folder, without: str = "") -> list[Claim]:

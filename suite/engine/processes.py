@@ -47,7 +47,7 @@ def layout(device: str, walk: Walk, workers: int | None) -> Layout:
     found = _devices(device)
     if found[0] != "cpu":
         return Layout(found if workers is None else found[:workers], None)
-    ours, small = cores(), _largest(walk) <= SMALL_BYTES
+    ours, small = cores(), is_small(walk)
     if workers is None:
         stored = sum(len(walk.shelf(group)) for group in _one_per_model(walk))
         worth = small and walk.plan.distinct - stored >= WORTH_REQUESTS
@@ -70,7 +70,7 @@ def about(found: Layout) -> dict[str, Any]:
     """What provenance says of a layout: devices by process with their names, processes, threads."""
     import torch
 
-    names = {name: _name(name) for name in found.devices}
+    names = {name: name_of(name) for name in found.devices}
     return {
         "devices": [{"device": device, "name": names[device]} for device in found.devices],
         "processes": len(found.devices),
@@ -78,8 +78,8 @@ def about(found: Layout) -> dict[str, Any]:
     }
 
 
-def _name(device: str) -> str:
-    """The hardware behind a device; the processor's for cpu and mps."""
+def name_of(device: str) -> str:
+    """Names the hardware behind a device; the processor for cpu and mps."""
     import torch
 
     if device.startswith("cuda"):
@@ -102,6 +102,11 @@ def _devices(device: str) -> tuple[str, ...]:
 
 def _one_per_model(walk: Walk) -> list[StepGroup]:
     return list({(group.role, group.spec): group for group in walk.groups}.values())
+
+
+def is_small(walk: Walk) -> bool:
+    """Whether every checkpoint of a walk is too small to use more than one core."""
+    return _largest(walk) <= SMALL_BYTES
 
 
 def _largest(walk: Walk) -> float:

@@ -70,11 +70,11 @@ def build(model: Model, device: str, threads: int | None) -> Generator:
     return build_generator(spec, role, device=device, dtype=spec.dtype, batch_size=spec.batch_size)
 
 
-def work(job: Job) -> None:
-    """Runs a job to its end."""
+def work(job: Job, owner: str | None = None) -> None:
+    """Runs a job to its end; `owner` names its claims."""
     walk = job.walk()
     loaded = CurrentModel(lambda model: build(model, job.device, job.threads))
-    claims = Claims(walk.store.folder)
+    claims = Claims(walk.store.folder, owner=owner)
     try:
         run_walk(walk, loaded, claims, Silent())
     finally:
