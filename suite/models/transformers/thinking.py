@@ -14,7 +14,6 @@ from typing import Any, Self
 import torch
 
 from suite.models.transformers.rows import PerRow, among
-
 from suite.requests import MARKERS
 
 NO_LIMIT = 1 << 40
