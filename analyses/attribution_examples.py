@@ -29,6 +29,9 @@ COLUMNS = (
 of (P_L, R_L). `answer`: gold. `end_to_end`: answer of the largest model, missing where it has none.
 Descriptions: what the smallest and the largest perception wrote for the largest reasoning. An
 answer that could not be read is missing."""
+SIZES = ("perception_small", "reasoning_small", "perception_large", "reasoning_large")
+WEIGHTS = (mending.LOST, *mending.CLASSES, BOTTLENECK)
+"""Columns of `item_classes`: the sizes in the corners; how much of an item is of each class."""
 
 
 def attribution_examples(frame: pd.DataFrame, *, each: int = 3) -> pd.DataFrame:
@@ -44,6 +47,42 @@ def attribution_examples(frame: pd.DataFrame, *, each: int = 3) -> pd.DataFrame:
         for example in _of_grid(rows, scores, grid, corners, each)
     ]
     return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def item_classes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Says of every item by whose fault it is lost, in each grid with four corners.
+
+    A row per grid and item: family, perceiver, thinking, SIZES, task, item_id, the scores in the
+    CORNERS, and how much of it is `lost`, of each class of `analyses.stats.mending`, and of the
+    bottleneck (missing where the grid has no end-to-end model). Missing, too, where one of the
+    cells has no score.
+    """
+    scores = scores_of(frame)
+    index = pd.Index(scores.cells["cell"])
+    names = ("family", "perceiver", "thinking", *SIZES, "task", "item_id", *CORNERS, *WEIGHTS)
+    tables = [pd.DataFrame(columns=list(names))]
+    for grid in pairings_of(scores.cells):
+        corners = grid.corners()
+        if corners is None:
+            continue
+        at = index.get_indexer(list(corners.cells))
+        asked = scores.planned[:, at].any(axis=1)
+        model = end_to_end(scores.cells, grid)
+        whole = None if model is None else int(index.get_loc(model))
+        pairs = index.get_indexer(list(grid.cells.values()))
+        values = np.take(scores.values, at, axis=1)
+        ends = [sizes[end].size for end in (0, -1) for sizes in (grid.perception, grid.reasoning)]
+        columns = {
+            **grid.labels,
+            **dict(zip(SIZES, ends)),
+            **dict(zip(("task", "item_id"), scores.items[["task", "item_id"]].to_numpy().T)),
+            **dict(zip(CORNERS, values.T)),
+            mending.LOST: mending.mended(*values.T)[mending.LOST],
+            BOTTLENECK: np.nan,
+            **dict(_classes(scores, at, pairs, whole)),
+        }
+        tables.append(pd.DataFrame(columns).loc[np.flatnonzero(asked)])
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def _of_grid(

@@ -76,6 +76,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("seconds", "float", "Model time over all stages of the row.", "seconds", True),
     Column("description", "string", "The upstream description the reasoner read.", null=True),
     Column("key", "string", "Store key of the answer.", null=True),
+    Column("upstream", "string", "Store keys of the texts before it, spaces between.", null=True),
 )
 """Every column, in order. Analyses may rely on these and on nothing else."""
 
@@ -83,9 +84,9 @@ NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 
 def completed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Adds the perceivers that a table of an older version lacks, or that part of one which was put
-    below a newer: all were INSTRUCT."""
-    added = {}
+    """Adds the columns that a table of an older version lacks. Perceivers, which may also lack in a
+    part that was put below a newer: all were INSTRUCT."""
+    added: dict[str, pd.Series] = {}
     if "perception" in frame:
         looks = frame["perception"].notna()
         known = frame.get("perceiver", pd.Series(None, frame.index, dtype=object)).astype(object)
@@ -93,6 +94,8 @@ def completed(frame: pd.DataFrame) -> pd.DataFrame:
             added["perceiver"] = known.where(known.notna() | ~looks, INSTRUCT)
     if "perception_samples" not in frame:
         added["perception_samples"] = pd.Series(float("nan"), frame.index)
+    if "upstream" not in frame:
+        added["upstream"] = pd.Series(None, frame.index, dtype=object)
     return frame.assign(**added) if added else frame
 
 

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,7 @@ def _run(
     items = load_all_items(planned, progress)
     planned = with_counts(planned, items)
     prompts = planned.prompts
+    told = {"name": prompts.name, "digest": prompts.digest, "set": asdict(prompts)}
     shared = store or planned.study.store
     opened = Store(shared or folder / "store", run=uuid.uuid4().hex, say=progress.say)
     if opened.address.startswith("memory://"):
@@ -133,7 +134,7 @@ def _run(
     make_folder(folder, "--out", "run directory")
     before = provenance.earlier(folder, progress.say)
     facts: dict[str, Any] = {
-        **provenance.describe(walk, {"name": prompts.name, "digest": prompts.digest}),
+        **provenance.describe(walk, told),
         "store": opened.folder.name if shared else None,
         "started": started,
         "ended": None,

@@ -76,8 +76,15 @@ class Shelf:
     """The part of a store that belongs to one generator."""
 
     def __init__(
-        self, folder: Folder, fingerprint: dict[str, Any], run: str, say: Callable[[str], None]
+        self,
+        folder: Folder,
+        fingerprint: dict[str, Any],
+        run: str,
+        say: Callable[[str], None],
+        only: frozenset[str] | None = None,
     ) -> None:
+        """`only`: keys to read in place of all; of parts that have none of them no text is read."""
+        self._only = only
         self._inside = f"parts/{json_hash(fingerprint)[:16]}"
         self._folder = folder
         self._fingerprint = fingerprint
@@ -167,7 +174,12 @@ class Shelf:
         """The rows of a part by key, or what is wrong with it."""
         try:
             content = pa.BufferReader(self._folder.read(f"{self._inside}/{name}"))
-            table = pq.ParquetFile(content, page_checksum_verification=True).read(list(_READ))
+            file = pq.ParquetFile(content, page_checksum_verification=True)
+            if self._only is not None and "key" in file.schema_arrow.names:
+                keys = file.read(["key"]).column("key").to_pylist()
+                if self._only.isdisjoint(keys):
+                    return []
+            table = file.read(list(_READ))
             if fault := _fault(table):
                 return fault
             about = table.schema.metadata or {}
@@ -179,7 +191,11 @@ class Shelf:
             )
             rows = _rows(table)
             whole = written == _digest(rows)
-            return [(key, Stored(Generation(*row), run, name, stage, whole)) for key, *row in rows]
+            return [
+                (key, Stored(Generation(*row), run, name, stage, whole))
+                for key, *row in rows
+                if self._only is None or key in self._only
+            ]
         except (OSError, ValueError, pa.ArrowException) as error:
             return reason_of(error)
 
@@ -263,6 +279,12 @@ class Store:
         """Raises Unfinished where parts that this run has read or written are there no more."""
         for shelf in self._shelves.values():
             shelf.refresh()
+
+    def find(self, fingerprint: dict[str, Any], keys: Iterable[str]) -> dict[str, Generation]:
+        """Gives what one generator has under some keys, without keeping the rest."""
+        only = frozenset(keys)
+        shelf = Shelf(self.folder, fingerprint, self.run, self._say, only)
+        return {key: stored.generation for key, stored in shelf.rows()}
 
     def shelf(self, fingerprint: dict[str, Any]) -> Shelf:
         """The part of the store of one generator, read once and kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,22 @@ def command(
     else:
         _print_summary(result.summary)
     _talk_about(result.summary, result.dir)
+    talk(show_hint(result.dir, result.summary["cells"]))
     for reason, count in list(result.failures.items())[:5]:
         talk(f"  {counted(count, 'row')}: {reason}")
     if result.summary["requests"]["failed"] or result.failures:
         ctx.exit(1)
+
+
+def show_hint(folder: Path, cells: Sequence[dict[str, Any]]) -> str:
+    """Names the command that shows single items: those lost by perception where there is a grid.
+
+    cells: with method, perception and reasoning.
+    """
+    pairs = [cell for cell in cells if cell["perception"] and cell["reasoning"]]
+    sizes = [{cell[module] for cell in pairs} for module in ("perception", "reasoning")]
+    which = "--blame perception" if all(len(own) > 1 for own in sizes) else "--wrong"
+    return f"`downscale show {folder} {which}` lists items to look at, ITEM after it shows one."
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

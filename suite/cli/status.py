@@ -39,3 +39,5 @@ def command(folder: str, store: str | None, as_json: bool) -> None:
         f"{status['study']}: {status['answered']:,} of at most {status['requests']:,} requests "
         f"answered, {status['failed']:,} failed; {state}."
     )
+    if status["ended"]:
+        talk(f"`downscale show {folder} --wrong` lists items to look at.")

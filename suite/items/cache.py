@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from suite.base.files import PACKAGE, cache_folder, file_hash, whole
@@ -138,12 +139,18 @@ class ItemCache:
         self.folder = (Path(folder) if folder is not None else cache_folder()) / "items"
 
     def read(
-        self, task: str, key: str, limit: int | None, folder: Path | None = None
+        self,
+        task: str,
+        key: str,
+        limit: int | None,
+        folder: Path | None = None,
+        images_of: Collection[str] | None = None,
     ) -> ItemSet | None:
         """Gives the cached items, cut to `limit` when a larger set is there; None when there are
         none.
 
         `folder`: where the rows' paths of images lead from. Sets of which one has changed are none.
+        `images_of`: items whose images are given, by id; all by default.
         """
         for path in self._candidates(task, key, limit):
             try:
@@ -151,12 +158,17 @@ class ItemCache:
                 files = json.loads((pq.read_schema(path).metadata or {}).get(_FILES, b"{}"))
                 if not _unchanged(folder or Path(), files):
                     continue
-                images = pq.read_table(path.with_suffix(".images"), schema=_IMAGE_SCHEMA)
+                items = tuple(_item(task, row) for row in table.to_pylist())
+                kept = first_of_each_category(items, limit)
+                seen = [i for i in kept if images_of is None or i.item_id in images_of]
+                wanted = {name for item in seen for name in item.images}
+                images = pq.read_table(
+                    path.with_suffix(".images"),
+                    schema=_IMAGE_SCHEMA,
+                    filters=None if images_of is None else pc.field("hash").isin(list(wanted)),
+                )
             except (OSError, ValueError, pa.ArrowException):
                 continue  # half-deleted or of another format: the source is read again
-            items = tuple(_item(task, row) for row in table.to_pylist())
-            kept = first_of_each_category(items, limit)
-            wanted = {name for item in kept for name in item.images}
             stored = [row for row in images.to_pylist() if row["hash"] in wanted]
             return ItemSet(
                 task,

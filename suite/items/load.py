@@ -7,6 +7,7 @@ lmms-eval nor torch; reading the source (suite/items/source.py) does.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from suite.base.files import user_path
@@ -56,9 +57,11 @@ def cached_items(
     data: str | None = None,
     limit: int | None = None,
     cache_dir: str | Path | None = None,
+    images_of: Collection[str] | None = None,
 ) -> ItemSet | None:
     """Gives what `load_items` gives where the cache has it; None where the source must be read.
 
+    images_of: items whose images are wanted, by id; all of them by default.
     Raises SuiteError for an unknown task and for a local copy that is gone.
     """
     from suite.items import cache as item_cache
@@ -68,7 +71,7 @@ def cached_items(
     location = local_copy(info, data)
     key = item_cache.source_key(info, location)
     folder = rows_folder(info, location)
-    return item_cache.ItemCache(cache_dir).read(info.name, key, limit, folder)
+    return item_cache.ItemCache(cache_dir).read(info.name, key, limit, folder, images_of)
 
 
 def local_copy(info: TaskInfo, data: str | None) -> Path | None:

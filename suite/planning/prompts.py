@@ -54,6 +54,13 @@ class Prompts:
         """SHA-256 of the set's whole content, for provenance."""
         return json_hash(asdict(self))
 
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Prompts:
+        """Makes a set of what `dataclasses.asdict` gives of it; ValueError or TypeError for another
+        shape."""
+        named = tuple((str(name), Template(**own)) for name, own in content["templates"])
+        return cls(**{**content, "templates": named})
+
     def require(self, template: str, who: str) -> None:
         """Raises SuiteError where the set lacks a template, or the one that takes its place.
 

@@ -11,10 +11,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analyses.columns import completed
 from suite.base.files import Folder, on_any_disk
 from suite.base.json_values import json_value, rows_of
 from suite.errors import SuiteError
@@ -24,14 +25,16 @@ from suite.planning.cells import matching
 from suite.runs import provenance
 from suite.runs.items import load_run_items
 from suite.runs.results import load_results
+from suite.runs.ways import Ways
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNREAD = "[invalid]"
 """What lmms-eval's own filters put where they can read nothing."""
-OWN = ("cell", "category", "item_id", "rule", "parsed", "failed", "reason", "key")
-"""Columns that a sample carries beside lmms-eval's own fields, under `downscale`."""
+OWN = ("cell", "category", "item_id", "rule", "parsed", "failed", "reason", "key", "upstream")
+"""Columns that a sample carries beside lmms-eval's own fields, under `downscale`; there are, too,
+the `stages` of its way (`suite.runs.ways.Passed`)."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,21 @@ def export(
         frame = frame[frame["cell"].isin(matching(frame["cell"].unique(), cells, "--cell"))]
     items = {str(task): load_run_items(place, str(task)) for task in frame["task"].unique()}
     date = provenance.finished(place).strftime("%Y%m%d_%H%M%S")
-    return write(frame, items, Path(out) if out is not None else place / "lmms_eval", date)
+    target = Path(out) if out is not None else place / "lmms_eval"
+    return write(frame, items, target, date, Ways(place))
 
 
 def write(
-    frame: pd.DataFrame, items: Mapping[str, ItemSet], folder: Path, date: str
+    frame: pd.DataFrame,
+    items: Mapping[str, ItemSet],
+    folder: Path,
+    date: str,
+    ways: Ways | None = None,
 ) -> list[Exported]:
     """Writes the samples and results files of every cell in `frame` under `folder`.
 
-    date: the prefix of the files' names, `20260131_120000`. SuiteError for a row whose item is not
+    date: the prefix of the files' names, `20260131_120000`. ways: of the run; no stages
+    without. SuiteError for a row whose item is not
     among `items`, and where the folder cannot be written.
     """
     written = []
@@ -87,7 +96,7 @@ def write(
         results: dict[str, dict[str, Any]] = {}
         for task, own in rows.groupby("task", sort=False):
             name = names[str(task)]
-            lines = list(_lines(own, items[str(task)]))
+            lines = list(_lines(own, items[str(task)], ways))
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             file = f"{date}_samples_{name}.jsonl"
             place.write(file, text.encode())
@@ -119,7 +128,7 @@ def _folder_name(cell: str) -> str:
     return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", cell)
 
 
-def _lines(rows: pd.DataFrame, items: ItemSet) -> Iterator[dict[str, Any]]:
+def _lines(rows: pd.DataFrame, items: ItemSet, ways: Ways | None) -> Iterator[dict[str, Any]]:
     """One sample per item, in the order of the benchmark's rows."""
     known = {item.item_id: item for item in items.items}
     lacking = rows[~rows["item_id"].isin(known)]
@@ -129,7 +138,13 @@ def _lines(rows: pd.DataFrame, items: ItemSet) -> Iterator[dict[str, Any]]:
             "task's data; give the data that the run was made with."
         )
     answers: dict[str, list[dict[str, Any]]] = {}
-    for row in rows_of(rows):
+    told = rows_of(completed(rows))
+    if ways is not None:
+        passed = ways.of(told, {(items.task, item.item_id): item for item in items.items})
+        told = [
+            {**row, "stages": [asdict(stage) for stage in own]} for row, own in zip(told, passed)
+        ]
+    for row in told:
         answers.setdefault(row["item_id"], []).append(row)
     for name in sorted(answers, key=lambda name: known[name].row):
         yield _sample(known[name], sorted(answers[name], key=lambda row: int(row["sample"])))
@@ -151,7 +166,9 @@ def _sample(item: Item, answers: list[dict[str, Any]]) -> dict[str, Any]:
         "doc_hash": hashlib.sha256(identity.encode()).hexdigest(),
         "score": _mean(answers, "score"),
         "lmms_score": _mean(answers, "lmms_score"),
-        "downscale": _one_or_all([{name: row[name] for name in OWN} for row in answers]),
+        "downscale": _one_or_all(
+            [{name: row[name] for name in (*OWN, "stages") if name in row} for row in answers]
+        ),
         "input": _input(item),
     }
     cleaned: dict[str, Any] = json_value(line)

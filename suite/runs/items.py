@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from suite.errors import SuiteError
 from suite.items.item import ItemSet
@@ -18,13 +19,18 @@ from suite.runs.freshness import items_digest
 Load = Callable[..., ItemSet | None]
 
 
-def cached(folder: Path, tasks: Iterable[str]) -> tuple[dict[str, ItemSet], dict[str, str]]:
-    """Gives the items by task as far as the cache has them, and by task the reason why not."""
+def cached(
+    folder: Path, tasks: Iterable[str], **options: Any
+) -> tuple[dict[str, ItemSet], dict[str, str]]:
+    """Gives the items by task as far as the cache has them, and by task the reason why not.
+
+    options: more arguments of `suite.items.load.cached_items`.
+    """
     found: dict[str, ItemSet] = {}
     reasons: dict[str, str] = {}
     for task in tasks:
         try:
-            found[task] = _items(folder, task, cached_items)
+            found[task] = _items(folder, task, cached_items, **options)
         except SuiteError as error:
             reasons[task] = str(error)
     return found, reasons
@@ -39,7 +45,7 @@ def load_run_items(folder: str | Path, task: str) -> ItemSet:
     return _items(Path(folder), task, load_items)
 
 
-def _items(folder: Path, task: str, load: Load) -> ItemSet:
+def _items(folder: Path, task: str, load: Load, **options: Any) -> ItemSet:
     facts = provenance.read(folder)
     try:
         known, study = facts["items"][task], facts["study"]
@@ -49,7 +55,7 @@ def _items(folder: Path, task: str, load: Load) -> ItemSet:
         raise SuiteError(
             f"The run in {folder} does not say which items of {task} it asked; run it again."
         ) from None
-    items = load(task, data=known["data"], limit=limit)
+    items = load(task, data=known["data"], limit=limit, **options)
     if items is None:
         raise SuiteError(
             f"The items of {task} are not in this machine's item cache; run the study again, then "

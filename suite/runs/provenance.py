@@ -10,6 +10,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -23,6 +24,9 @@ from suite.base.json_values import changed, read_json
 from suite.base.machine import cores, processor
 from suite.engine.walk import Walk
 from suite.errors import SuiteError, public, reason_of
+from suite.planning.cells import Step
+from suite.planning.plan import Plan
+from suite.requests import Decoding
 from suite.runs import history
 from suite.runs.freshness import items_digest
 
@@ -66,6 +70,8 @@ class _Facts(_Entry):
     prompts: Table | None = None
     plan: Table | None = None
     models: list[Table] | None = None
+    steps: list[Table] | None = None
+    cells: dict[str, int] | None = None
     items: dict[str, Table] | None = None
     store: str | None = None
     runs: list[_Entry] | None = None
@@ -131,6 +137,7 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
             }
             for (role, spec), model in plan.models.items()
         ],
+        **_ways(plan),
         "items": {
             task.task: {
                 "n": task.n,
@@ -142,6 +149,32 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
         "versions": versions(),
         "commit": commit(),
         "machine": machine(),
+    }
+
+
+def _ways(plan: Plan) -> dict[str, Any]:
+    """`steps`, each with its decoding as far as it differs from Decoding() and the number of the
+    step before it; `cells`, id -> number of the step that answers."""
+    steps: dict[Step, int] = {}
+    for cell in plan.cells:
+        for step in cell.step.chain:
+            steps.setdefault(step, len(steps))
+    plain = asdict(Decoding())
+    return {
+        "steps": [
+            {
+                "stage": step.stage,
+                "template": step.template,
+                "role": step.role,
+                "model": plan.models[step.role, step.spec],
+                "samples": step.samples,
+                "gold": step.gold,
+                "decoding": {k: v for k, v in asdict(step.decoding).items() if v != plain[k]},
+                "upstream": None if step.upstream is None else steps[step.upstream],
+            }
+            for step in steps
+        ],
+        "cells": {cell.id: steps[cell.step] for cell in plan.cells},
     }
 
 

@@ -105,13 +105,14 @@ def _add_cell(
     for name, value in shared.items():
         columns[name] += [value] * count
     chain = cell.step.chain
-    places = walk.places(cell.step, task.task)
+    places = [walk.places(step, task.task) for step in chain]
     answers = [walk.generations(step, task.task) for step in chain]
     for index, item in enumerate(items):
         for sample in range(cell.samples):
-            found = [answers[n][position(step, index, sample)] for n, step in enumerate(chain)]
-            place = places[position(cell.step, index, sample)]
-            for name, value in _row(item, sample, chain, found, place, reader).items():
+            at = [position(step, index, sample) for step in chain]
+            found = [answers[n][at[n]] for n in range(len(chain))]
+            way = [places[n][at[n]] for n in range(len(chain))]
+            for name, value in _row(item, sample, chain, found, way, reader).items():
                 columns[name].append(value)
 
 
@@ -120,11 +121,11 @@ def _row(
     sample: int,
     chain: tuple[Step, ...],
     generations: list[Generation | None],
-    place: Place,
+    places: list[Place],
     reader: Reader,
 ) -> dict[str, Any]:
     """The columns that differ from row to row."""
-    answer = generations[-1]
+    answer, place = generations[-1], places[-1]
     done = [g for g in generations if g is not None and g.error is None]
     whole = len(done) == len(chain)
     reason = None if whole else _reason(place, answer)
@@ -157,6 +158,7 @@ def _row(
         "seconds": sum(g.seconds for g in done) if whole else None,
         "description": _description(item, chain, generations),
         "key": place.key,
+        "upstream": " ".join(p.key for p in places[:-1] if p.key is not None) or None,
     }
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 NAME = "records.parquet"
+ROWS = 8192
+"""Rows of a row group: so few that what is said of one item is read without the rest."""
 SHA256 = "records_sha256"
 """Where provenance.json says what the file held when it was written."""
 
@@ -30,18 +32,7 @@ def load_results(folder: str | Path) -> pd.DataFrame:
 
     Raises SuiteError for a file that cannot be read, or that is not what the run has written.
     """
-    path = Path(folder)
-    path = path / NAME if path.is_dir() else path
-    if not path.is_file():
-        raise SuiteError(
-            f"There are no records at {path}; `downscale run STUDY --out {folder}` writes them."
-        )
-    written = provenance.read(path.parent).get(SHA256) if path.name == NAME else None
-    if written is not None and file_hash(path) != written:
-        raise SuiteError(
-            f"The records {path} are not what the run has written: they were damaged or replaced; "
-            "run the study again, which makes them anew from its store."
-        )
+    path = records_file(folder)
     import pandas as pd
     import pyarrow as pa
 
@@ -65,6 +56,27 @@ def load_results(folder: str | Path) -> pd.DataFrame:
     return frame
 
 
+def records_file(folder: str | Path) -> Path:
+    """Finds the records of a run directory, or those that are named, of which a run has written
+    what they hold.
+
+    Raises SuiteError where there are none, and for some that are not what the run has written.
+    """
+    path = Path(folder)
+    path = path / NAME if path.is_dir() else path
+    if not path.is_file():
+        raise SuiteError(
+            f"There are no records at {path}; `downscale run STUDY --out {folder}` writes them."
+        )
+    written = provenance.read(path.parent).get(SHA256) if path.name == NAME else None
+    if written is not None and file_hash(path) != written:
+        raise SuiteError(
+            f"The records {path} are not what the run has written: they were damaged or replaced; "
+            "run the study again, which makes them anew from its store."
+        )
+    return path
+
+
 def write_records(
     walk: Walk, folder: Path, made_of: str, before: dict[str, Any], progress: Progress
 ) -> dict[str, str]:
@@ -78,7 +90,7 @@ def write_records(
 
         progress.say("Scoring the answers")
         with whole(path) as temporary:
-            frame_of(walk).to_parquet(temporary, index=False)
+            frame_of(walk).to_parquet(temporary, index=False, row_group_size=ROWS)
     return {"records": made_of, SHA256: file_hash(path)}
 
 

@@ -187,6 +187,7 @@ def _answers(
         seconds=np.where(failed, np.nan, 0.01 * (1 + 5 * think)),
         description="a large red circle at the top left & a <small> square" if described else None,
         key="k",
+        upstream="i p" if described else None,
     )
 
 
