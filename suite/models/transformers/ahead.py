@@ -15,6 +15,8 @@ from suite.base.machine import cores
 
 MOST = 8
 """Most threads that decode images."""
+KEPT = 2
+"""Most batches that wait: the next part of what is asked for, and the first of what comes then."""
 
 Asked = TypeVar("Asked")
 Ready = TypeVar("Ready")
@@ -45,20 +47,18 @@ class Ahead(Generic[Asked, Ready]):
         return getattr(self._here, "ahead", False)
 
     def expect(self, asked: Sequence[Asked], images: Any) -> None:
-        """Says that a batch will be asked for."""
-        if self._reader is not None and tuple(asked) not in self._waiting:
-            self._waiting[tuple(asked)] = self._reader.submit(self._read, asked, images)
+        """Says that a batch will be asked for. One that was not when KEPT others are expected is
+        let go: another was asked for in its place."""
+        if self._reader is None or tuple(asked) in self._waiting:
+            return
+        self._waiting[tuple(asked)] = self._reader.submit(self._read, asked, images)
+        while len(self._waiting) > KEPT:
+            self._waiting.pop(next(iter(self._waiting))).cancel()
 
     def get(self, asked: Sequence[Asked], images: Any) -> Ready:
-        """Gives a batch, and raises what reading it has raised. What else was read so far is let
-        go: the next batch was another than was said."""
+        """Gives a batch, and raises what reading it has raised."""
         future = self._waiting.pop(tuple(asked), None)
-        if future is None:
-            for other in self._waiting.values():
-                other.cancel()
-            self._waiting.clear()
-            return self._read(asked, images)
-        return future.result()
+        return self._read(asked, images) if future is None else future.result()
 
     def each(self, make: Callable[[Asked], Made], asked: Iterable[Asked]) -> Iterable[Made]:
         """Calls `make` for each of a batch, several at a time where there are threads."""

@@ -42,12 +42,22 @@ def test_what_is_expected_is_read_once_and_on_another_thread() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith(("read-ahead", "open-im"))]
 
 
-def test_another_batch_than_was_expected_is_read_and_the_expected_one_let_go() -> None:
+def test_the_next_batch_is_read_while_one_that_nobody_expected_is_asked_for() -> None:
     reads = Reads()
     reads.ahead.expect("ab", None)
     assert reads.ahead.get("xy", None) == "XY"
-    assert reads.ahead._waiting == {}
     assert reads.ahead.get("ab", None) == "AB"
+    assert sorted(reads.seen) == [("ab", True), ("xy", False)]
+    reads.ahead.close()
+
+
+def test_what_was_expected_and_not_asked_for_is_let_go() -> None:
+    reads = Reads()
+    for asked in ("ab", "cd", "ef"):
+        reads.ahead.expect(asked, None)
+    assert list(reads.ahead._waiting) == [("c", "d"), ("e", "f")]
+    assert reads.ahead.get("ab", None) == "AB"
+    assert ("ab", False) in reads.seen
     reads.ahead.close()
 
 
@@ -80,11 +90,14 @@ def test_a_generator_answers_alike_whether_it_reads_ahead_or_not(tmp_path: Path)
     want = said(ask(generator, requests))
     assert [answer.error is None for answer in want] == [True, False] + [True] * 5
     generator._ahead = ahead = Ahead(generator._read_in, threads=True)
-    generator.expect(requests[:3], IMAGES.__getitem__)
+    generator.expect(requests[6:], IMAGES.__getitem__)
     generator.expect([], IMAGES.__getitem__)
     assert len(ahead._waiting) == 1
     future = next(iter(ahead._waiting.values()))
+    assert said(ask(generator, requests[:3])) == want[:3]  # as the engine asks: one batch before
+    assert list(ahead._waiting.values()) == [future]
     assert said(ask(generator, requests)) == want
+    assert ahead._waiting == {}
     batch = future.result().groups[0].batch
     assert sorted(batch) == ["attention_mask", "input_ids", "pixel_values"]
     generator.close()

@@ -7,6 +7,7 @@ not recorded; on a GPU, where there is one, recorded. Out: the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -151,14 +152,30 @@ class NoWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def tensors_of(step: Step) -> list[torch.Tensor]:
+    """All that a recording would read and write and that lives from step to step."""
+    owners: list[Any] = [step.batch, step.rules.limit, step.rules.limit.budget]
+    owners += step.rules.processors
+    own = [getattr(o, name) for o in owners for name in (*o.per_row, *o.shared)]
+    layers = [t for layer in step.cache.layers for t in (layer.keys, layer.values)]
+    return [*own, *layers, step.column, step.at, step.out, step.mask]
+
+
+def addresses(step: Step) -> list[int]:
+    """Where they lie."""
+    return [tensor.data_ptr() for tensor in tensors_of(step)]
+
+
 @pytest.mark.parametrize("kind", ["greedy", "sampled think nowait"])
-def test_nothing_in_a_step_waits_for_the_device(kind: str, monkeypatch: Any) -> None:
+def test_nothing_in_a_step_waits_for_the_device_or_moves(kind: str, monkeypatch: Any) -> None:
     taken = []
     plain = Step.take_one
 
     def watched(step: Step) -> None:
+        before = addresses(step)
         with NoWaiting():
             plain(step)
+        assert addresses(step) == before
         taken.append(step)
 
     monkeypatch.setattr(Step, "take_one", watched)
@@ -254,6 +271,62 @@ def test_a_row_without_numbers_harms_no_other_and_no_later_one() -> None:
     with torch.no_grad():
         weight[ill] = kept
     assert both(model, steps, "sampled") == want
+
+
+class Recording:
+    """Stands in for CUDA's graphs on a CPU: what is called while it is recorded leaves no trace,
+    and a replay calls it."""
+
+    def __init__(self) -> None:
+        self.step: Any = None
+        self.replays = 0
+
+    def replay(self) -> None:
+        self.replays += 1
+        assert self.step is not None
+        self.step.take_one()
+
+
+@pytest.mark.parametrize("failing", [None, 0, 1])
+def test_a_recording_leaves_the_state_as_it_was(
+    failing: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Recording] = []
+
+    @contextmanager
+    def graph(given: Any, pool: Any, stream: Any, capture_error_mode: str) -> Any:
+        assert (pool, stream) == ("pool", side)
+        before = [(t, t.clone()) for t in tensors_of(current[-1])]
+        yield
+        for tensor, value in before:
+            tensor.copy_(value)
+        if failing == len(made):
+            raise RuntimeError("the stream is capturing")
+        given.step = current[-1]
+        made.append(given)
+
+    current: list[Step] = []
+    plain = Step.record
+    monkeypatch.setattr(Step, "record", lambda s, *given: (current.append(s), plain(s, *given)))
+    side: Any = type("Stream", (), {"wait_stream": lambda *_: None})()
+    fakes = {
+        "Stream": lambda: side, "current_stream": lambda: side, "set_stream": lambda _: None,
+        "stream": lambda _: nullcontext(), "graph_pool_handle": lambda: "pool", "graph": graph,
+        "CUDAGraph": Recording, "get_sync_debug_mode": lambda: 0,
+        "set_sync_debug_mode": lambda _: None,
+    }  # fmt: skip
+    for name, fake in fakes.items():
+        assert hasattr(torch.cuda, name)
+        monkeypatch.setattr(torch.cuda, name, fake)
+    torch.manual_seed(0)
+    model = qwen3().eval()
+    steps = FixedSteps(model, record=True)
+    both(model, steps, "sampled think nowait")
+    assert (steps.reason is None) == (failing is None)
+    if failing is None:
+        both(model, steps, "sampled think nowait")
+    assert len(made) > 1 if failing is None else len(made) == failing
+    assert all(recording.replays > 7 for recording in made[:1])
 
 
 def held(generator: Any, requests: list[Any]) -> Any:

@@ -114,6 +114,41 @@ def test_batch_size_comes_from_the_call_the_spec_or_the_model(text: Any, tmp_pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("room", "taken", "rows", "fit"),
+    [
+        (100, 10, 4, 32),
+        (80, 10, 4, 32),
+        (79, 10, 4, 16),
+        (5, 10, 1, 1),
+        (-3, 10, 1, 1),
+        (9e9, 1, 1, 256),
+    ],
+)
+def test_rows_that_fit_are_a_power_of_two(room: float, taken: float, rows: int, fit: int) -> None:
+    assert backend.rows_within(room, taken, rows) == fit
+
+
+@pytest.mark.parametrize(
+    ("peak", "given", "want"), [(800, None, 128), (960, None, 4), (960, 128, 128)]
+)
+def test_batches_are_smaller_after_one_that_filled_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: int, given: int | None, want: int
+) -> None:
+    """Of 1,000 MiB a batch may fill 900, with weights of next to nothing: eight rows took 960."""
+    spec = ModelSpec(path=text_folder(tmp_path))
+    generator: Any = build_generator(spec, "text", device="cpu", batch_size=given)
+    generator._fixed = backend.FixedSteps(generator.loaded.model, record=False)
+    card = type("Card", (), {"total_memory": 1000 << 20})
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: peak << 20)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    requests = [request(n) for n in range(8)]
+    answers = ask(generator, requests)
+    assert generator.batches_of == want
+    assert [answer.text for answer in ask(generator, requests)] == [a.text for a in answers]
+
+
 def test_fingerprint_equals_the_one_found_without_loading(text: Any) -> None:
     spec = ModelSpec(path=Path(text.loaded.model.name_or_path))
     assert text.fingerprint == fingerprint(spec, "text", device="cpu")
