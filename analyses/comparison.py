@@ -26,9 +26,11 @@ from analyses.contrasts.differences import ALL_ITEMS, DIFFERENCE, OVERALL, Paire
 from analyses.contrasts.limits import ALONE
 from analyses.contrasts.two_runs import Pairs
 from analyses.stats.detectable import FEWEST
+from analyses.stats.intervals import at_odds
 from analyses.table.scores import none_where_missing
 
 BETTER, WORSE, NOT_WORSE, UNDECIDED = "better", "worse", "not worse", "undecided"
+EXACT_TEST = "p is of the exact or permutation test, the verdict of the interval"
 COLUMNS = (
     *("task", "group", "domain", "average", "difference", "low", "high", "se", "p", "p_holm"),
     *("test", "detectable", "baseline", "candidate", "n", "clusters", "pairs", "gained", "lost"),
@@ -74,7 +76,9 @@ def comparison(
         if only is None or group.task in only:
             ends = paired.ends(g)
             row = {"low": ends[0], "high": ends[1], "verdict": verdict(*ends, margin)}
-            rows.append(row | _numbers(paired, g) | _counts(paired, g, pairs.table))
+            row |= _numbers(paired, g) | _counts(paired, g, pairs.table)
+            odds = at_odds(float(str(row["p"])), *ends, EXACT_TEST)
+            rows.append(row | {"reason": row["reason"] or odds})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["p_holm"] = holm_over_tasks(table, alone=[ALL_ITEMS])
     # Overall first, then the other means, then tasks with their categories.

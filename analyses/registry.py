@@ -4,9 +4,10 @@ In: a name. Out: the function frame -> frame, or the figure's module. To add an 
 analyses/<name>.py with a function <name>(frame, *, draws, seed) and add its row here; to add a
 figure, write analyses/figures/<name>.py with select, draw and caption and add its row.
 
-Every analysis has a figure but `cells`: its accuracies are what the others draw, by the size of
+Every analysis has a figure but `cells`, whose accuracies are what the others draw, by the size of
 each module (`degradation`, `overview`, `grid`), beside the costs (`efficiency`), with their error
-taken apart (`seeds`); all at once they are a table.
+taken apart (`seeds`); all at once they are a table; and `findings`, whose sentences name the figure
+of each number.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,13 @@ ANALYSES: dict[str, str] = {
     "efficiency": "Accuracy against tokens, seconds and parameters",
     "agreement": "The suite's parser against lmms-eval's own score",
     "power": "Smallest difference of sizes that the items show",
+    "findings": "Sentences made of these numbers, and what warns of them",
 }
-"""Name -> what it computes, in the order of the report. The module has the function's name."""
+"""Name -> what it computes, in the order of the report; after what it stands on. The module has the
+function's name."""
+FINDINGS = "findings"
+"""The analysis that also takes `tables`, those of others that were made of the same records, and
+the `limit` of a look."""
 
 
 ROWS: dict[str, tuple[str, str]] = {
@@ -51,8 +57,10 @@ module and function of the tidy table."""
 class Analysis(Protocol):
     """A tidy table in, a table of results out."""
 
-    def __call__(self, frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-        """`draws` bootstrap draws from `seed`."""
+    def __call__(
+        self, frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0, **beside: Any
+    ) -> pd.DataFrame:
+        """`draws` bootstrap draws from `seed`; `beside`: see FINDINGS."""
 
 
 def load_analysis(name: str) -> Analysis:

@@ -46,7 +46,7 @@ class Result:
 
     dir: Path
     summary: dict[str, Any]
-    """study, dir, seconds, requests and cells: the JSON of `downscale run --json`."""
+    """study, dir, seconds, requests, cells, findings, grid: the JSON of `downscale run --json`."""
     failures: dict[str, int]
     """Reason -> number of rows that failed for it."""
 
@@ -138,6 +138,7 @@ def _run(
         "store": opened.folder.name if shared else None,
         "started": started,
         "ended": None,
+        **({"limit": limit} if limit is not None else {}),  # a look: nothing can be concluded
     }
     progress.say(
         f"{planned.study.study}: {len(planned.cells)} cells, {planned.planned:,} requests planned, "
@@ -182,12 +183,14 @@ def _run(
             note({})  # the report shows it
             cells = outputs.draw(folder, made_of, planned, progress)
             note({"seconds": round(time.monotonic() - clock, 3)})
+        found = outputs.found(folder)
     summary = {
         "study": planned.study.study,
         "dir": str(folder),
         "seconds": round(time.monotonic() - clock, 3),
         "requests": requests,
         "cells": cells,
+        **found,
     }
     return Result(folder, summary, outputs.failures(folder, summary))
 

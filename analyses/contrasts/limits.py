@@ -12,7 +12,8 @@ plus and minus the largest change of any image, at least that of one item which 
 it can (Bonett and Price 2012, J. Educ. Behav. Stat. 37). Where every image gives the same value the
 ends reach the exact bound (`intervals.degenerate_interval`). Of a mean of tasks the half widths of
 the tasks add as independent errors do. p stays that of the t test with the cluster-robust error:
-where few images change, an interval may hold 0 beside a p below .05; go by the interval.
+where few images change, an interval may hold 0 beside a p below .05, which the row's `reason` then
+says (`at_odds`); go by the interval.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy.typing as npt
 
 from analyses.contrasts.estimates import Estimates
 from analyses.stats.arrays import ZERO, Floats, Row, unknown
-from analyses.stats.intervals import degenerate_interval, share_ends, unseen_share
+from analyses.stats.intervals import at_odds, degenerate_interval, share_ends, unseen_share
 from analyses.stats.replicates import Drawn
 from analyses.table.scores import Group
 
@@ -34,6 +35,7 @@ SAME_RATIO = "every draw gives the same ratio: resampling sees no spread"
 """Nothing is left, or nothing is lost."""
 NO_DIVISOR = "the divisor is not above 0 in more than 2.5 % of the draws"
 EXACT = "every image gives the same value: exact bound in place of resampling"
+T_TEST = "p is of the t test, the interval also of the few images that change; go by the interval"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Limits:
             low, high = self._exact(g, column)
             low, high = min(low, self.low[g, column]), max(high, self.high[g, column])
             numbers |= {"low": low, "high": high, "reason": EXACT}
-        return numbers
+        p, low, high = (float(str(numbers[name])) for name in ("p", "low", "high"))
+        return numbers | {"reason": numbers["reason"] or at_odds(p, low, high, T_TEST)}
 
     def _members(self, g: int, column: int) -> list[int]:
         members = self.result.groups[g].members

@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from analyses.stats.arrays import Floats, Ints
+from analyses.stats.arrays import ZERO, Floats, Ints
 from analyses.stats.bootstrap import cluster_sums, codes_of, points, replicates_of, strata_of
 from analyses.stats.replicates import Resampled, quantiles
 
 __all__ = [
     "Resampled",
+    "at_odds",
     "cluster_se",
     "degenerate_interval",
     "holm",
@@ -145,6 +146,18 @@ def share_ends(
     squares = squares + (least - centre) ** 2 + (most - centre) ** 2
     reach = -stdtrit(count + 1, (1 - level) / 2)
     return centre, np.asarray(reach * np.sqrt(squares / ((count + 1) * (count + 2))))
+
+
+def at_odds(p: float, low: float, high: float, why: str) -> str | None:
+    """Says that p and the 95 % interval disagree about 0, and `why`; None where they agree, or one
+    is missing."""
+    holds = low <= ZERO and high >= -ZERO
+    if np.isnan([p, low, high]).any() or (p < 0.05) != holds:
+        return None
+    beside = (
+        "below .05, the interval holds 0" if holds else "not below .05, the interval leaves 0 out"
+    )
+    return f"p is {beside}: {why}"
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:

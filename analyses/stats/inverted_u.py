@@ -38,7 +38,7 @@ import numpy as np
 from scipy import stats
 
 from analyses.stats.arrays import ZERO, Floats, Row, unknown
-from analyses.stats.intervals import holm
+from analyses.stats.intervals import at_odds, holm
 from analyses.stats.replicates import Drawn, expanded_tails
 
 OVERALL = ("inverted_u", "curvature", "lind_mehlum", "best_inside")
@@ -62,6 +62,9 @@ class Gains:
     """Images behind the covariance."""
     degrees: float
     """Degrees of freedom of the covariance: clusters - 1, fewer with few seeds."""
+
+
+ONE_SIDED = "p is one-sided or of several contrasts, the interval two-sided"
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,9 @@ def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[Row]:
         inside = f"{count - 2} of {count} sizes {'is' if count == 3 else 'are'} inside"
         for row in rows:
             row["reason"] = row["reason"] or f"low power: {inside}, so not finding it says little"
+    for row in rows:
+        odds = at_odds(*(float(str(row[name])) for name in ("p", "low", "high")), ONE_SIDED)
+        row["reason"] = "; ".join(str(why) for why in (row["reason"], odds) if why) or None
     return rows
 
 

@@ -154,12 +154,13 @@ class Resampled:
         return tail, 1 - tail
 
     def p_value(self) -> Floats:
-        """Two-sided p of «the mean is 0»: t test with the standard error and its degrees."""
+        """Two-sided p of «the mean is 0»: t test with the standard error and its degrees;
+        NaN where that error is only rounding."""
         error = self.standard_error()
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(self.estimate) / error
         p = 2 * stdtr(self.degrees(), -t)
-        return np.asarray(np.where(error > 0, p, np.nan), dtype=np.float64)
+        return np.asarray(np.where(error > ZERO, p, np.nan), dtype=np.float64)
 
     def with_means_of_groups(self, members: npt.NDArray[np.bool_]) -> Resampled:
         """Gives the same with one group more: per column, the mean of the member groups' means.

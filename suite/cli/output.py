@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -15,12 +16,14 @@ from typing import Any, Literal
 import click
 
 from suite.base.json_values import json_value
-from suite.errors import one_line
+from suite.errors import cut, one_line
 
 GAPS = (3, 2, 1)
 """Spaces between two columns, the widest that the terminal has room for."""
 NARROWEST = 12
 """Width down to which a column of text is folded."""
+LINES = 15
+"""Lines in which a run says what it has found."""
 
 
 def talk(message: str) -> None:
@@ -105,6 +108,58 @@ def print_table(
             f"  {', '.join(left_out)}: no room in this terminal; --json has "
             f"{'them' if len(left_out) > 1 else 'it'}, and so has the table in a pipe or file."
         )
+
+
+def print_found(summary: dict[str, Any], report: str) -> None:
+    """Prints the grid of pairings and as many of the findings as LINES have room for, the first of
+    every kind before the second of any, and where the rest is."""
+    from rich.console import Console
+
+    grid, rows = summary["grid"], summary["findings"]
+    width = Console(file=sys.stdout).width if sys.stdout.isatty() else None
+    lines = [""] if grid or rows else []
+    lines += _grid_lines(grid, width) if grid else []
+    left = _in_order(rows)
+    told = 0
+    while left:
+        said = textwrap.wrap(one_line(left[0]["sentence"]), width or 10**6, subsequent_indent="  ")
+        if told and len(lines) + len(said) > LINES - 1:
+            break
+        lines += said
+        told += 1
+        del left[0]
+    more = len(rows) - told
+    if more:
+        warned = dict.fromkeys(row["kind"].replace("_", " ") for row in left if row["warns"])
+        of = f", {', '.join(warned)} among them" if warned else ""
+        lines.append(f"{counted(more, 'more finding')}{of}: {report}")
+    click.echo("\n".join(lines))
+
+
+def _in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The headlines: the first of every kind, then the second of any; warnings last."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for row in rows:
+        if row["headline"]:
+            ranked.append((row["warns"], seen[row["kind"]], row))
+            seen[row["kind"]] += 1
+    return [row for *_, row in sorted(ranked, key=lambda own: own[:2])]
+
+
+def _grid_lines(grid: dict[str, Any], width: int | None) -> list[str]:
+    """A title and the accuracies, aligned; columns that find no room are cut with their marks."""
+    from rich.cells import cell_len
+
+    table = [["", *map(one_line, grid["reasoning"])]]
+    table += [[one_line(row["perception"]), *map(cell_text, row["values"])] for row in grid["rows"]]
+    widths = [max(cell_len(row[k]) for row in table) for k in range(len(table[0]))]
+    lines = [
+        "  ".join(" " * (w - cell_len(text)) + text for w, text in zip(widths, row))
+        for row in table
+    ]
+    lines = [one_line(grid["title"]), *(f"  {line}" for line in lines)]
+    return lines if width is None else [cut(line, width) for line in lines]
 
 
 def _numeric(values: Sequence[Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from suite.cli.options import json_option, study_options
-from suite.cli.output import counted, print_json, print_table, talk
+from suite.cli.output import counted, print_found, print_json, print_table, talk
 from suite.errors import SuiteError
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
@@ -85,6 +85,8 @@ def command(
     talk(show_hint(result.dir, result.summary["cells"]))
     for reason, count in list(result.failures.items())[:5]:
         talk(f"  {counted(count, 'row')}: {reason}")
+    if not as_json:
+        print_found(result.summary, str(result.dir / "report.html"))
     if result.summary["requests"]["failed"] or result.failures:
         ctx.exit(1)
 

@@ -1,8 +1,8 @@
 """What a run leaves for people beside its records: tables, figures, the page, rows of its summary.
 
 In: a run directory with records.parquet, and its plan. Out: tables/*.csv,
-figures/*.{png,svg,pdf,csv}, report.html, cells.json, made again only when records or code have
-changed, or one of the files.
+figures/*.{png,svg,pdf,csv}, report.html, cells.json, findings.json, made again only when records or
+code have changed, or one of the files.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ CELL_FIELDS = (
     *("n", "accuracy", "low", "high", "unparsed", "failed"),
 )
 """Fields of an entry of `cells` in the summary; `group` is null for the whole task."""
-CELLS = "cells.json"
-WRITTEN = (results.NAME, *freshness.DRAWN, CELLS, freshness.NAME, status.INSIDE)
+CELLS, FOUND = "cells.json", "findings.json"
+WRITTEN = (results.NAME, *freshness.DRAWN, CELLS, FOUND, freshness.NAME, status.INSIDE)
 """What a run's directory holds beside its provenance and its store."""
 
 
@@ -66,7 +66,7 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
     if (known := drawn(folder, records, planned)) is not None:
         return known
     from analyses.columns import completed
-    from suite.report import figures, page, tables
+    from suite.report import figures, findings, page, tables
 
     forget(folder)  # a run that is stopped while it draws leaves a mixture
     measured, text = folder / "tables" / "baselines.csv", baselines(planned)
@@ -85,8 +85,15 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
     cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]
     found: list[dict[str, Any]] = json_value(cells)
     write_whole(folder / CELLS, json.dumps(found))
-    put(folder, _digest(records, planned), [*made, folder / CELLS])
+    write_whole(folder / FOUND, json.dumps(json_value(findings.found(folder))))
+    put(folder, _digest(records, planned), [*made, folder / CELLS, folder / FOUND])
     return found
+
+
+def found(folder: Path) -> dict[str, Any]:
+    """Gives the sentences and the grid of a run that is drawn (`suite.report.findings.found`)."""
+    content: dict[str, Any] = json.loads((folder / FOUND).read_text(encoding="utf-8"))
+    return content
 
 
 def failures(folder: Path, summary: dict[str, Any]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import write_changed
-from suite.report import examples, figures, item_cards, page_tables, summary, tables
+from suite.report import examples, figures, findings, item_cards, page_tables, summary, tables
 from suite.runs import freshness, provenance
 
 
@@ -56,7 +56,8 @@ def render(folder: Path) -> str:
         .get_template("page.html.jinja")
         .render(
             about=summary.about(frame, known),
-            findings=summary.findings(folder),
+            found=_found(folder, drawn),
+            numbers=summary.main_numbers(folder),
             figures=[_figure(folder, name) for name in drawn],
             undrawn=[spec.title for name, spec in FIGURES.items() if name not in drawn],
             headline=summary.headline(frame, cells),
@@ -73,6 +74,20 @@ def render(folder: Path) -> str:
             raw=known,
         )
     )
+
+
+def _found(folder: Path, drawn: list[str]) -> dict[str, Any]:
+    """The sentences that open the page, each with where its number is, and those that add to
+    them."""
+    rows = findings.found(folder)["findings"]
+    for row in rows:
+        shown = row["figure"] in drawn
+        row["place"] = f"figure-{row['figure']}" if shown else "cells"
+        row["shown"] = FIGURES[row["figure"]].title if shown else "Cells"
+    return {
+        "headlines": [row for row in rows if row["headline"]],
+        "more": [row for row in rows if not row["headline"]],
+    }
 
 
 def _rows(folder: Path, name: str) -> pd.DataFrame:

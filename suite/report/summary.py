@@ -43,7 +43,7 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def findings(folder: Path) -> dict[str, Any]:
+def main_numbers(folder: Path) -> dict[str, Any]:
     """Gives the headline comparisons, a row each, on the in-domain mean and outside the domain.
 
     `columns`: names of what they are measured on; `rows`: text, family and a value per column.

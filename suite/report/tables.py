@@ -7,10 +7,11 @@ In: records.parquet. Out: tables/<analysis>.csv; of single items and answers tab
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from analyses.registry import ANALYSES, ROWS, load_analysis, load_rows
+from analyses.registry import ANALYSES, FINDINGS, ROWS, load_analysis, load_rows
 from suite.errors import SuiteError, said_of
 from suite.runs import freshness, provenance
 from suite.runs.results import load_results
@@ -21,6 +22,7 @@ TEXT = (
     *("quantity", "estimator", "size", "module", "small", "large", "partner", "reason"),
     *("axis", "larger", "pattern", "sizes", "rule"),
     *("category", "item_id", "image_id", "emerges", "answer", "prediction", "text"),
+    *("kind", "sentence", "verdict", "figure"),
 )
 """Columns that stay text when a CSV is read, whatever they look like (a size may be named 8)."""
 
@@ -37,7 +39,15 @@ def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.
         raise SuiteError(f"There is no analysis called {name}; there are {', '.join(ANALYSES)}.")
     frame = load_records(folder)
     with said_of(folder / "records.parquet"):
-        return load_analysis(name)(frame, draws=draws, seed=seed)
+        return load_analysis(name)(frame, draws=draws, seed=seed, **_beside(folder, name, {}))
+
+
+def _beside(folder: Path, name: str, made: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """What an analysis is given beside the records: findings, the tables that are `made` already,
+    and to how many items the run was cut for a look."""
+    if name != FINDINGS:
+        return {}
+    return {"tables": made, "limit": provenance.read(folder).get("limit")}
 
 
 def write(folder: Path) -> list[Path]:
@@ -49,9 +59,14 @@ def write(folder: Path) -> list[Path]:
     provenance.check_own(folder, freshness.DRAWN, made=(outputs / freshness.NAME).is_file())
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
+    made: dict[str, pd.DataFrame] = {}
     for name, path in zip((*ANALYSES, *ROWS), paths):
         with said_of(folder / "records.parquet"):
-            table = load_analysis(name)(frame) if name in ANALYSES else load_rows(name)(frame)
+            if name in ANALYSES:
+                table = load_analysis(name)(frame, **_beside(folder, name, made))
+                made[name] = table
+            else:
+                table = load_rows(name)(frame)
         table.to_csv(path, index=False, float_format="%.6g")
     freshness.put(outputs, digest, paths)
     return paths

@@ -245,6 +245,11 @@ def _check_every_analysis(frame: pd.DataFrame, *, draw: bool = True) -> None:
         assert not np.isinf(table[value].astype(float)).any()
         flat = known[known["high"].astype(float) - known["low"].astype(float) < 1e-12]
         assert flat["reason"].notna().all(), f"{name}: an interval of no width has no reason"
+        if "p" in known:
+            tested = known[known["p"].notna() & (known.get("quantity") != "kept")]  # not of 0
+            holds = (tested["low"] <= 1e-12) & (tested["high"] >= -1e-12)
+            odd = tested[(tested["p"] < 0.05) == holds]
+            assert odd["reason"].notna().all(), f"{name}: p and interval disagree without a reason"
     for spec_name, spec in FIGURES.items() if draw else ():
         module = load_figure(spec_name)
         rows = module.select(tables[spec.analysis])

@@ -13,7 +13,7 @@ from analyses.table.sizes import NAMED, end_to_end, pairings_of
 from tests.analyses.simulate import World, simulate
 
 WORLD = World((("s", 1e4), ("m", 1e5), ("l", 1e6)), ("ocr", "knowledge"), ("grounding",), items=6)
-ALONE = ("agreement", "seeds", "cells", "efficiency", "methods")
+ALONE = ("agreement", "seeds", "cells", "efficiency", "methods", "findings")
 """Analyses of single cells, of all answers together, or of perceivers against each other."""
 
 

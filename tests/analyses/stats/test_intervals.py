@@ -175,6 +175,12 @@ def test_p_value_is_the_t_test() -> None:
     assert p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
 
 
+def test_a_difference_that_is_only_rounding_has_no_p() -> None:
+    """A sum of weights that should be 0 on every image is 1e-16, now and then 2e-16."""
+    values = np.array([[1e-16], [1e-16], [2e-16], [1e-16]])
+    assert np.isnan(resample(values, np.arange(4), draws=10).p_value()[0, 0])
+
+
 def test_holm_equals_statsmodels_and_skips_missing() -> None:
     p = np.array([0.01, 0.04, 0.03, 0.005, 0.5])
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import click
 import pandas as pd
 import pytest
 
 from suite.cli.analyze import _values
-from suite.cli.output import NARROWEST, PValue, cell_text, fit, print_table, talk_reasons
+from suite.cli.output import (
+    LINES,
+    NARROWEST,
+    PValue,
+    cell_text,
+    fit,
+    print_found,
+    print_table,
+    talk_reasons,
+)
 
 
 class Terminal(io.StringIO):
@@ -105,3 +115,59 @@ def test_counts_with_a_missing_row_are_whole_numbers() -> None:
     assert _values(pd.Series([1.0, 0.0])) == [1.0, 0.0]  # accuracies
     (p, missing) = _values(pd.Series([0.0, nan], name="p"))
     assert (cell_text(p), missing) == ("<0.001", None)
+
+
+def finding(
+    kind: str, sentence: str, *, headline: bool = True, warns: bool = False
+) -> dict[str, Any]:
+    return {"kind": kind, "sentence": sentence, "headline": headline, "warns": warns}
+
+
+GRID = {
+    "title": "Accuracy (ocr)",
+    "reasoning": ["s", "l"],
+    "rows": [
+        {"perception": "s", "values": [0.25, 0.5]},
+        {"perception": "l", "values": [0.75, None]},
+    ],
+}
+
+
+def test_what_was_found_ends_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first of every kind, then the second of any, warnings last; what adds to them is not."""
+    rows = [
+        finding("fall", "It falls."),
+        finding("fall", "It falls there."),
+        finding("power", "It\x1b[31m shows."),
+        finding("failed", "3 failed.", warns=True),
+        finding("fall", "And there.", headline=False),
+    ]
+    print_found({"grid": GRID, "findings": rows}, "r.html")
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        "Accuracy (ocr)",
+        "         s      l",
+        "  s  0.250  0.500",
+        "  l  0.750      –",
+        "It falls.",
+        "It\\x1b[31m shows.",
+        "It falls there.",
+        "3 failed.",
+        "1 more finding: r.html",
+    ]
+
+
+def test_what_finds_no_room_is_counted_and_warnings_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [finding(f"kind {n}", f"Sentence {n}.") for n in range(20)]
+    rows += [finding("one_seed", "One seed.", warns=True)]
+    print_found({"grid": GRID, "findings": rows}, "r.html")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == LINES
+    assert lines[-1] == "12 more findings, one seed among them: r.html"
+
+
+def test_nothing_found_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_found({"grid": None, "findings": []}, "r.html")
+    assert not capsys.readouterr().out.strip()

@@ -5,6 +5,8 @@ In: a run of simulated records. Out: report.html, read as a browser reads it.
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +15,7 @@ import pandas as pd
 import pytest
 
 from analyses.registry import FIGURES
-from suite.report import page
+from suite.report import page, tables
 from tests.analyses.simulate import World, simulate
 
 
@@ -127,3 +129,32 @@ def test_figures_without_rows_are_named_and_left_out(tmp_path: Path) -> None:
     # What any answer gives is drawn: whether both scorers agree on it.
     assert re.findall(r'<figure id="figure-(\w+)">', text) == ["agreement"]
     assert text.count("<img") == 1
+
+
+def test_the_page_opens_with_the_answer(drawn: Path) -> None:
+    """Before the contents and every figure, each sentence with a link to where its number is."""
+    text = (drawn / "report.html").read_text(encoding="utf-8")
+    table = tables.read(drawn, "findings")
+    opening = text[: text.index("<nav")]
+    headlines = table[table["headline"]]
+    assert headlines["kind"].iloc[0] == "seeing_or_thinking"
+    for said in table["sentence"]:
+        assert said in html.unescape(opening)
+    links = re.findall(r'<a href="#([\w-]+)">', opening.split('id="findings"')[1])
+    assert len(links) == len(table)
+    assert all(f'id="{link}"' in text for link in links)
+
+
+def test_a_look_says_so_wherever_it_is_read(drawn: Path, tmp_path: Path) -> None:
+    """provenance.json keeps the limit of the command line."""
+    frame = pd.read_parquet(drawn / "records.parquet")
+    frame = frame[frame["cell"].isin(["end_to_end/P=xs", "end_to_end/P=l"])]
+    frame.to_parquet(tmp_path / "records.parquet", index=False)
+    known = json.loads((drawn / "provenance.json").read_text())
+    (tmp_path / "provenance.json").write_text(json.dumps(known | {"limit": 4}))
+    look = "A look: 4 items a task or category, nothing can be concluded."
+    table = tables.analyse(tmp_path, "findings", draws=50)
+    assert table["sentence"].iloc[0] == look
+    assert table["warns"].all()
+    (tmp_path / "provenance.json").write_text(json.dumps(known))
+    assert look not in tables.analyse(tmp_path, "findings", draws=50)["sentence"].tolist()
