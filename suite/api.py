@@ -84,7 +84,7 @@ def run(
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
     provenance.check_own(folder, outputs.WRITTEN)
     with _engine(device, workers, ray) as (device, engine):
-        return _run(planned, folder, store, device, engine, progress, started, clock)
+        return _run(planned, folder, store, device, engine, progress, started, clock, limit)
 
 
 Engine = Callable[..., None]
@@ -120,6 +120,7 @@ def _run(
     progress: Progress,
     started: str,
     clock: float,
+    limit: int | None,
 ) -> Result:
     identities = fingerprints(planned, device)  # a missing checkpoint is told before data are read
     items = load_all_items(planned, progress)
