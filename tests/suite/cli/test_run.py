@@ -289,8 +289,8 @@ def test_a_folder_that_is_removed_while_a_run_works_is_told(
     place: Any = api if when == "generate" else api.outputs
     work = getattr(place, when)
 
-    def and_remove(*about: Any) -> Any:
-        found = work(*about)
+    def and_remove(*about: Any, **named: Any) -> Any:
+        found = work(*about, **named)
         shutil.rmtree(tmp_path / what)
         return found
 
