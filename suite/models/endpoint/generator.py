@@ -60,6 +60,8 @@ class Kind:
     """Parameter of the thinking budget."""
     samples: bool = True
     """Whether it samples each request by the request's own seed."""
+    streams: bool = True
+    """Whether its stream holds the answer and no more."""
 
 
 _TASTE = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -70,15 +72,17 @@ KINDS = {
     "sglang": Kind(_TASTE, _MARKERS),
     "llamacpp": Kind({"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}),
     # frequency_penalty is there what the penalty of repetition is more than 1
-    "transformers": Kind({"frequency_penalty": 0.0}, samples=False),
+    # and its stream may begin with the prompt
+    "transformers": Kind({"frequency_penalty": 0.0}, samples=False, streams=False),
 }
 """Servers by what they call themselves in their list of models; any other is OTHER."""
+STREAM = "stream_options"
 OPTIONAL = (
-    *("stream_options", "chat_template_kwargs"),
+    *(STREAM, "chat_template_kwargs"),
     *(kind.budget for kind in KINDS.values() if kind.budget),
 )
-"""Parameters that are left out once a server refuses them by name: whether it counted tokens,
-thought, and kept the budget is seen in what it answers."""
+"""Parameters that are left out once a server refuses them by name. Whether it thought and kept the
+budget is seen in what it answers, and without a stream it counts tokens unasked."""
 
 
 def endpoint_identity(
@@ -236,7 +240,8 @@ class EndpointGenerator:
             "temperature": decoding.temperature,
             "top_p": decoding.top_p,
             "max_tokens": decoding.max_new_tokens,
-            "stream_options": {"include_usage": True},
+            "stream": kind.streams and STREAM not in self._server.without,
+            STREAM: {"include_usage": True},
             "chat_template_kwargs": {"enable_thinking": decoding.thinking},
         }
         extra |= kind.thinking if decoding.thinking else {}
@@ -244,7 +249,8 @@ class EndpointGenerator:
             extra["top_k"] = decoding.top_k
         if not decoding.greedy:  # 31 bits, which every server takes
             extra["seed"] = request_seed(request_key(self._fingerprint, request)) % 2**31
-        return {name: value for name, value in extra.items() if name not in self._server.without}
+        left = self._server.without if extra["stream"] else {STREAM, *self._server.without}
+        return {name: value for name, value in extra.items() if name not in left}
 
 
 def _turn(message: Message, images: ImageLoader, request: Request) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Server:
         """One call. Raises _Again, Rebuild, Failed or SuiteError."""
         try:
             raw = await self._client.chat.completions.with_raw_response.create(
-                model=self._model, messages=messages, stream=True, extra_body=extra
+                model=self._model, messages=messages, stream=extra["stream"], extra_body=extra
             )
             return await _read(raw)
         except self._openai.APIStatusError as error:

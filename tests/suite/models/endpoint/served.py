@@ -123,9 +123,13 @@ def chunk(text: str | None = None, finish: str | None = None, **delta: Any) -> d
 
 
 def says(text: str, finish: str = "stop", **delta: Any) -> Act:
-    """Streams a text in two chunks, its end and its usage."""
+    """Streams a text in two chunks, its end and its usage; gives it whole where no stream is asked
+    for."""
 
     def act(handler: Handler) -> None:
+        if not handler.body["stream"]:
+            whole({"content": text, **delta}, finish)(handler)
+            return
         half = len(text) // 2
         handler.events(
             chunk("", role="assistant"),

@@ -71,12 +71,15 @@ PLAIN = {
             [{"id": "m", "owned_by": "llamacpp"}],
             {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0},
         ),
-        (SERVE, {"frequency_penalty": 0.0}),
-        ([SERVE[0] | {"id": "other"}], {"frequency_penalty": 0.0}),
+        (SERVE, {"frequency_penalty": 0.0, "stream": False}),
+        ([SERVE[0] | {"id": "other"}], {"frequency_penalty": 0.0, "stream": False}),
     ],
 )
 def test_a_server_adds_no_taste_of_its_own(listed: Any, own: dict[str, Any]) -> None:
-    assert sent(Decoding(), listed) == PLAIN | own
+    body = PLAIN | own
+    if not body["stream"]:
+        del body["stream_options"]
+    assert sent(Decoding(), listed) == body
 
 
 def test_sampling_is_sent_with_a_seed_of_the_request() -> None:
@@ -138,6 +141,7 @@ def test_what_a_server_refuses_by_name_is_left_out_where_its_answers_show_it(
     made, server = asked(request(), request("again"), acts=acts, concurrency=1)
     assert [one.text for one in made] == ["yes", "yes"]
     assert [name in body for body in server.bodies] == [True, False, False]
+    assert server.bodies[1]["stream"] is (name == "chat_template_kwargs")  # tokens are counted then
 
 
 def test_what_cannot_be_left_out_is_a_failure() -> None:
