@@ -62,6 +62,8 @@ class Kind:
     """Whether it samples each request by the request's own seed."""
     streams: bool = True
     """Whether its stream holds the answer and no more."""
+    goes_on: bool = True
+    """Whether it goes on from an assistant's last message."""
 
 
 _TASTE = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -73,7 +75,7 @@ KINDS = {
     "llamacpp": Kind({"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}),
     # frequency_penalty is there what the penalty of repetition is more than 1
     # and its stream may begin with the prompt
-    "transformers": Kind({"frequency_penalty": 0.0}, samples=False, streams=False),
+    "transformers": Kind({"frequency_penalty": 0.0}, samples=False, streams=False, goes_on=False),
 }
 """Servers by what they call themselves in their list of models; any other is OTHER."""
 STREAM = "stream_options"
@@ -113,6 +115,11 @@ class EndpointGenerator:
     def fingerprint(self) -> dict[str, Any]:
         """Name of the model."""
         return self._fingerprint
+
+    def news(self) -> list[str]:
+        """Gives what a person is told: parameters that the server refused."""
+        lines, self._server.notes = self._server.notes, []
+        return lines
 
     def close(self) -> None:
         """Ends the connections and the thread."""
@@ -222,6 +229,11 @@ class EndpointGenerator:
             return reply.generation(thinking, answer or "", "budget" if spent else reply.finish)
         if own:
             raise Failed(f"the server has not ended the thinking after its {budget:,} tokens")
+        if not kind.goes_on:
+            raise Failed(
+                f"thinking and answer have not ended within the budget of {budget:,} tokens, and "
+                "the server (transformers serve) does not go on from there; give more"
+            )
         # Thinking, or the answer after it, was cut where the budget is used up.
         extra["max_tokens"] = decoding.max_new_tokens
         extra |= {"continue_final_message": True, "add_generation_prompt": False}

@@ -79,6 +79,8 @@ class Server:
         self._optional = optional
         self.without: set[str] = set()
         """Parameters that the server has refused."""
+        self.notes: list[str] = []
+        """What a person is to be told."""
         self.lost = ""
         """Why the server answers nothing any more, in a sentence."""
         self._not_before = 0.0
@@ -204,6 +206,11 @@ class Server:
             ) from None
         refused = [name for name in self._optional if name in sent and name in said]
         if status in (400, 422) and refused:
+            self.notes += [
+                f"The server at {public(self.url)} refuses `{name}`: it is asked without."
+                for name in refused
+                if name not in self.without
+            ]
             self.without.update(refused)
             raise Rebuild from None
         raise Failed(f"the server refused the request ({status}{said})") from None

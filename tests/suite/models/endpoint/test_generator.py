@@ -138,7 +138,10 @@ def test_what_a_server_refuses_by_name_is_left_out_where_its_answers_show_it(
 ) -> None:
     refusal = fails(status, {"error": {"message": f"Unrecognized request argument: {name}"}})
     acts = [refusal, says("yes"), says("yes")]
-    made, server = asked(request(), request("again"), acts=acts, concurrency=1)
+    with served(*acts) as server, generator(server, concurrency=1) as backend:
+        made = list(backend.generate([request(), request("again")], no_image))
+        said = f"The server at {server.url} refuses `{name}`: it is asked without."
+        assert (backend.news(), backend.news()) == ([said], [])
     assert [one.text for one in made] == ["yes", "yes"]
     assert [name in body for body in server.bodies] == [True, False, False]
     assert server.bodies[1]["stream"] is (name == "chat_template_kwargs")  # tokens are counted then
@@ -249,6 +252,16 @@ def test_a_budget_that_the_server_refuses_is_kept_by_two_calls() -> None:
     made, server = asked(*thinking, acts=acts, listed=VLLM, concurrency=1)
     assert [(one.text, one.finish_reason) for one in made] == [("B", "budget"), ("C", "stop")]
     assert [body["max_tokens"] for body in server.bodies] == [15, 10, 5, 10]
+
+
+def test_a_server_that_cannot_go_on_is_not_asked_to() -> None:
+    acts = [says("", "length", reasoning_content="a")]
+    made, server = asked(request(decoding=THINK), acts=acts, listed=SERVE)
+    assert made[0].error == (
+        "Thinking and answer have not ended within the budget of 10 tokens, and the server "
+        "(transformers serve) does not go on from there; give more."
+    )
+    assert len(server.bodies) == 1
 
 
 @pytest.mark.parametrize("second", [says("<think>b</think>B"), says("B", reasoning="b")])
