@@ -30,11 +30,12 @@ import pandas as pd
 
 from analyses.contrasts.contrast import Contrast, contrast_table, estimate
 from analyses.stats import seed_spread
-from analyses.stats.arrays import Floats
+from analyses.stats.arrays import ZERO, Floats
 from analyses.table.scores import CELL_COLUMNS, Group, Scores, scores_of
 
 LABELS = (*CELL_COLUMNS, "seeds", "answers")
 ONE_SEED = "one seed: its spread over seeds is not known"
+SAME = "every seed gave the same accuracy: no spread is seen, which is not that there is none"
 ONE_ANSWER = "every item has one answer or none, or one item has one in every seed"
 
 
@@ -80,7 +81,8 @@ def _new_seed(
     part = table.assign(quantity="new_seed", low=low, high=high, se=np.nan)
     none = part["low"].isna()
     part["estimate"] = part["estimate"].mask(none)
-    part["reason"] = part["reason"].astype(object).where(~none | part["reason"].notna(), ONE_SEED)
+    why = np.where(none, ONE_SEED, np.where(part["high"] - part["low"] < ZERO, SAME, None))
+    part["reason"] = part["reason"].astype(object).where(part["reason"].notna(), why)
     return part
 
 

@@ -106,7 +106,8 @@ def shape_rows(gains: Gains, sizes: Sequence[str]) -> list[Row]:
         for row in rows:
             row["reason"] = row["reason"] or f"low power: {inside}, so not finding it says little"
     for row in rows:
-        odds = at_odds(*(float(str(row[name])) for name in ("p", "low", "high")), ONE_SIDED)
+        p, low, high = (float(str(row[name])) for name in ("p", "low", "high"))
+        odds = at_odds(p, low, high, ONE_SIDED)
         row["reason"] = "; ".join(str(why) for why in (row["reason"], odds) if why) or None
     return rows
 

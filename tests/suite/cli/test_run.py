@@ -50,6 +50,31 @@ def test_run_writes_everything(finished: tuple[Path, dict[str, Any]]) -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_a_run_says_what_was_found(finished: tuple[Path, dict[str, Any]]) -> None:
+    """One size of each module: why there is no answer, and the one pairing that was run."""
+    _, summary = finished
+    assert summary["findings"][0]["sentence"] == (
+        "Seeing or thinking is not answered: its pairings have 1 perception and 1 reasoning size, "
+        "two of each are needed."
+    )
+    kinds = {row["kind"] for row in summary["findings"]}
+    assert {"few_items", "one_seed"} <= kinds
+    assert "look" not in kinds
+    assert summary["grid"]["reasoning"] == ["l"]
+    assert [row["perception"] for row in summary["grid"]["rows"]] == ["s"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_limit_of_the_command_line_makes_a_run_a_look(tiny: Path, tmp_path: Path) -> None:
+    run = ("run", tiny / "study.yaml", "--out", tmp_path / "out", "--store", tiny / "out" / "store")
+    result = call(*run, "--limit", 1, "--only", "end_to_end/*")
+    assert result.exit_code == 0, result.stderr
+    last = [line for line in result.stdout.splitlines() if line]
+    assert "A look: 1 item a task, nothing can be concluded." in last
+    assert not any(line.startswith(("Seeing", "Whether")) for line in last)
+    assert call(*run, "--only", "end_to_end/*").stdout.count("A look") == 0
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_perceivers_are_told_apart_in_records_tables_and_summary(
     tiny: Path, tmp_path: Path
