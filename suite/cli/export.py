@@ -32,7 +32,7 @@ def command(folder: str, cells: tuple[str, ...], out: str | None, as_json: bool)
     from suite.runs.export import export
 
     target = Path(out) if out else Path(folder) / "lmms_eval"
-    files = export(folder, cells=cells, out=target)
+    files = export(folder, cells=cells, out=target, say=talk)
     if as_json:
         print_json({"dir": str(target), "files": [vars(file) for file in files]})
         return

@@ -108,8 +108,9 @@ def _print_list(
         talk("No item is as asked for.")
         return
     named = [name for name in ("wrong", "unparsed") if chosen[name]]
-    titles = {"answers": " and ".join(named) or "answers", "category": "category"}
-    names = [name for name in rows[0] if name != "category" or any(row[name] for row in rows)]
+    titles = {"answers": f"answers {' and '.join(named)}"}
+    empty = {"category"} if not any(row["category"] for row in rows) else set()
+    names = [name for name in rows[0] if name not in empty | ({"answers"} if not named else set())]
     shown = rows if everything else rows[:FEW]
     print_table(
         [titles.get(name, name) for name in names],

@@ -132,8 +132,8 @@ class Explorer:
             **{name: first[name] for name in ("study", "task", "category", "item_id", "answer")},
             **_asked(item, first),
             "images": [] if item is None or known is None else _images(item, known.image_bytes),
-            "blame": faults(frame),
-            "grids": grids(rows),
+            "blame": sorted(faults(frame), key=_direct),
+            "grids": sorted(grids(rows), key=_direct),
             "answers": [_answer(row, own) for row, own in zip(chosen, passed)],
             "lacking": lacking + ways.lacking,
         }
@@ -293,6 +293,11 @@ class Explorer:
     def _there(self, columns: Sequence[str]) -> list[str]:
         """The columns that the records, which may be of an older version, have."""
         return [name for name in dict.fromkeys(columns) if name in self._data.schema.names]
+
+
+def _direct(row: dict[str, Any]) -> bool:
+    """Pairings after thinking come first: their fault is listed."""
+    return not row["thinking"]
 
 
 def _asked(item: Item | None, row: dict[str, Any]) -> dict[str, Any]:

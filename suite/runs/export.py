@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,11 +51,16 @@ class Exported:
 
 
 def export(
-    folder: str | Path, *, cells: Sequence[str] = (), out: str | Path | None = None
+    folder: str | Path,
+    *,
+    cells: Sequence[str] = (),
+    out: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> list[Exported]:
     """Writes the answers of a run, a folder per cell.
 
-    cells: ids or globs; every cell without any. out: DIR/lmms_eval by default. Raises SuiteError
+    cells: ids or globs; every cell without any. out: DIR/lmms_eval by default. say:
+    takes a sentence about each thing that cannot be told of the stages. Raises SuiteError
     for a directory without a finished run, a cell that it lacks, and items that are not those it
     asked any more.
     """
@@ -66,7 +71,13 @@ def export(
     items = {str(task): load_run_items(place, str(task)) for task in frame["task"].unique()}
     date = provenance.finished(place).strftime("%Y%m%d_%H%M%S")
     target = Path(out) if out is not None else place / "lmms_eval"
-    return write(frame, items, target, date, Ways(place))
+    ways = Ways(place)
+    ways.fetch(rows_of(frame[["cell", "method", "upstream"]]))
+    written = write(frame, items, target, date, ways)
+    if say is not None:
+        for sentence in ways.lacking:
+            say(sentence)
+    return written
 
 
 def write(

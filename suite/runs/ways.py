@@ -8,12 +8,12 @@ has the key that the run has noted: nothing but what the model was asked has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, reason_of
 from suite.items.item import Item
 from suite.planning.methods import METHODS
 from suite.planning.prompts import Prompts
@@ -55,17 +55,17 @@ class Ways:
         self._lacking: dict[str, None] = {}
         facts = provenance.read(folder)
         self._seed = facts.get("seed") or 0
-        self._steps: list[dict[str, Any]] = facts.get("steps") or []
-        self._cells: dict[str, int] = facts.get("cells") or {}
+        self._chains = _chains(facts)
         self._prompts = _prompts(facts)
         self._fingerprints = {
             (model["role"], model["model"]): model["fingerprint"]
             for model in facts.get("models") or ()
         }
-        address = store or facts.get("store") or folder / "store"
-        self._store = Store(address, say=self._lack)
+        self._address = store or facts.get("store") or folder / "store"
 
-        if not self._cells:
+        self._found: dict[str, Generation] = {}
+        self._sought: set[str] = set()
+        if not self._chains:
             self._lack(
                 "The run is of an older version of the suite, or its provenance.json is not here: "
                 "what it was asked at each stage, and the contents to observe, cannot be shown."
@@ -78,33 +78,39 @@ class Ways:
 
     def of(self, rows: Sequence[Row], items: Mapping[tuple[str, str], Item]) -> list[list[Passed]]:
         """Gives the stages of each row, first one first. items: by task and id."""
-        chains = [self._chain(row) for row in rows]
+        self.fetch(rows)
+        return [self._way(row, self._chain(row), items) for row in rows]
+
+    def fetch(self, rows: Iterable[Row]) -> None:
+        """Looks the texts before these answers up, all at once: a store is read part by part."""
         wanted: dict[tuple[str, str], set[str]] = {}
-        for row, chain in zip(rows, chains):
-            for step, key in zip(chain[:-1], _keys(row)):
-                if step["model"] is not None:
+        for row in rows:
+            for step, key in zip(self._chain(row)[:-1], _keys(row)):
+                if step["model"] is not None and key not in self._sought:
                     wanted.setdefault((step["role"], step["model"]), set()).add(key)
-        found: dict[str, Generation] = {}
-        for model, keys in wanted.items():
-            found |= self._store.find(self._fingerprints[model], keys)
-        lost = sum(len(keys.difference(found)) for keys in wanted.values())
+        if not wanted:
+            return
+        try:
+            store = Store(self._address, say=self._lack)
+            for model, keys in wanted.items():
+                self._sought |= keys
+                self._found |= store.find(self._fingerprints[model], keys)
+        except (SuiteError, OSError) as error:
+            self._sought.update(*wanted.values())
+            self._lack(f"The run's store cannot be read ({reason_of(error)}).")
+        lost = sum(len(keys.difference(self._found)) for keys in wanted.values())
         if lost:
             self._lack(
-                f"The store {self._store.folder.name} has no more {lost:,} of the texts that came "
-                "before these answers: they, and the prompts that show them, are left out."
+                f"The run's store lacks {lost:,} of the texts that came before these answers: they "
+                "are left out, and so are the prompts that show them."
             )
-        return [self._way(row, chain, found, items) for row, chain in zip(rows, chains)]
 
     def _lack(self, sentence: str) -> None:
         self._lacking[sentence] = None
 
     def _chain(self, row: Row) -> list[dict[str, Any]]:
         """The steps of a row's cell; of an older run's the names of the stages alone."""
-        at = self._cells.get(row["cell"])
-        chain: list[dict[str, Any]] = []
-        while at is not None:
-            chain.insert(0, self._steps[at])
-            at = self._steps[at]["upstream"]
+        chain = self._chains.get(row["cell"], [])
         if not chain:
             method = METHODS.get(row["method"])
             stages = [link.stage for link in method.links] if method else ["answer"]
@@ -115,7 +121,6 @@ class Ways:
         self,
         row: Row,
         chain: Sequence[dict[str, Any]],
-        found: Mapping[str, Generation],
         items: Mapping[tuple[str, str], Item],
     ) -> list[Passed]:
         item = items.get((row["task"], row["item_id"]))
@@ -128,7 +133,7 @@ class Ways:
             if key is not None and item is not None and self._prompts is not None:
                 messages = self._asked(step, row, item, before, key)
             last = number == len(chain) - 1
-            told = _answer(row) if last else found.get(key or "")
+            told = _answer(row) if last else self._found.get(key or "")
             if told is None and number == len(chain) - 2 and row["description"] is not None:
                 told = Generation(text=row["description"])
             passed.append(_passed(step, key, messages, told))
@@ -157,6 +162,19 @@ class Ways:
             "that the run has asked: it is left out."
         )
         return None
+
+
+def _chains(facts: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Cell -> its steps, first one first; empty of a run of an older version. A step comes after
+    those before it."""
+    chains: list[list[dict[str, Any]]] = []
+    try:
+        for step in facts["steps"]:
+            before = [] if step["upstream"] is None else chains[step["upstream"]]
+            chains.append([*before, step])
+        return {cell: chains[number] for cell, number in facts["cells"].items()}
+    except (KeyError, IndexError, TypeError):
+        return {}
 
 
 def _prompts(facts: Mapping[str, Any]) -> Prompts | None:

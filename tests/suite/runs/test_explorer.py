@@ -377,6 +377,19 @@ def older(folder: Path) -> None:
     frame.drop(columns=["upstream", "perceiver"]).to_parquet(folder / "records.parquet")
 
 
+def circle(folder: Path) -> None:
+    path = folder / "provenance.json"
+    facts = json.loads(path.read_text())
+    for number, step in enumerate(facts["steps"]):
+        step["upstream"] = number
+    path.write_text(json.dumps(facts))
+
+
+def store_elsewhere(folder: Path) -> None:
+    path = folder / "provenance.json"
+    path.write_text(path.read_text().replace('"store": null', '"store": "nowhere://bucket"'))
+
+
 def other_prompts(folder: Path) -> None:
     path = folder / "provenance.json"
     path.write_text(path.read_text().replace("Find: {contents}", "Seek: {contents}"))
@@ -387,8 +400,8 @@ def other_prompts(folder: Path) -> None:
     [
         (
             no_store,
-            "The store {folder}/store has no more 3 of the texts that came before these answers: "
-            "they, and the prompts that show them, are left out.",
+            "The run's store lacks 3 of the texts that came before these answers: they are left "
+            "out, and so are the prompts that show them.",
             (True, False, True),
             None,
         ),
@@ -404,6 +417,20 @@ def other_prompts(folder: Path) -> None:
             "The run is of an older version of the suite, or its provenance.json is not here: what "
             "it was asked at each stage, and the contents to observe, cannot be shown.",
             (False, False, False),
+            None,
+        ),
+        (
+            circle,
+            "The run is of an older version of the suite, or its provenance.json is not here: what "
+            "it was asked at each stage, and the contents to observe, cannot be shown.",
+            (False, False, False),
+            None,
+        ),
+        (
+            store_elsewhere,
+            "The run's store lacks 3 of the texts that came before these answers: they are left "
+            "out, and so are the prompts that show them.",
+            (True, False, True),
             None,
         ),
         (
