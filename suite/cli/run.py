@@ -82,11 +82,11 @@ def command(
     else:
         _print_summary(result.summary)
     _talk_about(result.summary, result.dir)
-    talk(show_hint(result.dir, result.summary["cells"]))
     for reason, count in list(result.failures.items())[:5]:
         talk(f"  {counted(count, 'row')}: {reason}")
     if not as_json:
         print_found(result.summary, str(result.dir / "report.html"))
+    talk(show_hint(result.dir, result.summary["cells"]))
     if result.summary["requests"]["failed"] or result.failures:
         ctx.exit(1)
 

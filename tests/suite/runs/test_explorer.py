@@ -101,6 +101,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         surround(patched, folder)
         patched.setattr("suite.report.outputs.draw", lambda *_: [])
+        patched.setattr("suite.report.outputs.found", lambda _: {})
         write(folder / "mine", rows)
         clear()
         result = suite.run(folder / "study.yaml", out=folder / "out", workers=1)
