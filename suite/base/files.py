@@ -17,11 +17,12 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO
 from unicodedata import category, normalize
 
 from suite.base.machine import process_space, process_started
-from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room, public, reason_of, shown
+from suite.base.remote import Remote
+from suite.errors import NO_ROOM, SuiteError, in_the_way, no_room, shown
 
 PACKAGE = Path(__file__).resolve().parent.parent
 """The folder suite/, whose YAML files come with the code; `tasks` and `analyses` lie beside it."""
@@ -173,13 +174,12 @@ class Folder:
         self.address = str(address)
         """As the person gave it."""
         self._local: Path | None = None
-        self._remote: Any = None
         if "://" not in self.address:
             self._local = user_path(self.address)
         elif self.address.startswith("file://"):
             self._local = Path(self.address.removeprefix("file://"))
         else:
-            self._remote, self._root = _remote(self.address)
+            self._remote = Remote(self.address)
 
     def __getstate__(self) -> dict[str, str]:
         return {"address": self.address}
@@ -190,7 +190,12 @@ class Folder:
     @property
     def name(self) -> str:
         """Whole address for messages, without what is secret in it."""
-        return str(self._local.absolute()) if self._local is not None else public(self.address)
+        return str(self._local.absolute()) if self._local is not None else self._remote.name
+
+    @property
+    def at_once(self) -> int:
+        """Files that are best read at the same time: of a network more than of a disk."""
+        return 4 if self._local is not None else 16
 
     def names(self, inside: str) -> list[str]:
         """Lists the files of a sub-folder, sorted, no temporary ones; none when it is not there."""
@@ -204,53 +209,53 @@ class Folder:
                     raise told from error
                 raise
         else:
-            self._remote.invalidate_cache()
-            try:
-                entries = self._remote.ls(f"{self._root}/{inside}", detail=False)
-            except FileNotFoundError:
-                return []
-            found = [str(entry).rstrip("/").rpartition("/")[2] for entry in entries]
+            found = self._remote.names(inside)
         return sorted(name for name in found if not name.startswith("."))
+
+    def stamp(self, inside: str) -> int | None:
+        """What changes with the names of a sub-folder, and costs less than to list them; None where
+        there is no such thing."""
+        if self._local is None:
+            return None
+        try:
+            # Opened, so that a network's disk asks its server and not its memory.
+            folder = os.open(self._local / inside, os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            return os.fstat(folder).st_mtime_ns
+        finally:
+            os.close(folder)
 
     def read(self, name: str) -> bytes:
         """Reads a file; FileNotFoundError where it is gone."""
         if self._local is not None:
             return (self._local / name).read_bytes()
-        content: bytes = self._remote.cat_file(f"{self._root}/{name}")
-        return content
+        return self._remote.read(name)
+
+    def opened(self, name: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+        """Opens a file of which parts are read; FileNotFoundError where it is gone."""
+        if self._local is not None:
+            return (self._local / name).open("rb")
+        return self._remote.opened(name)
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file whole, or not at all. Unfinished when the disk has no room."""
+        if self._local is None:
+            self._remote.write(name, content)
+            return
         try:
-            if self._local is not None:
-                write_whole(self._local / name, content, self.name)
-            else:
-                parent = f"{self._root}/{name}".rpartition("/")[0]
-                self._remote.makedirs(parent, exist_ok=True)
-                self._remote.pipe_file(f"{self._root}/{name}", content)
+            write_whole(self._local / name, content, self.name)
         except OSError as error:
             raise _explained(error, self.name) from error
 
     def remove(self, name: str) -> None:
         """Removes a file; nothing happens when it is gone already."""
+        if self._local is None:
+            self._remote.remove(name)
+            return
         with contextlib.suppress(FileNotFoundError):
-            if self._local is not None:
-                (self._local / name).unlink()
-            else:
-                self._remote.rm_file(f"{self._root}/{name}")
-
-
-def _remote(address: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs
-
-    try:
-        remote, root = url_to_fs(address)
-    except Exception as error:  # each file system has its own kinds
-        raise SuiteError(
-            f"Store {address} cannot be opened: {reason_of(error)}. Install the package it names "
-            "or give another --store."
-        ) from error
-    return remote, str(root).rstrip("/")
+            (self._local / name).unlink()
 
 
 def _explained(error: OSError, where: str) -> Exception:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from suite.base.files import Folder
 from suite.base.machine import process_space, process_started, process_stopped
+from suite.errors import SuiteError
 from suite.requests import SHORT
 
 BEAT_SECONDS = 20.0
@@ -193,6 +194,6 @@ def live_claims(folder: Folder, without: str = "") -> list[Claim]:
             found.append(claim)
         elif claim.machine == process_space():
             # Whose folder it is may not be ours to write: a claim left there does no harm.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, SuiteError):
                 folder.remove(f"{INSIDE}/{name}")
     return found

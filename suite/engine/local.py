@@ -170,6 +170,7 @@ class _Work:
         shelf, requests = self.walk.shelf(open.group), open.requests
         generator: Generator | None = None
         if open.queue is None:
+            shelf.verify(requests)
             left = self.unsettled(open)
             if not left:
                 return True
@@ -235,5 +236,7 @@ class _Work:
             answers = generate(generator, asked, self.images, open.room)
             rows = [Answered(*row) for row in zip(keys, asked, answers, strict=True)]
             shelf.commit(rows, stage=open.group.stage, model=open.group.model)
+            if shelf.crowded and self.claims.take([shelf.packing_key]):
+                shelf.pack()
         for line in getattr(generator, "news", list)():
             self.progress.say(line)

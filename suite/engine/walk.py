@@ -142,9 +142,10 @@ class Walk:
 
     def generations(self, step: Step, task: str) -> list[Generation | None]:
         """What is stored at every place of a step, in the order of `places`."""
-        shelf = self.shelf(step)
-        found = [shelf.get(p.key) if p.key is not None else None for p in self.places(step, task)]
-        return [stored.generation if stored is not None else None for stored in found]
+        places = self.places(step, task)
+        found = self.shelf(step).find(place.key for place in places if place.key is not None)
+        stored = (found.get(place.key) if place.key is not None else None for place in places)
+        return [held.generation if held is not None else None for held in stored]
 
     def _ask(self, step: Step, task: str, keyer: Keyer, found: dict[str, Request]) -> list[Place]:
         """The place of every answer of a step; adds what is to be asked to `found`."""

@@ -87,12 +87,9 @@ def records_digest(walk: Walk) -> str:
     for task in plan.tasks:
         digest.update(items_digest(walk.items[task.task].items).encode())
         for step in task.steps:
-            shelf = walk.shelf(step)
-            lines = []
-            for place in walk.places(step, task.task):
-                stored = shelf.get(place.key) if place.key is not None else None
-                lines.append(f"{place.key} {stored.generation if stored else place.reason}\n")
-            digest.update("".join(lines).encode())
+            places = walk.places(step, task.task)
+            for place, answer in zip(places, walk.generations(step, task.task)):
+                digest.update(f"{place.key} {answer or place.reason}\n".encode())
     return digest.hexdigest()
 
 

@@ -109,11 +109,11 @@ def request_counts(walk: Walk) -> dict[str, int]:
     """Gives the distinct requests of a run by what became of them: `requests` of its summary."""
     found: Counter[str] = Counter()
     for model, key in walk.distinct():
-        stored = walk.store.shelf(walk.fingerprints[model]).get(key)
-        if stored is None or stored.generation.error is not None:
+        entry = walk.store.shelf(walk.fingerprints[model]).entry(key)
+        if entry is None or entry.failed:
             found["failed"] += 1
         else:
-            found["generated" if stored.run == walk.store.run else "cached"] += 1
+            found["generated" if entry.own else "cached"] += 1
     return {
         "planned": walk.plan.planned,
         "distinct": found.total(),
