@@ -194,21 +194,20 @@ def _seeing_or_thinking(table: pd.DataFrame) -> Iterator[Finding]:
         if not len(rows):
             continue
         seen, thought = (sizes_of(grid, axis) for axis in ("perception", "reasoning"))
-        perception = f"perception from {seen[-1]} to {seen[0]}"
-        reasoning = "reasoning"
-        if (seen[0], seen[-1]) != (thought[0], thought[-1]):
-            reasoning += f" from {thought[-1]} to {thought[0]}"
+        ends = [f" from {sizes[-1]} to {sizes[0]}" for sizes in (seen, thought)]
+        other = ["", ""] if ends[0] == ends[1] else ends  # said once where it is the same
         for where, row in heads(rows):
             place = f"{where}, {MODES[mode]}"
             change = _change(row, -1.0)
-            costs = f"shrinking {perception} costs {{}} than shrinking {reasoning} ({place})."
-            turned = f"shrinking {reasoning} costs {{}} than shrinking {perception} ({place})."
+            by, turned = _than(row), _than(row, -1.0)
+            costs = f"shrinking perception{ends[0]} costs {by} than shrinking reasoning{other[1]}"
             said = {
-                WORSE: f"Seeing, more than thinking: {costs.format(_than(row))}",
-                BETTER: f"Thinking, more than seeing: {turned.format(_than(row, -1.0))}",
-                UNDECIDED: f"Seeing or thinking is undecided: {costs.format(_than(row))}",
+                WORSE: f"Seeing, more than thinking: {costs}",
+                BETTER: f"Thinking, more than seeing: shrinking reasoning{ends[1]} costs {turned} "
+                f"than shrinking perception{other[0]}",
+                UNDECIDED: f"Seeing or thinking is undecided: {costs}",
             }
-            sentence = said[str(change["verdict"])]
+            sentence = f"{said[str(change['verdict'])]} ({place})."
             if np.isnan(float(row["estimate"])):
                 sentence = f"Seeing or thinking is not answered ({place}): {row['reason']}."
             yield Finding("seeing_or_thinking", sentence, "decoupling", headline=first, **change)
@@ -346,7 +345,7 @@ def _blind(table: pd.DataFrame) -> Iterator[Finding]:
         shown |= {name: row[name] for name in ("n", "task", "reason")}
         shown["estimate"] = row["accuracy"] - row["chance"]
         change = _change(shown)
-        model = f"Without the image {large}"
+        model = f"Without the image size {large}"
         said = {
             BETTER: f"{model} is {_points(shown)} above guessing ({where}).",
             WORSE: f"{model} is {_points(shown, -1.0)} below guessing ({where}).",

@@ -81,8 +81,10 @@ def _new_seed(
     part = table.assign(quantity="new_seed", low=low, high=high, se=np.nan)
     none = part["low"].isna()
     part["estimate"] = part["estimate"].mask(none)
-    why = np.where(none, ONE_SEED, np.where(part["high"] - part["low"] < ZERO, SAME, None))
-    part["reason"] = part["reason"].astype(object).where(part["reason"].notna(), why)
+    same = part["high"] - part["low"] < ZERO
+    reason = part["reason"].astype(object)
+    reason = reason.mask(none & reason.isna(), ONE_SEED).mask(same & reason.isna(), SAME)
+    part["reason"] = reason.where(reason.notna(), None)
     return part
 
 

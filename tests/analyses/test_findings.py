@@ -87,8 +87,6 @@ def test_thinking_where_reasoning_costs_more() -> None:
     assert (row["verdict"], row["estimate"]) == ("better", pytest.approx(0.25))
     assert row["sentence"].startswith(
         "Thinking, more than seeing: shrinking reasoning from l to s costs 25.0 points more ["
-    ) or row["sentence"].startswith(
-        "Thinking, more than seeing: shrinking reasoning costs 25.0 points more ["
     )
 
 
@@ -109,9 +107,8 @@ def test_the_fall_and_guessing(table: pd.DataFrame) -> None:
     assert fall["sentence"].startswith("Accuracy falls end to end from l to s by 40.0 points [")
     blind = table[table["kind"] == "guessing"].iloc[0]
     assert (blind["estimate"], blind["verdict"]) == (pytest.approx(0.5 - 0.25), "better")
-    assert blind["sentence"].startswith("Without the image l is 25.0 points above guessing [") or (
-        blind["sentence"].startswith("Without the image l is 25.0 points [")
-    )
+    assert blind["sentence"].startswith("Without the image size l is 25.0 points [")
+    assert blind["sentence"].endswith("] above guessing (ocr).")
     lost = table[table["figure"] == "attribution"].iloc[0]
     assert lost["estimate"] == pytest.approx(30 / N)  # wrong with both small, right with both large
     assert lost["verdict"] is None
@@ -146,10 +143,7 @@ def test_thinking_pays_and_costs() -> None:
     small = frame["cell"].str.contains("P=l/R=s") & think & number.between(10, 21)
     frame["score"] = frame["score"].mask(large | small, 0.0)
     rows = found(frame).query("kind == 'thinking_pays'")
-    assert rows["verdict"].tolist() == ["better", "worse"] or rows["verdict"].tolist() == [
-        "worse",
-        "better",
-    ]
+    assert sorted(rows["verdict"]) == ["better", "worse"]
     assert rows["headline"].all()
     said = {row["verdict"]: row["sentence"] for row in rows.to_dict("records")}
     assert said["better"].startswith("Thinking pays at reasoning l: 30.0 points more [")
