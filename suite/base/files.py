@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 import uuid
@@ -98,7 +99,8 @@ def file_hash(path: Path) -> str:
 
 @contextlib.contextmanager
 def whole(path: Path, where: str | None = None) -> Iterator[Path]:
-    """Gives a temporary name beside `path`; what was written there becomes `path` at the end.
+    """Gives a temporary name beside `path`; what was written there, a file or a folder, becomes
+    `path` at the end.
 
     After an exception it is removed, and `path` is what it was. The folder is made, and what killed
     processes left in it is removed. Unfinished, which names `where` or the folder, when the disk
@@ -113,7 +115,7 @@ def whole(path: Path, where: str | None = None) -> Iterator[Path]:
         temporary.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            _remove(temporary)
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise no_room(error, where or str(path.parent.absolute())) from error
         if isinstance(error, OSError) and error.filename == str(temporary):
@@ -128,7 +130,7 @@ def _mark() -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes, once a process, the temporary files of dead writers from a folder.
+    """Removes, once a process, what dead writers left in a folder.
 
     Whether one of this machine lives is asked for; of another, or where the system does not tell,
     the file's age says it: by the clock of the disk that holds it, as machines' clocks differ.
@@ -144,9 +146,17 @@ def _sweep(folder: Path) -> None:
                 dead = process_started(int(pid)) != started
             else:
                 now = now or _time_on(folder)
-                dead = now - path.stat().st_mtime > ABANDONED_SECONDS
+                written = max(file.stat().st_mtime for file in (path, *path.rglob("*")))
+                dead = now - written > ABANDONED_SECONDS
             if dead:
-                path.unlink()
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _time_on(folder: Path) -> float:

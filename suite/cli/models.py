@@ -9,6 +9,8 @@ import click
 
 from suite.cli.options import json_option
 from suite.cli.output import print_json, print_table, talk
+from suite.errors import SuiteError
+from suite.models.fingerprint import check_format
 from suite.models.weights import present
 
 
@@ -29,6 +31,10 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
         family = load_family(name)
         for size in family.sizes:
             for role, _, spec in size.checkpoints:
+                try:
+                    check_format(spec)
+                except SuiteError as error:
+                    talk(f"{error}")
                 rows.append(
                     {
                         "family": family.name,

@@ -62,9 +62,12 @@ def command(
         return
     _refuse(study, "study", recipe)
     from suite.engine.cost import expected
+    from suite.models.fingerprint import check_format
     from suite.planning.plan import plan
 
     planned = plan(study, **chosen)
+    for count in planned.steps:
+        check_format(count.step.spec)
     costs = expected(planned, out=out, store=store)
     content = planned.as_json() | {"expected": costs.as_json()}
     if as_json:

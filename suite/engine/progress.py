@@ -19,8 +19,8 @@ class Progress(Protocol):
     def say(self, message: str) -> None:
         """Says one line of text."""
 
-    def begin(self, title: str, total: int, done: int) -> None:
-        """A group of `total` requests starts, `done` of them stored before."""
+    def begin(self, title: str, total: int, done: int, unit: str = "requests") -> None:
+        """A group of `total` requests, or of another unit, starts, `done` of them stored before."""
 
     def ready(self) -> None:
         """The group's model is loaded: from here on its time counts."""
@@ -55,12 +55,12 @@ class Lines:
         """Prints the message."""
         print(message, file=self._stream, flush=True)
 
-    def begin(self, title: str, total: int, done: int) -> None:
+    def begin(self, title: str, total: int, done: int, unit: str = "requests") -> None:
         """Names the stage and what is left of it."""
         self._title, self._total, self._before, self._done = title, total, done, done
         self._started = self._spoken = time.monotonic()
         stored = f", {done:,} of them stored" if done else ""
-        self.say(f"{title}: {total:,} requests{stored}")
+        self.say(f"{title}: {total:,} {unit}{stored}")
 
     def ready(self) -> None:
         """Starts the clock: loading a model says nothing about its rate."""
@@ -110,6 +110,7 @@ class Bars:
             console=self._console,
         )
         self._bar: Any = None
+        self._unit = ""
         self._before = 0
         self._started = 0.0
 
@@ -117,10 +118,11 @@ class Bars:
         """Prints the message above the bars."""
         self._console.print(message, markup=False, highlight=False)
 
-    def begin(self, title: str, total: int, done: int) -> None:
+    def begin(self, title: str, total: int, done: int, unit: str = "requests") -> None:
         """Adds a bar."""
         self._bars.start()
         self._before, self._started = done, time.monotonic()
+        self._unit = "" if unit == "requests" else f" {unit}"
         self._bar = self._bars.add_task(f"{title:<28}", total=total, completed=done, rate="")
 
     def ready(self) -> None:
@@ -131,7 +133,7 @@ class Bars:
     def advance(self, done: int) -> None:
         """Moves the bar."""
         rate = (done - self._before) / max(time.monotonic() - self._started, 1e-9)
-        self._bars.update(self._bar, completed=done, rate=f"{rate:.1f}/s")
+        self._bars.update(self._bar, completed=done, rate=f"{rate:.1f}{self._unit}/s")
 
     def end(self) -> None:
         """Leaves the finished bar on the screen."""

@@ -21,7 +21,8 @@ from suite.errors import SuiteError, reason_of, shown
 from suite.items.cache import data_files
 from suite.items.item import image_hash
 from suite.items.rows import told_splits
-from suite.training.vlm.data import MARK, turns_of
+from suite.models.transformers.onevision import MARK
+from suite.training.vlm.data import turns_of
 from tasks.choice import is_empty
 
 EMBEDDED = "images"

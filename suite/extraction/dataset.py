@@ -18,7 +18,7 @@ from suite.extraction.conversations import TEXTS
 from suite.extraction.pictures import file_of
 from suite.extraction.rows import Made, Row
 from suite.items.item import Item
-from suite.training.vlm.data import MARK
+from suite.models.transformers.onevision import MARK
 
 SHARD_BYTES = 256 << 20
 """Bytes of images in a file of the data set."""

@@ -14,7 +14,7 @@ from typing import Any
 from suite.base.files import write_changed, write_whole
 from suite.extraction.conversations import EMBEDDED, TEXTS
 from suite.extraction.teacher import Texts
-from suite.training.vlm.data import MARK
+from suite.models.transformers.onevision import MARK
 from tasks.micro import questions as q
 from tasks.micro.draw import draw as picture
 from tasks.micro.draw import png

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from functools import partial
@@ -50,6 +51,8 @@ CODE = (
 )  # fmt: skip
 """Files of settings that may name the code of a checkpoint."""
 ADAPTER = "adapter_config.json"
+LLAVA_NEXT = "llava_qwen_3"
+"""Model type of LLaVA-NeXT's own code with a Qwen3, which transformers does not know."""
 
 _HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
 
@@ -81,6 +84,7 @@ def identity(
     if spec.path is not None:
         return found | {"files": {name: content_hash(path) for name, path in files(spec).items()}}
     found |= {"repo": spec.repo, "commit": commit(spec)}
+    check_format(spec, found["commit"])
     _check_snapshot(spec, found["commit"])
     return found if spec.gguf_file is None else found | {"gguf_file": spec.gguf_file}
 
@@ -105,6 +109,23 @@ def commit(spec: ModelSpec) -> str:
     if sha is None:
         raise SuiteError(_missing(spec, None))
     return sha
+
+
+def check_format(spec: ModelSpec, commit: str | None = None) -> None:
+    """Raises SuiteError for a checkpoint on this machine that must be converted before it can be
+    opened. commit: that of a repository; without one it is not looked for."""
+    folder = spec.path
+    if folder is None and commit is not None:
+        folder = _cached(spec) / "snapshots" / commit
+    own = spec.trust_remote_code or spec.gguf_file is not None
+    if folder is None or own:
+        return
+    if _read(folder / "config.json").get("model_type") == LLAVA_NEXT:
+        raise SuiteError(
+            f"{spec.source} is in the format of LLaVA-NeXT's code: write it as a transformers "
+            f"folder with `downscale convert-llava {shlex.quote(str(folder))} OUT`, and name OUT "
+            "with `path:` in the family file or with --weights."
+        )
 
 
 def _cached(spec: ModelSpec) -> Path:
@@ -163,6 +184,7 @@ def files(spec: ModelSpec) -> dict[str, Path]:
             "path in the family file, or name a copy with --weights PATH."
         )
     own_code = spec.trust_remote_code
+    check_format(spec)
     folders, unread = (("*",), UNREAD) if own_code else (FOLDERS, (*UNREAD, *OF_OWN_CODE))
     found = {path.relative_to(folder): path for path in _within(folder, folders)}
     named = {

@@ -25,7 +25,7 @@ from transformers.integrations import sdpa_attention
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from suite.errors import SuiteError, nearest, reason_of
-from suite.models.fingerprint import CODE, check_code, holds_adapter
+from suite.models.fingerprint import CODE, check_code, check_format, holds_adapter
 from suite.models.spec import ModelSpec
 
 
@@ -69,6 +69,7 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
     except (SuiteError, MemoryError):
         raise
     except Exception as error:  # whatever a checkpoint's files make of the library
+        check_format(spec, commit)  # of a repository that was fetched only now
         remedy = "take all its files from one checkpoint, of a kind that transformers knows"
         if isinstance(error, ImportError):
             remedy = "`downscale doctor` shows what this machine lacks"

@@ -15,34 +15,13 @@ import torch
 from PIL import Image
 
 from suite.errors import SuiteError
-from suite.training.vlm.data import MARK, Conversation
+from suite.models.transformers.onevision import END, MARK, START, SYSTEM
+from suite.training.vlm.data import Conversation
 from suite.training.vlm.recipe import Stage
 from suite.training.vlm.tiles import Scheme
 from tasks import pictures
 
-START, END = "<|im_start|>", "<|im_end|>"
-VIDEO = "<video>"
-SYSTEM = "You are a helpful assistant."
 IGNORE = -100
-
-TEMPLATE = (
-    "{%- if messages[0].role != 'system' -%}"
-    f"{{{{ '{START}system\\n{SYSTEM}{END}\\n' }}}}"
-    "{%- endif -%}"
-    "{%- for message in messages -%}"
-    f"{{{{ '{START}' + message.role + '\\n' }}}}"
-    "{%- if message.content is string -%}{{ message.content }}"
-    "{%- else -%}"
-    "{%- for part in message.content if part.type == 'image' -%}"
-    f"{{{{ '{MARK}' + ('\\n' if loop.last else ' ') }}}}"
-    "{%- endfor -%}"
-    "{%- for part in message.content if part.type == 'text' -%}{{ part.text }}{%- endfor -%}"
-    "{%- endif -%}"
-    f"{{{{ '{END}\\n' }}}}"
-    "{%- endfor -%}"
-    f"{{%- if add_generation_prompt -%}}{{{{ '{START}assistant\\n' }}}}{{%- endif -%}}"
-)
-"""ChatML with the images of a turn before its text, a blank between several, a line break after."""
 
 
 def pieces(row: Conversation, loss: str) -> list[tuple[str, bool]]:

@@ -18,11 +18,10 @@ import numpy as np
 
 from suite.base import row_files
 from suite.errors import SuiteError, shown
+from suite.models.transformers.onevision import MARK
 from suite.training.vlm.recipe import RealRecipe, Source, Stage
 from tasks import pictures
 
-MARK = "<image>"
-"""Where an image stands in a text."""
 ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
 ROLES |= {role: role for role in ROLES.values()}
 MEGABATCH = 50

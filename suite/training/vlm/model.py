@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from suite.errors import SuiteError, reason_of, shown
-from suite.training.vlm.chat import END, START, TEMPLATE, VIDEO
-from suite.training.vlm.data import MARK
+from suite.models.transformers import onevision
 from suite.training.vlm.recipe import PARTS, RealRecipe, Stage
 from suite.training.vlm.tiles import Scheme
 
@@ -31,8 +30,6 @@ def config_of(recipe: RealRecipe, size: str, *, fetch: bool = True) -> Any:
     fetch: False takes what the recipe says of a part that is not on disk, which counts weights and
     is otherwise not whole. SuiteError for a part that is none, or other than the recipe says.
     """
-    from transformers import LlavaOnevisionConfig
-
     vision = _part_config(
         recipe, recipe.vision.model, recipe.vision.config, "siglip_vision_model", fetch
     )
@@ -43,20 +40,10 @@ def config_of(recipe: RealRecipe, size: str, *, fetch: bool = True) -> Any:
                 f"has {vision.num_hidden_layers}; lower `vision.layers`."
             )
         vision.num_hidden_layers = recipe.vision.layers
-    vision.vision_use_head = False
     spec = recipe.sizes[size]
     text = _part_config(recipe, spec.text, spec.config, "qwen3", fetch)
     scheme = scheme_of(recipe, vision)
-    return LlavaOnevisionConfig(
-        vision_config=vision,
-        text_config=text,
-        image_grid_pinpoints=scheme.pinpoints,
-        vision_aspect_ratio=f"anyres_max_{recipe.most_tiles}",
-        vision_feature_layer=-1,  # the last of the kept layers, before the norm after it
-        vision_feature_select_strategy="full",
-        projector_hidden_act="gelu",
-        tie_word_embeddings=text.tie_word_embeddings,
-    )
+    return onevision.config_of(vision, text, scheme.pinpoints, recipe.most_tiles)
 
 
 def scheme_of(recipe: RealRecipe, vision: Any) -> Scheme:
@@ -101,9 +88,7 @@ def initial(recipe: RealRecipe, size: str, seed: int) -> tuple[Any, Any]:
     config = config_of(recipe, size)
     text, tokenizer = _language(recipe, recipe.sizes[size].text)
     vision = _vision(recipe, config.vision_config)
-    processor = processor_of(recipe, config, tokenizer, recipe.sizes[size].text)
-    config.image_token_index = config.image_token_id = processor.image_token_id
-    config.video_token_index = config.video_token_id = processor.video_token_id
+    processor = onevision.processor_of(config, tokenizer, recipe.sizes[size].text)
     torch.manual_seed(seed)
     with torch.device("meta"):
         model = LlavaOnevisionForConditionalGeneration(config)
@@ -141,7 +126,7 @@ def check_tokenizer(recipe: RealRecipe, size: str) -> None:
         raise SuiteError(
             f"Recipe {recipe.recipe!r}: the tokenizer of {name} cannot be read: {reason_of(error)}."
         ) from error
-    processor_of(recipe, config_of(recipe, size), tokenizer, name)
+    onevision.processor_of(config_of(recipe, size), tokenizer, name)
 
 
 def _vision(recipe: RealRecipe, config: Any) -> Any:
@@ -165,47 +150,6 @@ def _vision(recipe: RealRecipe, config: Any) -> Any:
             f"{missing[0]}; take config.json and weights from one checkpoint."
         )
     return model
-
-
-def processor_of(recipe: RealRecipe, config: Any, tokenizer: Any, name: str) -> Any:
-    """Makes the processor of a model; `name` is whose tokenizer it is, for messages.
-
-    Made for every stage anew: read back, it would resize images with torchvision.
-    """
-    import transformers as tf
-
-    for mark in (START, END):
-        if mark not in tokenizer.get_vocab():
-            raise SuiteError(
-                f"The tokenizer of {name} has no {mark}: training writes ChatML; name a language "
-                "model that knows it, such as Qwen3."
-            )
-    marks = [tf.AddedToken(mark, special=True, normalized=False) for mark in (MARK, VIDEO)]
-    tokenizer.add_tokens(marks, special_tokens=True)
-    tokenizer.chat_template = TEMPLATE  # its own may fail on lists of parts
-    if len(tokenizer) > (room := config.text_config.vocab_size):
-        raise SuiteError(
-            f"{name} has room for {room:,} tokens, and its tokenizer with {MARK} and {VIDEO} has "
-            f"{len(tokenizer):,}; make its embeddings larger first (`resize_token_embeddings`)."
-        )
-    scheme = scheme_of(recipe, config.vision_config)
-    size = {"height": scheme.side, "width": scheme.side}
-    usual: dict[str, Any] = {"size": size, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    make: Any = tf.LlavaOnevisionProcessor
-    return make(
-        # Pillow's resizing is what the encoder was trained with; torchvision's differs a little.
-        image_processor=tf.LlavaOnevisionImageProcessorPil(
-            **usual, image_grid_pinpoints=scheme.pinpoints
-        ),
-        video_processor=tf.LlavaOnevisionVideoProcessor(**usual),
-        tokenizer=tokenizer,
-        num_image_tokens=scheme.base,
-        vision_feature_select_strategy="full",
-        vision_aspect_ratio=config.vision_aspect_ratio,
-        chat_template=TEMPLATE,
-        image_token=MARK,
-        video_token=VIDEO,
-    )
 
 
 def prepare(model: Any, stage: Stage) -> None:

@@ -22,6 +22,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from suite.base.files import file_hash, write_whole
 from suite.errors import SuiteError
+from suite.models.transformers.onevision import processor_of
 from suite.training import loop
 from suite.training.recipe import DONE, MADE_OF, check_made_of
 from suite.training.vlm import data, model
@@ -185,7 +186,7 @@ class RealRun:
         before = self.folder(self.recipe.stage(stage.init), size) / "model"
         net = LlavaOnevisionForConditionalGeneration.from_pretrained(before, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(before)
-        return net, model.processor_of(self.recipe, net.config, tokenizer, str(before))
+        return net, processor_of(net.config, tokenizer, str(before))
 
     def _keep(
         self, trainer: Trainer, processor: Any, stage: Stage, size: str, outcome: loop.Outcome

@@ -488,7 +488,7 @@ def test_what_is_wrong_is_said_before_the_first_step(
 @pytest.mark.parametrize(
     ("vocab", "bare", "message"),
     [
-        (0, True, "The tokenizer of TOY/other has no <|im_start|>: training writes ChatML; name a "
+        (0, True, "The tokenizer of TOY/other has no <|im_start|>, and the model reads ChatML; name a "
          "language model that knows it, such as Qwen3."),
         (-5, False, "TOY/other has room for LESS tokens, and its tokenizer with <image> and "
          "<video> has MORE; make its embeddings larger first (`resize_token_embeddings`)."),
@@ -639,7 +639,7 @@ def test_every_stage_reads_images_with_pillow(trained: Path, recipe: RealRecipe)
 
 
 def test_the_template_of_the_checkpoint_is_that_of_the_training(trained: Path) -> None:
-    from suite.training.vlm.chat import TEMPLATE
+    from suite.models.transformers.onevision import TEMPLATE
 
     folder = trained / "vit-a" / "model"
     assert (folder / "chat_template.jinja").read_text() == TEMPLATE
