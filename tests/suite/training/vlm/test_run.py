@@ -488,8 +488,8 @@ def test_what_is_wrong_is_said_before_the_first_step(
 @pytest.mark.parametrize(
     ("vocab", "bare", "message"),
     [
-        (0, True, "The tokenizer of TOY/other has no <|im_start|>, and the model reads ChatML; name a "
-         "language model that knows it, such as Qwen3."),
+        (0, True, "The tokenizer of TOY/other has no <|im_start|>, and the model reads ChatML; "
+         "name a language model that knows it, such as Qwen3."),
         (-5, False, "TOY/other has room for LESS tokens, and its tokenizer with <image> and "
          "<video> has MORE; make its embeddings larger first (`resize_token_embeddings`)."),
     ],
