@@ -186,14 +186,16 @@ def _config(source: Path, settings: Mapping[str, Any]) -> Any:
             f"{path}: `image_aspect_ratio` is {shown(settings.get('image_aspect_ratio'))}, and "
             "only 'anyres_max_N' can be converted."
         )
+    own = TOWERS[tower]
     vision = SiglipVisionConfig(
-        **TOWERS[tower], hidden_act="gelu_pytorch_tanh", layer_norm_eps=1e-6, num_channels=3
+        **own, hidden_act="gelu_pytorch_tanh", layer_norm_eps=1e-6, num_channels=3
     )
-    pinpoints = _pinpoints(path, settings.get("image_grid_pinpoints"), vision.image_size)
+    pinpoints = _pinpoints(path, settings.get("image_grid_pinpoints"), own["image_size"])
     given = {key: settings[key] for key in (*TEXT, *TEXT_TOO) if key in settings}
+    # LLaVA-NeXT's code takes any scaling of positions away when it loads a model.
+    given["rope_scaling"] = None
     try:
-        # LLaVA-NeXT's code takes any scaling of positions away when it loads a model.
-        text = Qwen3Config(**given, rope_scaling=None)
+        text = Qwen3Config(**given)
     except Exception as error:  # each version of the library checks in its own way
         raise SuiteError(f"{path}: {reason_of(error)}; fetch it again.") from error
     return onevision.config_of(vision, text, pinpoints, int(ratio[1]))
@@ -402,11 +404,16 @@ def _write(path: Path, tensors: Mapping[str, Stored], tell: Callable[[int], None
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in order:
-            data = tensors[name].read().contiguous().reshape(-1).view(torch.uint8).numpy()
+            data = memoryview(_flat(tensors[name].read()))
             for start in range(0, len(data), PIECE):
                 file.write(data[start : start + PIECE])
                 tell(done + min(start + PIECE, len(data)))
             done += len(data)
+
+
+def _flat(tensor: torch.Tensor) -> Any:
+    """The bytes of a weight, row by row; of bfloat16, too, which NumPy does not know."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
 
 
 def _describe(
