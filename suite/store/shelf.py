@@ -91,6 +91,7 @@ class Shelf:
         self._files: list[_File] = []
         self._ids: dict[str, int] = {}
         self._gone: set[int] = set()
+        self._compared: list[_File] = []
         self._recent: OrderedDict[str, Batch] = OrderedDict()
         self._recent_bytes = 0
         self._stamp: int | None = None
@@ -358,8 +359,8 @@ class Shelf:
     def _add(self, loaded: list[Entries], gone: set[int]) -> None:
         if loaded:
             self._index.add(joined(loaded), self._before, gone)
-        for file in self._files:
-            file.origins = None
+        while self._compared:
+            self._compared.pop().origins = None
 
     def _before(self, one: Entry, other: Entry) -> bool:
         return self._rank(one) < self._rank(other)
@@ -374,6 +375,7 @@ class Shelf:
         if is_packed(file.name):
             if file.origins is None:
                 file.origins = self._origins(file.name)
+                self._compared.append(file)
             origin, loose = file.origins[entry.row], False
         foreign = entry.failed and not entry.own
         return (entry.failed, foreign, not file.whole, origin, loose, -file.rows, file.name)

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 OUT = Path("results/benchmarks/store.csv")
-PARTS, ROWS = 20_000, 1_000_000
+PARTS, ROWS = 4_000, 1_000_000
 ROUNDS = 2
 
 MAKE = """
