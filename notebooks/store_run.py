@@ -23,7 +23,8 @@ FACTS = ("study", "seed", "family", "prompts", "models", "items", "versions", "c
 def store(run: Path, target: Path) -> Path:
     """Writes records.parquet and provenance.json of `run` into `target`; returns the records."""
     records = suite.load_results(run)
-    records["key"] = None  # hashes: four fifths of the file, of use only beside the run's store
+    # Hashes: four fifths of the file, of use only beside the run's store.
+    records[["key", "upstream"]] = None
     target.mkdir(parents=True, exist_ok=True)
     path = target / "records.parquet"
     records.to_parquet(path, index=False, compression="zstd", compression_level=19)

@@ -162,7 +162,7 @@ def test_the_stored_run_is_whole_and_small() -> None:
 def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
     source = tmp_path / "run"
     source.mkdir()
-    frame = suite.load_results(RUN).head(50).assign(key="k" * 64)
+    frame = suite.load_results(RUN).head(50).assign(key="k" * 64, upstream="u" * 64)
     frame.to_parquet(source / "records.parquet", index=False)
     models = [{"model": "s", "source": str(tmp_path / "weights-s")}, {"source": "owner/weights"}]
     facts = {
@@ -181,9 +181,10 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
     )
     assert "records.parquet" in done.stdout
     kept = suite.load_results(tmp_path / "kept")
-    assert kept["key"].isna().all()
+    keys = ["key", "upstream"]
+    assert kept[keys].isna().all(axis=None)
     pd.testing.assert_frame_equal(
-        kept.drop(columns="key"), frame.drop(columns="key"), check_dtype=False
+        kept.drop(columns=keys), frame.drop(columns=keys), check_dtype=False
     )
     known = json.loads((tmp_path / "kept" / "provenance.json").read_text())
     assert [model["source"] for model in known.pop("models")] == ["weights-s", "owner/weights"]

@@ -146,5 +146,7 @@ def test_figures_draw_perceivers_apart_as_they_do_families() -> None:
     table = pd.DataFrame(
         {"family": ["f", "f", "f"], "perceiver": ["instruct", "extract_scratch", None]}
     )
-    assert by_perceiver(table)["family"].tolist() == ["f", "f, extract scratch", "f"]
+    apart = by_perceiver(table)  # those that were trained to answer first
+    assert apart["family"].to_dict() == {0: "f", 1: "f, extract scratch", 2: "f"}
+    assert list(apart.index) == [0, 2, 1]
     assert by_perceiver(table.assign(cell="c"))["family"].tolist() == ["f"] * 3
