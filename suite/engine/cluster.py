@@ -8,6 +8,7 @@ job goes through the driver. What a dead actor held is given up, and another tak
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import uuid
@@ -203,7 +204,7 @@ def connect(asked: Cluster, device: str) -> Pool:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
-        import ray
+        ray: Any = importlib.import_module("ray")
     except ImportError as error:
         raise SuiteError(
             "--ray needs the package ray: `pip install 'downscaling-suite[ray]'`."
@@ -223,7 +224,7 @@ def connect(asked: Cluster, device: str) -> Pool:
             f"No Ray cluster answers at {asked.address} ({reason_of(error)}); start one with "
             "`ray start --head`, or write `--ray local`."
         ) from error
-    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    known: list[dict[str, Any]] = ray.nodes()
     nodes = [node["Resources"] for node in known if node["Alive"]]
     here = max(node.get("GPU", 0.0) for node in nodes)
     gpus = asked.gpus if asked.gpus is not None else float(here > 0 and device != "cpu")
