@@ -193,7 +193,7 @@ def _sign(marks: Sequence[str]) -> tuple[str, str]:
     """The sign of a cell and its colour: how many are right where there are several answers."""
     if not marks:
         return "·", "white"
-    if len(set(marks)) == 1 and len(marks) == 1:
+    if len(marks) == 1:
         return MARKS[marks[0]]
     right = marks.count("right")
     return f"{right}/{len(marks)}", "green" if 2 * right >= len(marks) else "red"

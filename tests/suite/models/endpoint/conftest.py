@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -14,13 +13,11 @@ pytest.importorskip("openai", reason="the extra endpoint is not installed")
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of every pause, of which none is made."""
     noted: list[float] = []
-    sleep: Callable[[float], object] = asyncio.sleep
 
     async def pause(seconds: float) -> None:
         noted.append(seconds)
         await asyncio.sleep(0)
 
-    assert sleep is asyncio.sleep
     monkeypatch.setattr("suite.models.endpoint.server.pause", pause)
     monkeypatch.setattr("suite.models.endpoint.server.random.uniform", lambda low, high: high)
     return noted
