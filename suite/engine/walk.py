@@ -161,7 +161,9 @@ class Walk:
                 request = Request(
                     task,
                     item.item_id,
-                    self._prompts.render(step.template, item, text),
+                    self._prompts.render(
+                        step.template, item, text, thinking=step.decoding.thinking
+                    ),
                     step.decoding,
                     0 if step.decoding.greedy else sample,
                     seed,

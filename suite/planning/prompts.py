@@ -81,14 +81,19 @@ class Prompts:
             for letter, text in zip(_letters(item), item.options, strict=True)
         )
 
-    def render(self, template: str, item: Item, upstream: str | None = None) -> tuple[Message, ...]:
-        """The messages that ask `item` through `template`.
+    def render(
+        self, template: str, item: Item, upstream: str | None = None, *, thinking: bool = False
+    ) -> tuple[Message, ...]:
+        """The messages that ask `item` through `template`, or through the one that takes its place.
 
-        upstream: the text of the stage before, where the template's stage reads one. Raises
-        SuiteError for a template that the set lacks and for a text that is missing.
+        upstream: the text of the stage before, where the template's stage reads one. thinking:
+        whether the model is to think. Raises SuiteError for a template that the set lacks and for a
+        text that is missing.
         """
         stage = stage_of(template)
         form = stage.templates[template]
+        if thinking and form.thinking in dict(self.templates):
+            return self.render(str(form.thinking), item, upstream)
         if form.empty and not (upstream or "").strip():
             return self.render(form.empty, item)
         self.require(template, f"{item.task}/{item.item_id}")
@@ -180,6 +185,8 @@ def _templates(
     for name, form in known.items():
         if form.like in found and name not in own:
             found[name] = found[form.like]
+        if name in own and form.thinking not in own:  # one wording for both, and not the base's
+            found.pop(str(form.thinking), None)
     return tuple((name, found[name]) for name in known if name in found)
 
 

@@ -30,6 +30,9 @@ class Form:
     """Template that takes its place where the text of `needs` is empty."""
     like: str | None = None
     """Template whose words it has in a set that gives it none."""
+    thinking: str | None = None
+    """Template that takes its place where the model thinks, in a set that gives it words: a reasoner
+    that thinks may be asked for steps, one that answers directly for the answer alone."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Stage:
 
 
 _ITEM = ("question", "options", "letters")
+_READ = ("description", *_ITEM)
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -56,7 +60,8 @@ STAGES: dict[str, Stage] = {
             {
                 "answer": Form(_ITEM, images=True),
                 "blind": Form(_ITEM, like="answer"),
-                "text_only": Form(_ITEM),
+                "text_only": Form(_ITEM, thinking="text_only_think"),
+                "text_only_think": Form(_ITEM),
             },
         ),
         # A text model turns the question into a short list of contents to observe. It sees no
@@ -75,7 +80,10 @@ STAGES: dict[str, Stage] = {
         # A text model answers from the description (a perceiver's, or the item's gold one).
         Stage(
             "reason",
-            {"reason": Form(("description", *_ITEM), needs="description")},
+            {
+                "reason": Form(_READ, needs="description", thinking="reason_think"),
+                "reason_think": Form(_READ, needs="description"),
+            },
             reads="description",
             decoding=Decoding(temperature=0.7, top_p=0.8),
         ),

@@ -150,7 +150,9 @@ class Ways:
         decoding = Decoding(**step["decoding"])
         sample = int(row["sample"]) if step["samples"] > 1 and not decoding.greedy else 0
         try:
-            messages = self._prompts.render(step["template"], item, before)
+            messages = self._prompts.render(
+                step["template"], item, before, thinking=decoding.thinking
+            )
         except SuiteError:
             messages = ()
         request = Request(item.task, item.item_id, messages, decoding, sample, int(row["seed"]))

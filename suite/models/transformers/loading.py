@@ -284,6 +284,14 @@ def _check_settings(spec: ModelSpec, processor: Any) -> None:
                 f"The family gives {spec.source} the setting `processor: {{{key}: ...}}`, which "
                 f"{name} does not have{nearest(key, sorted(known))}."
             )
+    # It chooses the class, and the library takes another where it has none of that name.
+    wanted = spec.settings.get("backend")
+    if wanted is not None and (found := processor.image_processor.backend) != wanted:
+        raise SuiteError(
+            f"The family gives {spec.source} the setting `processor: {{backend: {wanted}}}`, and "
+            f"{name} has its images resized by {found}; say that, pil or torchvision, or install "
+            "what it needs."
+        )
 
 
 def _settings(processor: Any) -> set[str]:
@@ -292,6 +300,7 @@ def _settings(processor: Any) -> set[str]:
         return set()
     images = processor.image_processor
     names = {"chat_template", *vars(images), *vars(processor)}
+    names |= {"backend"} if hasattr(images, "backend") else set()
     for owner in (type(images), type(processor)):
         names |= set(inspect.signature(owner.__init__).parameters)
     for kind in getattr(type(images), "valid_kwargs", object).__mro__:

@@ -86,6 +86,45 @@ def test_perceive_without_contents_describes() -> None:
         assert prompts.render("perceive", ITEM, contents) == (prompts.render("describe", ITEM))
 
 
+STEPS = "Work it out in steps."
+
+
+@pytest.mark.parametrize("template", ["reason", "text_only"])
+@pytest.mark.parametrize("item", [ITEM, OPEN], ids=["choice", "open"])
+def test_the_paper_set_asks_for_steps_where_the_model_thinks_alone(
+    template: str, item: Item
+) -> None:
+    prompts = load_prompts("paper")
+    direct, think = (
+        prompts.render(template, item, "notes", thinking=thinking)[0].text
+        for thinking in (False, True)
+    )
+    assert ("Do not explain." in direct, STEPS in direct) == (True, False)
+    assert ("Do not explain." in think, STEPS in think) == (False, True)
+
+
+@pytest.mark.parametrize("name", [n for n in list_prompts() if n != "paper"])
+def test_a_set_without_a_second_wording_has_one(name: str) -> None:
+    prompts = load_prompts(name)
+    for template in ("reason", "text_only"):
+        assert prompts.render(template, ITEM, "d") == prompts.render(
+            template, ITEM, "d", thinking=True
+        )
+
+
+def test_a_set_that_words_a_template_anew_does_not_think_in_its_bases_words(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "sets:\n  one:\n    base: paper\n    version: 1\n    templates: {reason: '{description}'}\n"
+        "  two:\n    base: one\n    version: 1\n    templates: {reason_think: 'T {description}'}\n",
+    )
+    one, two = load_prompts(f"{path}#one"), load_prompts(f"{path}#two")
+    assert one.render("reason", ITEM, "d", thinking=True) == (Message("user", "d"),)
+    assert STEPS in one.render("text_only", ITEM, thinking=True)[0].text
+    assert two.render("reason", ITEM, "d", thinking=True) == (Message("user", "T d"),)
+    assert two.render("reason", ITEM, "d") == (Message("user", "d"),)
+
+
 def test_a_set_need_not_hold_every_template(tmp_path: Path) -> None:
     path = write(tmp_path, "sets: {own: {version: 1, templates: {answer: '{question}'}}}")
     prompts = load_prompts(path)

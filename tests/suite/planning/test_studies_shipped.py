@@ -10,6 +10,7 @@ from suite.models.family import load_family
 from suite.planning.plan import plan
 from suite.planning.prompts import load_prompts
 from suite.planning.study import list_studies, load_study
+from suite.requests import Decoding
 
 UNTRAINED = "micro_methods"
 """A study of perceivers that the family may not have yet: then it says so."""
@@ -45,10 +46,34 @@ def test_real_studies_hold_the_papers_grid_and_its_decoding(name: str) -> None:
     reading = [size for size in family.sizes if size.text is not None]
     decoupled = [cell for cell in plan(name).as_json()["cells"] if "decoupled" in cell["cell"]]
     thinking = 2 if any(row.thinking for row in study.cells) else 1
-    assert len(decoupled) == len(seeing) * len(reading) * thinking
+    perceivers = {kind for size in seeing for kind in size.vlms}
+    assert len(decoupled) == len(seeing) * len(perceivers) * len(reading) * thinking
     table = study.decoding
     assert (table.reason.temperature, table.reason.top_p) == (0.7, 0.8)
     assert (table.think.temperature, table.think.top_p) == (0.6, 0.95)
     assert (table.think.thinking_budget, table.think.max_new_tokens) == (4096, 1024)
     assert table.answer.temperature == table.perceive.temperature == 0
     assert {row.task for row in study.tasks} >= {"mmstar", "gqa", "textvqa", "vizwiz"}
+
+
+def test_the_paper_s_study_is_what_its_released_modules_allow() -> None:
+    """The settings are the authors' code's: reasoning with top_k 20, NoWait where it thinks."""
+    planned = plan("paper")
+    sets = {"ocrvqa", "textvqa", "scienceqa", "vqav2", "gqa", "vizwiz", "nights", "mmstar"}
+    assert {task.task for task in planned.tasks} == sets
+    ids = {cell.id for cell in planned.cells}
+    for kind in ("extract", "extract_scratch"):
+        for sizes in ("P=0.6b/R=1.7b", "P=1.7b/R=4b"):
+            assert {f"decoupled/{kind}/{sizes}/{way}" for way in ("direct", "think")} <= ids
+    rows = {
+        count.step.decoding.thinking: count.step.decoding
+        for count in planned.steps
+        if count.step.stage == "reason"
+    }
+    assert rows == {
+        False: Decoding(1024, 0.7, 0.8, 20),
+        True: Decoding(1024, 0.6, 0.95, 20, True, 4096, True),
+    }
+    specs = [c.step.spec for c in planned.steps if c.step.role == "vlm"]
+    assert {(spec.dtype, spec.processor) for spec in specs} == {("float16", '{"backend":"pil"}')}
+    assert planned.prompts.name == "paper"

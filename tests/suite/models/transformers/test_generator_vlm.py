@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers as tf
 
+from suite.errors import SuiteError
 from suite.models.backends import build_generator
 from suite.models.spec import ModelSpec
 from suite.models.transformers.chat import prompt, tensors, together
@@ -105,6 +106,20 @@ def test_settings_of_the_processor_reach_the_images(tmp_path: Path) -> None:
         tokens.append(ask(generator, [request(0, images=("two",))])[0].prompt_tokens)
     # 60 x 60 pixels are rounded to 64 x 64, a token for 16 x 16; the setting halves each side
     assert tokens[0] - tokens[1] == 16 - 4
+
+
+def test_a_family_says_which_library_resizes_images(tmp_path: Path) -> None:
+    folder = tiny_vlms.llava(tmp_path / "vlm")
+
+    def built(backend: str) -> Any:
+        spec = ModelSpec(path=folder, processor=json.dumps({"backend": backend}))
+        return build_generator(spec, "vlm", device="cpu")
+
+    assert built("pil").loaded.processor.image_processor.backend == "pil"
+    with pytest.raises(
+        SuiteError, match=r"`processor: \{backend: pillow\}`, and \w+ has its images"
+    ):
+        built("pillow")
 
 
 @pytest.mark.parametrize("name", ["qwen3_vl", "llava", "gemma3"])
