@@ -60,6 +60,12 @@ _ALSO = re.compile(
     r".*\b(?:right|correct|possible|plausible|likely|answer|fits?|works?|do|true|valid)\b",
     re.I | re.S,
 )
+_COULD = re.compile(
+    r"\b(?:could|might|may|podría|puede|pourrait|könnte|poderia|pode|potrebbe|può|может)\s+"
+    r"(?:\w+\s+){0,2}?(?:be|ser|être|auch|essere|быть)\W+(?:(?:option|la)\W+)?([A-Z])(?!\w)"
+    r"|可能是\s?([A-Z])(?![A-Za-z])"
+)
+"""«It could also be B.»"""
 _REJECTS = re.compile(
     rf"\b(?:{DENIAL}|{CONDITION}|wrong|incorrect|rejected|excluded)\b|n't\b", re.I
 )
@@ -178,7 +184,8 @@ def _against(rest: str, letter: str, reader: OptionReader, cut: bool) -> bool:
     also = [
         other for sentence in said if _ALSO.match(sentence) for other in CAPITAL.findall(sentence)
     ]
-    return any(reader.letter(other) not in {None, letter} for other in [*alone, *also])
+    could = [other[1] or other[2] for other in _COULD.finditer(behind)]
+    return any(reader.letter(other) not in {None, letter} for other in [*alone, *also, *could])
 
 
 def _unless_words_differ(last: Statement, text: str, reader: OptionReader) -> Reading:

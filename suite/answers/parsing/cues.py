@@ -84,7 +84,8 @@ _HEADS = {
 _DENIED = re.compile(rf"\b(?:{words.DENIAL})\b|n't\b", re.I)
 _NO_DOUBT = re.compile(rf"\b{words.NO_DOUBT}\b|\bno\s*,|\bnot\s+sure\s+but\b", re.I)
 _IF = re.compile(
-    rf"\b{words.CONDITION}(?!\s+(?:I|we|forced|pressed)\b)|^\s*(?:had|were|should)\b", re.I
+    rf"\b{words.CONDITION}(?!\s+(?:I|we|forced|pressed)\b)|^\s*(?:had|were|should)\b|{words.SUPPOSED}",
+    re.I,
 )
 _REPORTS = re.compile(rf"(?:{words.REPORT})\W*$", re.I)
 _REVISES = re.compile(
@@ -114,7 +115,7 @@ _REASON = re.compile(rf"\b(?:{words.REASON}|{words.NOT})\b|不是|而非|并非"
 OPENS_MORE = re.compile(
     r"\W{0,4}?[/&+]\s?[(\[\"']?(?-i:[A-Z])(?!\w)|\W*+(?:but\s+|and\s*/\s*)?(?:or\b|"
     r"(?:maybe|perhaps|possibly)\W+(?:option\s+)?(?-i:[A-Z])(?!\w)|(?-i:maybe\b|perhaps\b|possibly\b|"
-    rf"(?:only\s+)?(?:{words.CONDITION}|(?:had|were|when|until|depending|except|plus|vs|as\s+well\s+as|"
+    rf"{words.MORE}|(?:only\s+)?(?:{words.CONDITION}|(?:had|were|when|until|depending|except|plus|vs|as\s+well\s+as|"
     r"on\s+the\s+condition|(?<=but\s)let|and(?!\s+(?:the|it|this|that)\b))\b)))",
     re.I,
 )
@@ -200,10 +201,10 @@ def praised(text: str, reader: OptionReader) -> Iterator[Statement]:
 def asserts(before: str, kind: str = "") -> bool:
     """Whether what stands before a statement begins a clause of it, and neither denies nor supposes
     it, nor reports it as another's."""
-    if kind in {"chinese", "japanese", "korean"}:
-        return words.CJK_DENIES.search(before) is None
     before = _HEADS[kind].sub("", before) if kind in _HEADS else before
     clause = re.split(r"[\n.!?;]", before)[-1]
+    if kind in {"chinese", "japanese", "korean"}:
+        return not (words.CJK_DENIES.search(before) or _IF.search(clause))
     denied = _DENIED.search(_NO_DOUBT.sub("", clause.rsplit(",", 1)[-1])) is not None
     leads = kind in {"so", "head", "pick", "contrast"} or _LEADS.search(before) is not None
     withheld = _IF.search(clause) or _REPORTS.search(clause) or (denied and kind != "so")

@@ -54,11 +54,13 @@ HEAD = _any(
     "doğru правильный верный सही"
 )
 """Before the noun."""
+_THEREFORE = (
+    "donc ainsi por_lo_tanto así_que also daher deshalb somit portanto logo quindi dunque perciò "
+    "поэтому итак sehingga do_đó bu_nedenle bu_yüzden إذن لذلك इसलिए अतः"
+)
 LEAD = _any(
-    "donc ainsi mais et por_lo_tanto así_que pero y also daher deshalb somit aber und portanto "
-    "logo então mas e quindi dunque perciò ma поэтому значит итак но и jadi maka sehingga tetapi "
-    "namun dan vậy nên do_đó nhưng và bu_nedenle bu_yüzden ama ancak ve إذن لذلك لكن ولكن इसलिए "
-    "अतः लेकिन परंतु"
+    f"{_THEREFORE} mais et pero y aber und então mas e ma значит но и jadi maka tetapi namun dan "
+    "vậy nên nhưng và ama ancak ve لكن ولكن लेकिन परंतु"
 )
 """Begins a clause."""
 IT_IS = _any("c'est c'est_donc c'est_la es_ist das_ist es_la è_la é_a é_o")
@@ -70,7 +72,8 @@ CHINESE = (
 JAPANESE = r"(?:正解|答え|回答|解答|正答)(?:は|:)(?:選択肢)?"
 KOREAN = r"(?:정답|답|답변)(?:은|는|:)(?:\s{0,3}보기)?"
 CJK_DENIES = re.compile(
-    r"[不没無无别非未](?:[能会应该要可敢]|应该)?\s*$|(?:如果|若|假如|否则?)\s*$|原本|本来|如果[^.;\n]{0,20}$|(?<!我)认为$"
+    r"[不没無无别非未](?:[能会应该要可敢]|应该)?\s*$|(?:若|否则?)\s*$|(?:原本|本来)[^,.;\n]{0,20}$"
+    r"|(?<!我)认为$|(?<![我是来])说$"
 )
 
 NOT = _any("not n't no non nicht pas não nem не 不是 并非 tidak bukan không_phải không_phải_là")
@@ -99,12 +102,32 @@ REASON = (
 )
 """Begins what gives a reason for an answer, or sets other options aside."""
 CONDITION = (
-    r"(?:if|unless|assum(?:e|ing)|suppos(?:e|ing)|provided|whether|as\s+long\s+as|in\s+case)\b"
+    r"(?:if|unless|assum(?:e|ing)|suppos(?:e|ing)|provided|whether|as\s+long\s+as|in\s+case|"
+    r"depending)\b"
 )
+_WE = _any("nos on l'on nous man wir ich мы kita")
+_SEEN = _any("ve ven vede vedono vê veem observa observan muestra trata tratta puede")
+_IF = (
+    rf"(?:(?<!\w){_any('wenn falls sofern если jika kalau apabila nếu eğer إذا لو यदि अगर')}(?!\w)"
+    r"|如果|假如|假设|假使|要是|倘若|除非|もし|仮に|만약|만일)"
+)
+_SI = rf"(?:si|se|caso|s'ils?)(?!\w|\s*,|\s+{_SEEN}\b)"
+_UNLESS_WE = rf"(?!\s+(?:\w+(?:mos|iamo)|{_WE})(?!\w))"
+SUPPOSED = (
+    rf"(?:(?:{_IF}|(?:^|[,:(])\W*(?:{LEAD}\s+)?{_SI}){_UNLESS_WE}|^\W*若"
+    r"|(?:なら(?:ば)?|れば|たら|場合[にはも]{0,2}|とすると|とすれば|라면|다면|으면|경우(?:에?는|엔|에)?)(?:\s?,|\s|$))"
+    rf"(?!.*(?:(?<!\w){_any(_THEREFORE)}(?!\w)|因此|所以|したがって|よって|따라서|그러므로))"
+)
+"""A condition in another language than English, from which a clause does not conclude; «if we look
+at the picture» is none."""
+MORE = rf"(?:{_IF}|{_SI}|あるいは|または|もしくは|或|또는|혹은)"
+"""Sets a condition behind an answer, or offers another."""
 REPORT = (
-    r"(?<!\bI\s)(?<!\bwe\s)(?<!\bmy\s)(?<!would\s)(?<!will\s)\b(?:says?|said|reads?|writes?|wrote|claim(?:s|ed)|"
+    r"(?<!\bI\s)(?<!\bwe\s)(?<!\bmy\s)(?<!\bthat\s)(?<!would\s)(?<!will\s)\b(?:says?|said|reads?|writes?|wrote|claim(?:s|ed)|"
     r"states?|stated|asks?|asked|tells?|told|argue[sd]|repl(?:y|ies|ied)|answer(?:s|ed)|shouts?|"
-    r"thinks?|thought|respond(?:s|ed)?)\b[^,.;:!?\n]{0,40}:"
+    r"thinks?|thought|respond(?:s|ed)?|dice|dijo|afirma|(?<!autrement\s)dit|affirme|diz|disse|berkata|"
+    r"mengatakan|nói|dedi|diyor|يقول|قال)\b[^,.;:!?\n]{0,40}(?::|(?:(?<=says)|(?<=said)|(?<=thinks)|(?<=claims)),)"
+    r"|\b(?:sagte?|meinte?|behauptet|говорит|сказала?|утверждает)\b[^.;:!?\n]{0,40}[:,](?:\s+(?:dass|что))?"
 )
 """What another says is no statement of the text's own."""
 NO_DOUBT = r"(?:no|without(?:\s+an?)?|not\s+any)\s+(?:doubt|question)"
@@ -119,7 +142,11 @@ RIGHT = (
         r"juste|bonne|corret[ao]|corretta|giusta)\b|\s+(?:верн|правильн)\w+|\s+doğru(?!\s+değil)"
     )
 )
-CORRECTION = _any(
-    "pardon perdón quise_decir entschuldigung ich_meine desculpe quis_dizer scusa volevo_dire "
-    "извините вернее точнее 不对 等等 いや 아니요 maaf"
+CORRECTION = (
+    r"(?:(?:non,|ou|mais)\s+plutôt|아니(?=[\s,.])|"
+    + _any(
+        "pardon perdón quise_decir entschuldigung ich_meine desculpe quis_dizer scusa volevo_dire "
+        "извините вернее точнее 不对 等等 いや 아니요 maaf"
+    )
+    + ")"
 )

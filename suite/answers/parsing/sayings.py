@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import re
 
-from suite.answers.parsing.languages import ADVERB, CONCLUDES, CONDITION, DENIAL, NO_DOUBT, REASON
+from suite.answers.parsing.languages import (
+    ADVERB,
+    CONCLUDES,
+    CONDITION,
+    DENIAL,
+    NO_DOUBT,
+    REASON,
+    SUPPOSED,
+)
 from suite.answers.parsing.options import LONGEST, OptionReader
 from suite.answers.parsing.values import normalised, quantity
 
@@ -42,12 +50,12 @@ _CUT = re.compile(
     re.S,
 )
 """What may stand behind the words without adding to what they say."""
-_IF = re.compile(rf"\b(?:{CONDITION}|would\b)", re.I)
+_IF = re.compile(rf"\b(?:{CONDITION}|would\b)|{SUPPOSED}", re.I)
 WITHHELD = re.compile(
     rf"\b(?:{DENIAL}|{CONDITION}|or|may|might|could|cannot|either|used|thought|would|says?|said|reads|"
     r"question|wrong|incorrect|least|otherwise|alternatively|except|eliminat\w*|exclud\w*|rul(?:e|ed|ing)|"
     r"distractor|format|não|non|nicht|kein\w*|pas|не|нет|tidak|bukan)\b|n't\b|"
-    r"[不没非]|^\W*(?:were|had|should)\b",
+    rf"[不没非]|^\W*(?:were|had|should)\b|{SUPPOSED}",
     re.I,
 )
 """A clause with one of these asserts nothing plainly."""

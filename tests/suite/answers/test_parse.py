@@ -196,6 +196,54 @@ def test_a_language_in_which_answers_are_read_has_its_denials_unread(
     assert parse(denied, item(COLOURS)).prediction is None
 
 
+SUPPOSED = [
+    *("Si es de noche, la respuesta es C.", "La respuesta es C, si es de noche."),
+    *("Wenn es Nacht ist: Antwort C.", "Die Antwort ist C, falls es Nacht ist."),
+    *("S'il fait nuit, la bonne réponse est C.", "La réponse est C, si la lumière est éteinte."),
+    *("Se a luz estiver apagada, a resposta é C.", "Caso seja noite, a resposta é a C."),
+    *("Se fosse notte, la risposta è C.", "La risposta è C, se è notte."),
+    *("Если свет выключен, то правильный ответ — C.", "Ответ: C, если это ночь."),
+    *("Jika malam hari, jawabannya adalah C.", "Nếu là ban đêm, đáp án là C."),
+    *("Eğer gece ise, cevap C.", "Cevap C, eğer gece ise.", "अगर रात है तो सही उत्तर C है।"),
+    *("إذا كان الضوء مطفأ، الإجابة هي C.", "要是晚上，答案就是C。", "若为夜晚，故选C。"),
+    *("答案是C，如果是晚上。", "除非是白天，C是正确的。", "もし夜なら、答えはCです。"),
+    *(
+        "明かりが消えている場合、正解はCです。",
+        "答えはC、もし夜なら。",
+        "만약 밤이라면 정답은 C입니다.",
+    ),
+    *("불이 꺼져 있으면 정답은 C입니다.", "Depending on the light, the answer is C."),
+]
+OFFERED = [
+    *("答えはC、あるいはBです。", "정답은 C, 혹은 B입니다.", "정답은 C. 아니, B입니다."),
+    *("La réponse est C. Non, plutôt B.", "La respuesta es la C, pero también podría ser B."),
+    *("The answer is C, but I'm not sure: it could also be B.", "答案是C。也可能是B。"),
+]
+REPORTED = [
+    *("El profesor dice: la respuesta es C.", "Meine Freundin sagt, die Antwort ist C."),
+    *("Друг говорит: ответ C.", "有人说答案是C。", "He said, the answer is C."),
+]
+STATED_STILL = [
+    *("Si, la respuesta es C.", "Si observamos la imagen, la respuesta correcta es C."),
+    *("Se ve una vaca, así que la respuesta es la C.", "La respuesta es C, se observa una vaca."),
+    *("Si vede una mucca, quindi la risposta è C.", "Autrement dit : la réponse est C."),
+    *("如果仔细看，可以看到一头牛，因此答案是C。", "也就是说答案是C。", "我原本选B，但应该是C。"),
+    *("그림을 보면 정답은 C입니다.", "以上より、答えはCです。", "That said, the answer is C."),
+    *("Если присмотреться, видно корову, поэтому ответ C.", "正解はBではなくCです。"),
+    *("The answer is C. Option B could be ruled out.", "정답은 C입니다. B가 아닙니다."),
+]
+
+
+@pytest.mark.parametrize("text", [*SUPPOSED, *OFFERED, *REPORTED, "정답은 B가 아닙니다."])
+def test_a_condition_a_second_letter_or_a_report_is_no_statement_in_any_language(text: str) -> None:
+    assert parse(text, item(COLOURS)).prediction is None
+
+
+@pytest.mark.parametrize("text", STATED_STILL)
+def test_what_only_looks_like_a_condition_or_a_report_is_a_statement(text: str) -> None:
+    assert parse(text, item(COLOURS)).prediction == "C"
+
+
 STATED_AS = [
     *("B.", "(B)", "B) red.", "The answer is B.", "The answer is (B) red.", "I choose B", "So B."),
     *("Option B is correct.", "It is red.", "The car is red, so the answer is B.", "\\boxed{B}"),
