@@ -61,6 +61,14 @@ BACKENDS: dict[str, Backend] = {
         named_by={"model": "its name on the server"},
         settings=("url", "api_key_env", "concurrency"),
     ),
+    "lmms_eval": Backend(
+        "suite.models.lmms_eval:LmmsEvalGenerator",
+        "suite.models.lmms_eval:lmms_eval_identity",
+        on_device=True,
+        writes=True,
+        named_by={"model": "its name in lmms-eval"},
+        settings=("arguments", "batch_size"),
+    ),
 }
 
 

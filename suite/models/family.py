@@ -205,24 +205,34 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
         either = "either " if len(backend.named_by) > 1 else ""
         raise SuiteError(f"In {where}: give {either}{ways}.")
     if "model" in data and not data["model"].strip():
-        raise SuiteError(f"In {where}: `model` is empty; give the model's name on the server.")
+        raise SuiteError(f"In {where}: `model` is empty; give {backend.named_by['model']}.")
     if "url" in data:
         data["url"] = checked_url(data["url"], f"In {where}: `url`")
     if "path" in data:
         data["path"] = path.parent / user_path(data["path"])
-    data["processor"] = _settings(data.get("processor", {}), where)
+    given = data.get("arguments", {})
+    data["arguments"] = {name: _placed(value, path) for name, value in given.items()}
+    for key in ("processor", "arguments"):
+        data[key] = _settings(data.get(key, {}), key, where)
     return ModelSpec(**data)
 
 
-def _settings(processor: dict[Any, Any], where: str) -> str:
-    """Canonical JSON of a processor's settings; SuiteError where a name is no text."""
+def _placed(value: Any, path: Path) -> Any:
+    """An argument; one that begins as a path leads from the file's folder."""
+    if not isinstance(value, str) or not value.startswith(("./", "../", "~/")):
+        return value
+    return str((path.parent / user_path(value)).absolute())
+
+
+def _settings(given: dict[Any, Any], key: str, where: str) -> str:
+    """Canonical JSON of a checkpoint's settings; SuiteError where a name is no text."""
     with suppress(TypeError):  # a date, or names of several kinds
-        written = canonical_json(processor)
-        if json.loads(written) == processor:  # JSON makes a text of a name that is a number
+        written = canonical_json(given)
+        if json.loads(written) == given:  # JSON makes a text of a name that is a number
             return written
     raise SuiteError(
-        f"In {where}: `processor` must map names of settings to numbers, texts, lists or further "
-        f"settings, not {shown(processor)}."
+        f"In {where}: `{key}` must map names of settings to numbers, texts, lists or further "
+        f"settings, not {shown(given)}."
     )
 
 
@@ -241,7 +251,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("name", "instruct"), _NAME),
     **dict.fromkeys(("batch_size", "concurrency"), ((int,), "a positive whole number")),
     "trust_remote_code": ((bool,), "true or false"),
-    "processor": ((dict,), "keys and values"),
+    **dict.fromkeys(("processor", "arguments"), ((dict,), "keys and values")),
 }
 """Key at any level -> its types, and what a person writes."""
 

@@ -223,6 +223,13 @@ def files(spec: ModelSpec) -> dict[str, Path]:
     return named
 
 
+def folder_hashes(folder: Path) -> dict[str, str]:
+    """Gives the hash of every file of a folder that a loader may read, by name."""
+    found = {path.relative_to(folder): path for path in _within(folder)}
+    read = {n.as_posix(): p for n, p in found.items() if not any(_like(x, UNREAD) for x in n.parts)}
+    return {name: content_hash(read[name]) for name in sorted(read)}
+
+
 def _file(path: Path) -> bool:
     """Whether a path is a file, or a link to one that is not there. Without a suffix such a link is
     to a folder: the last checkpoint, say, which was removed since."""

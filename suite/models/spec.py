@@ -45,7 +45,7 @@ class ModelSpec:
     generator: str = "transformers"
     """Who answers: a row of BACKENDS."""
     model: str | None = None
-    """Name of a model on a server."""
+    """Name of a model on a server, or in lmms-eval."""
     url: str | None = None
     """Address of the server; None is that of the environment variable DOWNSCALE_ENDPOINT."""
     api_key_env: str | None = None
@@ -57,6 +57,14 @@ class ModelSpec:
     Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`. As canonical
     JSON: specs are compared and looked up, and a setting may hold others."""
 
+    arguments: str = "{}"
+    """Arguments of a model of lmms-eval, as canonical JSON."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """`arguments`, read."""
+        return dict(json.loads(self.arguments))
+
     @property
     def settings(self) -> dict[str, Any]:
         """`processor`, read."""
@@ -64,7 +72,7 @@ class ModelSpec:
 
     @property
     def source(self) -> str:
-        """The path, repository or name on a server as a person would name it."""
+        """The path, repository, or name on a server or in lmms-eval, as a person would name it."""
         return str(self.path if self.path is not None else self.repo or self.model)
 
 
