@@ -30,6 +30,10 @@ MARKERS = (
 )
 """Pairs that published models open and close their thinking with."""
 
+NoWaitRule = bool | str | tuple[str | int, ...]
+"""Which tokens NoWait leaves out: none, those of the paper's words, or those of a list of words and
+ids; see `suite.models.nowait`."""
+
 ImageLoader = Callable[[str], bytes]
 """Content hash of an image -> its encoded bytes (PNG or JPEG)."""
 
@@ -60,8 +64,12 @@ class Decoding:
     """Whether the chat template opens the thinking block."""
     thinking_budget: int | None = None
     """Thinking tokens after which the end-of-thinking token is forced; None is no limit."""
-    nowait: bool = False
+    nowait: NoWaitRule = False
     """Never sample tokens of self-reflection (NoWait, arXiv:2511.17487)."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.nowait, list):  # as JSON has it
+            object.__setattr__(self, "nowait", tuple(self.nowait))
 
     @property
     def greedy(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from suite.base.files import user_path
 from suite.cli.options import json_option
 from suite.cli.output import print_json, print_table, talk
 from suite.errors import SuiteError
@@ -16,8 +17,13 @@ from suite.models.weights import present
 
 @click.command()
 @click.argument("families", nargs=-1)
+@click.option(
+    "--nowait",
+    metavar="NAME",
+    help="The tokens that NoWait leaves out for a family, or for a folder with a tokenizer.",
+)
 @json_option
-def command(families: tuple[str, ...], as_json: bool) -> None:
+def command(families: tuple[str, ...], nowait: str | None, as_json: bool) -> None:
     """List the sizes of FAMILIES, built-in names or YAML files; all built-in ones by default.
 
     Params are those of the language model. Text models reason, VLMs see; further perceivers of a
@@ -26,6 +32,9 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
     """
     from suite.models.family import list_families, load_family
 
+    if nowait is not None:
+        _nowait(nowait, as_json)
+        return
     rows: list[dict[str, Any]] = []
     for name in families or list_families():
         family = load_family(name)
@@ -57,6 +66,36 @@ def command(families: tuple[str, ...], as_json: bool) -> None:
             f"{absent} of {len(rows)} checkpoints are not here; those on the Hub are fetched when "
             "a study needs them, or by `hf download`."
         )
+
+
+def _nowait(name: str, as_json: bool) -> None:
+    """Ids and texts that NoWait leaves out, for the text models of each size; a list that a smaller
+    size has already is not given twice."""
+    from suite.models.family import load_family
+    from suite.models.nowait import nowait_ids
+    from suite.models.spec import ModelSpec
+    from suite.models.transformers.loading import tokenizer_of
+
+    if (user_path(name) / "tokenizer.json").is_file():
+        specs = {name: ModelSpec(path=user_path(name))}
+    else:
+        sizes = load_family(name).sizes
+        specs = {s.name: s.text for s in sizes if s.text and s.text.generator == "transformers"}
+    if not specs:
+        raise SuiteError(f"Family {name} has no text model on this machine; NoWait is for these.")
+    rows: list[dict[str, Any]] = []
+    for size, spec in specs.items():
+        tokenizer = tokenizer_of(spec)
+        ids = nowait_ids(tokenizer)
+        tokens = [{"id": n, "text": tokenizer.decode([n])} for n in ids]
+        if not any(row["tokens"] == tokens for row in rows):
+            rows.append({"size": size, "source": spec.source, "tokens": tokens})
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        talk(f"{row['size']} ({row['source']}): {len(row['tokens'])} tokens.")
+        print_table(["id", "text"], [[one["id"], repr(one["text"])] for one in row["tokens"]])
 
 
 def _short(params: float) -> str:

@@ -8,7 +8,7 @@ A method is a row of METHODS: the stages it passes, who does each, and how it de
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
@@ -18,6 +18,7 @@ from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
 from suite.models.backends import backend_of
 from suite.models.family import Family, Size
+from suite.models.nowait import rule_for
 from suite.models.spec import INSTRUCT, ModelSpec, Role, checkpoint
 from suite.planning.methods import METHODS, ROLES, Link, Method, Who
 from suite.requests import Decoding
@@ -277,6 +278,8 @@ def _chain(
             assert found is not None
             name, spec = size.name, found
         writes = backend_of(spec).writes
+        if backend_of(spec).on_device:
+            decoding = replace(decoding, nowait=rule_for(spec, decoding.nowait))
         varies = (writes and not decoding.greedy) or (step is not None and step.samples > 1)
         step = Step(
             stage=link.stage,

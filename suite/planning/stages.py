@@ -31,8 +31,8 @@ class Form:
     like: str | None = None
     """Template whose words it has in a set that gives it none."""
     thinking: str | None = None
-    """Template that takes its place where the model thinks, in a set that gives it words: a reasoner
-    that thinks may be asked for steps, one that answers directly for the answer alone."""
+    """Template that takes its place where the model thinks, in a set that gives it words: who
+    thinks may be asked for steps, and who answers directly for the answer alone."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from suite.base import yaml_files
 from suite.base.files import PACKAGE, checked_name, user_path
 from suite.errors import SuiteError, nearest, shown
 from suite.items.tasks import PREFIX
+from suite.models.nowait import read_list
 from suite.planning.methods import METHODS
 from suite.planning.stages import STAGES
 from suite.requests import Decoding
@@ -69,11 +70,14 @@ class DecodingRow(Strict):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     thinking_budget: Count | None = None
-    nowait: bool = False
+    nowait: bool | str = False
+    """Whether tokens of self-reflection are left out; a file: those of its words and ids."""
 
     def decoding(self, thinking: bool = False) -> Decoding:
-        """Gives the row as the Decoding of a request."""
+        """Gives the row as the Decoding of a request. SuiteError for a list that is none."""
         values = self.model_dump()
+        if isinstance(self.nowait, str):
+            values["nowait"] = read_list(user_path(self.nowait))
         return Decoding(
             **{**values, "temperature": float(values["temperature"])}, thinking=thinking
         )
@@ -222,6 +226,14 @@ def _resolved(study: Study, path: Path) -> Study:
         },
         "store": None if study.store is None else beside(study.store),
     }
+    rows = {name: getattr(study.decoding, name) for name in (*STAGES, *DecodingTable.model_fields)}
+    lists = {
+        name: row.model_copy(update={"nowait": beside(row.nowait)})
+        for name, row in rows.items()
+        if isinstance(row.nowait, str)
+    }
+    if lists:
+        changes["decoding"] = study.decoding.model_copy(update=lists)
     if isinstance(study.instruct, RecordedFile):
         changes["instruct"] = RecordedFile(file=beside(study.instruct.file))
     return study.model_copy(update=changes)

@@ -15,13 +15,14 @@ import torch
 from suite.base.machine import resolve_device, resolve_dtype
 from suite.errors import SuiteError, Unfinished, reason_of
 from suite.models.fingerprint import Origin
+from suite.models.nowait import nowait_ids
 from suite.models.spec import ModelSpec
 from suite.models.transformers.ahead import Ahead
 from suite.models.transformers.chat import Prompt, moved, prompt, read, together
 from suite.models.transformers.fixed import FixedSteps
 from suite.models.transformers.loading import BadRequest, Loaded, load
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
-from suite.models.transformers.nowait import NoWait, nowait_ids
+from suite.models.transformers.nowait import NoWait
 from suite.models.transformers.sampling import SeededSampler
 from suite.models.transformers.thinking import (
     AnswerLimit,
@@ -30,7 +31,15 @@ from suite.models.transformers.thinking import (
     opens_thinking,
     thinking_markers,
 )
-from suite.requests import Generation, ImageLoader, OutOfMemory, Request, request_key, request_seed
+from suite.requests import (
+    Generation,
+    ImageLoader,
+    NoWaitRule,
+    OutOfMemory,
+    Request,
+    request_key,
+    request_seed,
+)
 
 NO_MARKERS = Markers("", "", (), ())
 FULL = 0.9
@@ -81,7 +90,7 @@ class TransformersGenerator:
         chosen = batch_size or spec.batch_size
         self.batches_of = chosen or fitting_rows(self.loaded)
         self._may_shrink = chosen is None
-        self._nowait: tuple[int, ...] | None = None
+        self._nowait: dict[NoWaitRule, tuple[int, ...]] = {}
         on_gpu = self.loaded.device.type == "cuda"
         # On a CPU the steps are no faster for it, and the threads are the model's.
         self._fixed = FixedSteps(self.loaded.model, record=True) if on_gpu else None
@@ -291,10 +300,11 @@ class TransformersGenerator:
             for room, thinks, limit in zip(rooms, thinking, limits, strict=True)
         ]
         processors: list[Any] = []
-        if any(decoding.nowait for decoding in decodings):
-            if self._nowait is None:
-                self._nowait = nowait_ids(self.loaded.tokenizer)
-            processors.append(NoWait(self._nowait, [d.nowait for d in decodings], device))
+        for rule in {decoding.nowait: None for decoding in decodings if decoding.nowait}:
+            if rule not in self._nowait:
+                self._nowait[rule] = nowait_ids(self.loaded.tokenizer, rule)
+            active = [decoding.nowait == rule for decoding in decodings]
+            processors.append(NoWait(self._nowait[rule], active, device))
         if any(not decoding.greedy for decoding in decodings):
             seeds = [
                 0

@@ -26,6 +26,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from suite.errors import SuiteError, nearest, reason_of
 from suite.models.fingerprint import CODE, check_code, check_format, holds_adapter
+from suite.models.fingerprint import commit as commit_of
 from suite.models.spec import ModelSpec
 
 
@@ -272,6 +273,27 @@ def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool, An
     if role == "vlm" or (sees and not speaks):
         return AutoModelForImageTextToText, True, config
     return AutoModelForCausalLM, False, config
+
+
+def tokenizer_of(spec: ModelSpec) -> Any:
+    """Gives the tokenizer of a checkpoint alone. SuiteError for one that is not there."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    settings: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
+    if spec.gguf_file is not None:
+        settings["gguf_file"] = spec.gguf_file
+    if spec.path is None:
+        settings["revision"] = commit_of(spec)
+    try:
+        with quiet():
+            # A tokenizer alone says nothing of the model that it is for.
+            if spec.path is not None and not (spec.path / "config.json").is_file():
+                return PreTrainedTokenizerFast.from_pretrained(str(spec.path))
+            return AutoTokenizer.from_pretrained(str(spec.path or spec.repo), **settings)
+    except Exception as error:  # whatever a checkpoint's files make of the library
+        raise SuiteError(
+            f"The tokenizer of {spec.source} cannot be loaded: {reason_of(error)}."
+        ) from error
 
 
 def _check_settings(spec: ModelSpec, processor: Any) -> None:

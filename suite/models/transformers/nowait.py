@@ -1,54 +1,16 @@
-"""NoWait: tokens that carry self-reflection are never sampled (arXiv:2511.17487).
+"""NoWait's rule of decoding: tokens that carry self-reflection are never sampled.
 
-In: any tokenizer. Out: the ids of every vocabulary token that contains one of WORDS as a word of
-its own, and a rule that takes them out of the scores of the rows that ask for it.
+In: their ids (`suite.models.nowait`). Out: a rule that takes them out of the scores of the rows
+that ask for it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from suite.models.transformers.rows import PerRow
-
-WORDS = (
-    "wait", "alternatively", "hmm", "but", "however", "alternative", "another", "check",
-    "double-check", "oh", "maybe", "verify", "other", "again", "now", "ah", "anyway", "anyhow",
-)  # fmt: skip
-
-_LETTER = r"[^\W\d_]"
-_PATTERN = re.compile(rf"(?<!{_LETTER})(?:{'|'.join(WORDS)})(?!{_LETTER})", re.IGNORECASE)
-_SPACES = str.maketrans({"Ġ": " ", "Ċ": "\n", "▁": " "})
-"""How byte-level and SentencePiece vocabularies write a space and a line break."""
-
-
-def carries(token: str) -> bool:
-    """Whether a vocabulary entry holds one of WORDS with no letter next to it.
-
-    `Wait`, ` wait` and `.wait` do; `waiter`, ` waited` and `rebut` merely contain one.
-    """
-    return (
-        _PATTERN.search(token.translate(_SPACES).removesuffix("</w>").removeprefix("##"))
-        is not None
-    )
-
-
-def nowait_ids(tokenizer: Any) -> tuple[int, ...]:
-    """Sorted ids of the tokens that `carries` names, less the tokenizer's special ones.
-
-    A `##` piece continues a word, so it is no word of its own and stays.
-    """
-    special = set(tokenizer.all_special_ids)
-    return tuple(
-        sorted(
-            number
-            for token, number in tokenizer.get_vocab().items()
-            if number not in special and not token.startswith("##") and carries(token)
-        )
-    )
 
 
 class NoWait(PerRow):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from suite.cli import doctor, models
 from suite.models.family import list_families, load_family
 from tests.house import ROOT
+from tests.suite.tiny_models import word_tokenizer
 
 
 def test_models_lists_every_checkpoint_of_every_family() -> None:
@@ -51,6 +52,22 @@ def test_models_of_one_file_shows_what_is_here(tmp_path: Path) -> None:
     assert "1.5k" in table.stdout
     assert "2.5B" in table.stdout
     assert "2 of 4 checkpoints are not here" in table.stderr
+
+
+def test_models_gives_the_tokens_that_nowait_leaves_out(tmp_path: Path) -> None:
+    from suite.models.nowait import nowait_ids
+
+    tokenizer = word_tokenizer()
+    tokenizer.save_pretrained(tmp_path / "own")
+    (row,) = json.loads(
+        CliRunner().invoke(models.command, ["--nowait", str(tmp_path / "own"), "--json"]).stdout
+    )
+    assert [token["id"] for token in row["tokens"]] == list(nowait_ids(tokenizer))
+    assert {token["text"] for token in row["tokens"]} == {"wait", "again"}
+    result = CliRunner().invoke(models.command, ["--nowait", "micro"])
+    assert result.stderr.count(" tokens.") == 1  # four sizes, one vocabulary
+    result = CliRunner().invoke(models.command, ["--nowait", "nobody"], standalone_mode=False)
+    assert "nobody" in str(result.exception)
 
 
 def test_a_downloaded_hub_model_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_the_paper_s_study_is_what_its_released_modules_allow() -> None:
     }
     assert rows == {
         False: Decoding(1024, 0.7, 0.8, 20),
-        True: Decoding(1024, 0.6, 0.95, 20, True, 4096, True),
+        True: Decoding(1024, 0.6, 0.95, 20, True, 4096, "decoded"),
     }
     specs = [c.step.spec for c in planned.steps if c.step.role == "vlm"]
     assert {(spec.dtype, spec.processor) for spec in specs} == {("float16", '{"backend":"pil"}')}

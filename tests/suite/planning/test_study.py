@@ -336,3 +336,15 @@ def test_what_people_write_instead_is_told_with_what_to_write(
     assert [words for words in named if words not in said] == [], said
     assert "micro_ocr, micro_attribute}" not in said
     assert "valid" not in said, "a library's words"
+
+
+@pytest.mark.parametrize("row", ["think", "reason"])
+def test_nowait_may_be_a_file_of_words(tmp_path: Path, row: str) -> None:
+    (tmp_path / "words.txt").write_text("but\n17\n", encoding="utf-8")
+    path = write(tmp_path, f"{MINIMAL}decoding: {{{row}: {{nowait: words.txt}}}}\n")
+    study = load_study(path)
+    assert getattr(study.decoding, row).decoding().nowait == (17, "but")
+    assert study.decoding.answer.decoding().nowait is False
+    (tmp_path / "words.txt").unlink()
+    with pytest.raises(SuiteError, match=r"The NoWait list .*words\.txt cannot be read"):
+        getattr(load_study(path).decoding, row).decoding()
