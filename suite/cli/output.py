@@ -31,6 +31,14 @@ def talk(message: str) -> None:
     click.echo(message, err=True)
 
 
+def talk_view(folder: object) -> None:
+    """Names the browser, where what it needs is installed."""
+    from suite.view.serve import installed
+
+    if installed():
+        talk(f"`downscale view {folder}` shows them in a browser.")
+
+
 def counted(count: int, thing: str) -> str:
     """Says `1 task`, `2 tasks`: a number and what it counts."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from suite.cli.options import json_option
-from suite.cli.output import print_json
+from suite.cli.output import print_json, talk_view
 
 
 @click.command()
@@ -27,3 +27,4 @@ def command(folder: str, as_json: bool) -> None:
         print_json({"report": str(path)})
     else:
         click.echo(str(path))
+        talk_view(folder)

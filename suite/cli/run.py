@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from suite.cli.options import json_option, study_options
-from suite.cli.output import counted, print_found, print_json, print_table, talk
+from suite.cli.output import counted, print_found, print_json, print_table, talk, talk_view
 from suite.errors import SuiteError
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
@@ -87,6 +87,7 @@ def command(
     if not as_json:
         print_found(result.summary, str(result.dir / "report.html"))
     talk(show_hint(result.dir, result.summary["cells"]))
+    talk_view(result.dir)
     if result.summary["requests"]["failed"] or result.failures:
         ctx.exit(1)
 

@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from suite.cli.options import json_option
-from suite.cli.output import counted, print_json, print_table, talk
+from suite.cli.output import counted, print_json, print_table, talk, talk_view
 from suite.errors import cut, one_line
+from suite.runs.words import BLAMED, MODES, SIGNS, STAGES, reading
 
 FEW = 20
 """Items of a list that a terminal shows."""
@@ -21,9 +22,8 @@ SAID = 60
 """Letters of an answer in the table of all."""
 WIDE = 40
 """Columns of a picture in a terminal."""
-MARKS = {"right": ("✓", "green"), "wrong": ("✗", "red"), "unread": ("?", "yellow"),
-         "failed": ("!", "yellow")}  # fmt: skip
-"""Mark of an answer -> its sign in a grid and its colour."""
+COLOURS = {"right": "green", "wrong": "red"}
+"""Mark of an answer -> colour of its sign; yellow without one."""
 
 
 @click.command()
@@ -38,7 +38,7 @@ MARKS = {"right": ("✓", "green"), "wrong": ("✗", "red"), "unread": ("?", "ye
 @click.option("--unparsed", is_flag=True, help="List items with an answer that cannot be read.")
 @click.option(
     "--blame",
-    type=click.Choice(("perception", "reasoning", "either", "both", "bottleneck")),
+    type=click.Choice(BLAMED),
     help="List items that are lost by this module's fault.",
 )
 @click.option("--flipped", metavar="RUN", help="List items that score otherwise in another run.")
@@ -122,6 +122,7 @@ def _print_list(
     talk(f"{counted(len(rows), 'item')}{cutting}: {by}.")
     first = ["downscale", "show", folder, rows[0]["item_id"], "--task", rows[0]["task"]]
     talk(f"`{one_line(shlex.join(first))}` shows the first.")
+    talk_view(one_line(shlex.quote(folder)))
 
 
 def _plain(value: Any) -> Any:
@@ -185,8 +186,7 @@ def _text(text: str, before: str) -> None:
 def _named(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """What tells a grid from the others: how it reasons, and of whom it is where there are more."""
     apart = [row[name] for name in ("family", "perceiver") if len({r[name] for r in rows}) > 1]
-    mode = "After thinking" if row["thinking"] else "Answering directly"
-    return one_line(", ".join([mode, *apart])) + ":"
+    return one_line(", ".join([MODES[row["thinking"]], *apart])) + ":"
 
 
 def _sign(marks: Sequence[str]) -> tuple[str, str]:
@@ -194,7 +194,7 @@ def _sign(marks: Sequence[str]) -> tuple[str, str]:
     if not marks:
         return "·", "white"
     if len(marks) == 1:
-        return MARKS[marks[0]]
+        return SIGNS[marks[0]], COLOURS.get(marks[0], "yellow")
     right = marks.count("right")
     return f"{right}/{len(marks)}", "green" if 2 * right >= len(marks) else "red"
 
@@ -248,10 +248,6 @@ def _print_upstream(answers: Iterable[dict[str, Any]]) -> None:
             _text(f"{model}: {told}" if model else told, "  ")
 
 
-STAGES = {"instruct": "Contents to observe", "perceive": "Descriptions"}
-"""Stage -> what its texts are called."""
-
-
 def _prompt(messages: Sequence[dict[str, Any]] | None) -> str | None:
     if messages is None:
         return None
@@ -280,12 +276,7 @@ def _print_way(answer: dict[str, Any]) -> None:
         _text(answer["thinking_text"], "  | ")
     click.echo("  Answer:")
     _text(answer["text"] or "", "  | ")
-    read = f"Read {answer['prediction']}" if answer["parsed"] else "Nothing was read"
-    rule = f" by rule {answer['rule']}" if answer["rule"] else ""
-    ends = {"length": "; its tokens ran out", "budget": "; its thinking was cut"}
-    leak = "; a text before it says more than it may" if answer["leak"] else ""
-    end = ends.get(answer["finish_reason"] or "", "")
-    _text(f"{read}{rule}, score {answer['score']:g}{end}{leak}.", "  ")
+    _text(reading(answer), "  ")
 
 
 def _picture(path: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from suite.cli.options import json_option
-from suite.cli.output import print_json, print_table, talk
+from suite.cli.output import print_json, print_table, talk, talk_view
 
 
 @click.command()
@@ -41,3 +41,4 @@ def command(folder: str, store: str | None, as_json: bool) -> None:
     )
     if status["ended"]:
         talk(f"`downscale show {folder} --wrong` lists items to look at.")
+        talk_view(folder)

@@ -162,10 +162,12 @@ class ItemCache:
                 kept = first_of_each_category(items, limit)
                 seen = [i for i in kept if images_of is None or i.item_id in images_of]
                 wanted = {name for item in seen for name in item.images}
+                # With its type: of no names at all pyarrow would guess another.
+                own = pc.field("hash").isin(pa.array(list(wanted), pa.string()))
                 images = pq.read_table(
                     path.with_suffix(".images"),
                     schema=_IMAGE_SCHEMA,
-                    filters=None if images_of is None else pc.field("hash").isin(list(wanted)),
+                    filters=None if images_of is None else own,
                 )
             except (OSError, ValueError, pa.ArrowException):
                 continue  # half-deleted or of another format: the source is read again

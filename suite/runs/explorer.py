@@ -103,22 +103,29 @@ class Explorer:
         return [str(name) for name in self._values("task")]
 
     def item(
-        self, item_id: str, *, task: str | None = None, cells: Sequence[str] = ()
+        self,
+        item_id: str,
+        *,
+        task: str | None = None,
+        cells: Sequence[str] = (),
+        rows: Sequence[int] | None = None,
     ) -> dict[str, Any]:
         """Gives everything about one item.
 
         Its question, options, gold answer and images; `grids`, the marks of its pairings; `blame`,
         a sentence a grid with four corners; `answers`, each with the `stages` that it went through;
         `lacking`, what cannot be shown and why, a sentence each. cells: ids or globs of the cells
-        whose answers are given; grids and blame are of all. Raises SuiteError for an item that the
-        run has not, or has in several tasks.
+        whose answers are given; grids and blame are of all. rows: numbers of its rows in the
+        records, where they are known. Raises SuiteError for an item that the run has not, or has in
+        several tasks.
         """
-        rows, frame = self._rows_of(item_id, task)
-        first = rows[0]
-        chosen = rows
+        frame = self._rows_of(item_id, task) if rows is None else self._rows_at(rows)
+        answers = rows_of(frame)
+        first = answers[0]
+        chosen = answers
         if cells:
-            names = matching(list(dict.fromkeys(row["cell"] for row in rows)), cells, "--cell")
-            chosen = [row for row in rows if row["cell"] in names]
+            names = matching(list(dict.fromkeys(row["cell"] for row in answers)), cells, "--cell")
+            chosen = [row for row in answers if row["cell"] in names]
         folder, lacking = self.path.parent, []
         asked, reasons = run_items.cached(folder, [first["task"]], images_of=[item_id])
         known = asked.get(first["task"])
@@ -133,12 +140,20 @@ class Explorer:
             **_asked(item, first),
             "images": [] if item is None or known is None else _images(item, known.image_bytes),
             "blame": sorted(faults(frame), key=_direct),
-            "grids": sorted(grids(rows), key=_direct),
+            "grids": sorted(grids(answers), key=_direct),
             "answers": [_answer(row, own) for row, own in zip(chosen, passed)],
             "lacking": lacking + ways.lacking,
         }
         value: dict[str, Any] = json_value(found)
         return value
+
+    def image(self, task: str, item_id: str, number: int) -> bytes | None:
+        """Gives an image of an item by its place among them; None where it is not at hand."""
+        known = run_items.cached(self.path.parent, [task], images_of=[item_id])[0].get(task)
+        item = next((i for i in known.items if i.item_id == item_id), None) if known else None
+        if item is None or known is None or not 0 <= number < len(item.images):
+            return None
+        return known.image_bytes.get(item.images[number])
 
     def items(self, chosen: Filter) -> list[dict[str, Any]]:
         """Lists items: task, category and item_id, in order of appearance, and what was found.
@@ -248,8 +263,20 @@ class Explorer:
             changed.groupby(["task", "item_id"], sort=False)[["gained", "lost"]].sum().reset_index()
         )
 
-    def _rows_of(self, item_id: str, task: str | None) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-        """The rows of an item, texts and all, as values and as a table."""
+    def _rows_at(self, rows: Sequence[int]) -> pd.DataFrame:
+        """Some rows of the records, texts and all."""
+        parts: list[pa.Table] = []
+        start = 0
+        for group in self._whole.split_by_row_group():
+            end = start + group.row_groups[0].num_rows
+            own = [row - start for row in rows if start <= row < end]
+            if own:
+                parts.append(group.to_table().take(pa.array(own)))
+            start = end
+        return completed(pa.concat_tables(parts).to_pandas())
+
+    def _rows_of(self, item_id: str, task: str | None) -> pd.DataFrame:
+        """The rows of an item, texts and all."""
         where = pc.field("item_id") == item_id
         if task is not None:
             self._check_task(task)
@@ -269,7 +296,7 @@ class Explorer:
                 f"Item {shown(item_id)} is in {len(tasks)} tasks, {', '.join(tasks)}; name one "
                 "with --task."
             )
-        return rows_of(frame), frame
+        return frame
 
     def _unknown(self, item_id: str, task: str | None) -> str:
         where = None if task is None else pc.field("task") == task

@@ -58,6 +58,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("run"))
 
 
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study whose every text is known, and its run in `out`; no test changes them."""
+    from tests.suite.told_run import write_home
+
+    return write_home(tmp_path_factory.mktemp("told"))
+
+
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of tasks of one's own, which holds the task that CONTRIBUTING shows."""

@@ -1,0 +1,30 @@
+"""Words and signs with which a terminal, a browser and the report speak of items.
+
+In: nothing, and nothing heavy is imported. Out: one vocabulary.
+"""
+
+from __future__ import annotations
+
+SIGNS = {"right": "✓", "wrong": "✗", "unread": "?", "failed": "!"}
+"""Mark of an answer -> its sign in a grid."""
+STAGES = {"instruct": "Contents to observe", "perceive": "Descriptions"}
+"""Stage -> what its texts are called."""
+BLAMED = ("perception", "reasoning", "either", "both", "bottleneck")
+"""Whose fault an item can be: the keys of `suite.runs.faults.BLAMES`."""
+ENDS = {"length": "its tokens ran out", "budget": "its thinking was cut"}
+"""How an answer ended, where that is worth a word."""
+LEAK = "a text before it says more than it may"
+MODES = {True: "After thinking", False: "Answering directly"}
+
+
+def reading(answer: dict[str, object]) -> str:
+    """Says what was read from an answer that did not fail, by which rule, and what it scores.
+
+    answer: as `Explorer.item` gives it.
+    """
+    read = f"Read {answer['prediction']}" if answer["parsed"] else "Nothing was read"
+    rule = f" by rule {answer['rule']}" if answer["rule"] else ""
+    score = answer["score"]
+    told = f", score {score:g}" if isinstance(score, (int, float)) else ""
+    more = [ENDS.get(str(answer["finish_reason"])), LEAK if answer["leak"] else None]
+    return f"{read}{rule}{told}{''.join(f'; {part}' for part in more if part)}."
