@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from analyses.agreement import NO_SCORES, UNPARSED
+from analyses.contrasts.contrast import EXACT
 from analyses.figures.parts import style
 from analyses.figures.parts.rows import Entry, Series, entries_of, forest, is_headline, name_rows
 from analyses.table.scores import IN_DOMAIN, SHARED
@@ -61,8 +62,8 @@ def draw(table: pd.DataFrame) -> Figure:
     style.footnote(
         figure,
         f"{style.n_text(single['n'])} items and {answers} answers a row above;"
-        f" {style.INTERVAL}. Above, where all images give one value the bar is its exact bound. A"
-        " point without a bar has no interval, and the CSV says why. Below, a rule speaks for as"
+        f" {style.INTERVAL}. A point without a bar: every image gives that value, or there is no"
+        " interval (the CSV says why, and has the exact bounds). Below, a rule speaks for as"
         " many answers as it read, at the left: some for one alone.",
     )
     return figure
@@ -82,11 +83,15 @@ def _tasks(
     grid = list(figure.subplots(1, len(BY_TASK), sharey=True))
     for axes, (quantity, title) in zip(grid, BY_TASK.items()):
         own = rows[rows["quantity"] == quantity]
-        mean = own["average"] == "tasks"
-        series = [
-            Series(own[~mean], {"color": style.BLUE, "marker": "o"}),
-            Series(own[mean], {"color": style.INK, "marker": "D"}),
-        ]
+        # Where all images agree there is only the exact bound, as wide as the task has few items.
+        alike = own["reason"] == EXACT
+        own = own.assign(low=own["low"].mask(alike), high=own["high"].mask(alike))
+        looks = style.of_data(own.loc[own["domain"] != IN_DOMAIN, "task"])
+        series = []
+        for task, part in own.groupby("task", sort=False):
+            look = looks.get(str(task), looks[IN_DOMAIN]) | {"linestyle": "none"}
+            mean = {"marker": "D"} if (part["average"] == "tasks").any() else {}
+            series.append(Series(part, look | mean))
         forest(axes, series, entries, ticks=4)
         _finish(axes, quantity, title)
     name_rows(grid[0], names, entries)
@@ -101,12 +106,12 @@ def _by_rule(
 ) -> None:
     style.band_title(figure, "By the rule that read the answer")
     grid = list(figure.subplots(1, len(BY_RULE), sharey=True))
-    step = 0.7 / max(len(tasks), 1)
+    step, looks = 0.7 / max(len(tasks), 1), style.of_data(tasks)
     for axes, (quantity, title) in zip(grid, BY_RULE.items()):
         series = []
         for k, task in enumerate(tasks):
             own = rows[(rows["task"] == task) & (rows["quantity"] == quantity)]
-            look = {key: style.SERIES[k % len(style.SERIES)][key] for key in ("color", "marker")}
+            look = looks[str(task)] | {"linestyle": "none"}
             look["label"] = f"{names.get(str(task), str(task))} ({style.n_text(own['n'])})"
             series.append(Series(own, look, step * ((len(tasks) - 1) / 2 - k)))
         forest(axes, series, lines, by="rule", ticks=4)
@@ -123,22 +128,19 @@ def _finish(axes: Axes, quantity: str, title: str) -> None:
     axes.set_title(title, fontsize=7.2, fontweight="normal")
     same = 0.0 if quantity in ("difference", "share") else 1.0
     low, high = axes.get_xlim()
-    room = 0.04 * max(high - low, 0.02)
+    room = max(0.04 * (high - low), 0.01)
     axes.set_xlim(min(low, same - room), max(high, same + room))
+    axes.ticklabel_format(axis="x", useOffset=False)
     if quantity != "share":
         axes.axvline(same, color=style.QUIET, linewidth=0.7)
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
-    single = table[table["rule"].isna() & (table["average"] != "tasks")]
-    answers = style.range_text(single["answers"])
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "The suite's parser against lmms-eval's own score of the same texts. Above, for every task"
-        f" and category ({style.n_text(single['n'])} items, {answers} answers a row): the"
-        " share of answers that both score alike, Cohen's kappa, and the suite's mean score less"
-        " lmms-eval's; diamonds are means over tasks. Below, by the parsing rule that read the"
-        " answer: how many answers it read, how many of these both score alike, and the"
-        " difference. Lines: perfect agreement. Bars are 95 % paired cluster-bootstrap intervals"
-        " over images."
+        " and category: the share of answers that both score alike, Cohen's kappa, and the suite's"
+        " mean score less lmms-eval's; diamonds are means over tasks. Below, by the parsing rule"
+        " that read the answer: how many answers it read, how many of these both score alike, and"
+        " the difference. Lines: perfect agreement."
     )

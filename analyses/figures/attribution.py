@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from analyses.attribution import BOTTLENECK_LARGEST, GUESSED
 from analyses.figures.parts import style
@@ -31,14 +34,17 @@ from analyses.table.scores import SHARED
 
 LOOK: dict[str, tuple[str, dict[str, Any]]] = {
     PERCEPTION: ("perception\nalone", {"color": style.BLUE, "marker": "o"}),
-    EITHER: ("either\nalone", {"color": style.GREEN, "marker": "^"}),
+    EITHER: ("either\nalone", {"color": style.PURPLE, "marker": "^"}),
     REASONING: ("reasoning\nalone", {"color": style.ORANGE, "marker": "s"}),
     ONLY_BOTH: ("only both\ntogether", {"color": "#9a9a9a", "marker": "D"}),
 }
 """What mends the item: its name and look. What either module mends stands between the two."""
 HATCH = {EITHER: "....", ONLY_BOTH: "////"}
 NULL: dict[str, Any] = {"color": style.INK, "linewidth": 1.3}
+MARK: dict[str, Any] = {"color": style.INK, "marker": "|", "markersize": 8, "linestyle": "none"}
 SMALL: dict[str, Any] = {"markersize": 2.6}
+FEWEST = 5
+"""Lost items from which on their shares are drawn."""
 ADJUSTED = ("adjusted", "adjusted_low", "adjusted_high")
 
 
@@ -55,7 +61,7 @@ def draw(table: pd.DataFrame) -> Figure:
     if not len(table):
         return style.nothing("the study has no decoupled cells at two sizes of both modules")
     among = style.families(table)
-    bands = [rows for _, rows in table.groupby(["family", "thinking"], sort=False)]
+    bands = [_known(rows) for _, rows in table.groupby(["family", "thinking"], sort=False)]
     entries = [entries_of(rows) for rows in bands]
     heights = [0.2 * len(own) + 0.95 for own in entries]
     figure, parts = style.bands(heights, 0.5)
@@ -64,12 +70,29 @@ def draw(table: pd.DataFrame) -> Figure:
         style.band_title(part, style.panel_title(str(rows["family"].iloc[0]), among, title))
         grid = part.subplots(1, 2 + len(LOOK), sharey=True, width_ratios=[1.9, *[1] * len(LOOK), 1])
         _band(list(grid), rows, own)
+    handles: list[Artist] = [
+        Patch(facecolor=look["color"], hatch=HATCH.get(name), edgecolor="white", label=_line(title))
+        for name, (title, look) in LOOK.items()
+    ]
+    handles.append(Line2D([], [], label="guessing or trying again alone", **MARK))
+    figure.legend(handles=handles, loc="outside upper right", ncols=5, fontsize=6.8)
     style.footnote(
         figure,
-        f"{style.n_text(table['n'])} items a row, the number lost stands at its bar;"
-        f" {style.BOOTSTRAP}.\nUpright marks: what guessing or trying again alone would give.",
+        f"{style.n_text(table['n'])} items a row, the number lost stands at its bar; shares of"
+        f" fewer than {FEWEST} are not drawn; {style.BOOTSTRAP}.",
     )
     return figure
+
+
+def _line(title: str) -> str:
+    return title.replace("\n", " ")
+
+
+def _known(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, the shares of too few lost items left open."""
+    few = rows["quantity"].isin(LOOK) & (rows["base"].fillna(0) < FEWEST)
+    ends = ["estimate", "low", "high", "reference"]
+    return rows.assign(**{name: rows[name].mask(few) for name in ends})
 
 
 def _band(grid: Sequence[Axes], rows: pd.DataFrame, entries: list[Entry]) -> None:
@@ -88,7 +111,8 @@ def _band(grid: Sequence[Axes], rows: pd.DataFrame, entries: list[Entry]) -> Non
     _marks(last, guessed["estimate"], heights(guessed, entries))
     last.set_title("missed by the\nlargest pair,\nover guessing", **_small())
     for axes in grid[1:]:
-        axes.set_xlim(-0.05, max(1.05, axes.get_xlim()[1]))
+        low, high = axes.dataLim.intervalx  # marks at the end are drawn whole
+        axes.set_xlim(min(-0.05, low - 0.05), max(1.05, high + 0.08))
         axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
         axes.tick_params(axis="y", length=0)
 
@@ -103,7 +127,7 @@ def _stack(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
     for name in LOOK:
         own = (rows["quantity"] == name).to_numpy()
         place, width = y[own].astype(int), rows[own]["estimate"].fillna(0).to_numpy()
-        label, colour = LOOK[name][0].replace("\n", " "), LOOK[name][1]["color"]
+        colour = LOOK[name][1]["color"]
         axes.barh(
             place,
             width,
@@ -113,7 +137,6 @@ def _stack(axes: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
             edgecolor="white",
             linewidth=0.5,
             hatch=HATCH.get(name),
-            label=label,
         )
         left[place] += width
     lost = (rows["quantity"] == LOST).to_numpy()
@@ -131,14 +154,12 @@ def _marks(axes: Axes, x: pd.Series, y: np.ndarray) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Of the items that the smallest pairing gets wrong and the largest right, the shares that"
         " larger perception alone mends, larger reasoning alone, either of them, or only both"
-        f" together ({style.n_text(table['n'])} items a row; the number lost stands at its bar)."
-        " Upright marks: the shares that guessing or trying again would give by itself. Last"
+        " together; upright marks: what guessing or trying again would give by itself. Last"
         " column: of the items that the largest model solves end to end, those that the largest"
         " pairing misses over those that guessing would miss (1: it knows none; above 1: it misses"
-        " more than guessing); mark: the share that the end-to-end model itself guessed;"
-        f" {style.BOOTSTRAP}."
+        " more than guessing); mark: the share that the end-to-end model itself guessed."
     )

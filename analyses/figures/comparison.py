@@ -107,12 +107,8 @@ def _counts(axes: Axes, table: pd.DataFrame, y: np.ndarray) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
-    tasks = table[table["kind"] == "task"]
-    margin = f"{float(table['margin'].iloc[0]):g}" if len(table) else "none"
+    """What is drawn; n and the intervals stand under the figure."""
     return (
-        "Accuracy of the candidate minus accuracy of the baseline, paired by item"
-        f" ({style.n_text(tasks['n'])} items a task), with the answers gained and lost;"
-        f" {_BARS}. The grey band is the margin ({margin}) and the grey ticks are the smallest"
-        " difference that these items show with 80 % power."
+        "Accuracy of the candidate minus accuracy of the baseline, paired by item, with the answers"
+        " gained and lost and the number of items (n)."
     )

@@ -70,7 +70,7 @@ def _slopes(rows: pd.DataFrame) -> pd.Series:
 
 def _estimators(axes: Axes, rows: pd.DataFrame) -> None:
     slopes = rows[(rows["quantity"] == "slope") & rows["estimator"].isin(ESTIMATORS)]
-    _downward(axes, Series(slopes, {"color": style.BLUE, "marker": "o"}), ESTIMATORS, "estimator")
+    _downward(axes, Series(slopes, {"color": style.INK, "marker": "o"}), ESTIMATORS, "estimator")
     for y in heights(slopes[slopes["estimate"].isna()], list(ESTIMATORS), "estimator"):
         axes.text(0.03, y, "not defined", transform=axes.get_yaxis_transform(), va="center")
     for (null, label), line in zip(NULLS.items(), (":", "--")):
@@ -91,7 +91,7 @@ def _downward(axes: Axes, series: Series, names: dict[str, str], by: str) -> Non
 def _without(axes: Axes, left: pd.DataFrame, rows: pd.DataFrame) -> None:
     known = style.task_names(left["task"])
     names = {str(task): known[str(task)] for task in left["task"]}
-    _downward(axes, Series(left, {"color": style.ORANGE, "marker": "s"}), names, "task")
+    _downward(axes, Series(left, style.DATA[0]), names, "task")
     whole = _slopes(rows).get("least_squares", np.nan)
     if not np.isnan(whole):
         axes.axvline(whole, color=style.QUIET, linewidth=0.9)
@@ -101,8 +101,8 @@ def _without(axes: Axes, left: pd.DataFrame, rows: pd.DataFrame) -> None:
 
 def _cook(axes: Axes, cook: pd.DataFrame) -> None:
     at = np.arange(len(cook))
-    axes.hlines(at, 0, cook["estimate"].fillna(0), color=style.GREEN, linewidth=1.6)
-    axes.plot(cook["estimate"], at, color=style.GREEN, marker="^", linestyle="none")
+    axes.hlines(at, 0, cook["estimate"].fillna(0), color=style.DATA[0]["color"], linewidth=1.6)
+    axes.plot(cook["estimate"], at, color=style.DATA[0]["color"], marker="^", linestyle="none")
     count = max(len(cook), 1)
     axes.axvline(4 / count, color=style.QUIET, linewidth=0.9, linestyle=":")
     axes.set_yticks(at, [])
@@ -134,7 +134,7 @@ def _n(rows: pd.DataFrame) -> pd.Series:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Slope of scaling sensitivity on visual dependence over in-domain tasks"
         f" ({style.n_text(_n(table))} tasks) by every estimator: least squares as it stands, BCES"
@@ -142,6 +142,5 @@ def caption(table: pd.DataFrame) -> str:
         " pairs (Theil–Sen). Vertical lines: the slope that item noise alone (dotted) and"
         " independent sizes that merely share the largest model (dashed) would give. Middle: the"
         " least-squares slope with one task left out (line: with all). Right: Cook's distance of"
-        " that task, dotted at 4/T. Bars are"
-        " 95 % intervals over tasks."
+        " that task, dotted at 4/T."
     )

@@ -77,11 +77,10 @@ def _panel(axes: Axes, rows: pd.DataFrame, entries: list[Entry]) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy lost when only the perception module shrinks from the largest to the smallest"
-        " size, and when only the reasoning module does, for every task and category"
-        f" ({style.n_text(table['n'])} items a row). Filled: the other module at its largest size,"
-        " as in the paper. Open: the module's Shapley part of the drop when both shrink; the two"
-        f" parts sum to that drop; {style.INTERVAL}."
+        " size, and when only the reasoning module does, for every task and category."
+        " Filled: the other module at its largest size, as in the paper. Open: the module's"
+        " Shapley part of the drop when both shrink; the two parts sum to that drop."
     )

@@ -11,18 +11,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from analyses.figures.parts import style
 from analyses.figures.parts.rows import Series, forest, heights, is_headline
 from analyses.table.scores import IN_DOMAIN
 
-DROPS: dict[str, dict[str, Any]] = {
-    "drop": {"label": "points of accuracy", "marker": "o", "color": style.BLUE},
-    "relative_drop": {"label": "relative", "marker": "s", "color": style.ORANGE},
+DROPS: dict[str, tuple[str, dict[str, Any]]] = {
+    "drop": ("points of accuracy", {"marker": "o"}),
+    "relative_drop": ("relative", {"marker": "s", "color": "#8c8c8c"}),
 }
-"""The two drops and how they look; means have a diamond for the first."""
+"""The two drops: name and look; the first has its data set's colour, of means a diamond."""
 OPEN = {"markerfacecolor": "white"}
-METHODS = {"end_to_end": "end to end", "blind": "blind"}
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "end_to_end": ("end to end", {}),
+    "blind": ("blind", style.OPEN),
+}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +55,9 @@ def draw(table: pd.DataFrame) -> Figure:
         _accuracies(row[1], own[own["quantity"] == "accuracy"])
     handles, labels = grid[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, handlelength=3)
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left")
+    plain: dict[str, Any] = {"color": style.DATA[0]["color"], "linestyle": "none"}
+    kinds = [Line2D([], [], label=label, **plain | look) for label, look in DROPS.values()]
+    figure.legend(handles=kinds, loc="outside upper left")
     text = f"{style.n_text(drops['n'])} items a point; diamonds: {_DIAMONDS};\n{style.INTERVAL}"
     text += " (not of relative drops)."
     style.footnote(figure, "\n".join([text, *_unbarred(every)]))
@@ -82,18 +88,16 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
     rows = pd.concat([outside, tasks, rows[rows["task"] == IN_DOMAIN]])
     entries = [str(task) for task in rows["task"]]
     mean = is_headline(rows).to_numpy()
+    colours = style.of_data(outside["task"])
     points: list[Series] = []
-    for shift, (quantity, look) in zip((0.14, -0.14), DROPS.items()):
+    for shift, (quantity, (_, look)) in zip((0.14, -0.14), DROPS.items()):
         found = both[both["quantity"] == quantity]
-        headline = is_headline(found)
-        for mask in (~headline, headline):
-            own = dict(look)
-            if quantity == "drop" and mask is headline:
-                own |= {"color": style.INK, "marker": "D"}
-            if mask is headline:
-                own.pop("label")
-            points += _series(found[mask], own, shift)
-            _undefined(axes, found[mask], entries, own["color"], shift)
+        for task, part in found.groupby("task", sort=False):
+            own = {"color": colours.get(str(task), colours[IN_DOMAIN])["color"]} | look
+            if quantity == "drop" and is_headline(part).any():
+                own["marker"] = "D"
+            points += _series(part, own, shift)
+            _undefined(axes, part, entries, own["color"], shift)
     forest(axes, points, entries, by="task", zero=True)
     for k in np.flatnonzero(mean[1:] != mean[:-1]):
         axes.axhline(k + 0.5, color=style.RULE, linewidth=0.7)
@@ -107,8 +111,7 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
 def _series(rows: pd.DataFrame, look: dict[str, Any], shift: float) -> list[Series]:
     """Drops with their intervals, open where there is none."""
     bare = rows["low"].isna()
-    unnamed = {name: value for name, value in look.items() if name != "label"}
-    alone = Series(rows[bare & rows["estimate"].notna()], unnamed | OPEN, shift)
+    alone = Series(rows[bare & rows["estimate"].notna()], look | OPEN, shift)
     return [Series(rows[~bare], look, shift), alone]
 
 
@@ -122,7 +125,7 @@ def _undefined(
 
 
 def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
-    names = style.task_names(rows["task"])
+    names, looks = style.task_names(rows["task"]), style.of_data(rows["task"])
     sizes = style.sizes_in_order(rows, "size", "params")
     tasks = list(dict.fromkeys(rows["task"]))
     tasks = [t for t in tasks if t == IN_DOMAIN] + [t for t in tasks if t != IN_DOMAIN]
@@ -132,8 +135,9 @@ def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
         part = rows[(rows["task"] == task) & (rows["method"] == method)]
         if not len(part):
             continue
-        label = f"{names[str(task)]}, {METHODS[method]} ({style.n_text(part['n'])})"
-        look = style.SERIES[shown % len(style.SERIES)] | {"label": label}
+        name, variant = METHODS[method]
+        label = f"{names[str(task)]}, {name} ({style.n_text(part['n'])})"
+        look = looks[str(task)] | variant | {"label": label}
         style.over_sizes(axes, part, sizes, "size", 0.05 * (shown - 1.5), **look)
         shown += 1
     style.size_axis(axes, sizes, "size of the language model")
@@ -145,13 +149,9 @@ def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
-    drops = table[table["quantity"] == "drop"]
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Left: accuracy of the largest end-to-end model minus that of the smallest, paired by item,"
-        f" for every task and mean ({style.n_text(drops['n'])} items a point), in points and"
-        " (squares)"
-        f" relative to the largest model's accuracy; diamonds: {_DIAMONDS}. Right: accuracy by"
-        f" size, with the image and without; {style.INTERVAL}, those of relative drops the"
-        " bootstrap's alone. " + " ".join(_unbarred(table[table["quantity"].isin(DROPS)]))
+        " for every task and mean, in points and (squares) relative to the largest model's"
+        " accuracy. Right: accuracy by size, with the image and without."
     )

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import labels, style
+from analyses.stats.lines import least_squares
 from analyses.table.scores import IN_DOMAIN
 
 
@@ -48,7 +49,7 @@ def draw(table: pd.DataFrame) -> Figure:
         named.append((axes, own[own["estimator"] == "task"]))
         axes.set_title(style.panel_title(family, among, "Scaling sensitivity by visual dependence"))
         _words(words, own)
-    figure.legend(known.values(), known.keys(), loc="outside upper left", ncols=4)
+    figure.legend(known.values(), known.keys(), loc="outside upper left", ncols=3)
     tasks = table[table["estimator"] == "task"]
     style.footnote(figure, f"{style.n_text(tasks['n'])} items a task; {style.INTERVAL}.")
     figure.draw_without_rendering()  # fixes the layout, so that names can be placed by pixels
@@ -71,12 +72,12 @@ def _wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _points(axes: Axes, rows: pd.DataFrame) -> None:
     wide = _wide(rows)
-    for inside, marker, colour in ((True, "o", style.BLUE), (False, "D", style.INK)):
+    for inside, data in ((True, style.DATA[0]), (False, style.DATA[1])):
         part = wide[(wide.index.get_level_values("domain") == IN_DOMAIN) == inside]
         if not len(part):
             continue
         x, y = part["estimate"]["dependence"], part["estimate"]["sensitivity"]
-        look: dict[str, Any] = {"color": colour, "marker": marker, "elinewidth": 0.8, "capsize": 0}
+        look: dict[str, Any] = data | {"linestyle": "none", "elinewidth": 0.8, "capsize": 0}
         ends = [
             part[end][name] for name in ("dependence", "sensitivity") for end in ("low", "high")
         ]
@@ -121,6 +122,15 @@ def _lines(axes: Axes, rows: pd.DataFrame) -> None:
             y = fit["intercept"] + fit["slope"] * ends
             own: dict[str, Any] = {"linewidth": 1.0} | look
             axes.plot(ends, y, label=label, zorder=0.5 + 0.1 * k, gid=FIT, **own)
+    # The band at x is the interval of the intercept where x is taken for the origin.
+    wide = _wide(rows[rows["estimator"] == "task"])
+    inside = wide[wide.index.get_level_values("domain") == IN_DOMAIN]["estimate"]
+    if len(inside) > 2:
+        at = np.linspace(ends[0], ends[1], 60)
+        xy = inside[["dependence", "sensitivity"]].to_numpy(dtype=np.float64)
+        level = least_squares(xy - np.stack([at, 0 * at], axis=-1)[:, None]).intercept
+        look = {"color": style.RULE, "alpha": 0.35, "linewidth": 0, "zorder": 0.4}
+        axes.fill_between(at, level.low, level.high, label="95 % band of least squares", **look)
     axes.set_xlim(*ends)
 
 
@@ -172,14 +182,13 @@ def _wrapped(text: object, width: int = 40) -> str:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     tasks = table[table["estimator"] == "task"]
     count = tasks.loc[tasks["domain"] == IN_DOMAIN, "task"].nunique()
     return (
         "Visual dependence (largest model with the image minus the same model blind) against"
         " scaling sensitivity (largest minus smallest model), a point per task"
-        f" ({count} in-domain tasks, {style.n_text(tasks['n'])} items a task);"
-        f" {style.INTERVAL}. Both axes share the accuracy of the largest"
+        f" ({count} in-domain tasks). Both axes share the accuracy of the largest"
         " model, which alone correlates them: BCES and the noise-corrected covariance take out the"
         " part of item noise, and the two nulls say what noise alone and shared structure alone"
         " would give. Intervals of the fits are over tasks."

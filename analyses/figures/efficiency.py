@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame) -> Figure:
             axes.set_title("\n".join(lines))
         row[0].set_ylabel("accuracy")
     systems.legend(figure, table)
-    style.footnote(figure, f"Markers: {systems.WORDS}\nIntervals: {_BARS}.")
+    style.footnote(figure, f"{systems.WORDS.capitalize()} Intervals: {_BARS}.")
     figure.draw_without_rendering()  # fixes the layout, so that markers are placed by pixels
     for row, (_, rows) in zip(grid, panels):
         for axes, cost in zip(row, drawn):
@@ -66,12 +66,11 @@ def _drawn(table: pd.DataFrame) -> dict[str, str]:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     costs = " and ".join(COSTS[cost][0] for cost in _drawn(table))
     return (
-        f"Accuracy of every system against {costs} ({style.n_text(table['n'])} items a point). The"
+        f"Accuracy of every system against {costs}. The"
         " line joins the systems that no other beats in both; gold descriptions and runs without"
-        f" a description are left out, and blind runs are on no front. Markers:"
-        f" {systems.WORDS} Intervals: {_BARS}; tables hold the share of draws in which a system is"
-        " on the front."
+        " a description are left out, and blind runs are on no front. Tables hold the share of"
+        " draws in which a system is on the front."
     )

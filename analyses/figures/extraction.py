@@ -1,7 +1,7 @@
 """Figure: what visual extraction adds to captioning at each perception size, as published.
 
 In: the values of the paper's Figure 5 (`analyses.paper.claims`). Out: a Figure with the in-domain
-and the MMStar average, a line per training of the perception module, the gain written between them.
+and the MMStar average, a line per training of the perception module, the gain written above them.
 
 The paper prints no intervals: on MMStar the bars are the widest that a binomial mean of six
 categories of 250 items can have at that average, 1.96 sqrt(p (1 - p) / 1500), since the categories
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures.parts import style
@@ -24,8 +25,8 @@ ITEMS = 1500
 """Items of MMStar."""
 TITLES = {"in_domain": "in-domain, mean of six sets", "mmstar": "MMStar, mean of six categories"}
 LOOKS: dict[str, dict[str, Any]] = {
-    "captioning": style.REASONING,
-    "visual_extraction": style.PERCEPTION,
+    "captioning": style.TRAINED["caption"],
+    "visual_extraction": style.TRAINED["extract"],
 }
 COLUMNS = ("perception_training", "perception_b", "average", "accuracy", "low", "high", "n")
 
@@ -58,13 +59,13 @@ def draw(table: pd.DataFrame) -> Figure:
         rows = table[table["average"] == average]
         for k, (training, own) in enumerate(rows.groupby("perception_training", sort=False)):
             own = own.sort_values("perception_b")
-            x = [sizes.index(size) + 0.06 * (k - 0.5) for size in own["perception_b"]]
-            look = LOOKS.get(str(training), style.SERIES[k % len(style.SERIES)])
-            axes.plot(x, own["accuracy"], color=look["color"], linewidth=0.9)
+            x = [sizes.index(size) for size in own["perception_b"]]
+            look = LOOKS.get(str(training), style.DATA[k % len(style.DATA)])
             label = str(training).replace("_", " ")
             ends = own["low"], own["high"]
             style.with_interval(axes, x, own["accuracy"], *ends, label=label, **look)
-        _gains(figure, axes, rows, sizes)
+        _gains(axes, rows, sizes)
+        axes.set_ylim(0, 100)
         style.size_axis(axes, [f"{size:g}B" for size in sizes], "size of the perception module")
         axes.grid(axis="y")
         axes.set_title(title)
@@ -78,18 +79,20 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _gains(figure: Figure, axes: Any, rows: pd.DataFrame, sizes: list[float]) -> None:
-    """The difference of the two trainings, in points, right of each pair of points."""
+def _gains(axes: Axes, rows: pd.DataFrame, sizes: list[float]) -> None:
+    """The difference of the two trainings, in points, above each pair of points."""
     wide = rows.pivot_table("accuracy", "perception_b", "perception_training")
     if not {"captioning", "visual_extraction"} <= set(wide.columns):
         return
     for size, pair in wide.dropna().iterrows():
         gain = pair["visual_extraction"] - pair["captioning"]
         axes.annotate(
-            f"{gain:+.1f}",
-            (sizes.index(float(str(size))) + 0.08, pair.mean()),
-            va="center",
-            fontsize=7.5,
+            f"{gain:+.1f} points",
+            (sizes.index(float(str(size))), pair.max()),
+            xytext=(0, 12),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
         )
 
 
@@ -98,7 +101,7 @@ def caption(table: pd.DataFrame) -> str:
     return (
         "Average accuracy with a perception module trained by captioning and by visual extraction"
         " (the paper's Figure 5, reasoning module of 8B), in-domain and on MMStar; the gain in"
-        " points stands between. The paper prints no intervals: on MMStar"
+        " points stands above. The paper prints no intervals: on MMStar"
         f" ({style.n_text(table.loc[table['n'] > 0, 'n'])}) bars are 95 % binomial intervals; the"
         " number of in-domain items is not printed."
     )

@@ -47,18 +47,20 @@ def draw(table: pd.DataFrame) -> Figure:
     names = style.task_names(table["task"])
     for part, (_, block), own in zip(parts[:, 0], blocks, panels):
         mode = bool(block["thinking"].iloc[0])
-        text = f"Accuracy of every pairing, {TITLES[mode]}"
+        text = f"Accuracy of every pairing in percent, {TITLES[mode]}"
         style.band_title(part, style.panel_title(str(block["family"].iloc[0]), among, text))
-        grid, _ = style.multiples(part, len(own), across, full=True)
+        grid, lowest = style.multiples(part, len(own), across, full=True)
         for k, (axes, rows) in enumerate(zip(grid, own)):
-            heatmap.panel(axes, rows, colours, parameters=False, size=7, small=5.6)
+            heatmap.panel(axes, rows, colours, parameters=False, size=7.5, small=6.4)
             name_part(axes, rows, names, 32, f", {style.n_text(rows['n'])}")
-            axes.tick_params(labelsize=6, labelleft=k % across == 0, pad=1)
-        part.supylabel("perception size", fontsize=7.5)
+            axes.tick_params(labelsize=6.4, labelleft=k % across == 0, pad=1)
+            if axes in lowest:
+                axes.set_xlabel("reasoning size", fontsize=7)
+            if k % across == 0:
+                axes.set_ylabel("perception size", fontsize=7)
     style.footnote(
         figure,
-        "Right: size of the reasoning module. Up: size of the perception module. One colour scale,"
-        f" darker is more accurate.\nSmall: {style.INTERVAL.removeprefix('bars are ')}.",
+        f"One colour scale, darker is more accurate. Small: {style.INTERVAL[9:]}.",
     )
     return figure
 
@@ -70,9 +72,8 @@ def _across(table: pd.DataFrame) -> int:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and where the intervals are."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy of every pairing of perception module (upward) and reasoning module (to the"
-        f" right) on every task and category ({style.n_text(table['n'])} items a panel). Small:"
-        f" {style.INTERVAL.removeprefix('bars are ')}. One colour scale, darker is more accurate."
+        " right) on every task and category."
     )

@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame) -> Figure:
     style.footnote(
         figure,
         "Model time over all stages on the machine that ran the study; right: filled where on the"
-        f" front.\n{style.BOOTSTRAP.capitalize()}.\nLeft: {systems.WORDS}",
+        f" front. {style.BOOTSTRAP.capitalize()}. Left: {systems.WORDS}",
     )
     figure.draw_without_rendering()  # fixes the layout, so that markers are placed by pixels
     for row, (_, rows) in zip(grid, panels):
@@ -93,12 +93,11 @@ def _name(row: dict[object, object]) -> str:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy against model time an answer over all stages, on the machine that ran the study"
-        f" ({style.n_text(table['n'])} items a point); the line joins the systems that no other"
+        "; the line joins the systems that no other"
         f" beats in both. Right: time of the {LISTED} systems that are likeliest on the front,"
         " fastest on top, with the share of bootstrap draws in which each is on it; filled where"
-        f" it is on the front of the estimates. Left: {systems.WORDS}"
-        f" Intervals: {style.BOOTSTRAP}."
+        " it is on the front of the estimates."
     )

@@ -17,18 +17,13 @@ from analyses.leakage import GAIN, LEAKAGE
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
 
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
-    "with_images": ("with images", style.SERIES[0]),
-    "without_images": ("without images", style.SERIES[1]),
-    "text_only": ("text model alone", style.SERIES[2]),
+    "with_images": ("with images", {}),
+    "without_images": ("without images", style.OPEN),
+    "text_only": ("text model alone", {"marker": "x", "linestyle": ":"}),
 }
+"""Name and look: of the colour of the data set."""
 INSIDE = (IN_DOMAIN, SHARED)
 CHANGES = {GAIN: "Multi-modal\ngain", LEAKAGE: "Multi-modal\nleakage"}
-MEANS: tuple[dict[str, Any], ...] = (
-    style.SERIES[3],
-    {"color": style.PURPLE, "marker": "P", "linestyle": "--"},
-    {"color": style.BLUE, "marker": "v", "linestyle": "-"},
-)
-"""Looks of the means in the panels of the changes, none of them a run's."""
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,18 +52,22 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = style.new_figure(style.TWO_COLUMNS, 2.5 * len(among) + 0.75)
     grid = figure.subplots(len(among), len(tasks) + len(changes), squeeze=False)
     names = style.task_names(table["task"]) | dict.fromkeys(INSIDE, "in-domain mean")
+    data = style.of_data(table["task"])
     for line, family in zip(grid, among):
         own = table[table["family"] == family]
         for axes, task in zip(line, tasks):
             rows = own[own["task"] == task]
-            _lines(axes, [(*RUNS[run], rows[rows["quantity"] == run]) for run in RUNS])
+            series = [
+                (name, data[str(task)] | look, rows[rows["quantity"] == run])
+                for run, (name, look) in RUNS.items()
+            ]
+            _lines(axes, series)
             axes.set_title(f"Accuracy,\n{names[str(task)]},\n{style.n_text(rows['n'])}")
         line[0].set_ylabel(style.panel_title(family, among, "accuracy"))
         for axes, quantity in zip(line[len(tasks) :], changes):
             rows = own[own["quantity"] == quantity]
             series = [
-                (names[str(task)], MEANS[k % len(MEANS)], rows[rows["task"] == task])
-                for k, task in enumerate(tasks)
+                (names[str(task)], data[str(task)], rows[rows["task"] == task]) for task in tasks
             ]
             _lines(axes, series)
             axes.axhline(0, color=style.QUIET, linewidth=0.7)
@@ -103,11 +102,10 @@ def _same_scale(panels: np.ndarray) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy end to end with images, of the same model without them, and of a language model"
         " of the same size alone, by size; what the images add (multi-modal gain), and what the"
         " model answers without images beyond its language model (multi-modal leakage, not below"
-        f" 0), as MMStar defines them ({style.n_text(table['n'])} items a point);"
-        f" {style.INTERVAL}."
+        " 0), as MMStar defines them."
     )

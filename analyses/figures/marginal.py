@@ -25,7 +25,7 @@ ROWS = {
     DIFFERENCE: "perception\nless reasoning",
 }
 """Quantity -> its name, top to bottom."""
-BARS = "bars are 95 % intervals of a robust covariance clustered by image"
+BARS = "bars are 95 % t intervals of a robust covariance clustered by image"
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -79,10 +79,9 @@ def _fits(rows: pd.DataFrame) -> Fits:
 
 
 def _look(domain: str, thinking: bool) -> dict[str, Any]:
-    """Colour by reasoning mode, marker by domain and mode; open outside the domain."""
-    colour = style.ORANGE if thinking else style.BLUE
-    look = {"color": colour, "marker": "s" if thinking else "o"}
-    return look if domain == IN_DOMAIN else look | {"markerfacecolor": "white"}
+    """Colour and marker of the data; open with thinking."""
+    look = style.of_data([domain])[domain] | (style.OPEN if thinking else {})
+    return look | {"linestyle": "none"}
 
 
 def _slopes(axes: Axes, rows: pd.DataFrame, fits: Fits) -> None:
@@ -121,7 +120,7 @@ def _levels(axes: Axes, rows: pd.DataFrame, entries: Sequence[Entry]) -> None:
     for k, mode in enumerate(modes):
         part = levels[levels["thinking"].astype(bool) == mode]
         inside = part["domain"] == IN_DOMAIN
-        for own, domain in ((inside, IN_DOMAIN), (~inside, "")):
+        for own, domain in ((inside, IN_DOMAIN), (~inside, "out_of_domain")):
             series.append(Series(part[own], _look(domain, mode), 0.3 * ((len(modes) - 1) / 2 - k)))
     names = style.task_names(levels["task"])
     forest(axes, series, entries, zero=True, names=names, ticks=5)
@@ -131,15 +130,11 @@ def _levels(axes: Axes, rows: pd.DataFrame, entries: Sequence[Entry]) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
-    slopes = table[table["quantity"] != LEVEL]
-    answers = style.range_text(slopes["n"])
+    """What is drawn; n and the intervals stand under the figure."""
     return (
-        "Binomial marginal model of the grid of pairings (generalized estimating equations,"
-        f" clustered by image; {style.n_text(slopes['items'])} items and {answers} answers"
-        " a fit). Left: change of the log-odds of a right answer per decade of a module's"
+        "Binomial marginal model of the grid of pairings (generalized estimating equations). Left:"
+        " change of the log-odds of a right answer per decade of a module's"
         " parameters with the other module at its middle size, their interaction, and which"
         " module's decade is worth more. Right: log-odds of each task and category with both"
-        " modules at their middle size (geometric mean of the sizes); filled in domain, open"
-        " outside. Bars are 95 % t intervals of the robust covariance clustered by image."
+        " modules at their middle size (geometric mean of the sizes)."
     )

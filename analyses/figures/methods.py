@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from analyses.figures.parts import style
+from analyses.figures.parts import labels, style
 from analyses.paper.claims import AVERAGES, METHODS, MMSTAR_CATEGORIES, SYSTEM
 
 TABLE = METHODS
@@ -66,15 +65,28 @@ def draw(table: pd.DataFrame) -> Figure:
         _panel(axes, table[table["average"] == place], looks)
         axes.set_title(title)
     panels[0].set_ylabel("accuracy (%)")
-    handles = [
-        Line2D([], [], label=f"{method}, {setup.replace('_', ' ')}", **look)
-        for (method, setup), look in looks.items()
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, handlelength=2.6)
     style.footnote(
-        figure, "Bars: 95 % binomial intervals, n = 1,500; no n is printed for the in-domain sets."
+        figure,
+        "Open: end to end; filled: decoupled. Bars: 95 % binomial intervals, n = 1,500; no n is"
+        " printed for the in-domain sets.",
     )
+    figure.draw_without_rendering()  # fixes the layout, so that names can be placed by pixels
+    for axes, place in zip(panels, TITLES):
+        _name(axes, table[table["average"] == place])
     return figure
+
+
+def _name(axes: Axes, rows: pd.DataFrame) -> None:
+    """The method beside one of its points: of each line the largest size."""
+    rows = rows.sort_values("total_b", kind="stable")
+    last = ~rows.duplicated(["method", "setup"], keep="last")
+    xy = rows[["total_b", "accuracy"]].to_numpy(dtype=np.float64)
+    lines = [np.column_stack(line.get_data()) for line in axes.lines]
+    ends = [
+        np.array([(x, low), (x, high)]) for (x, _), low, high in zip(xy, rows["low"], rows["high"])
+    ]
+    names = [str(name) for name in rows.loc[last, "method"]]
+    labels.name_points(axes, xy[last], names, lines=[*lines, *ends], others=xy[~last], size=6.4)
 
 
 def _looks(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
@@ -98,28 +110,24 @@ def _looks(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, looks: dict[tuple[str, str], dict[str, Any]]) -> None:
-    beside = _beside(rows)
     for (method, setup), look in looks.items():
         own = rows[(rows["method"] == method) & (rows["setup"] == setup)].sort_values("total_b")
-        x = own["total_b"] * beside.loc[own.index]
         style.with_interval(
-            axes, x, own["accuracy"], own["low"], own["high"], **{"elinewidth": 0.8, **look}
+            axes,
+            own["total_b"],
+            own["accuracy"],
+            own["low"],
+            own["high"],
+            **{"elinewidth": 0.8, **look},
         )
     axes.set_xscale("log")
     total = rows["total_b"]
-    axes.set_xlim(total.min() / 1.3, total.max() * 1.3)
+    axes.set_xlim(total.min() / 1.6, total.max() * 2.2)  # room for names
     ticks = [t for t in TICKS if total.min() / 1.3 <= t <= total.max() * 1.3]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
     axes.grid(axis="y")
     axes.set_xlabel("parameters of the language models (billions)")
-
-
-def _beside(rows: pd.DataFrame) -> pd.Series:
-    """A factor per row that sets systems of one size side by side, 5 % apart."""
-    place = rows.groupby("total_b").cumcount()
-    count = rows.groupby("total_b")["total_b"].transform("size")
-    return pd.Series(1.05 ** (place - (count - 1) / 2), index=rows.index)
 
 
 def caption(table: pd.DataFrame) -> str:
@@ -128,7 +136,7 @@ def caption(table: pd.DataFrame) -> str:
         "Average accuracy of each system of the paper's Table 2 over the parameters of its language"
         " models (perception and reasoning added; vision encoders left out), in-domain and on"
         " MMStar. Open markers: end to end; filled: decoupled; a line joins the sizes of a method."
-        " Systems of one size are set side by side. The paper prints no intervals: on MMStar"
+        " The paper prints no intervals: on MMStar"
         f" ({style.n_text(table.loc[table['n'] > 0, 'n'])}) bars are 95 % binomial intervals of the"
         " mean over categories; the number of in-domain items is not printed."
     )

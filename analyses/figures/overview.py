@@ -58,7 +58,7 @@ def draw(table: pd.DataFrame) -> Figure:
     names = style.task_names(table["task"])
     for line, row in zip(grid, rows):
         own = table[(table["family"] == row.family) & (table["task"] == row.task)]
-        text = style.panel_title(str(row.family), among, "Accuracy")
+        text = style.panel_title(str(row.family), among, "Accuracy (%)")
         for axes, mode in zip(line, modes):
             part = own[(own["thinking"] == mode) & (own["quantity"] == "accuracy")]
             axes.set_visible(len(part) > 0)  # a perceiver that reasons in one way alone
@@ -107,14 +107,9 @@ def _same_height(column: np.ndarray) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
-    grids = table[table["quantity"] == "accuracy"]
-    inside = grids[grids["task"] == IN_DOMAIN]
-    outside = grids[grids["task"] != IN_DOMAIN]
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy of every pairing of perception module and reasoning module, answering directly"
-        f" and with thinking, on the mean of the in-domain tasks ({style.n_text(inside['n'])}) and"
-        f" outside the training domain ({style.n_text(outside['n'])}); and the accuracy lost when"
-        " only one of the modules shrinks from the largest to the smallest size while the other"
-        f" stays largest. Small figures and {style.INTERVAL}."
+        " and with thinking, on the mean of the in-domain tasks and outside the training domain;"
+        " and the accuracy lost when only one of the modules shrinks."
     )

@@ -45,7 +45,8 @@ def draw(table: pd.DataFrame) -> Figure:
         return style.nothing("the study has no pairings of several perceivers")
     among, names = style.families(table), style.task_names(table["task"])
     kinds = {
-        str(kind): style.SERIES[k % len(style.SERIES)] | {"label": str(kind).replace("_", " ")}
+        str(kind): style.TRAINED.get(str(kind), style.DATA[k % len(style.DATA)])
+        | {"label": str(kind).replace("_", " ")}
         for k, kind in enumerate(sorted(table["perceiver"].unique(), key=INSTRUCT.__ne__))
     }
     bands = [
@@ -68,7 +69,7 @@ def draw(table: pd.DataFrame) -> Figure:
         line[0].set_ylabel("accuracy")
     handles = [Line2D([], [], **look) for look in kinds.values()]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
-    style.footnote(figure, f"Reasoning at its largest size; {style.INTERVAL}.")
+    style.footnote(figure, f"{style.n_text(table['n'])} items a point; {style.INTERVAL}.")
     return figure
 
 
@@ -108,10 +109,9 @@ def _over_samples(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy with perception modules trained to answer (instruct) or to describe, over their"
         " size and, where it is known, over the rows that they saw in training (named by size); the"
-        f" reasoning module at its largest ({style.n_text(table['n'])} items a point)."
-        f" {style.INTERVAL.capitalize()}."
+        " reasoning module at its largest."
     )

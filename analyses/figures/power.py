@@ -102,13 +102,12 @@ def _title(rows: pd.DataFrame) -> str:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "For each ladder of sizes (a method and the module that shrinks, the other at its largest),"
         " the difference of accuracy between the largest and the smallest size (points), and as a"
         " band the true differences that a test at the 5 % level would find with less than 80 %"
-        f" power on these items ({style.n_text(table['n'])} items a row). Lines at the ends of the"
+        " power on these items. Lines at the ends of the"
         " band: the 95 % interval of its width, from that of the share of items that change; means"
-        " over tasks have none. Bars of the points are 95 % paired cluster-bootstrap intervals over"
-        " images."
+        " over tasks have none."
     )

@@ -32,8 +32,8 @@ LADDERS = (
 """Method, module that varies, name; the first that the study has is drawn."""
 STATES = (
     ("wrong, not yet solved", "#ededed"),
-    ("right before its size", "#E69F00"),
-    ("right from its size on", "#0b3c5d"),
+    ("right before its size", "#9ecae1"),
+    ("right from its size on", "#3b6ea5"),
     ("wrong after its size", "#7d7d7d"),
 )
 ACROSS = 8
@@ -169,10 +169,11 @@ def _shares(axes: Axes, rows: pd.DataFrame) -> None:
     names = style.task_names(rows["task"])
     sizes = [*style.sizes_in_order(rows, "size", "params"), NEVER]
     tasks = list(dict.fromkeys(rows["task"]))
+    looks = style.of_data(tasks)
     for k, task in enumerate(tasks):
         part = rows[rows["task"] == task]
         part = part.assign(size=part["size"].where(part["quantity"] != NEVER, NEVER))
-        look = style.SERIES[k % len(style.SERIES)] | {"linestyle": "none"}
+        look = looks[str(task)] | {"linestyle": "none"}
         look |= {"label": f"{names[str(task)]} ({style.n_text(part['n'])})"}
         x = style.over_sizes(axes, part, sizes, "size", 0.16 * (k - (len(tasks) - 1) / 2), **look)
         guess = "guessing alone" if k == len(tasks) - 1 else None
@@ -191,8 +192,10 @@ def _nested(axes: Axes, rows: pd.DataFrame) -> None:
     """Share kept with its interval, beside both references."""
     names = style.task_names(rows["task"])
     y, tasks = np.arange(len(rows)), [str(task) for task in rows["task"]]
-    found = Series(rows, {"color": style.BLUE, "marker": "o", "label": "found"})
-    forest(axes, [found], tasks, by="task")
+    inside = rows["domain"] == IN_DOMAIN
+    looks = [look | {"linestyle": "none"} for look in style.DATA]
+    found = [Series(rows[inside], looks[0] | {"label": "found"}), Series(rows[~inside], looks[1])]
+    forest(axes, found, tasks, by="task")
     axes.plot(rows["unrelated"], y, "|", color=style.INK, markersize=9, label="if unrelated")
     axes.plot(
         rows["nested"], y, "d", mfc="none", color=style.INK, ms=5, label="if nested, rest guessed"
@@ -207,14 +210,13 @@ def _nested(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
-        f"Every item of each task and category ({_n(table)} items a map) at every size, sorted by"
+        "Every item of each task and category at every size, sorted by"
         " the size from which on it is solved, the best step over sizes: dark where right from"
-        " that size on, orange where right before it, grey where wrong after it. Below, left: share"
+        " that size on, light where right before it, grey where wrong after it. Below, left: share"
         " of the items that emerge at each size or never, and what guessing alone would give."
         " Right: of what a smaller size solves, the share that larger ones solve, over all pairs"
         " of sizes; beside it what sizes as accurate that solve unrelated items would keep, and"
-        f" perfectly nested knowledge with the rest guessed. Below, {_n_below(table)} items a"
-        f" point; {style.BOOTSTRAP}."
+        " perfectly nested knowledge with the rest guessed."
     )

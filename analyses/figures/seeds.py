@@ -100,14 +100,10 @@ def _errors(axes: Axes, rows: pd.DataFrame, cells: list[str]) -> None:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
-        "Accuracy of every cell that answered items more than once"
-        f" ({style.n_text(table['n'])} items; seeds: {style.range_text(table['seeds'])};"
-        f" answers an item: up to {style.range_text(table['answers'])}), and where its error"
+        "Accuracy of every cell that answered items more than once, and where its error"
         " comes from, in shares of accuracy: of items (cluster-robust over images, were the seeds"
         " fixed), of seeds (were the images fixed) and of single answers, the part that more"
-        " answers to the same items would remove, which lies within the others. Bars are 95 %"
-        " paired cluster-bootstrap intervals over images and seeds; the errors have none. Broad"
-        " bands: where the accuracy of one more seed on the same images lies, 95 %."
+        " answers to the same items would remove, which lies within the others."
     )

@@ -1,8 +1,9 @@
 """Figure: what thinking gains at each reasoning size, with the tests of an inverted U.
 
 In: rows of analyses.thinking. Out: a Figure; per family a row of panels of the means by method
-(the legend holds the tests), a row of the shares of answers that a limit ended or that could not
-be read, and one small panel per task and category (decoupled, perception at the largest size).
+(the tests stand below), a row of the shares of answers that could not be read and, where there
+are any, that a limit ended, and one small panel per task and category (decoupled, perception at
+the largest size).
 """
 
 from __future__ import annotations
@@ -26,15 +27,20 @@ METHODS = {
     "text_only": "no description",
 }
 RATES = {
-    "budget": "Share that a limit ended",
-    "unparsed": "Share that no rule could read",
+    "unparsed": "no rule could read",
+    "budget": "a limit ended",
 }
-"""Suffix of the quantity -> title of its panel."""
-ANSWERS = {"direct": "direct", "with_thinking": "with thinking"}
+"""Suffix of the quantity -> what happened, in the title of a panel."""
+ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "direct": ("direct", {}),
+    "with_thinking": ("with thinking", style.OPEN),
+}
 TESTS = ("inverted_u", "lind_mehlum", "best_inside")
 ACROSS = 7
-SMALL: dict[str, Any] = {"color": style.BLUE, "marker": "o", "linestyle": "-", "markersize": 2.8}
-SMALL |= {"elinewidth": 0.9, "capsize": 2.4}
+SMALL: dict[str, Any] = {"markersize": 2.8, "elinewidth": 0.9, "capsize": 2.4}
+
+
+UNDER: dict[str, Any] = {"borderaxespad": 0.0, "fontsize": 6.4, "handlelength": 1.8}
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -56,9 +62,7 @@ def draw(table: pd.DataFrame) -> Figure:
         return style.nothing("the study has no size that answers both directly and with thinking")
     among = style.families(gains)
     small = {family: _small(gains[gains["family"] == family]) for family in among}
-    heights = [
-        h for f in among for h in (2.7, 1.75, 0.4 + 1.25 * math.ceil(len(small[f]) / ACROSS))
-    ]
+    heights = [h for f in among for h in (2.9, 1.9, 0.4 + 1.25 * math.ceil(len(small[f]) / ACROSS))]
     figure, parts = style.bands(heights, 0.35)
     for k, family in enumerate(among):
         own = table[table["family"] == family]
@@ -79,38 +83,35 @@ def _methods(figure: SubFigure, own: pd.DataFrame, family: str, among: list[str]
         _means(axes, rows[rows["quantity"] == "gain"], rows[rows["quantity"].isin(TESTS)])
         title = style.panel_title(family, among, "Gain of thinking")
         axes.set_title(f"{title},\n{METHODS[method]}")
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.06, -0.24), **UNDER)
     grid[0].set_ylabel("gain of thinking")
-    low, high = grid[0].get_ylim()
-    grid[0].set_ylim(low, high + 0.75 * (high - low))  # room for the legends
-    for axes in grid:
-        look = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.9}
-        axes.legend(loc="upper left", borderaxespad=0.1, fontsize=6.2, handlelength=2.2, **look)
 
 
 def _rates(figure: SubFigure, own: pd.DataFrame) -> None:
-    """Shares of answers that a limit ended, and that could not be read, without and with."""
+    """Shares of answers, without and with thinking, a panel per mean: those that could not be
+    read, and those that a limit ended where there are any."""
     own = _shown(own)
     own = own[own["quantity"].str.contains("|".join(f"_{rate}$" for rate in RATES))]
-    names = style.task_names(own["task"])
+    names, looks = style.task_names(own["task"]), style.of_data(own["task"])
     sizes = style.sizes_in_order(own, "reasoning", "params")
-    grid = figure.subplots(1, len(RATES), squeeze=False)[0]
-    for axes, (rate, label) in zip(grid, RATES.items()):
-        series = [(task, answer) for task in _tasks(own) for answer in ANSWERS]
-        for k, (task, answer) in enumerate(series):
+    cut = own.loc[own["quantity"].str.endswith("_budget"), "estimate"]
+    panels = [(rate, task) for rate in RATES for task in _tasks(own)]
+    panels = [each for each in panels if each[0] == "unparsed" or (cut > 0).any()]
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (rate, task) in zip(grid, panels):
+        for k, (answer, (label, variant)) in enumerate(ANSWERS.items()):
             rows = own[(own["task"] == task) & (own["quantity"] == f"{answer}_{rate}")]
             # Where every answer is alike there is only the exact bound, which would set the scale.
             drawn = rows["reason"] != EXACT
             rows = rows.assign(low=rows["low"].where(drawn), high=rows["high"].where(drawn))
-            look = style.SERIES[k % len(style.SERIES)]
-            look = look | {"label": f"{names[str(task)]}, {ANSWERS[answer]}"}
-            aside = 0.07 * (k - (len(series) - 1) / 2)
-            style.over_sizes(axes, rows, sizes, "reasoning", aside, **look)
-        axes.set_title(label)
-        axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 0.02))
+            look = looks[str(task)] | variant | {"label": label}
+            style.over_sizes(axes, rows, sizes, "reasoning", 0.07 * (k - 0.5), **look)
+        axes.set_title(f"Share that {RATES[rate]},\n{names[str(task)]}")
+        axes.set_ylim(bottom=0, top=1.3 * max(axes.get_ylim()[1], 0.08))  # room for the legend
         axes.grid(axis="y")
+        axes.legend(loc="upper center", fontsize=6.4, ncols=2)
         style.size_axis(axes, sizes, "size of the reasoning module")
     grid[0].set_ylabel("share of answers")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", fontsize=6.5)
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,13 +135,13 @@ def _small(rows: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _means(axes: Axes, gains: pd.DataFrame, tests: pd.DataFrame) -> None:
     rows = gains[is_headline(gains) & gains["group"].isna()]
-    names = style.task_names(rows["task"])
+    names, looks = style.task_names(rows["task"]), style.of_data(rows["task"])
     sizes = style.sizes_in_order(rows, "reasoning", "params")
     for k, task in enumerate(_tasks(rows)):
         part = rows[rows["task"] == task]
         label = f"{names[str(task)]} ({style.n_text(part['n'])})"
         label += _tested(tests[tests["task"] == task])
-        look = style.SERIES[k % len(style.SERIES)] | {"label": label}
+        look = looks[str(task)] | {"label": label}
         style.over_sizes(axes, part, sizes, "reasoning", 0.08 * (k - 0.5), **look)
     axes.axhline(0, color=style.QUIET, linewidth=0.7)
     axes.grid(axis="y")
@@ -155,7 +156,7 @@ def _tested(tests: pd.DataFrame) -> str:
     }
     if np.isnan(number.get("inverted_u", np.nan)):
         return ""
-    text = f"\ninverted U {_p(number['inverted_u'])}"
+    text = f"\ninverted U: {_p(number['inverted_u'])}"
     if number.get("lind_mehlum") == number.get("lind_mehlum"):
         text += f", L–M {_p(number['lind_mehlum'])}"
     return text + f"\nbest inside in {number['best_inside']:.0%} of draws"
@@ -170,9 +171,12 @@ def _multiples(figure: SubFigure, parts: list[pd.DataFrame], method: str) -> Non
     style.band_title(figure, title)
     grid, _ = style.multiples(figure, len(parts), ACROSS, sharex=True, sharey=True)
     names = style.task_names(part["task"].iloc[0] for part in parts)
-    sizes = style.sizes_in_order(pd.concat(parts), "reasoning", "params")
+    every = pd.concat(parts)
+    sizes = style.sizes_in_order(every, "reasoning", "params")
+    looks = style.of_data(every.loc[every["domain"] != IN_DOMAIN, "task"])
     for axes, part in zip(grid, parts):
-        style.over_sizes(axes, part, sizes, "reasoning", 0.0, **SMALL)
+        look = looks.get(str(part["task"].iloc[0]), looks[IN_DOMAIN]) | SMALL
+        style.over_sizes(axes, part, sizes, "reasoning", 0.0, **look)
         axes.axhline(0, color=style.QUIET, linewidth=0.7)
         axes.grid(axis="y")
         name_part(axes, part, names, 16)
@@ -181,15 +185,14 @@ def _multiples(figure: SubFigure, parts: list[pd.DataFrame], method: str) -> Non
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What is drawn, n and the interval."""
+    """What is drawn; n and the intervals stand under the figure."""
     return (
         "Accuracy with thinking minus accuracy without, paired by item, by size of the reasoning"
         " module. Above: means, with descriptions of the largest perception module, with gold"
         " descriptions and without a description; p is of the intersection-union test that some"
         " size inside gains more than both the smallest and the largest; beside it L–M, Lind and"
         " Mehlum's, which takes a rise that saturates for an inverted U too often. With few sizes"
-        " the power is low. Middle: share of answers that the token limit or the thinking budget"
-        " ended, and that could not be read (no bar where all are alike). Below: gain on every"
-        f" task and category with the largest perception module ({style.n_text(table['n'])} items a"
-        f" point); {style.INTERVAL}."
+        " the power is low. Middle: share of answers that could not be read, and that the token"
+        " limit or the thinking budget ended where there are any (no bar where all are alike)."
+        " Below: gain on every task and category with the largest perception module."
     )

@@ -10,6 +10,7 @@ from analyses.efficiency import CONTROLS, FRONTS, SHARE_OF, efficiency, front
 from analyses.figures import efficiency as figure
 from analyses.figures import latency
 from analyses.figures.parts import systems
+from tests.analyses.figures import words_of
 from tests.analyses.simulate import World, simulate
 
 
@@ -147,7 +148,7 @@ def test_figures_name_their_n(table: pd.DataFrame) -> None:
     for module in (figure, latency):
         rows = module.select(table)
         assert set(rows["task"]) == {"in_domain", "star"}
-        assert "n = " in module.caption(rows)
+        assert "n = " in words_of(module.draw(rows))
 
 
 def test_answers_that_took_no_time_leave_the_logarithmic_panel_empty(frame: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ import pytest
 from analyses.figures import perceivers
 from analyses.methods import layout, methods
 from suite.report import summary
+from tests.analyses.figures import words_of
 from tests.analyses.simulate import tidy
 
 E2E, BASE, THINK = "end_to_end/P=s", "decoupled/P=s/R=l/direct", "decoupled/P=s/R=l/think"
@@ -154,7 +155,7 @@ def test_the_figure_holds_reasoning_at_the_largest_and_a_pairing_once() -> None:
     titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes]
     # a line of panels over sizes for each mode; only what was thought over has known data
     assert titles == ["Answers after thinking"] * 4 + ["Direct answers"] * 2
-    assert "n = 2" in perceivers.caption(rows)
+    assert "n = 2" in words_of(figure)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from scipy.optimize import isotonic_regression
 from analyses.figures import quanta as figure
 from analyses.quanta import items, quanta
 from analyses.stats.nesting import emergence, guessing, kept, mean_of, overlap, pairs
+from tests.analyses.figures import words_of
 from tests.analyses.simulate import World, simulate
 
 
@@ -254,6 +255,6 @@ def test_map_counts_items_and_marks_exceptions() -> None:
 def test_figure_draws_one_ladder_of_each_family(table: pd.DataFrame) -> None:
     chosen = figure.select(table)
     assert set(chosen["method"]) == {"end_to_end"}
-    assert "n = 20" in figure.caption(chosen)
+    assert "n = 20" in words_of(figure.draw(chosen))
     only = figure.select(table[table["method"] == "decoupled"])
     assert set(zip(only["axis"], only["thinking"])) == {("perception", False)}

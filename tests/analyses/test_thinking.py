@@ -11,6 +11,7 @@ from scipy import stats
 from analyses.figures import thinking as figure
 from analyses.stats.inverted_u import OVERALL
 from analyses.thinking import thinking
+from tests.analyses.figures import words_of
 from tests.analyses.simulate import World, simulate
 
 WORLD = World(tasks=("ocr", "counting"), items=24, per_image=2, samples=2, unparsed=0.2)
@@ -146,4 +147,4 @@ def test_figure_selects_gains_rates_and_the_tests(table: pd.DataFrame) -> None:
     chosen = figure.select(table)
     wanted = {"gain", "inverted_u", "lind_mehlum", "best_inside", "with_thinking_budget"}
     assert wanted <= set(chosen["quantity"])
-    assert "n = 24" in figure.caption(chosen)
+    assert "n = 24" in words_of(figure.draw(chosen))

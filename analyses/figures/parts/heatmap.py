@@ -41,7 +41,7 @@ def panel(
     small: float,
     stacked: bool = False,
 ) -> None:
-    """Draws the accuracy and interval of each pairing, perception upward, reasoning to the right.
+    """Draws accuracy and interval of each pairing in percent, perception upward, reasoning right.
 
     `parameters`: sizes are named with their parameters. `size`, `small`: of the accuracies and of
     their intervals, in points. `stacked`: the ends one under the other, where squares are narrow.
@@ -56,10 +56,10 @@ def panel(
             axes.text(r, p, "–", ha="center", va="center", color=style.QUIET)
             continue
         if np.isnan(row["low"]):
-            _write(axes, r, p, _two(row["estimate"]), size)
+            _write(axes, r, p, _percent(row["estimate"]), size)
             continue
-        _write(axes, r, p + (0.25 if stacked else 0.15), _two(row["estimate"]), size)
-        ends = f"{_two(row['low'])}–" + "\n" * stacked + _two(row["high"])
+        _write(axes, r, p + (0.25 if stacked else 0.15), _percent(row["estimate"]), size)
+        ends = f"{_percent(row['low'])}–" + "\n" * stacked + _percent(row["high"])
         _write(axes, r, p - (0.2 if stacked else 0.24), ends, small)
     edges = [np.arange(n + 1) - 0.5 for n in values.shape]
     axes.pcolormesh(
@@ -80,7 +80,6 @@ def _write(axes: Axes, x: float, y: float, text: str, size: float) -> None:
     axes.text(x, y, text, color=style.INK, fontsize=size, **look).set_in_layout(False)
 
 
-def _two(value: float) -> str:
-    """Two decimals without the leading zero: .71, 1.00."""
-    text = f"{value:.2f}"
-    return text[1:] if text.startswith("0") else text
+def _percent(value: float) -> str:
+    """Percent without the sign: 71."""
+    return f"{100 * value:.0f}"

@@ -29,6 +29,10 @@ PLACES = sorted(
     key=lambda place: max(abs(place[0]), abs(place[1] + 3)),
 )
 """Offsets of a name from its point, in points, nearest first; 0 to the right: centred."""
+COVERS, CROSSES, NEARER = 200.0, 0.5, 15.0
+"""What it costs, in points of distance, to cover a name or marker, a point of line under a name,
+and a name nearer to another point."""
+STEP = 2
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top in pixels."""
 
@@ -45,8 +49,8 @@ def name_points(
     """Writes each name beside its point, (points, 2); points that coincide share one name.
 
     `lines`: polylines, (corners, 2), that no name should lie on, bars too. `others`: points without
-    a name, (k, 2), whose markers no name should cover. Where no place is free of everything, one
-    free of markers and names is taken, then any inside the axes.
+    a name, (k, 2), whose markers no name should cover. The nearest place is taken that covers no
+    name or marker and little of the lines.
     """
     if not len(xy):
         return
@@ -70,17 +74,21 @@ def name_points(
             for place, (left, bottom, right, top) in boxes.items()
             if frame.x0 < left and right < frame.x1 and frame.y0 < bottom and top < frame.y1
         ]
-        free = [p for p in inside if not any(_overlap(boxes[p], other) for other in taken)]
-        clear = [p for p in free if not _crossed(boxes[p], drawn)]
-        # A name belongs to the point that it is nearest to.
-        own = [p for p in clear if _gap(boxes[p], dot) <= min(_gap(boxes[p], d) for d in around)]
-        place = (own or clear or free or inside or PLACES)[0]
+        costs = [
+            _far(place)
+            + COVERS * any(_overlap(boxes[place], other) for other in taken)
+            + CROSSES * _crossed(boxes[place], drawn) / unit
+            # A name belongs to the point that it is nearest to.
+            + NEARER * (_gap(boxes[place], dot) > min(_gap(boxes[place], d) for d in around))
+            for place in inside
+        ]
+        place = inside[int(np.argmin(costs))] if inside else PLACES[0]
         taken.append(boxes[place])
         _write(axes, text, xy[k], place, size)
 
 
 def _write(axes: Axes, text: str, point: Floats, place: tuple[int, int], size: float) -> None:
-    far = max(abs(place[0]), abs(place[1])) > 10
+    far = _far(place) > 10
     written = axes.annotate(
         text,
         (float(point[0]), float(point[1])),
@@ -94,12 +102,12 @@ def _write(axes: Axes, text: str, point: Floats, place: tuple[int, int], size: f
 
 
 def _along(axes: Axes, line: Floats) -> Floats:
-    """Points two pixels apart along a polyline, in pixels; its unknown corners are left out."""
+    """Points STEP pixels apart along a polyline, in pixels; unknown corners are left out."""
     line = np.asarray(line, dtype=np.float64)
     corners = np.asarray(axes.transData.transform(line[~np.isnan(line).any(axis=1)]))
     parts = [np.zeros((0, 2))]
     for start, end in pairwise(corners):
-        steps = np.linspace(0, 1, int(np.hypot(*(end - start)) // 2) + 2)
+        steps = np.linspace(0, 1, int(np.hypot(*(end - start)) // STEP) + 2)
         parts.append(start + steps[:, None] * (end - start))
     return np.concatenate(parts)
 
@@ -117,10 +125,16 @@ def _box(dot: Floats, place: tuple[int, int], width: float, height: float, unit:
     return left, bottom - 0.15 * height, left + width, bottom + height
 
 
-def _crossed(box: Box, drawn: Floats) -> bool:
+def _far(place: tuple[int, int]) -> float:
+    """How far a name is from its point, in points."""
+    return max(abs(place[0]), abs(place[1] + 3))
+
+
+def _crossed(box: Box, drawn: Floats) -> float:
+    """Length of the lines under a name, in pixels."""
     left, bottom, right, top = box
     x, y = drawn.T
-    return bool(((left < x) & (x < right) & (bottom < y) & (y < top)).any())
+    return STEP * float(((left < x) & (x < right) & (bottom < y) & (y < top)).sum())
 
 
 def _gap(box: Box, dot: Floats) -> float:

@@ -43,16 +43,25 @@ ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
 """Widths in inches."""
 DPI = 160
 INK, QUIET, RULE = "#1a1a1a", "#595959", "#c8c8c8"
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+BLUE, ORANGE, PURPLE = "#0072B2", "#E69F00", "#CC79A7"
 PERCEPTION: dict[str, Any] = {"color": BLUE, "marker": "o"}
 REASONING: dict[str, Any] = {"color": ORANGE, "marker": "s"}
-SERIES: tuple[dict[str, Any], ...] = (
-    {"color": "#0b3c5d", "marker": "o", "linestyle": "-"},
-    {"color": "#E69F00", "marker": "s", "linestyle": "--"},
-    {"color": "#00805D", "marker": "^", "linestyle": "-."},
-    {"color": "#000000", "marker": "D", "linestyle": ":"},
+DATA: tuple[dict[str, Any], ...] = (
+    {"color": "#0b3c5d", "marker": "o"},
+    {"color": "#00805D", "marker": "^"},
+    {"color": "#8fb98b", "marker": "v"},
+    {"color": "#000000", "marker": "d"},
 )
-"""Lightness L* 24, 71, 47, 0: steps of 23 or more in grey. The green is Okabe and Ito's, darker."""
+"""Of data sets alone (`of_data`). Lightness L* 24, 47, 72, 0: steps of 23 or more in grey."""
+OPEN: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "--"}
+"""The second way of answering beside a first one: blind, or with thinking."""
+TRAINED: dict[str, dict[str, Any]] = {
+    INSTRUCT: {"color": INK, "marker": "s", "linestyle": ":"},
+    "caption": {"color": ORANGE, "marker": "v", "linestyle": "--"},
+    "extract": {"color": BLUE, "marker": "D", "linestyle": "-"},
+    "extract_scratch": {"color": "#56B4E9", "marker": "d", "linestyle": "-."},
+}
+"""Of perception modules by what they were trained for."""
 BOOTSTRAP = "bars are 95 % paired cluster-bootstrap intervals over images"
 INTERVAL = f"{BOOTSTRAP}, never narrower than adjusted Wald"
 """Of accuracies and differences (`analyses.contrasts.limits`); ratios have BOOTSTRAP alone."""
@@ -330,7 +339,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 def footnote(figure: Figure, text: str) -> None:
     """Writes quiet lines under a figure of two columns: what n is, what the bars are."""
-    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 116)]
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 128)]
     figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
 
 
@@ -347,6 +356,16 @@ def by_perceiver(table: pd.DataFrame) -> pd.DataFrame:
     order = place.sort_values(["family", "other"], kind="stable").index
     apart = table.assign(family=table["family"].mask(other, named)).drop(columns="perceiver")
     return apart.iloc[order]
+
+
+def of_data(tasks: Iterable[object]) -> dict[str, dict[str, Any]]:
+    """Task -> colour, marker and line of a data set, the same in every figure: the in-domain mean
+    has the first, what lies outside the domain the others in order."""
+    inside = (IN_DOMAIN, SHARED)
+    outside = dict.fromkeys(str(task) for task in tasks if task not in inside)
+    looks = dict.fromkeys(inside, DATA[0])
+    looks |= {task: DATA[1 + k % (len(DATA) - 1)] for k, task in enumerate(outside)}
+    return {task: look | {"linestyle": "-"} for task, look in looks.items()}
 
 
 def families(table: pd.DataFrame) -> list[str]:

@@ -2,8 +2,7 @@
 
 In: rows of analyses.efficiency of one task. Out: a drawn panel with both intervals, the front, and
 the sizes: the fill of a marker is the perception module's, white for the smallest, its area the
-reasoning module's; end-to-end models and systems on the front are named. Markers that would cover
-each other are set side by side.
+reasoning module's, as the legend says; end-to-end models and systems on the front are named.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from analyses.stats.arrays import Floats
 from analyses.table.sizes import DECOUPLED
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
-    "end_to_end": ("end to end", {"color": "#0b3c5d", "marker": "o"}),
-    "decoupled": ("decoupled", {"color": "#E69F00", "marker": "s"}),
-    "thinking": ("decoupled, with thinking", {"color": "#00805D", "marker": "^"}),
-    "named": ("named methods", {"color": "#CC79A7", "marker": "P"}),
-    "blind": ("blind", {"color": "#000000", "marker": "X"}),
+    "end_to_end": ("end to end", {"color": style.INK, "marker": "o"}),
+    "decoupled": ("decoupled", {"color": "#56B4E9", "marker": "s"}),
+    "thinking": ("decoupled, with thinking", {"color": "#D55E00", "marker": "^"}),
+    "named": ("named methods", {"color": style.PURPLE, "marker": "P"}),
+    "blind": ("blind", {"color": "#8c8c8c", "marker": "X"}),
 }
 DESCRIBED: dict[str, tuple[str, dict[str, Any]]] = {
-    "caption_think": ("Caption+Think", {"color": "#CC79A7", "marker": "v"}),
-    "extract_think": ("Extract+Think", {"color": "#0072B2", "marker": "D"}),
-    "extract_think_scratch": ("Extract+Think, from scratch", {"color": "#56B4E9", "marker": "d"}),
-    "prism": ("captioner, direct", {"color": "#D55E00", "marker": "<"}),
-    "described": ("decoupled, trained to describe", {"color": "#999999", "marker": "p"}),
+    "caption_think": ("Caption+Think", style.TRAINED["caption"]),
+    "extract_think": ("Extract+Think", style.TRAINED["extract"]),
+    "extract_think_scratch": ("Extract+Think, from scratch", style.TRAINED["extract_scratch"]),
+    "prism": ("captioner, direct", {"color": "#882255", "marker": "<"}),
+    "described": ("decoupled, trained to describe", {"color": "#b0b0b0", "marker": "p"}),
 }
 """Kinds whose perception was trained to describe."""
 COSTS = {
@@ -49,12 +48,12 @@ MOST = 5
 LEFT_OUT = ("oracle", "text_only")
 """Not asked the same question: gold descriptions, or no description."""
 FRONT: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
-WORDS = (
-    "fill: size of the perception module (white: smallest), area: of the reasoning module;"
-    " named: end-to-end models, and perception+reasoning on the front; markers that would cover"
-    " each other stand side by side."
-)
-"""What the markers say, after a colon."""
+WORDS = "named: end-to-end models, and perception+reasoning on the front."
+"""What stands beside markers."""
+CODES = (("perception", "fill: perception"), ("reasoning", "area: reasoning"))
+"""Module -> what of a marker shows its size, in the legend."""
+LEAST, MORE = 2.4, 2.6
+"""Diameter of a marker of the smallest reasoning size, and what the largest has more; points."""
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -109,13 +108,13 @@ def points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
         return
     best = rows[rows[COSTS[cost][1]].astype(bool)].sort_values(cost)
     axes.plot(best[cost], best["accuracy"], drawstyle="steps-post", zorder=1.5, **FRONT)
-    sizes = 2.4 + 2.6 * _step(rows, "reasoning")
-    xy = _beside(axes, rows[[cost, "accuracy"]].to_numpy(dtype=np.float64), sizes)
+    sizes = LEAST + MORE * _step(rows, "reasoning")
+    xy = rows[[cost, "accuracy"]].to_numpy(dtype=np.float64)
     kinds, filled = kind(rows), _step(rows, "perception")
     look = {name: own for name, (_, own) in looks(kinds).items()}
     for name in dict.fromkeys(kinds):
         own = (kinds == name).to_numpy()
-        _kind(axes, rows[own], cost, xy[own], look[name])
+        _kind(axes, rows[own], cost, look[name])
         faces = 1 - (1 - np.array(to_rgb(look[name]["color"]))) * filled[own, None]
         edge: dict[str, Any] = {"edgecolors": look[name]["color"], "linewidths": 0.9}
         edge |= {"marker": look[name]["marker"], "zorder": 2.5}
@@ -123,15 +122,14 @@ def points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     _name(axes, rows, xy, best, cost)
 
 
-def _kind(axes: Axes, rows: pd.DataFrame, cost: str, xy: Floats, look: dict[str, Any]) -> None:
-    """The intervals of systems of one kind, as far aside as their points were set."""
-    (x, y), bars = xy.T, {"color": look["color"], "elinewidth": 0.6, "capsize": 0}
+def _kind(axes: Axes, rows: pd.DataFrame, cost: str, look: dict[str, Any]) -> None:
+    """The intervals of systems of one kind."""
+    x, y = rows[cost], rows["accuracy"]
+    bars = {"color": look["color"], "elinewidth": 0.6, "capsize": 0, "alpha": 0.7}
     style.with_interval(axes, x, y, rows["low"], rows["high"], **bars)
     if f"{cost}_low" in rows:
-        centre, log = rows[cost], axes.get_xscale() == "log"
-        ends = [rows[f"{cost}_{end}"] for end in ("low", "high")]
-        low, high = (end * x / centre if log else end + x - centre for end in ends)
-        style.with_interval(axes, x, y, low, high, upright=False, **bars)
+        ends = rows[f"{cost}_low"], rows[f"{cost}_high"]
+        style.with_interval(axes, x, y, *ends, upright=False, **bars)
 
 
 def _name(axes: Axes, rows: pd.DataFrame, xy: Floats, best: pd.DataFrame, cost: str) -> None:
@@ -160,37 +158,40 @@ def _step(rows: pd.DataFrame, module: str) -> Floats:
     return np.array([place.get(str(size), 0.5) for size in rows[module]])
 
 
-def _beside(axes: Axes, xy: Floats, sizes: Floats) -> Floats:
-    """The points, those whose markers would cover each other moved sideways by as little as it
-    takes (a swarm). `sizes`: of the markers, in points."""
-    unit = axes.figure.dpi / 72
-    dots = np.asarray(axes.transData.transform(xy), dtype=np.float64)
-    reach = sizes / 2 * unit
-    placed: list[int] = []
-    shifts = sorted(np.arange(-40, 41) * 0.5 * unit, key=abs)
-    for k in np.argsort(dots[:, 1], kind="stable"):
-        apart = 0.85 * (reach[placed] + reach[k]) + 0.3 * unit
-        for shift in shifts:
-            tried = dots[k] + (shift, 0.0)
-            if (np.hypot(*(dots[placed] - tried).T) >= apart).all():
-                dots[k] = tried
-                break
-        placed.append(int(k))
-    moved = np.asarray(axes.transData.inverted().transform(dots), dtype=np.float64)
-    return np.column_stack([moved[:, 0], xy[:, 1]])
-
-
 def legend(figure: Figure, table: pd.DataFrame) -> None:
-    """Adds one legend of the kinds that the figure shows."""
+    """Adds a legend of the kinds that the figure shows, and a line of it that shows the sizes."""
     kinds = kind(table)
     handles = [
-        Line2D([], [], linestyle="none", markersize=4.5, label=label, **look)
+        Line2D([], [], label=label, **look | {"linestyle": "none", "markersize": 4.5})
         for name, (label, look) in looks(kinds).items()
         if (kinds == name).any()
     ]
     handles.append(Line2D([], [], label="front", **FRONT))
-    across = len(handles) if len(handles) <= MOST else 4
-    figure.legend(handles=handles, loc="outside upper center", ncols=across, fontsize=7)
+    codes = _codes(table)
+    across = max(len(codes), MOST)
+    lines = [handles[k : k + across] for k in range(0, len(handles), across)] + [codes]
+    blank = Line2D([], [], linestyle="none", label=" ")
+    # A legend is filled by columns.
+    cells = [line[k] if k < len(line) else blank for k in range(across) for line in lines]
+    figure.legend(
+        handles=cells, loc="outside upper center", ncols=across, fontsize=6.6, columnspacing=1.2
+    )
+
+
+def _codes(table: pd.DataFrame) -> list[Line2D]:
+    """Markers as the sizes of both modules look, named by size."""
+    plain: dict[str, Any] = {"linestyle": "none", "marker": "o", "markeredgecolor": style.QUIET}
+    found = []
+    for module, words in CODES:
+        sizes = style.sizes_in_order(table, module, f"{module}_params")
+        for k, size in enumerate(sizes if len(sizes) > 1 else ()):
+            step = k / (len(sizes) - 1)
+            fill, area = (step, 0.8) if module == "perception" else (1.0, step)
+            look: dict[str, Any] = {"markersize": LEAST + MORE * area}
+            look["markerfacecolor"] = 1 - (1 - np.array(to_rgb(style.QUIET))) * fill
+            label = size if k else f"{words} {size}"
+            found.append(Line2D([], [], label=label, **plain | look))
+    return found
 
 
 def _ticks(axes: Axes, values: np.ndarray, cost: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from analyses.degradation import degradation
@@ -45,7 +45,8 @@ def lightness(colour: object) -> float:
 @pytest.mark.parametrize(
     "colours",
     [
-        [look["color"] for look in style.SERIES],
+        [look["color"] for look in style.DATA],
+        [style.TRAINED[name]["color"] for name in ("instruct", "caption", "extract")],
         [systems.KINDS[name][1]["color"] for name in ("end_to_end", "decoupled", "thinking")],
         [style.PERCEPTION["color"], style.REASONING["color"]],
     ],
@@ -79,7 +80,6 @@ def test_n_counts_the_means_that_are_drawn(
     rows = rows[(rows["task"] != "star") & ~rows["task"].str.contains("out_of")]
     text = footnote_of(module.draw(rows))  # type: ignore[attr-defined]
     assert "n = 20–60 items" in text
-    assert "n = 20–60 items" in module.caption(rows)  # type: ignore[attr-defined]
 
 
 def test_quanta_names_the_n_of_both_halves(frame: pd.DataFrame) -> None:
@@ -101,7 +101,6 @@ def test_a_drop_without_interval_is_open_and_one_without_value_is_said(
     assert sum(len(np.atleast_1d(line.get_xdata())) for line in hollow) == 1
     text = footnote_of(drawn)
     assert "Open markers have no bar: no spread is seen." in text
-    assert "Open markers have no bar: no spread is seen." in figure_of_degradation.caption(bare)
     missing = bare.copy()
     missing.loc[relative, ["estimate", "reason"]] = [np.nan, "nothing to lose"]
     figure = figure_of_degradation.draw(missing)
@@ -177,23 +176,6 @@ def test_names_keep_clear_of_lines_markers_and_each_other() -> None:
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
-def test_systems_of_one_cost_are_set_side_by_side(frame: pd.DataFrame) -> None:
-    cost = efficiency(frame, draws=40)
-    rows = cost[(cost["task"] == "star") & (cost["method"] == "decoupled")].copy()
-    rows["generated_tokens"] = rows["generated_tokens_low"] = rows["generated_tokens_high"] = 70.0
-    rows["accuracy"] = 0.3 + 0.02 * (np.arange(len(rows)) % 16)
-    figure = figure_of_efficiency.draw(rows)
-    axes = figure.axes[0]
-    spots = np.concatenate([np.asarray(c.get_offsets()) for c in _markers(axes)])
-    sizes = np.concatenate([np.sqrt(c.get_sizes()) for c in _markers(axes)])
-    assert len(spots) == len(rows) == 32
-    dots = axes.transData.transform(spots) / figure.dpi * 72
-    for a, b in combinations(range(len(dots)), 2):
-        assert np.hypot(*(dots[a] - dots[b])) > 0.8 * (sizes[a] + sizes[b]) / 2
-    assert sorted(spots[:, 1]) == pytest.approx(sorted(rows["accuracy"]))  # never up or down
-    assert abs(np.median(spots[:, 0]) - 70) < 2
-
-
 def _markers(axes: object) -> list[object]:
     return [c for c in axes.collections if hasattr(c, "get_sizes") and len(c.get_sizes())]  # type: ignore[attr-defined]
 
@@ -235,3 +217,45 @@ def test_equal_rows_give_equal_files_however_often_they_are_drawn(frame: pd.Data
             held.append([bytearray(100 * size) for _ in range(3000)])
             drawn.append(style.encoded(module.draw(rows), name))
         assert drawn[0] == drawn[1] == drawn[2], name
+
+
+def test_a_data_set_has_one_colour_in_every_figure_and_modules_have_others(
+    frame: pd.DataFrame,
+) -> None:
+    star = style.DATA[1]["color"]
+    for name in ("degradation", "leakage", "thinking", "quanta", "marginal", "dependence"):
+        module = load_figure(name)
+        drawn = module.draw(module.select(load_analysis(FIGURES[name].analysis)(frame, draws=40)))
+        lines = [line for axes in drawn.axes for line in axes.lines]
+        colours = {line.get_color() for line in lines} | {
+            tuple(bars.get_edgecolor()[0]) for axes in drawn.axes for bars in axes.collections
+            if len(bars.get_edgecolor())
+        }  # fmt: skip
+        shown = {to_hex(colour).lower() for colour in colours}
+        assert {style.DATA[0]["color"].lower(), star.lower()} <= shown, name
+        assert not shown & {style.BLUE.lower(), style.ORANGE.lower()}, name
+    others = [look["color"] for look in (style.PERCEPTION, style.REASONING)]
+    others += [look["color"] for _, look in (*systems.KINDS.values(), *systems.DESCRIBED.values())]
+    assert not {look["color"].lower() for look in style.DATA} & {c.lower() for c in others}
+
+
+def test_few_lost_items_have_no_bar_and_no_point(frame: pd.DataFrame) -> None:
+    table = attribution.select(load_analysis("attribution")(frame, draws=40))
+    few = table.assign(base=np.where(table["quantity"].isin(attribution.LOOK), 4, table["base"]))
+    stack = attribution.draw(few).axes[0]
+    assert not any(bar.get_width() > 0 for bar in stack.patches)
+    assert {text.get_text() for text in stack.texts} == {"4"}
+    assert any(bar.get_width() > 0 for bar in attribution.draw(table).axes[0].patches)
+
+
+def test_systems_stand_at_their_cost_and_sizes_are_in_the_legend(frame: pd.DataFrame) -> None:
+    rows = figure_of_efficiency.select(efficiency(frame, draws=40))
+    drawn = figure_of_efficiency.draw(rows)
+    axes = drawn.axes[1]
+    spots = np.concatenate([np.asarray(c.get_offsets()) for c in _markers(axes)])
+    first = rows[rows["task"] == rows["task"].iloc[0]]
+    known = systems.drawn(first[first["accuracy"].notna()], "params")
+    wanted = known[["params", "accuracy"]].to_numpy(dtype=float)
+    assert np.sort(spots, axis=0) == pytest.approx(np.sort(wanted, axis=0))
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert {"fill: perception xs", "area: reasoning xs", "end to end", "front"} <= set(labels)

@@ -297,15 +297,13 @@ def test_the_figure_marks_end_to_end_and_decoupled_apart(
 ) -> None:
     figure = methods.draw(methods.select(tables[METHODS]))
     assert [axes.get_title(loc="left") for axes in figure.axes] == list(methods.TITLES.values())
-    (legend,) = figure.legends
-    faces = {
-        text.get_text(): handle.get_markerfacecolor()  # type: ignore[attr-defined]
-        for text, handle in zip(legend.get_texts(), legend.get_lines())
-    }
-    assert {label for label, face in faces.items() if face == "white"} == {
-        f"{name}, end to end" for name in ("LLaVA-OneVision", "InternVL2.5", "SmolVLM", "Baseline")
-    }
-    assert len(faces) == 9
+    assert not figure.legends
+    for axes in figure.axes:
+        named = {name for text in axes.texts for name in text.get_text().split(", ")}
+        assert named == set(tables[METHODS]["method"])
+        lines = [line for line in axes.lines if line.get_marker() in methods.MARKERS]
+        assert len(lines) == 9  # Baseline is there in both setups
+        assert sum(line.get_markerfacecolor() == "white" for line in lines) == 4
     assert len(set(AVERAGES)) == len(figure.axes)
     assert "250" not in methods.caption(methods.select(tables[METHODS]))
 
@@ -325,7 +323,7 @@ def test_the_extraction_figure_writes_the_published_gains(
     assert rows.loc[rows["average"] == "in_domain", ["low", "high"]].isna().all(axis=None)
     figure = extraction.draw(rows)
     gains = [[text.get_text() for text in axes.texts] for axes in figure.axes]
-    assert gains == [["+5.2", "+4.1"], ["+3.6", "+4.6"]]
+    assert gains == [["+5.2 points", "+4.1 points"], ["+3.6 points", "+4.6 points"]]
     assert "n = 1,500" in extraction.caption(rows)
 
 
