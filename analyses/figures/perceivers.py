@@ -3,6 +3,8 @@
 In: rows of analyses.methods. Out: a Figure, per family and reasoning mode a panel per mean over the
 sizes of the perception module, a line per perceiver, the reasoning module at its largest (the
 paper's Figure 5); and where a family says how many rows perceivers saw, the same over these.
+Perceivers whose names differ in a number at the end (`extract500`, `extract2000`) are one training
+on several amounts: a line over the rows for each size.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from analyses.table.scores import IN_DOMAIN, SHARED
 
 POINT = ["family", "thinking", "perceiver", "perception", "task"]
 ROWS = ["family", "thinking"]
+DASHES = ("-", "--", "-.", ":")
+"""Of the lines over rows, by size."""
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -44,16 +48,19 @@ def draw(table: pd.DataFrame) -> Figure:
     if not len(table):
         return style.nothing("the study has no pairings of several perceivers")
     among, names = style.families(table), style.task_names(table["task"])
+    table = table.assign(kind=table["perceiver"].str.replace(r"(?<=.)\d+$", "", regex=True))
+    amounts = table.groupby(ROWS)[["perceiver", "kind"]].transform("nunique")
+    table = table.assign(ladder=amounts["perceiver"] > amounts["kind"])
     kinds = {
         str(kind): style.TRAINED.get(str(kind), style.DATA[k % len(style.DATA)])
         | {"label": str(kind).replace("_", " ")}
-        for k, kind in enumerate(sorted(table["perceiver"].unique(), key=INSTRUCT.__ne__))
+        for k, kind in enumerate(sorted(table["kind"].unique(), key=INSTRUCT.__ne__))
     }
     bands = [
         (rows, over)
         for _, rows in table.groupby(ROWS, sort=False)
         for over in ("size", "samples")
-        if over == "size" or rows["samples"].notna().any()
+        if (rows["samples"].notna().any() if over == "samples" else not rows["ladder"].any())
     ]
     tasks = list(table["task"].drop_duplicates())
     figure = style.new_figure(style.TWO_COLUMNS, 2.3 * len(bands) + 0.7)
@@ -76,7 +83,7 @@ def draw(table: pd.DataFrame) -> Figure:
 def _over_sizes(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]) -> None:
     sizes = style.sizes_in_order(rows, "perception", "perception_params")
     for k, (kind, look) in enumerate(kinds.items()):
-        own = rows[rows["perceiver"] == kind].sort_values("perception_params", kind="stable")
+        own = rows[rows["kind"] == kind].sort_values("perception_params", kind="stable")
         aside = 0.06 * (k - (len(kinds) - 1) / 2)
         style.over_sizes(axes, own, sizes, "perception", aside, **look)
     style.size_axis(axes, sizes, "size of the perception module")
@@ -85,18 +92,24 @@ def _over_sizes(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]
 def _over_samples(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]) -> None:
     rows = rows[rows["samples"].notna()]
     seen = sorted(rows["samples"].unique())
-    shown = [kind for kind in kinds if (rows["perceiver"] == kind).any()]
+    shown = [kind for kind in kinds if (rows["kind"] == kind).any()]
     sizes = style.sizes_in_order(rows, "perception", "perception_params")
     # Side by side where they saw as many rows: by kind, and by size within a kind.
     room = max(0.25 * np.log(seen[-1] / seen[0]), 0.16)
+    room *= 0.3 if rows["ladder"].any() else 1.0
     for k, kind in enumerate(shown):
-        own = rows[rows["perceiver"] == kind].sort_values("perception_params", kind="stable")
+        own = rows[rows["kind"] == kind].sort_values(
+            ["perception_params", "samples"], kind="stable"
+        )
         place = own["perception"].map({name: n / len(sizes) for n, name in enumerate(sizes)})
         aside = room * (k + 0.8 * place - (len(shown) - 1) / 2) / max(len(shown) - 1, 1)
         x = own["samples"] * np.exp(aside)
-        look = kinds[kind] | {"linestyle": "none"}
-        style.with_interval(axes, x, own["estimate"], own["low"], own["high"], **look)
-        for at, y, size in zip(x, own["high"], own["perception"]):
+        for n, size in enumerate(sizes):
+            one = (own["perception"] == size).to_numpy()
+            part, look = own[one], kinds[kind] | {"linestyle": DASHES[n % len(DASHES)]}
+            style.with_interval(axes, x[one], part["estimate"], part["low"], part["high"], **look)
+        last = ~own.duplicated("perception", keep="last")
+        for at, y, size in zip(x[last], own.loc[last, "high"], own.loc[last, "perception"]):
             axes.annotate(
                 str(size), (at, y), xytext=(0, 2), textcoords="offset points", ha="center",
                 fontsize=6.3,

@@ -175,3 +175,27 @@ def test_every_figure_and_the_page_take_several_perceivers(tmp_path: Path) -> No
     table = pd.read_csv(tmp_path / "tables" / "efficiency.csv")
     assert set(table["samples"].dropna()) == {5e5, 9e5}
     assert table["front_samples"].any()
+
+
+def test_one_training_on_several_amounts_is_a_line_over_its_rows_for_each_size() -> None:
+    frame = table_of((CAPTION, EXTRACT))
+    parts = []
+    for kind, cell in (("caption", CAPTION), ("extract", EXTRACT)):
+        for amount in (500, 2000):
+            for size, params in (("xs", 1e3), ("s", 4e3)):
+                own = frame[frame["cell"] == cell].assign(
+                    cell=f"{kind}{amount}/{size}", perceiver=f"{kind}{amount}", perception=size,
+                    perception_params=params, perception_samples=float(amount), method="decoupled",
+                )  # fmt: skip
+                parts.append(own)
+    rows = perceivers.select(methods(pd.concat(parts), draws=50))
+    figure = perceivers.draw(rows)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["caption", "extract"]
+    assert len(figure.axes) == 2  # over rows alone, for each mean
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
+    drawn = [
+        line for line in lines if line.get_linestyle() in ("-", "--") and line.get_marker() in "vD"
+    ]
+    assert len(drawn) == 4  # two trainings at two sizes
+    for line in drawn:
+        assert np.asarray(line.get_xdata()) == pytest.approx([500, 2000], rel=0.2)
