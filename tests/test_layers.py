@@ -17,7 +17,7 @@ from tests.house import ROOT, python_files
 
 SUITE = (
     *("errors", "base", "requests", "store", "items", "models", "planning", "answers", "engine"),
-    *("runs", "report", "training", "extraction", "view", "api", "cli", "__main__"),
+    *("runs", "report", "training", "extraction", "plugins", "view", "api", "cli", "__main__"),
 )
 """Rooms of suite/ and the modules at its root, lowest first."""
 ANALYSES = ("columns", "stats", "table", "contrasts", "paper", "figures")

@@ -79,8 +79,9 @@ def command(
 
 def _path_of(task: str, data: Sequence[str]) -> str | None:
     from suite.cli.options import data_paths
+    from suite.items.tasks import task_name
 
-    paths: dict[str, str] = dict(data_paths(tuple(data)))
+    paths = {task_name(name): path for name, path in data_paths(tuple(data)).items()}
     unused = [name for name in paths if name != task]
     if unused:
         raise click.UsageError(f"--data names {', '.join(unused)}, but the task is {task}.")

@@ -21,7 +21,7 @@ def command(name: str | None, as_json: bool) -> None:
 
     A chance of «–» differs between items. A task whose file has a mistake is left out of the list,
     with a sentence that says what it is. Further task folders are read from the environment
-    variable DOWNSCALE_TASKS, and any task that lmms-eval brings is named lmms_eval/NAME.
+    variable DOWNSCALE_TASKS, and any task that lmms-eval brings is named lmms:NAME.
     """
     from suite.items.tasks import get_task, list_tasks, unusable_tasks
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from suite.base.files import file_hash
@@ -43,14 +44,33 @@ def read_source(info: TaskInfo, location: Path | None, limit: int | None) -> Ite
                 reference.resolve(info.path.parent)
     with tempfile.TemporaryDirectory(prefix="downscale-", ignore_cleanup_errors=True) as scratch:
         overrides = overrides_for(info, location, limit, Path(scratch))
-        folder = rows_folder(info, location)
-        # A snapshot of the Hub has its files as links to `blobs`, beside `snapshots`.
-        blobs = [p.with_name("blobs") for p in folder.absolute().parents if p.name == "snapshots"]
-        hub = _hub_folders() if location is None and on_hub(info) else []
-        folders = [folder, *blobs, *hub]
+        folders = _folders(info, location)
         task = build_task(info, overrides, location, folders)
+        places = rows_read(info, location, limit)
         with quiet(), shown_images(folders, lenient=False):
-            return _items(info, task, location, folder, limit)
+            return _items(info, task, location, limit, places)
+
+
+def read_rows(
+    info: TaskInfo, docs: Any, rows: Sequence[int], doc_to_visual: Callable[[Any], Any]
+) -> ItemSet:
+    """Makes the items of some rows of the data that lmms-eval itself has loaded for a task.
+
+    docs: those rows, a `datasets.Dataset`. rows: where each stands in the data. Errors as in
+    `read_source`.
+    """
+    task = SimpleNamespace(eval_docs=docs, doc_to_visual=doc_to_visual)
+    with quiet(), shown_images(_folders(info, None), lenient=False):
+        return _items(info, task, None, None, rows)
+
+
+def _folders(info: TaskInfo, location: Path | None) -> list[Path]:
+    """Where the rows of a task may name images; relative paths lead from the first."""
+    folder = rows_folder(info, location)
+    # A snapshot of the Hub has its files as links to `blobs`, beside `snapshots`.
+    blobs = [p.with_name("blobs") for p in folder.absolute().parents if p.name == "snapshots"]
+    hub = _hub_folders() if location is None and on_hub(info) else []
+    return [folder, *blobs, *hub]
 
 
 def _hub_folders() -> list[Path]:
@@ -62,14 +82,19 @@ def _hub_folders() -> list[Path]:
 
 
 def _items(
-    info: TaskInfo, task: Any, location: Path | None, folder: Path, limit: int | None
+    info: TaskInfo,
+    task: Any,
+    location: Path | None,
+    limit: int | None,
+    places: Sequence[int] | None,
 ) -> ItemSet:
-    docs = task.eval_docs
+    """places: where each row stands in the data; None: they are all."""
+    docs, folder = task.eval_docs, rows_folder(info, location)
     if len(docs) == 0:
         raise data_error(info, location, ValueError("it holds no rows"))
     to_item = info.function("doc_to_item")
     columns: Mapping[str, Any] | None = info.metadata.get("item")
-    places = rows_read(info, location, limit) or range(len(docs))
+    places = places or range(len(docs))
     named = None if columns is not None or to_item else id_column(docs)
     foreign = info.name.startswith(LMMS_EVAL)
     made: list[Item] = []

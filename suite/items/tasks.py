@@ -25,8 +25,9 @@ from suite.items.task_yaml import DOMAINS, FunctionReference, check, load_yaml
 PREFIX = "downscaling_"
 """Before every name in lmms-eval, where a built-in task wins a clash; people type it without."""
 
-LMMS_EVAL = "lmms_eval/"
-"""Before the name of a task that lmms-eval brings, in place of the suite's own."""
+LMMS_EVAL, TYPED = "lmms_eval/", "lmms:"
+"""Before the name of a task that lmms-eval brings, in place of the suite's own: as records and keys
+of answers have it, and as people write it."""
 
 LIKELIHOODS = ("multiple_choice", "loglikelihood", "loglikelihood_rolling")
 """Output types of lmms-eval whose prompts show no choices and whose targets are their numbers."""
@@ -119,13 +120,20 @@ def unusable_tasks() -> dict[str, str]:
     return {name: str(entry) for name, entry in found if isinstance(entry, SuiteError)}
 
 
+def task_name(typed: str) -> str:
+    """Gives a task's name as records have it, of one that a person wrote."""
+    return LMMS_EVAL + typed.removeprefix(TYPED) if typed.startswith(TYPED) else typed
+
+
 def get_task(name: str) -> TaskInfo:
     """Gives the task that a person calls `name`; SuiteError with near names when there is none, or
     with what is wrong with its file. A mistake in another task's file is no matter of this
     one's.
 
-    `lmms_eval/NAME` is a task of lmms-eval itself: its prompt is the question, its score the score.
+    `lmms:NAME`, or `lmms_eval/NAME`, is a task of lmms-eval itself: its prompt is the question, its
+    score the score.
     """
+    name = task_name(name)
     if name.startswith(LMMS_EVAL):
         return lmms_eval_task(name.removeprefix(LMMS_EVAL))
     index = _index(task_folders())
@@ -150,12 +158,15 @@ def lmms_eval_task(name: str) -> TaskInfo:
     """Finds one of the tasks that lmms-eval brings by its YAML, without importing lmms-eval."""
     spec = importlib.util.find_spec("lmms_eval")
     places = list(spec.submodule_search_locations or []) if spec is not None else []
-    line = re.compile(rf"^task:\s*[\"']?{re.escape(name)}[\"']?\s*(?:#.*)?$", re.M)
-    for path in sorted(Path(places[0], "tasks").rglob("*.yaml")) if places else ():
-        if line.search(path.read_text(encoding="utf-8")):
-            config = load_yaml(path)
-            if config.get("task") != name:  # a group
-                continue
+    paths = sorted(Path(places[0], "tasks").rglob("*.yaml")) if places else []
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    own, named = _key("task"), _key("task", name)
+    found = [path for path, text in texts.items() if named.search(text)]
+    # In a file without the key, the file that it includes may have it.
+    found += [path for path, text in texts.items() if "include" in text and not own.search(text)]
+    for path in found:
+        config = load_yaml(path)
+        if config.get("task") == name:  # else a group
             if config.get("output_type") in LIKELIHOODS:
                 raise SuiteError(
                     f"The task {name!r} of lmms-eval compares likelihoods of its choices "
@@ -170,9 +181,17 @@ def lmms_eval_task(name: str) -> TaskInfo:
                 "decoupled": False,
             }
             return _info(LMMS_EVAL + name, config, path, declared)
+    if name and any(_key("group|tag", name).search(text) for text in texts.values()):
+        raise SuiteError(f"{name!r} of lmms-eval is a group of tasks: name those that are meant.")
     raise SuiteError(
         f"lmms-eval has no task {name!r} with a file of its own: `lmms-eval tasks list` lists them."
     )
+
+
+def _key(keys: str, value: str | None = None) -> re.Pattern[str]:
+    """Finds the line of a YAML file that has one of some keys, with any value or with this one."""
+    rest = "" if value is None else rf"[\"']?{re.escape(value)}[\"']?\s*(?:#.*)?$"
+    return re.compile(rf"^[\"']?(?:{keys})[\"']?\s*:\s*{rest}", re.M)
 
 
 @lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ from typing import Any
 
 from suite.errors import SuiteError, nearest
 from suite.items.item import Item
-from suite.items.tasks import get_task
+from suite.items.tasks import get_task, task_name
 from suite.models.family import Family, load_family
 from suite.models.spec import ModelSpec, Role
 from suite.models.weights import with_weights
@@ -240,6 +240,7 @@ def with_options(study: Study, *, limit: int | None, data: Mapping[str, str] | N
         changes = {"limit": limit, "tasks": rows}
     if data:
         names = [row.task for row in study.tasks]
+        data = {task_name(name): path for name, path in data.items()}
         for name in data:
             if name not in names:
                 raise SuiteError(

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from suite.base import yaml_files
 from suite.base.files import PACKAGE, checked_name, user_path
 from suite.errors import SuiteError, nearest, shown
-from suite.items.tasks import PREFIX
+from suite.items.tasks import PREFIX, task_name
 from suite.models.nowait import read_list
 from suite.planning.methods import METHODS
 from suite.planning.stages import STAGES
@@ -39,7 +39,7 @@ class Strict(BaseModel):
 class TaskRow(Strict):
     """A task of the study."""
 
-    task: str
+    task: Annotated[str, AfterValidator(task_name)]
     domain: Literal["in_domain", "out_of_domain"] | None = None
     """What it counts as in the means over tasks; None is what the task's own YAML declares."""
     methods: list[str] | None = None
@@ -149,7 +149,7 @@ class Study(Strict):
     """Who writes the contents to observe; None is the family's instruct size."""
     perceive: dict[str, RecordedFile] = {}
     """Recorded descriptions by perception size, in place of that size's model."""
-    data: dict[str, str] = {}
+    data: dict[Annotated[str, AfterValidator(task_name)], str] = {}
     """Local copies of tasks' data: task -> Parquet, JSONL or folder."""
     store: str | None = None
     """Folder or fsspec address of a shared store; None is in the run's directory."""

@@ -204,6 +204,7 @@ def test_every_task_declares_what_a_reader_wants_to_know() -> None:
 def test_a_task_of_lmms_eval_itself_is_asked_and_scored_as_it_does(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "val.parquet", [mmstar_row(7, "math", "B")], "image")
     info = get_task("lmms_eval/mmstar")
+    assert get_task("lmms:mmstar") is info
     assert (info.lmms_name, info.metric, info.source) == ("mmstar", "lmms", "Lin-Chen/MMStar")
     item = load_items("lmms_eval/mmstar", data=str(path), cache_dir=tmp_path / "c").items[0]
     assert item.task == "lmms_eval/mmstar"
@@ -236,5 +237,11 @@ def test_lmms_evals_tasks_for_the_instruction_tuning_sets_are_found_by_name() ->
     assert get_task("lmms_eval/naturalbench").source  # a comment stands behind its name
     with pytest.raises(SuiteError, match=r"'arc_easy' of lmms-eval compares likelihoods of its"):
         get_task("lmms_eval/arc_easy")
-    with pytest.raises(SuiteError, match="lmms-eval has no task 'nothing'"):
-        get_task("lmms_eval/nothing")
+    # A key in quotes, one with a blank behind it, and one in the file that the task's includes.
+    for name in ("mmlu_prehistory_generative", "flickr30k_test", "vstar_bench"):
+        assert get_task(f"lmms:{name}").lmms_name == name
+    with pytest.raises(SuiteError, match="'slake' of lmms-eval is a group of tasks: name those"):
+        get_task("lmms:slake")
+    for name in ("lmms_eval/nothing", "lmms:nothing", "lmms:"):
+        with pytest.raises(SuiteError, match=r"lmms-eval has no task '\w*' with a file of its own"):
+            get_task(name)

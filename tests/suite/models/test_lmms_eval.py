@@ -14,6 +14,7 @@ from suite.models.backends import build_generator, fingerprint
 from suite.models.family import load_family
 from suite.models.spec import ModelSpec
 from suite.requests import Decoding, Generation, Message, Request, request_key
+from tests.suite import tiny_vlms
 from tests.suite.models import lmms_models
 from tests.tasks.files import png
 
@@ -234,3 +235,30 @@ def test_a_family_file_is_read_strictly(tmp_path: Path, text: str, words: str) -
     with pytest.raises(SuiteError) as caught:
         of(tmp_path, text)
     assert words in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_real_class_answers_as_it_does_locally(tmp_path: Path) -> None:
+    folder = tiny_vlms.internvl(tmp_path / "internvl")
+    for path in folder.glob("chat_template.jinja"):  # lmms-eval's models have no switch
+        switch = "{% if enable_thinking is defined and not enable_thinking %} <think> </think>"
+        path.write_text(path.read_text().replace(switch + "{% endif %}", ""))
+    local = build_generator(ModelSpec(path=folder, dtype="bfloat16"), "vlm", device="cpu")
+    given = of(tmp_path, "model: internvl_hf, arguments: {pretrained: ./internvl, max_patches: 4}")
+    there = build_generator(given, "vlm", device="cpu")
+    wide = png((0, 90, 200), (90, 30))
+    asked = [
+        Request("t", str(n), (Message("user", text, shown),), Decoding(max_new_tokens=8))
+        for n, (text, shown) in enumerate(
+            [("what is it", ("x",)), ("which colour is the dog", ("y",)), ("the red dog", ())]
+        )
+    ]
+
+    def look(name: str) -> bytes:
+        return {"x": RED, "y": wide}[name]
+
+    expected = [next(iter(local.generate([one], look))) for one in asked]
+    found = [next(iter(there.generate([one], look))) for one in asked]
+    assert [one.text for one in found] == [one.text for one in expected]
+    assert len({one.text for one in found}) == 3
+    assert [one.generated_tokens for one in found] == [8, 8, 8]

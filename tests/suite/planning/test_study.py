@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from suite.errors import SuiteError
+from suite.planning.plan import with_options
 from suite.planning.study import list_studies, load_study, parse_study
 
 MINIMAL = """
@@ -348,3 +349,23 @@ def test_nowait_may_be_a_file_of_words(tmp_path: Path, row: str) -> None:
     (tmp_path / "words.txt").unlink()
     with pytest.raises(SuiteError, match=r"The NoWait list .*words\.txt cannot be read"):
         getattr(load_study(path).decoding, row).decoding()
+
+
+def test_a_task_of_lmms_eval_goes_by_one_name_however_it_is_written(tmp_path: Path) -> None:
+    text = """
+study: s
+family: micro
+tasks: [{task: TASK}]
+cells: [{method: end_to_end, perception: all}]
+data: {DATA: rows.parquet}
+"""
+    ways = ("lmms:mmstar", "lmms_eval/mmstar")
+    for task, data in ((a, b) for a in ways for b in ways):
+        path = write(tmp_path, text.replace("TASK", task).replace("DATA", f"'{data}'"))
+        study = load_study(path)
+        assert [row.task for row in study.tasks] == ["lmms_eval/mmstar"]  # as in stored runs
+        assert [*study.data] == ["lmms_eval/mmstar"]
+        given = with_options(study, limit=None, data={"lmms:mmstar": "other"})
+        assert given.data == {"lmms_eval/mmstar": "other"}
+    both = text.replace("{task: TASK}", "{task: lmms:mmstar}, {task: lmms_eval/mmstar}")
+    assert "`tasks` names 'lmms_eval/mmstar' twice" in error_of(tmp_path, both)
