@@ -53,9 +53,8 @@ def lmms_eval_identity(
         "model": spec.model,
         "arguments": {name: _content(name, value, spec) for name, value in spec.given.items()},
     }
-    weights = spec.given.get(PRETRAINED)
-    on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", str(weights)) is not None
-    if on_hub and not Path(weights := str(weights)).exists():
+    weights = str(spec.given.get(PRETRAINED, ""))
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", weights) and not Path(weights).exists():
         found["commit"] = _commit(weights, spec)
     return found
 
