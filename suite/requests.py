@@ -27,8 +27,11 @@ MARKERS = (
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<seed:think>", "</seed:think>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|channel>thought", "<channel|>"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
 )
-"""Pairs that published models open and close their thinking with."""
+"""Pairs that published models open and close their thinking with. The last is of GPT-OSS, which
+thinks in a channel of its own whatever it is told, and opens another for the answer."""
 
 NoWaitRule = bool | str | tuple[str | int, ...]
 """Which tokens NoWait leaves out: none, those of the paper's words, or those of a list of words and

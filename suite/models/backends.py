@@ -44,6 +44,7 @@ BACKENDS: dict[str, Backend] = {
         named_by={"repo": "on the Hub", "path": "a folder"},
         settings=(
             *("revision", "dtype", "batch_size", "trust_remote_code", "gguf_file", "processor"),
+            "thinking",
         ),
     ),
     "recorded": Backend(
@@ -59,7 +60,7 @@ BACKENDS: dict[str, Backend] = {
         on_device=False,
         writes=True,
         named_by={"model": "its name on the server"},
-        settings=("url", "api_key_env", "concurrency"),
+        settings=("url", "api_key_env", "concurrency", "thinking"),
     ),
     "lmms_eval": Backend(
         "suite.models.lmms_eval:LmmsEvalGenerator",

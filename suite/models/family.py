@@ -97,15 +97,18 @@ def load_family(name_or_path: str | Path) -> Family:
 
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
-    data = _given(data, where, ("family", "title", "prompts", "instruct", "sizes"))
+    data = _given(data, where, ("family", "title", "prompts", "instruct", "sizes", "thinking"))
     name = _name(data, "family", where)
+    thinking = _thinking(data.get("thinking"), where)
     rows = data.get("sizes")
     if not isinstance(rows, list):
         raise SuiteError(
             f"In {where}: `sizes` is {shown(rows)}: it should be a list with a row per size, such "
             "as [{name: 7b, params: 7e9, vlm: owner/name}]."
         )
-    sizes = sorted((_size(row, path, where) for row in rows), key=lambda size: size.params)
+    sizes = sorted(
+        (_size(row, path, where, thinking) for row in rows), key=lambda size: size.params
+    )
     names = [size.name for size in sizes]
     if not names or len({on_any_disk(name) for name in names}) < len(names):
         raise SuiteError(
@@ -125,13 +128,13 @@ def _family(data: object, path: Path) -> Family:
     return Family(name, data.get("title", name), prompts, instruct, tuple(sizes))
 
 
-def _size(row: object, path: Path, where: str) -> Size:
+def _size(row: object, path: Path, where: str, thinking: str) -> Size:
     row = _given(row, where, ("name", "params", "text", "vlm", "vlms", "samples"))
     name = _name(row, "name", where)
     where = f"{where}, size {shown(name)}"
     params = _positive(row.get("params", ""), "params", where)
-    text = _spec(row.get("text"), path, f"{where}, text")
-    vlms = _perceivers(row, path, where)
+    text = _spec(row.get("text"), path, f"{where}, text", thinking)
+    vlms = _perceivers(row, path, where, thinking)
     if text is None and not vlms:
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
     given = _mapping(row, "samples", where, vlms)
@@ -151,10 +154,12 @@ def _positive(given: object, key: str, where: str) -> float:
     return value
 
 
-def _perceivers(row: Mapping[str, Any], path: Path, where: str) -> dict[str, ModelSpec]:
+def _perceivers(
+    row: Mapping[str, Any], path: Path, where: str, thinking: str
+) -> dict[str, ModelSpec]:
     """The vision-language models of a size: `vlm` is the one called INSTRUCT."""
     given = _mapping(row, "vlms", where, None)
-    vlm = _spec(row.get("vlm"), path, f"{where}, vlm")
+    vlm = _spec(row.get("vlm"), path, f"{where}, vlm", thinking)
     if vlm is not None and INSTRUCT in given:
         raise SuiteError(
             f"In {where}: `vlm` and `{INSTRUCT}` of `vlms` are one perceiver; give it once."
@@ -166,7 +171,7 @@ def _perceivers(row: Mapping[str, Any], path: Path, where: str) -> dict[str, Mod
         _name({"name": name}, "name", f"{where}, vlms")
         if name in get_args(Role):
             raise SuiteError(f"In {where}, vlms: no perceiver may be called {shown(name)}.")
-        spec = _spec(value, path, f"{where}, vlms.{name}")
+        spec = _spec(value, path, f"{where}, vlms.{name}", thinking)
         if spec is None:
             raise SuiteError(
                 f"In {where}: `{name}` of `vlms` is empty; give a checkpoint or remove the key."
@@ -182,7 +187,7 @@ def _mapping(
     return yaml_files.mapping({} if value is None else value, f"{where}, {key}", allowed)
 
 
-def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
+def _spec(value: object, path: Path, where: str, thinking: str) -> ModelSpec | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -214,7 +219,43 @@ def _spec(value: object, path: Path, where: str) -> ModelSpec | None:
     data["arguments"] = {name: _placed(value, path) for name, value in given.items()}
     for key in ("processor", "arguments"):
         data[key] = _settings(data.get(key, {}), key, where)
+    if "thinking" in data:
+        data["thinking"] = _thinking(data["thinking"], where)
+    elif "thinking" in backend.settings:
+        data["thinking"] = thinking
+    unread = json.loads(data.get("thinking", "{}")).keys() - {"on", "off"}
+    if unread and not backend.on_device and "thinking" in backend.settings:
+        raise SuiteError(
+            f"In {where}: `thinking` says `{min(unread)}`, which a server's own reasoning parser "
+            "decides; give `on` and `off` alone."
+        )
     return ModelSpec(**data)
+
+
+def _thinking(given: object, where: str) -> str:
+    """Canonical JSON of how a model is told to think; SuiteError for what is none."""
+    where = f"{where}, thinking"
+    if given is None or given == "always":
+        return canonical_json({"always": True} if given else {})
+    if isinstance(given, dict):  # YAML reads on and off as true and false
+        given = {{True: "on", False: "off"}.get(key, key): value for key, value in given.items()}
+    data = yaml_files.mapping(given, where, ("on", "off", "open", "close"))
+    marks = [data.get(key) for key in ("open", "close")]
+    if marks != [None, None] and not all(isinstance(m, str) and m.strip() for m in marks):
+        raise SuiteError(f"In {where}: give `open` and `close`, the marks around the thinking.")
+    for key in ("on", "off"):
+        for name, value in _mapping(data, key, where, None).items():
+            if not isinstance(name, str) or not isinstance(value, (str, int, float, bool)):
+                raise SuiteError(
+                    f"In {where}: `{key}` gives {shown(name)} the value {shown(value)}; a variable "
+                    "of a chat template has a name, and here a text, a number, true or false."
+                )
+    if "on" in data and data["on"] == data.get("off"):
+        raise SuiteError(
+            f"In {where}: `on` and `off` are the same, so that nothing would be switched; give two "
+            "values, or `thinking: always` for a model that cannot be told."
+        )
+    return canonical_json(dict(data))
 
 
 def _placed(value: Any, path: Path) -> Any:

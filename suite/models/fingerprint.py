@@ -79,6 +79,8 @@ def identity(
     }
     if spec.settings:
         found["processor"] = spec.settings
+    if spec.thinks:
+        found["thinking"] = spec.thinks
     if spec.trust_remote_code:  # other code may read the same files otherwise
         found["trust_remote_code"] = True
     if spec.path is not None:

@@ -65,6 +65,16 @@ class ModelSpec:
         """`arguments`, read."""
         return dict(json.loads(self.arguments))
 
+    thinking: str = "{}"
+    """How it is told to think and how it writes its thinking, where that is not seen from its chat
+    template and vocabulary: `on` and `off`, variables of the template; `open` and `close`, the
+    marks; `always: true` where nothing turns it off. As canonical JSON."""
+
+    @property
+    def thinks(self) -> dict[str, Any]:
+        """`thinking`, read."""
+        return dict(json.loads(self.thinking))
+
     @property
     def settings(self) -> dict[str, Any]:
         """`processor`, read."""

@@ -91,7 +91,8 @@ def endpoint_identity(
     spec: ModelSpec, role: Role, dtype: str = "auto", device: str = "auto"
 ) -> dict[str, Any]:
     """Gives the fingerprint of a model on a server: its name. No server is asked."""
-    return {"generator": "endpoint", "model": spec.model}
+    told = {"thinking": spec.thinks} if spec.thinks else {}
+    return {"generator": "endpoint", "model": spec.model, **told}
 
 
 class EndpointGenerator:
@@ -104,6 +105,7 @@ class EndpointGenerator:
         self._server = Server(spec, OPTIONAL)
         self._model = str(spec.model)
         self._fingerprint = endpoint_identity(spec, role)
+        self._thinks = spec.thinks
         self.concurrency = spec.concurrency or CONCURRENCY
         self.batches_of = ROUNDS * self.concurrency
         self._kind: Kind | None = None
@@ -245,6 +247,11 @@ class EndpointGenerator:
         both = replace(reply, generated_tokens=reply.generated_tokens + rest.generated_tokens)
         return both.generation(thinking, (answer or "") + rest.text, ended)
 
+    def _told(self, thinking: bool) -> dict[str, Any]:
+        """Variables of the server's chat template: the family's, or the name that most have."""
+        given = self._thinks.get("on" if thinking else "off")
+        return {"enable_thinking": thinking} if given is None else dict(given)
+
     def _parameters(self, request: Request, kind: Kind) -> dict[str, Any]:
         decoding = request.decoding
         extra = {
@@ -254,7 +261,7 @@ class EndpointGenerator:
             "max_tokens": decoding.max_new_tokens,
             "stream": kind.streams and STREAM not in self._server.without,
             STREAM: {"include_usage": True},
-            "chat_template_kwargs": {"enable_thinking": decoding.thinking},
+            "chat_template_kwargs": self._told(decoding.thinking),
         }
         extra |= kind.thinking if decoding.thinking else {}
         if decoding.top_k:

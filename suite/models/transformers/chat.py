@@ -22,6 +22,7 @@ from PIL import Image
 from suite.base.images import Unreadable
 from suite.errors import SuiteError
 from suite.models.transformers.loading import BadRequest, Loaded
+from suite.models.transformers.thinking import switch_of
 from suite.requests import MARKERS, ImageLoader, Message, Request
 from tasks.pictures import NoPicture, max_pixels, opened, shown, too_many
 
@@ -112,28 +113,44 @@ def prompt(loaded: Loaded, request: Request, images: ImageLoader) -> Prompt:
     if pictures and loaded.processor is None:
         raise BadRequest("The request shows images, and the model reads text alone.")
     conversation = [_turn(message, loaded.processor is not None) for message in request.messages]
+    thinking = request.decoding.thinking
+    text = opening = _rendered(loaded, conversation, thinking)
+    words = [mark for pair in MARKERS for mark in pair]
+    if any(word in message.text for message in request.messages for word in words):
+        opening = text.removeprefix(_rendered(loaded, conversation, thinking, opened=False))
+    return Prompt(request, text, pictures, opening)
+
+
+def _rendered(
+    loaded: Loaded, conversation: Sequence[Any], thinking: bool, *, opened: bool = True
+) -> str:
+    """What the chat template makes of a conversation; `opened` ends it where the answer begins."""
     template, model = _template(loaded), loaded.model.name_or_path
     if not template:
         raise SuiteError(
             f"Model {model} has no chat template; add a chat_template.jinja to its folder."
         )
+    with _bounded(model):
+        text: str = loaded.tokenizer.apply_chat_template(
+            conversation,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=opened,
+            **switch_of(template, loaded.thinks).told(thinking),
+        )
+    return text
 
-    def rendered(opened: bool) -> str:
-        with _bounded(model):
-            text: str = loaded.tokenizer.apply_chat_template(
-                conversation,
-                chat_template=template,
-                tokenize=False,
-                add_generation_prompt=opened,
-                enable_thinking=request.decoding.thinking,
-            )
-        return text
 
-    text = opening = rendered(True)
-    words = [mark for pair in MARKERS for mark in pair]
-    if any(word in message.text for message in request.messages for word in words):
-        opening = text.removeprefix(rendered(False))
-    return Prompt(request, text, pictures, opening)
+def both_ways(loaded: Loaded) -> tuple[str, str] | None:
+    """Gives how a short question is asked with thinking and without it; None where the template
+    makes nothing of it, which the requests will say."""
+    message = Message("user", "?")
+    try:
+        texts = [_rendered(loaded, [_turn(message, loaded.processor is not None)], thinking)
+                 for thinking in (True, False)]  # fmt: skip
+    except Exception:  # a template may raise anything
+        return None
+    return texts[0], texts[1]
 
 
 def _template(loaded: Loaded) -> str | None:

@@ -7,7 +7,7 @@ thinking split off. Real checkpoints run unchanged, on CUDA, MPS or CPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from suite.models.fingerprint import Origin
 from suite.models.nowait import nowait_ids
 from suite.models.spec import ModelSpec
 from suite.models.transformers.ahead import Ahead
-from suite.models.transformers.chat import Prompt, moved, prompt, read, together
+from suite.models.transformers.chat import Prompt, both_ways, moved, prompt, read, together
 from suite.models.transformers.fixed import FixedSteps
 from suite.models.transformers.loading import BadRequest, Loaded, load
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
@@ -32,6 +32,8 @@ from suite.models.transformers.thinking import (
     thinking_markers,
 )
 from suite.requests import (
+    MARKERS,
+    Decoding,
     Generation,
     ImageLoader,
     NoWaitRule,
@@ -86,7 +88,10 @@ class TransformersGenerator:
             del self.loaded
             self.loaded = self._load(spec, role, device, dtype)
             self._origin.check()
-        self.markers = thinking_markers(self.loaded.tokenizer)
+        marks = [spec.thinks.get(key) for key in ("open", "close")]
+        given = (str(marks[0]), str(marks[1])) if all(marks) else None
+        self.markers = thinking_markers(self.loaded.tokenizer, given)
+        self.switched, self.always = self._thinks()
         chosen = batch_size or spec.batch_size
         self.batches_of = chosen or fitting_rows(self.loaded)
         self._may_shrink = chosen is None
@@ -95,7 +100,16 @@ class TransformersGenerator:
         # On a CPU the steps are no faster for it, and the threads are the model's.
         self._fixed = FixedSteps(self.loaded.model, record=True) if on_gpu else None
         self._ahead: Ahead[Request, Reading] = Ahead(self._read_in, threads=on_gpu)
-        self._told = False
+        self._told = self._warned = False
+        self._news: list[str] = []
+
+    def _thinks(self) -> tuple[bool, bool]:
+        """Whether thinking can be switched, and whether it is there with the switch off."""
+        asked = both_ways(self.loaded) if self.markers is not None else None
+        if self.markers is None or asked is None:
+            return True, False
+        always = bool(self.loaded.thinks.get("always")) or self.markers.pair == MARKERS[-1]
+        return asked[0] != asked[1], always or opens_thinking(asked[1], self.markers)
 
     def _load(self, spec: ModelSpec, role: str, device: str, dtype: str) -> Loaded:
         try:
@@ -120,13 +134,40 @@ class TransformersGenerator:
 
     def news(self) -> list[str]:
         """Gives what a person should know and was not told yet, a line each."""
+        lines, self._news = self._news, []
         if self._fixed is None or self._fixed.reason is None or self._told:
-            return []
+            return lines
         self._told = True
         return [
+            *lines,
             f"The steps of {self.loaded.model.name_or_path} are not recorded for the GPU and take "
-            f"longer: {self._fixed.reason}."
+            f"longer: {self._fixed.reason}.",
         ]
+
+    def _check_thinking(self, decodings: Iterable[Decoding]) -> None:
+        """SuiteError for thinking that the model cannot do, or that would be nothing else than
+        answering; notes where a model thinks though it is asked not to."""
+        model = self.loaded.model.name_or_path
+        for decoding in decodings:
+            if decoding.thinking and self.markers is None:
+                raise SuiteError(
+                    f"Model {model} has no thinking mode that the suite knows; set thinking: false "
+                    "for it in the study, or give the marks around its thinking in the family: "
+                    "`thinking: {open: ..., close: ...}`."
+                )
+            if decoding.thinking and not (self.switched or self.always):
+                raise SuiteError(
+                    f"The chat template of {model} asks the same with thinking and without it; set "
+                    "thinking: false for it in the study, or say in the family how it is switched "
+                    "(`thinking: {on: {VARIABLE: VALUE}, off: {VARIABLE: VALUE}}`) or that it "
+                    "cannot be (`thinking: always`)."
+                )
+            if self.always and not decoding.thinking and not self._warned:
+                self._warned = True
+                self._news.append(
+                    f"{model} thinks always: without thinking it is asked to do less of it at "
+                    "most, and an answer is empty where max_new_tokens end inside its thinking."
+                )
 
     def expect(self, requests: Sequence[Request], images: ImageLoader) -> None:
         """Says what will be asked after the next `generate`: on a GPU it is read meanwhile."""
@@ -159,12 +200,7 @@ class TransformersGenerator:
     def _read_in(self, requests: Sequence[Request], images: ImageLoader) -> Reading:
         answers: list[Generation] = [Generation()] * len(requests)
         groups = (Group([], [], None), Group([], [], None))
-        for request in requests:
-            if request.decoding.thinking and self.markers is None:
-                raise SuiteError(
-                    f"Model {self.loaded.model.name_or_path} has no thinking mode that the suite "
-                    "knows; set thinking: false for it in the study."
-                )
+        self._check_thinking({request.decoding: None for request in requests})
 
         def one(request: Request) -> Prompt | Generation:
             try:
@@ -367,7 +403,9 @@ def split_thinking(
     if not opened:
         begin = _find(ids, start)
         if begin is None:
-            return [], ids
+            # What opens the answer after thinking (a channel of its own) may open it without, too.
+            rests = (end[cut:] for cut in range(1, len(end) - 1))
+            return [], ids[next((len(r) for r in rests if _find(ids[: len(r)], r) == 0), 0) :]
         before, ids = ids[:begin], ids[begin + len(start) :]
     elif start and _find(ids[: len(start)], start) == 0:
         ids = ids[len(start) :]  # the model repeats what its prompt has opened

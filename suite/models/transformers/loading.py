@@ -11,9 +11,9 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class Loaded:
     """Tokens that end an answer."""
     params: int
     """All parameters, vision encoder included."""
+    thinks: Mapping[str, Any] = field(default_factory=dict)
+    """What the family says of its thinking (`ModelSpec.thinks`)."""
 
 
 def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None) -> Loaded:
@@ -100,6 +102,7 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
         context=_context(model, tokenizer),
         end_ids=end_ids,
         params=sum(parameter.numel() for parameter in model.parameters()),
+        thinks=spec.thinks,
     )
 
 

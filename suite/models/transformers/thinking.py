@@ -1,4 +1,4 @@
-"""The thinking budget: where a thinking block starts and ends, and how it is cut.
+"""Thinking: how it is switched on, where its block starts and ends, and how it is cut.
 
 In: a tokenizer (its vocabulary and chat template name the markers) and, at each step, the token
 that each row wants to write. Out: the end of its thinking in its place where a row has used up its
@@ -7,11 +7,14 @@ budget, and a stop rule that then leaves it `max_new_tokens` for the answer. Row
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 import torch
+from jinja2 import Environment, TemplateError, meta
 
 from suite.models.transformers.rows import PerRow, among
 from suite.requests import MARKERS
@@ -39,6 +42,11 @@ class Markers:
     """The same of the closing marker, before whose `</` a full stop may be in the same token."""
 
     @property
+    def pair(self) -> tuple[str, str]:
+        """Both ends as MARKERS has them."""
+        return self.start_text, self.end_text
+
+    @property
     def starts(self) -> tuple[frozenset[int], ...]:
         """Ids that may stand at each place of the opening marker."""
         return self.start_forms or tuple(frozenset({n}) for n in self.start)
@@ -49,22 +57,74 @@ class Markers:
         return self.end_forms or tuple(frozenset({n}) for n in self.end)
 
 
-def thinking_markers(tokenizer: Any) -> Markers | None:
+def thinking_markers(tokenizer: Any, given: tuple[str, str] | None = None) -> Markers | None:
     """The markers of a tokenizer's model, or None where it has no thinking mode.
 
-    A pair counts when the vocabulary holds both ends as tokens, or else when the chat template
-    mentions the closing one, which is then spelled in as many tokens as it needs.
+    given: both ends as a family says them. Else a pair of MARKERS counts when the vocabulary holds
+    all their marks as tokens (of several, the one that the chat template mentions), or when the
+    template mentions the closing one, which is then spelled in as many tokens as it needs.
     """
     vocabulary = tokenizer.get_vocab()
-    for start, end in MARKERS:
-        if start in vocabulary and end in vocabulary:
-            return Markers(start, end, (vocabulary[start],), (vocabulary[end],))
+    if given is not None:
+        return _markers(tokenizer, given, vocabulary)
     template = str(getattr(tokenizer, "chat_template", None) or "")
-    for start, end in MARKERS:
-        if end in template:
-            spelled = [tuple(tokenizer.encode(s, add_special_tokens=False)) for s in (start, end)]
-            return Markers(start, end, *spelled, *(_forms(ids, vocabulary) for ids in spelled))
+    known = [p for p in MARKERS if all(m in vocabulary for m in _MARK.findall("".join(p)))]
+    for pair in sorted(known, key=lambda p: not any(end in template for end in p)):
+        return _markers(tokenizer, pair, vocabulary)
+    for pair in MARKERS:
+        if pair[1] in template:
+            return _markers(tokenizer, pair, vocabulary)
     return None
+
+
+def _markers(tokenizer: Any, pair: tuple[str, str], vocabulary: Mapping[str, int]) -> Markers:
+    if all(mark in vocabulary for mark in pair):
+        return Markers(*pair, *((vocabulary[mark],) for mark in pair))
+    spelled = [tuple(tokenizer.encode(mark, add_special_tokens=False)) for mark in pair]
+    return Markers(*pair, *spelled, *(_forms(ids, vocabulary) for ids in spelled))
+
+
+_MARK = re.compile(r"<[^<>]+>|\[[^\[\]]+\]")
+"""The marks of which a marker consists, with words between them."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """How a chat template is told whether to think: its variables and their values."""
+
+    on: Mapping[str, Any]
+    off: Mapping[str, Any]
+
+    def told(self, thinking: bool) -> Mapping[str, Any]:
+        """Gives the variables for a request."""
+        return self.on if thinking else self.off
+
+
+def switch_of(template: str, given: Mapping[str, Any]) -> Switch:
+    """Gives the switch of a chat template: what the family says of it (`on`, `off`), else what the
+    template's own variables are called."""
+    if "on" in given or "off" in given:
+        return Switch(given.get("on") or {}, given.get("off") or {})
+    names = _variables(template)
+    if "reasoning_effort" in names and not names & {"enable_thinking", "thinking", "reasoning"}:
+        # Of a template that knows no other word for nothing, the least.
+        least = "none" if re.search("""['"]none['"]""", template) else "low"
+        return Switch({"reasoning_effort": "high"}, {"reasoning_effort": least})
+    name = next((n for n in ("thinking", "reasoning") if n in names), "enable_thinking")
+    name = "enable_thinking" if "enable_thinking" in names else name
+    return Switch({name: True}, {name: False})
+
+
+@lru_cache(maxsize=64)
+def _variables(template: str) -> frozenset[str]:
+    """Names that a chat template takes from outside."""
+    # Tags of the library's own, which jinja does not know, hold no variables.
+    plain = re.sub(r"{%-?\s*(end)?generation\s*-?%}", "", template)
+    environment = Environment(extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"])
+    try:
+        return frozenset(meta.find_undeclared_variables(environment.parse(plain)))
+    except TemplateError:  # rendering says what is wrong with it
+        return frozenset()
 
 
 def _forms(ids: Sequence[int], vocabulary: Mapping[str, int]) -> tuple[frozenset[int], ...]:

@@ -435,3 +435,58 @@ def test_one_folder_of_weights_may_be_one_checkpoint_in_two_roles(tmp_path: Path
     assert size.text is not None
     assert size.text == size.vlm
     assert size.text.path == tmp_path / "own" / "m"
+
+
+def thinking_of(folder: Path, top: str, own: str = "") -> list[str]:
+    path = folder / "mine.yaml"
+    path.write_text(
+        f"family: mine\n{top}\nsizes:\n"
+        f"  - {{name: s, params: 1, text: {{path: ./t{own}}}, vlm: ./v}}\n"
+        "  - {name: r, params: 2, text: {path: ./texts.jsonl, generator: recorded}}\n",
+        encoding="utf-8",
+    )
+    small, recorded = load_family(path).sizes
+    assert recorded.text is not None
+    assert recorded.text.thinking == "{}"
+    return [spec.thinking for _, _, spec in small.checkpoints]
+
+
+@pytest.mark.parametrize(
+    ("top", "own", "want"),
+    [
+        ("", "", ["{}", "{}"]),
+        ("thinking: always", "", ['{"always":true}'] * 2),
+        (
+            "thinking: {on: {effort: high}, off: {effort: none}}",
+            *("", ['{"off":{"effort":"none"},"on":{"effort":"high"}}'] * 2),
+        ),
+        (
+            "thinking: {open: '<t>', close: '</t>'}",
+            *(", thinking: always", ['{"always":true}', '{"close":"</t>","open":"<t>"}']),
+        ),
+    ],
+)
+def test_a_family_says_how_its_models_think(
+    tmp_path: Path, top: str, own: str, want: list[str]
+) -> None:
+    assert thinking_of(tmp_path, top, own) == want
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("{open: '<t>'}", "give `open` and `close`, the marks around the thinking"),
+        (
+            "{on: {a: [1]}}",
+            "`on` gives 'a' the value [1]; a variable of a chat template has a name",
+        ),
+        ("{on: {a: 1}, off: {a: 1}}", "`on` and `off` are the same, so that nothing would be"),
+        ("{onn: {a: 1}}", "unknown key 'onn'"),
+        ("sometimes", "thinking"),
+    ],
+)
+def test_thinking_that_is_none(tmp_path: Path, given: str, words: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        thinking_of(tmp_path, f"thinking: {given}")
+    assert words in str(caught.value)
+    assert "mine.yaml" in str(caught.value)

@@ -5,6 +5,7 @@ In: small random models with and without the mode, and rows of token ids. Out: t
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from suite.errors import SuiteError
-from suite.models.backends import build_generator
+from suite.models.backends import build_generator, fingerprint
 from suite.models.spec import ModelSpec
 from suite.models.transformers import generator as backend
 from tests.suite.asking import THINKING, ask, request
@@ -55,6 +56,48 @@ def test_thinking_needs_a_model_that_thinks(tmp_path: Path) -> None:
     generator = build_generator(ModelSpec(path=folder), "text", device="cpu")
     with pytest.raises(SuiteError, match="has no thinking mode that the suite knows"):
         ask(generator, [request(0, THINKING)])
+
+
+def switched(folder: Path, end: str, **thinking: Any) -> Any:
+    """A model whose prompts end in `end`, and what the family says of its thinking."""
+    template = folder / "chat_template.jinja"
+    whole = template.read_text()
+    template.write_text(
+        whole[: whole.index("{% if enable_thinking is defined")] + end + "{% endif %}"
+    )
+    spec = ModelSpec(path=folder, thinking=json.dumps(thinking))
+    return build_generator(spec, "text", device="cpu")
+
+
+OPEN = " <think>"
+
+
+@pytest.mark.parametrize(
+    ("end", "thinking", "switches", "always"),
+    [
+        ("", {}, False, False),
+        ("{% if enable_thinking %} <think>{% endif %}", {}, True, False),
+        ("{% if reasoning_effort == 'high' %} <think>{% endif %}", {}, True, False),
+        ("{% if mode == 'deep' %} <think>{% endif %}", {}, False, False),
+        ("{% if mode == 'deep' %} <think>{% endif %}", {"on": {"mode": "deep"}}, True, False),
+        (OPEN, {}, False, True),
+        ("", {"always": True}, False, True),
+    ],
+)
+def test_a_switch_that_switches_nothing_is_refused(
+    tmp_path: Path, end: str, thinking: dict[str, Any], switches: bool, always: bool
+) -> None:
+    generator = switched(text_folder(tmp_path / "m"), end, **thinking)
+    assert (generator.switched, generator.always) == (switches, always)
+    if not (switches or always):
+        with pytest.raises(SuiteError, match="asks the same with thinking and without it; set"):
+            ask(generator, [request(0, THINKING)])
+    ask(generator, [request(0)])
+    told = " ".join(generator.news())
+    assert ("thinks always" in told) is always
+    assert generator.news() == []
+    spec = ModelSpec(path=tmp_path / "m")
+    assert (fingerprint(spec, "text") == generator.fingerprint) is (not thinking)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from suite.models.transformers.thinking import (
     Markers,
     ThinkingBudget,
     opens_thinking,
+    switch_of,
     thinking_markers,
 )
 from tests.suite.models.transformers.inside_generate import InsideGenerate
@@ -44,6 +45,86 @@ def test_markers_as_single_tokens_as_spelled_and_absent() -> None:
     assert found is not None
     assert len(found.end) > 1
     assert spelled.decode(found.end) == "</think>"
+
+
+CHANNELS = (
+    ("<|channel>thought", "<channel|>", ["<|channel>", "<channel|>"]),
+    (
+        *("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+        ["<|channel|>", "<|message|>", "<|end|>", "<|start|>"],
+    ),
+)
+"""Gemma 4's and GPT-OSS's thinking, and the marks of it that are tokens."""
+
+
+@pytest.mark.parametrize(("start", "end", "marks"), CHANNELS, ids=["gemma4", "gpt_oss"])
+def test_channels_are_markers_of_several_tokens(start: str, end: str, marks: list[str]) -> None:
+    tokenizer = byte_level_tokenizer(more=marks)
+    found = thinking_markers(tokenizer)
+    assert found is not None
+    assert found.pair == (start, end)
+    assert [tokenizer.decode(ids) for ids in (found.start, found.end)] == [start, end]
+    write = lambda text: tokenizer.encode(text, add_special_tokens=False)  # noqa: E731
+    thinking, answer = split_thinking(write(f"{start}it is red{end}red"), found, False)
+    assert (tokenizer.decode(thinking), tokenizer.decode(answer)) == ("it is red", "red")
+    assert split_thinking(write("red"), found, False) == ([], write("red"))
+    assert thinking_markers(byte_level_tokenizer(more=marks[1:])) is None
+
+
+def test_an_answer_without_thinking_may_open_the_channel_of_answers() -> None:
+    tokenizer = byte_level_tokenizer(more=CHANNELS[1][2])
+    found = thinking_markers(tokenizer)
+    assert found is not None
+    ids = tokenizer.encode("<|channel|>final<|message|>red", add_special_tokens=False)
+    _, answer = split_thinking(ids, found, False)
+    assert tokenizer.decode(answer) == "red"
+
+
+def test_a_family_names_the_marks() -> None:
+    found = thinking_markers(word_tokenizer(), ("red", "blue"))
+    assert found is not None
+    assert found.pair == ("red", "blue")
+
+
+@pytest.mark.parametrize(
+    ("template", "on", "off"),
+    [
+        (
+            "{% if enable_thinking %}x{% endif %}",
+            {"enable_thinking": True},
+            {"enable_thinking": False},
+        ),
+        (
+            "{% if not thinking is defined %}{% set thinking = false %}{% endif %}{{ thinking }}",
+            *({"thinking": True}, {"thinking": False}),
+        ),
+        ("{% if reasoning %}x{% endif %}", {"reasoning": True}, {"reasoning": False}),
+        (
+            "{{ reasoning_effort or 'medium' }}",
+            *({"reasoning_effort": "high"}, {"reasoning_effort": "low"}),
+        ),
+        (
+            "{% if reasoning_effort not in ['none', 'high'] %}x{% endif %}",
+            *({"reasoning_effort": "high"}, {"reasoning_effort": "none"}),
+        ),
+        # Fields of a message, words and comments are no variables; nor is what the template sets.
+        (
+            "{# thinking #}{% for m in messages %}{{ m.thinking }} reasoning{% generation %}"
+            "{% endgeneration %}{% endfor %}{% set thinking = 1 %}{{ thinking }}",
+            *({"enable_thinking": True}, {"enable_thinking": False}),
+        ),
+        (
+            "{{ thinking }}{{ enable_thinking }}{{ reasoning_effort }}",
+            *({"enable_thinking": True}, {"enable_thinking": False}),
+        ),
+        ("{% broken", {"enable_thinking": True}, {"enable_thinking": False}),
+    ],
+)
+def test_a_template_names_its_switch(template: str, on: object, off: object) -> None:
+    switch = switch_of(template, {})
+    assert (switch.told(True), switch.told(False)) == (on, off)
+    assert switch_of(template, {"on": {"mode": 1}}).told(True) == {"mode": 1}
+    assert switch_of(template, {"on": {"mode": 1}}).told(False) == {}
 
 
 @pytest.mark.parametrize(
