@@ -16,8 +16,26 @@ from tasks.pictures import shown
 
 
 def _options(doc: Mapping[str, Any]) -> list[str]:
-    """The options of a row; empty ones after the last are none."""
-    return [str(option) for option in given(doc.get("options") or ())]
+    """The options of a row; empty ones after the last are none.
+
+    Raises ValueError for a text, whose letters are no options, and for a choice of one.
+    """
+    options = doc.get("options")
+    found = [options] if isinstance(options, str) else given(options or ())
+    if len(found) == 1 and not is_empty(found[0]):
+        raise ValueError(
+            f"`options` has 1 option to choose from ({found[0]!r}): give two or more, as a list"
+        )
+    return [str(option) for option in found if not is_empty(option)]
+
+
+def _column(doc: Mapping[str, Any], name: str) -> str:
+    if name not in doc:
+        raise ValueError(
+            f"tasks.rows reads the column `{name}`, and there are {', '.join(doc)}: rename one, or "
+            "name functions of your own"
+        )
+    return str(doc[name])
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
@@ -29,20 +47,20 @@ def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
 def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> str:
     """The question, with its options and how to answer where it has some."""
     options = _options(doc)
-    question = str(doc["question"])
+    question = _column(doc, "question")
     return choice_prompt(question, options) if options else question
 
 
 def doc_to_target(doc: Mapping[str, Any]) -> str:
     """Gives the gold answer: the option's letter, or a text."""
-    return str(doc["answer"])
+    return _column(doc, "answer")
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """1 when lmms-eval's shared extractor reads the right letter; for an open answer, when the text
     is the answer but for case and a full stop."""
     options = _options(doc)
-    answer = str(doc["answer"]).strip()
+    answer = _column(doc, "answer").strip()
     if options:
         return {"accuracy": float(lmms_letter(results[0], len(options)) == answer)}
     said = results[0].strip().rstrip(".").casefold()

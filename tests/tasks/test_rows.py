@@ -35,3 +35,23 @@ def test_empty_options_after_the_last_are_none() -> None:
     )
     assert rows.process_results(doc, ["B"]) == {"accuracy": 1.0}
     assert rows.doc_to_text({"question": "?", "options": [None], "answer": "x"}) == "?"
+
+
+@pytest.mark.parametrize("options", ["['red', 'green']", "red", ["red"], ["red", None, ""]])
+def test_a_choice_of_one_is_refused(options: object) -> None:
+    doc = {"question": "?", "options": options, "answer": "A"}
+    said = "^`options` has 1 option to choose from "
+    with pytest.raises(ValueError, match=said):
+        rows.doc_to_text(doc)
+    with pytest.raises(ValueError, match=said):
+        rows.process_results(doc, ["A"])
+
+
+@pytest.mark.parametrize("options", ["", " ", None, [], [None, ""]])
+def test_no_options_are_an_open_question(options: object) -> None:
+    assert rows.doc_to_text({"question": "?", "options": options}) == "?"
+
+
+def test_a_column_of_another_name_is_named() -> None:
+    with pytest.raises(ValueError, match="the column `question`, and there are q, key: rename one"):
+        rows.doc_to_text({"q": "?", "key": "A"})
