@@ -8,6 +8,7 @@ description that holds the answer in words is no leak: to see it is the perceive
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import normalize
 
@@ -15,12 +16,22 @@ from suite.items.item import Item
 
 
 def contents_leak(contents: str, item: Item) -> bool:
-    """Whether contents to observe hold an option's text or, for an open item, the answer."""
+    """Whether contents to observe hold an option's text or, for an open item, the answer.
+
+    What the question itself holds says nothing about its answer: «the circle» of «Which colour has
+    the circle?» is no leak where an option is `Circle`.
+    """
     texts = item.options or (item.answer,)
     if not item.options and item.metric == "synonyms":
         texts += tuple(item.answer.split(","))
-    composed = normalize("NFC", contents)
-    return any(pattern.search(composed) is not None for pattern in _phrases(texts))
+    composed, question = normalize("NFC", contents), normalize("NFC", item.question)
+    told = {" ".join(found.casefold().split()) for found in _found(texts, question)}
+    return any(" ".join(f.casefold().split()) not in told for f in _found(texts, composed))
+
+
+def _found(texts: tuple[str, ...], place: str) -> Iterator[str]:
+    for pattern in _phrases(texts):
+        yield from pattern.findall(place)
 
 
 def letter_leak(description: str, item: Item) -> bool:

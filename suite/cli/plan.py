@@ -63,13 +63,19 @@ def command(
     _refuse(study, "study", recipe)
     from suite.engine.cost import expected
     from suite.models.fingerprint import check_format
+    from suite.models.weights import present
     from suite.planning.plan import plan
 
     planned = plan(study, **chosen)
     for count in planned.steps:
         check_format(count.step.spec)
     costs = expected(planned, out=out, store=store)
-    content = planned.as_json() | {"expected": costs.as_json()}
+    missing = [
+        {"model": name, "source": spec.source}
+        for (_, spec), name in planned.models.items()
+        if spec.path is not None and not present(spec.path, None, gguf_file=spec.gguf_file)
+    ]
+    content = planned.as_json() | {"expected": costs.as_json(), "missing": missing}
     if as_json:
         print_json(content)
         return
@@ -87,6 +93,12 @@ def command(
         ],
     )
     _talk(content)
+    if missing:
+        talk(
+            f"Missing on this machine, {counted(len(missing), 'checkpoint')}: "
+            + ", ".join(f"{row['model']} ({row['source']})" for row in missing)
+            + "; name the folder that holds them, by role and size, with --weights."
+        )
     _talk_about_cost(costs, study, out, store)
 
 

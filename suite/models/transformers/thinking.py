@@ -79,7 +79,8 @@ def thinking_markers(tokenizer: Any, given: tuple[str, str] | None = None) -> Ma
 
 def _markers(tokenizer: Any, pair: tuple[str, str], vocabulary: Mapping[str, int]) -> Markers:
     if all(mark in vocabulary for mark in pair):
-        return Markers(*pair, *((vocabulary[mark],) for mark in pair))
+        start, end = pair
+        return Markers(start, end, (vocabulary[start],), (vocabulary[end],))
     spelled = [tuple(tokenizer.encode(mark, add_special_tokens=False)) for mark in pair]
     return Markers(*pair, *spelled, *(_forms(ids, vocabulary) for ids in spelled))
 

@@ -5,6 +5,8 @@ In: a text and an item. Out: whether it leaks.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from suite.answers.leaks import contents_leak, letter_leak
@@ -32,6 +34,25 @@ def item(*options: str, answer: str = "A", metric: str = "choice") -> Item:
 )
 def test_contents_that_hold_an_option(contents: str, options: tuple[str, ...], leaks: bool) -> None:
     assert contents_leak(contents, item(*options)) is leaks
+
+
+@pytest.mark.parametrize(
+    ("question", "contents", "options", "leaks"),
+    [
+        ("Which letter is inside the red circle?", "the Red  circle", ("Red", "Blue"), False),
+        ("Which letter is inside the red circle?", "the red circle, blue", ("Red", "Blue"), True),
+        ("How many exceed 2?", "values exceeding 2", ("2", "3"), False),
+        ("How many exceed 2?", "values exceeding 2, 3 of them", ("2", "3"), True),
+        ("Is the cafe\u0301 open?", "the CAF\u00c9", ("caf\u00e9", "bar"), False),
+        ("Is a dark cloth on it?", "dark red", ("dark red", "dark"), True),
+        ("Where is the tench?", "the tench", (), False),
+    ],
+)
+def test_what_the_question_itself_holds_is_no_leak(
+    question: str, contents: str, options: tuple[str, ...], leaks: bool
+) -> None:
+    asked = replace(item(*options, answer="A" if options else "tench"), question=question)
+    assert contents_leak(contents, asked) is leaks
 
 
 def test_contents_that_hold_one_of_the_names_of_a_class() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from suite.cli.plan import command
 from suite.errors import SuiteError
 from suite.items.load import list_tasks
 from suite.models.family import load_family
@@ -77,3 +82,22 @@ def test_the_paper_s_study_is_what_its_released_modules_allow() -> None:
     specs = [c.step.spec for c in planned.steps if c.step.role == "vlm"]
     assert {(spec.dtype, spec.processor) for spec in specs} == {("float16", '{"backend":"pil"}')}
     assert planned.prompts.name == "paper"
+
+
+def test_a_family_of_one_s_own_lists_what_is_missing(tmp_path: Path) -> None:
+    for name in ("vlm-0.6b", "vlm-1.7b", "vlm-4b", "vlm-8b", "extract-8b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "model.safetensors").write_bytes(b"x")
+    shown = []
+    for more in ((), ("--weights", str(tmp_path))):
+        result = CliRunner().invoke(command, ["paper_vit", "--json", *more])
+        shown.append({row["model"] for row in json.loads(result.stdout)["missing"]})
+    sizes = ("0.6b", "1.7b", "4b", "8b")
+    want = {f"{kind}-{size}" for kind in ("vlm", "caption", "extract") for size in sizes}
+    want |= {"extract_scratch-0.6b", "extract_scratch-1.7b"}
+    assert shown[0] == want
+    assert shown[0] - shown[1] == {f"vlm-{size}" for size in sizes} | {"extract-8b"}
+    alone = {t.task: {c.method for c in t.cells} for t in plan("paper_vit").tasks}
+    assert alone["imagenet"] == alone["refcoco"] == alone["raven"] == {"end_to_end", "blind"}
+    assert {"decoupled", "caption_think", "extract_think"} < alone["nights"]
