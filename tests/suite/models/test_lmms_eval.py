@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import suite
 from suite.base.images import Unreadable
 from suite.engine import batches
 from suite.errors import SuiteError
@@ -262,3 +263,31 @@ def test_a_real_class_answers_as_it_does_locally(tmp_path: Path) -> None:
     assert [one.text for one in found] == [one.text for one in expected]
     assert len({one.text for one in found}) == 3
     assert [one.generated_tokens for one in found] == [8, 8, 8]
+
+
+@pytest.mark.slow
+def test_a_study_runs_through_and_goes_on_from_its_store(tmp_path: Path) -> None:
+    of(
+        tmp_path,
+        "model: dummy, arguments: {response: C}}, text: {generator: lmms_eval, model: dummy",
+    )
+    (tmp_path / "study.yaml").write_text("""
+study: s
+family: family.yaml
+prompts: default
+limit: 2
+tasks: [{task: micro_ocr}]
+cells:
+  - {method: end_to_end, perception: all}
+  - {method: decoupled, perception: all, reasoning: all}
+decoding: {reason: {max_new_tokens: 16}}
+""")
+    found = suite.run(tmp_path / "study.yaml", out=tmp_path / "run", device="cpu")
+    assert found.failures == {}
+    records = found.records.set_index("cell")
+    assert {cell: {*rows["prediction"]} for cell, rows in records.groupby(level=0)} == {
+        "end_to_end/P=a": {"C"},
+        "decoupled/P=a/R=a/direct": {"A"},
+    }
+    again = suite.run(tmp_path / "study.yaml", out=tmp_path / "run", device="cpu")
+    assert again.summary["requests"]["generated"] == 0
