@@ -65,6 +65,7 @@ def run(
     only: Sequence[str] = (),
     data: Mapping[str, str] | None = None,
     weights: str | Path | None = None,
+    backend: str | None = None,
     device: str = "auto",
     workers: int | None = None,
     ray: Cluster | None = None,
@@ -80,7 +81,7 @@ def run(
     """
     progress = progress or Silent()
     started, clock = provenance.now(), time.monotonic()
-    planned = plan(study, limit=limit, only=only, data=data, weights=weights)
+    planned = plan(study, limit=limit, only=only, data=data, weights=weights, backend=backend)
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
     provenance.check_own(folder, outputs.WRITTEN)
     with _engine(device, workers, ray) as (device, engine):

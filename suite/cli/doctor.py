@@ -32,6 +32,7 @@ EXTRAS = {
     "gguf": ("gguf", "reads GGUF text models, as study smollm2_mmstar needs"),
     "ray": ("ray", "spreads a run over machines"),
     "endpoint": ("openai", "asks an OpenAI-compatible server"),
+    "vllm": ("vllm", "runs models in vLLM"),
     "view": ("starlette", "shows the items of a run in a browser"),
 }
 """Extra of the distribution -> (package, what it brings)."""

@@ -27,12 +27,15 @@ def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
         only: tuple[str, ...],
         data: tuple[str, ...],
         weights: str | None,
+        backend: str | None,
         **others: Any,
     ) -> Any:
-        chosen = {"limit": limit, "only": only, "data": data_paths(data), "weights": weights}
+        chosen: dict[str, Any] = {"limit": limit, "only": only, "data": data_paths(data)}
+        chosen |= {"weights": weights, "backend": backend}
         return function(*words, chosen=chosen, **others)
 
     for option in (
+        click.option("--backend", help="Who answers in place of transformers, such as vllm."),
         click.option("--weights", type=click.Path(), help="Checkpoints in place of the family's."),
         click.option(
             "--data", multiple=True, metavar="TASK=PATH", help="Local copy of a task's data."

@@ -7,11 +7,14 @@ Ctrl-C) is raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
 from suite.errors import SuiteError, reason_of
 from suite.requests import Generation, Generator, ImageLoader, OutOfMemory, Request
 
+KEEP_SECONDS = 20.0
+"""How long what has ended waits for others to be kept with."""
 NO_MEMORY = "The request does not fit in memory, even alone."
 
 
@@ -50,45 +53,82 @@ def generate(
     room: FittingRows | None = None,
 ) -> list[Generation]:
     """Answers `requests`, in order."""
-    room = room or FittingRows()
-    answers: list[Generation] = []
-    while len(answers) < len(requests):
-        rest = requests[len(answers) :]
-        part = rest[: room.rows or len(rest)]
-        answers += _some(generator, part, images, room)
-    return answers
+    return [answer for some in _pieces(generator, requests, images, room) for answer in some]
+
+
+def as_they_end(
+    generator: Generator,
+    requests: Sequence[Request],
+    images: ImageLoader,
+    room: FittingRows | None = None,
+) -> Iterator[list[Generation]]:
+    """Yields the answers, in order: all together, or of a generator that says `as_they_end` those
+    that have ended every KEEP_SECONDS."""
+    if getattr(generator, "as_they_end", False):
+        yield from _pieces(generator, requests, images, room)
+    else:
+        yield generate(generator, requests, images, room)
+
+
+def _pieces(
+    generator: Generator,
+    requests: Sequence[Request],
+    images: ImageLoader,
+    room: FittingRows | None,
+) -> Iterator[list[Generation]]:
+    room, done = room or FittingRows(), 0
+    while done < len(requests):
+        rest = requests[done:]
+        for piece in _some(generator, rest[: room.rows or len(rest)], images, room):
+            done += len(piece)
+            yield piece
 
 
 def _some(
     generator: Generator, part: Sequence[Request], images: ImageLoader, room: FittingRows
-) -> list[Generation]:
-    """Answers to `part`, or none when it did not fit; then there is less room."""
+) -> Iterator[list[Generation]]:
+    """Answers to `part`, or to its first ones when it did not fit; then there is less room."""
+    done = 0
     try:
-        answers = _attempt(generator, part, images)
+        for piece in _attempt(generator, part, images):
+            done += len(piece)
+            yield piece
     except (OutOfMemory, MemoryError):
         if len(part) == 1:
-            return [Generation(error=NO_MEMORY)]
-        room.too_many(len(part))
-        return []
+            yield [Generation(error=NO_MEMORY)]
+        else:
+            room.too_many(len(part))
+        return
     except SuiteError:
         raise  # the setup is wrong, not this request
     except Exception as error:
         if len(part) == 1:
-            return [Generation(error=_sentence(error))]
+            yield [Generation(error=_sentence(error))]
+            return
     else:
         room.fitted(len(part))
-        return answers
+        return
     # Outside the handler: while it runs, the exception keeps the failed batch's tensors alive.
-    return [answer for one in part for answer in _some(generator, [one], images, room)]
+    for one in part[done:]:
+        yield from _some(generator, [one], images, room)
 
 
 def _attempt(
     generator: Generator, requests: Sequence[Request], images: ImageLoader
-) -> list[Generation]:
-    answers = list(generator.generate(requests, images))
-    if len(answers) != len(requests):
-        raise RuntimeError(f"{len(answers)} answers to {len(requests)} requests")
-    return answers
+) -> Iterator[list[Generation]]:
+    pieces = bool(getattr(generator, "as_they_end", False))
+    answers: list[Generation] = []
+    count, since = 0, time.monotonic()
+    for answer in generator.generate(requests, images):
+        answers.append(answer)
+        count += 1
+        if pieces and time.monotonic() - since >= KEEP_SECONDS:
+            yield answers
+            answers, since = [], time.monotonic()
+    if count != len(requests):
+        raise RuntimeError(f"{count} answers to {len(requests)} requests")
+    if answers:
+        yield answers
 
 
 def _sentence(error: Exception) -> str:

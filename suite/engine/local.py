@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from suite.base.images import Unreadable
-from suite.engine.batches import FittingRows, generate, partition
+from suite.engine.batches import FittingRows, as_they_end, partition
 from suite.engine.claims import Claims
 from suite.engine.progress import Progress
 from suite.engine.walk import Model, StepGroup, Walk
@@ -233,9 +233,11 @@ class _Work:
         self.batches += 1
         if keys:
             asked = [open.requests[key] for key in keys]
-            answers = generate(generator, asked, self.images, open.room)
-            rows = [Answered(*row) for row in zip(keys, asked, answers, strict=True)]
-            shelf.commit(rows, stage=open.group.stage, model=open.group.model)
+            left = iter(zip(keys, asked, strict=True))
+            for answers in as_they_end(generator, asked, self.images, open.room):
+                rows = [Answered(*next(left), answer) for answer in answers]
+                shelf.commit(rows, stage=open.group.stage, model=open.group.model)
+                self._advance(open, len(shelf) - open.others)
             if shelf.crowded and self.claims.take([shelf.packing_key]):
                 shelf.pack()
         for line in getattr(generator, "news", list)():

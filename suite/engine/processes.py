@@ -46,6 +46,9 @@ def layout(device: str, walk: Walk, workers: int | None) -> Layout:
     """Gives the processes for a device (`auto`, `cpu`, `mps`, `cuda`, `cuda:1`, ...)."""
     found = _devices(device)
     if found[0] != "cpu":
+        # A process has its device and those after it that its model needs.
+        each = max(group.spec.gpus for group in walk.groups)
+        found = found[: max(1, len(found) // each * each) : each]
         return Layout(found if workers is None else found[:workers], None)
     ours, small = cores(), is_small(walk)
     if workers is None:
@@ -110,13 +113,14 @@ def is_small(walk: Walk) -> bool:
 
 
 def _largest(walk: Walk) -> float:
-    """Bytes of the largest checkpoint of the walk; infinite where one is not a local folder."""
+    """Bytes of the largest checkpoint of the walk; infinite where one is not a local folder, or its
+    backend uses all cores for any."""
     largest = 0.0
     for group in walk.groups:
         if not backend_of(group.spec).on_device:
             continue
         path = group.spec.path
-        if path is None or not path.exists():
+        if path is None or not path.exists() or backend_of(group.spec).spreads:
             return float("inf")
         files = path.glob("*") if path.is_dir() else [path]
         largest = max(largest, float(sum(file.stat().st_size for file in files)))

@@ -33,6 +33,8 @@ class Backend:
     """
     settings: tuple[str, ...] = ()
     """Further keys of a checkpoint, all fields of ModelSpec."""
+    spreads: bool = False
+    """Whether it uses every core of a CPU itself, however small the model."""
 
 
 BACKENDS: dict[str, Backend] = {
@@ -46,6 +48,18 @@ BACKENDS: dict[str, Backend] = {
             *("revision", "dtype", "batch_size", "trust_remote_code", "gguf_file", "processor"),
             "thinking",
         ),
+    ),
+    "vllm": Backend(
+        "suite.models.vllm.generator:VLLMGenerator",
+        "suite.models.vllm.generator:vllm_identity",
+        on_device=True,
+        writes=True,
+        named_by={"repo": "on the Hub", "path": "a folder"},
+        settings=(
+            *("revision", "dtype", "batch_size", "trust_remote_code", "processor", "thinking"),
+            "engine",
+        ),
+        spreads=True,
     ),
     "recorded": Backend(
         "suite.models.recorded:RecordedGenerator",

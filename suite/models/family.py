@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +19,7 @@ from suite.base import yaml_files
 from suite.base.files import PACKAGE, checked_name, on_any_disk, user_path
 from suite.base.json_values import canonical_json
 from suite.errors import SuiteError, nearest, shown
-from suite.models.backends import BACKENDS
+from suite.models.backends import BACKENDS, backend_of
 from suite.models.spec import INSTRUCT, ModelSpec, Role, checked_url, checkpoint
 
 FOLDER = PACKAGE / "families"
@@ -93,6 +93,48 @@ def load_family(name_or_path: str | Path) -> Family:
     """
     path = yaml_files.find(name_or_path, FOLDER, "family", "`downscale models` lists them")
     return _family(yaml_files.read(path, "family"), path)
+
+
+def with_backend(family: Family, name: str) -> Family:
+    """Gives the family with its checkpoints answered by another backend (the command line's
+    `--backend`): those that are named as that one names them.
+
+    SuiteError for an unknown backend, one for which no checkpoint is named, and a checkpoint with
+    settings that it does not know.
+    """
+    if name not in BACKENDS:
+        raise SuiteError(f"--backend {name}: there is no such backend{nearest(name, BACKENDS)}.")
+    backend, changed = BACKENDS[name], 0
+
+    def one(spec: ModelSpec) -> ModelSpec:
+        nonlocal changed
+        if backend_of(spec).named_by != backend.named_by:
+            return spec
+        changed += 1
+        for key in set(backend_of(spec).settings) - set(backend.settings):
+            if getattr(spec, key) != getattr(ModelSpec, key):
+                raise SuiteError(
+                    f"--backend {name}: checkpoint {shown(spec.source)} of family "
+                    f"{shown(family.name)} has `{key}`, which {name} does not know; use its own "
+                    "backend, or another checkpoint."
+                )
+        return replace(spec, generator=name)
+
+    sizes = tuple(
+        replace(
+            size,
+            text=None if size.text is None else one(size.text),
+            vlms={own: one(spec) for own, spec in size.vlms.items()},
+        )
+        for size in family.sizes
+    )
+    if not changed:
+        ways = " or ".join(f"`{key}` ({words})" for key, words in backend.named_by.items())
+        raise SuiteError(
+            f"--backend {name}: no checkpoint of family {shown(family.name)} is named by {ways}; "
+            "give checkpoints that are in a family file."
+        )
+    return replace(family, sizes=sizes)
 
 
 def _family(data: object, path: Path) -> Family:
@@ -215,9 +257,10 @@ def _spec(value: object, path: Path, where: str, thinking: str) -> ModelSpec | N
         data["url"] = checked_url(data["url"], f"In {where}: `url`")
     if "path" in data:
         data["path"] = path.parent / user_path(data["path"])
-    given = data.get("arguments", {})
-    data["arguments"] = {name: _placed(value, path) for name, value in given.items()}
-    for key in ("processor", "arguments"):
+    for key in ("arguments", "engine"):
+        given = data.get(key, {})
+        data[key] = {name: _placed(value, path) for name, value in given.items()}
+    for key in ("processor", "arguments", "engine"):
         data[key] = _settings(data.get(key, {}), key, where)
     if "thinking" in data:
         data["thinking"] = _thinking(data["thinking"], where)
@@ -292,7 +335,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("name", "instruct"), _NAME),
     **dict.fromkeys(("batch_size", "concurrency"), ((int,), "a positive whole number")),
     "trust_remote_code": ((bool,), "true or false"),
-    **dict.fromkeys(("processor", "arguments"), ((dict,), "keys and values")),
+    **dict.fromkeys(("processor", "arguments", "engine"), ((dict,), "keys and values")),
 }
 """Key at any level -> its types, and what a person writes."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -56,6 +57,8 @@ class ModelSpec:
     """Settings of the processor in place of its own, by its own names, such as the pixels that
     Qwen's make of an image: `size: {shortest_edge: 65536, longest_edge: 1048576}`. As canonical
     JSON: specs are compared and looked up, and a setting may hold others."""
+    engine: str = "{}"
+    """Settings of an engine that serves the model here, by its own names, as canonical JSON."""
 
     arguments: str = "{}"
     """Arguments of a model of lmms-eval, as canonical JSON."""
@@ -79,6 +82,19 @@ class ModelSpec:
     def settings(self) -> dict[str, Any]:
         """`processor`, read."""
         return dict(json.loads(self.processor))
+
+    @property
+    def engine_settings(self) -> dict[str, Any]:
+        """`engine`, read."""
+        return dict(json.loads(self.engine))
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that one copy of the model takes."""
+        sizes = (
+            self.engine_settings.get(f"{kind}_parallel_size") for kind in ("tensor", "pipeline")
+        )
+        return prod(size for size in sizes if isinstance(size, int) and size > 0)
 
     @property
     def source(self) -> str:

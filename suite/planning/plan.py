@@ -19,7 +19,7 @@ from typing import Any
 from suite.errors import SuiteError, nearest
 from suite.items.item import Item
 from suite.items.tasks import get_task, task_name
-from suite.models.family import Family, load_family
+from suite.models.family import Family, load_family, with_backend
 from suite.models.spec import ModelSpec, Role
 from suite.models.weights import with_weights
 from suite.planning.cells import Cell, Step, expand
@@ -200,12 +200,14 @@ def plan(
     limit: int | None = None,
     data: Mapping[str, str] | None = None,
     weights: str | Path | None = None,
+    backend: str | None = None,
     counts: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plans a study.
 
     only: cell ids or globs to keep. limit: items of each task or category, in place of the study's.
     data: local copies of tasks' data, task -> path. weights: see suite.models.weights.with_weights.
+    backend: see suite.models.family.with_backend.
     counts: items by task; by default from the cached items, else from the task's declared number.
     Raises SuiteError for anything that the study, its family, its prompts or these arguments get
     wrong; a template that the prompt set lacks is wrong where a step asks through it.
@@ -215,6 +217,8 @@ def plan(
     family = load_family(study.family)
     if weights is not None:
         family = with_weights(family, weights)
+    if backend is not None:
+        family = with_backend(family, backend)
     cells = expand(study, family, only)
     tasks = tuple(_task(study, row, cells, counts) for row in study.tasks)
     kept = tuple(task for task in tasks if task.cells)

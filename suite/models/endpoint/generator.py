@@ -15,31 +15,26 @@ left); else a first call thinks, and where the budget ends it, a second goes on 
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Any
 
-from suite.base.images import Unreadable
 from suite.errors import SuiteError, Unfinished, nearest, shown
 from suite.models.endpoint.replies import Failed
 from suite.models.endpoint.server import Rebuild, Server
+from suite.models.messages import Unsendable, turn
 from suite.models.spec import ModelSpec, Role
 from suite.requests import (
     Decoding,
     Generation,
     ImageLoader,
-    Message,
     Request,
     request_key,
     request_seed,
 )
-from tasks import pictures
 
 CONCURRENCY = 16
 """Requests at once where a checkpoint does not say."""
@@ -163,11 +158,11 @@ class EndpointGenerator:
         async def one(request: Request) -> Generation:
             async with room:
                 try:
-                    messages = [_turn(m, images, request) for m in request.messages]
+                    messages = [turn(m, images, request) for m in request.messages]
                     while True:
                         with suppress(Rebuild):
                             return await self._answer(request, messages, kind)
-                except Failed as error:
+                except (Failed, Unsendable) as error:
                     return Generation(error=self._server.sentence(str(error)))
 
         tasks = [asyncio.ensure_future(one(request)) for request in requests]
@@ -270,39 +265,3 @@ class EndpointGenerator:
             extra["seed"] = request_seed(request_key(self._fingerprint, request)) % 2**31
         left = self._server.without if extra["stream"] else {STREAM, *self._server.without}
         return {name: value for name, value in extra.items() if name not in left}
-
-
-def _turn(message: Message, images: ImageLoader, request: Request) -> dict[str, Any]:
-    """A message in the protocol's words; Failed for an image that cannot be read."""
-    if not message.images:
-        return {"role": message.role, "content": message.text}
-    try:
-        urls = data_urls([images(name) for name in message.images])
-    except (Unreadable, pictures.NoPicture, KeyError) as error:
-        reason = "no item has one of its images" if isinstance(error, KeyError) else error
-        where = f"{request.task}, item {request.item_id}"
-        raise Failed(f"the images of {where} cannot be sent: {reason}") from None
-    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": u}} for u in urls]
-    return {"role": message.role, "content": [*parts, {"type": "text", "text": message.text}]}
-
-
-def data_urls(images: Sequence[bytes]) -> list[str]:
-    """Gives images as addresses that hold them, with the pixels that a viewer shows, whatever the
-    server's decoder makes of EXIF, alpha and 16 bits. NoPicture for none, or too many pixels."""
-    count = sum(prod(pictures.opened(data, load=False).size) for data in images)
-    if count > (most := pictures.max_pixels()):
-        raise pictures.NoPicture(
-            f"its {len(images)} images have {count:,} pixels, {pictures.too_many(most)}"
-        )
-    return [_data_url(data) for data in images]
-
-
-def _data_url(data: bytes) -> str:
-    picture, seen = pictures.opened(data), pictures.shown(data)
-    kind = str(picture.format).lower()
-    kept = kind in ("png", "jpeg") and picture.mode in ("L", "RGB")
-    if not kept or picture.convert("RGB").tobytes() != seen.tobytes():
-        buffer = io.BytesIO()
-        seen.save(buffer, "PNG")
-        data, kind = buffer.getvalue(), "png"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

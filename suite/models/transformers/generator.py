@@ -25,14 +25,18 @@ from suite.models.transformers.loop import GeneratedRow, Rules, decode
 from suite.models.transformers.nowait import NoWait
 from suite.models.transformers.sampling import SeededSampler
 from suite.models.transformers.thinking import (
+    NO_MARKERS,
+    THINKS_ALWAYS,
     AnswerLimit,
     Markers,
     ThinkingBudget,
+    check_thinking,
+    marks_of,
     opens_thinking,
     thinking_markers,
+    ways,
 )
 from suite.requests import (
-    MARKERS,
     Decoding,
     Generation,
     ImageLoader,
@@ -43,7 +47,6 @@ from suite.requests import (
     request_seed,
 )
 
-NO_MARKERS = Markers("", "", (), ())
 FULL = 0.9
 """Most of a GPU's memory that a batch may fill: the next one's prompts may be longer."""
 
@@ -88,9 +91,7 @@ class TransformersGenerator:
             del self.loaded
             self.loaded = self._load(spec, role, device, dtype)
             self._origin.check()
-        marks = [spec.thinks.get(key) for key in ("open", "close")]
-        given = (str(marks[0]), str(marks[1])) if all(marks) else None
-        self.markers = thinking_markers(self.loaded.tokenizer, given)
+        self.markers = thinking_markers(self.loaded.tokenizer, marks_of(spec.thinks))
         self.switched, self.always = self._thinks()
         chosen = batch_size or spec.batch_size
         self.batches_of = chosen or fitting_rows(self.loaded)
@@ -104,12 +105,8 @@ class TransformersGenerator:
         self._news: list[str] = []
 
     def _thinks(self) -> tuple[bool, bool]:
-        """Whether thinking can be switched, and whether it is there with the switch off."""
         asked = both_ways(self.loaded) if self.markers is not None else None
-        if self.markers is None or asked is None:
-            return True, False
-        always = bool(self.loaded.thinks.get("always")) or self.markers.pair == MARKERS[-1]
-        return asked[0] != asked[1], always or opens_thinking(asked[1], self.markers)
+        return ways(self.markers, self.loaded.thinks, asked)
 
     def _load(self, spec: ModelSpec, role: str, device: str, dtype: str) -> Loaded:
         try:
@@ -149,25 +146,10 @@ class TransformersGenerator:
         answering; notes where a model thinks though it is asked not to."""
         model = self.loaded.model.name_or_path
         for decoding in decodings:
-            if decoding.thinking and self.markers is None:
-                raise SuiteError(
-                    f"Model {model} has no thinking mode that the suite knows; set thinking: false "
-                    "for it in the study, or give the marks around its thinking in the family: "
-                    "`thinking: {open: ..., close: ...}`."
-                )
-            if decoding.thinking and not (self.switched or self.always):
-                raise SuiteError(
-                    f"The chat template of {model} asks the same with thinking and without it; set "
-                    "thinking: false for it in the study, or say in the family how it is switched "
-                    "(`thinking: {on: {VARIABLE: VALUE}, off: {VARIABLE: VALUE}}`) or that it "
-                    "cannot be (`thinking: always`)."
-                )
+            check_thinking(model, decoding.thinking, self.markers, self.switched, self.always)
             if self.always and not decoding.thinking and not self._warned:
                 self._warned = True
-                self._news.append(
-                    f"{model} thinks always: without thinking it is asked to do less of it at "
-                    "most, and an answer is empty where max_new_tokens end inside its thinking."
-                )
+                self._news.append(f"{model} {THINKS_ALWAYS}")
 
     def expect(self, requests: Sequence[Request], images: ImageLoader) -> None:
         """Says what will be asked after the next `generate`: on a GPU it is read meanwhile."""

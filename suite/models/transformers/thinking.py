@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 from jinja2 import Environment, TemplateError, meta
 
+from suite.errors import SuiteError
 from suite.models.transformers.rows import PerRow, among
 from suite.requests import MARKERS
 
@@ -55,6 +56,15 @@ class Markers:
     def ends(self) -> tuple[frozenset[int], ...]:
         """Ids that may stand at each place of the closing marker."""
         return self.end_forms or tuple(frozenset({n}) for n in self.end)
+
+
+NO_MARKERS = Markers("", "", (), ())
+
+
+def marks_of(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Gives both ends as a family says them; None where it does not."""
+    marks = [given.get(key) for key in ("open", "close")]
+    return (str(marks[0]), str(marks[1])) if all(marks) else None
 
 
 def thinking_markers(tokenizer: Any, given: tuple[str, str] | None = None) -> Markers | None:
@@ -128,6 +138,45 @@ def _variables(template: str) -> frozenset[str]:
         return frozenset()
 
 
+THINKS_ALWAYS = (
+    "thinks always: without thinking it is asked to do less of it at most, and an answer is empty "
+    "where max_new_tokens end inside its thinking."
+)
+
+
+def ways(
+    markers: Markers | None, given: Mapping[str, Any], asked: tuple[str, str] | None
+) -> tuple[bool, bool]:
+    """Gives whether thinking can be switched, and whether it is there with the switch off.
+
+    given: what the family says. asked: a question with thinking and without it, where known.
+    """
+    if markers is None or asked is None:
+        return True, False
+    always = bool(given.get("always")) or markers.pair == MARKERS[-1]
+    return asked[0] != asked[1], always or opens_thinking(asked[1], markers)
+
+
+def check_thinking(
+    model: str, thinking: bool, markers: Markers | None, switched: bool, always: bool
+) -> None:
+    """Raises SuiteError for thinking that a model cannot do, or that would be nothing else than
+    answering."""
+    if thinking and markers is None:
+        raise SuiteError(
+            f"Model {model} has no thinking mode that the suite knows; set thinking: false for it "
+            "in the study, or give the marks around its thinking in the family: "
+            "`thinking: {open: ..., close: ...}`."
+        )
+    if thinking and not (switched or always):
+        raise SuiteError(
+            f"The chat template of {model} asks the same with thinking and without it; set "
+            "thinking: false for it in the study, or say in the family how it is switched "
+            "(`thinking: {on: {VARIABLE: VALUE}, off: {VARIABLE: VALUE}}`) or that it cannot be "
+            "(`thinking: always`)."
+        )
+
+
 def _forms(ids: Sequence[int], vocabulary: Mapping[str, int]) -> tuple[frozenset[int], ...]:
     """Ids that may stand at each place of a marker spelled as `ids`: its first token may be the end
     of another, and white space may follow within its last one."""
@@ -149,6 +198,36 @@ def _forms(ids: Sequence[int], vocabulary: Mapping[str, int]) -> tuple[frozenset
 def opens_thinking(prompt: str, markers: Markers) -> bool:
     """Whether the prompt ends inside a thinking block that its template has opened."""
     return prompt.rfind(markers.start_text) > prompt.rfind(markers.end_text)
+
+
+def within(
+    ids: Sequence[int], markers: Markers, opened: bool, answer: int, budget: int | None
+) -> tuple[int, bool]:
+    """Gives how many of a row's tokens ThinkingBudget and AnswerLimit let it write, and whether
+    they cut its thinking, for a row that something else has written.
+
+    opened: whether its prompt ended inside a thinking block. answer: tokens that an answer may
+    have.
+    """
+    inside, opened_at, ended_at, may_open, cut = opened, 0, 0, not opened, False
+    for step in range(1, len(ids) + 1):
+        if inside and _stands(ids, step, markers.ends):
+            thought = step - len(markers.ends) - opened_at
+            cut = cut or (budget is not None and thought >= budget)
+            inside, ended_at, may_open = False, step, False
+        elif may_open and _stands(ids, step, markers.starts):
+            inside, opened_at, may_open = True, step, False
+        if not inside and step - ended_at >= answer:
+            return step, cut
+    return len(ids), cut
+
+
+def _stands(ids: Sequence[int], end: int, forms: Sequence[frozenset[int]]) -> bool:
+    """Whether what ends at a place is a marker."""
+    start = end - len(forms)
+    return (
+        bool(forms) and start >= 0 and all(ids[start + n] in form for n, form in enumerate(forms))
+    )
 
 
 class ThinkingBudget(PerRow):

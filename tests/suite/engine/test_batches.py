@@ -5,14 +5,14 @@ In: requests and a generator that can misbehave. Out: batches, and one generatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.engine.batches import NO_MEMORY, FittingRows, generate, partition
+from suite.engine.batches import NO_MEMORY, FittingRows, as_they_end, generate, partition
 from suite.errors import SuiteError
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
 from tests.suite.world import Speaker
@@ -128,3 +128,29 @@ def test_a_wrong_setup_is_not_a_failure_of_requests() -> None:
 
     with pytest.raises(SuiteError, match="The endpoint does not answer"):
         answer(3, offline)
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_answers_are_kept_as_they_end_where_the_generator_says_so(
+    says: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what follows a fault is asked again alone, what came before it is not."""
+    monkeypatch.setattr("suite.engine.batches.KEEP_SECONDS", 0.0)
+    asked: list[int] = []
+
+    class Streams:
+        as_they_end = says
+        fingerprint: ClassVar[dict[str, Any]] = {}
+
+        def generate(self, requests: Sequence[Request], images: Any) -> Iterator[Generation]:
+            asked.append(len(requests))
+            for request in requests:
+                if request.item_id == "2":
+                    raise RuntimeError("no")
+                yield Generation(text=request.item_id)
+
+    pieces = list(as_they_end(Streams(), requests_of(4), lambda name: b""))
+    found = [answer.error or answer.text for piece in pieces for answer in piece]
+    assert found == ["0", "1", "RuntimeError: no", "3"]
+    assert list(map(len, pieces)) == ([1, 1, 1, 1] if says else [4])
+    assert asked == ([4, 1, 1] if says else [4, 1, 1, 1, 1])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from suite.errors import SuiteError
-from suite.models.family import list_families, load_family
+from suite.models.family import list_families, load_family, with_backend
 from suite.models.spec import ModelSpec
 from suite.models.weights import with_weights
 
@@ -192,6 +192,47 @@ def test_the_keys_of_a_checkpoint_are_those_of_its_backend(
         of_text(tmp_path, text)
     assert words in str(caught.value)
     assert "sk-1" not in str(caught.value)
+
+
+def test_the_settings_of_an_engine(tmp_path: Path) -> None:
+    text = "path: ./a, generator: vllm, engine: {max_model_len: 8, python: %s}"
+    spec = of_text(tmp_path, text % "../other/bin/python")
+    assert spec.engine_settings == {
+        "max_model_len": 8,
+        "python": str(tmp_path / "../other/bin/python"),  # leads from the file's folder
+    }
+    assert of_text(tmp_path, text % "python3.13").engine_settings["python"] == "python3.13"
+    for wrong, words in {
+        "path: ./a, engine: {max_model_len: 8}": "`engine` is no key of a checkpoint of the gen",
+        "path: ./a, generator: vllm, gguf_file: a": "`gguf_file` is no key of a checkpoint of",
+        "path: ./a, generator: vllm, engine: 8": "`engine` is 8: it should be keys and values",
+        "path: ./a, generator: vllm, engine: {1: 8}": "`engine` must map names of settings to",
+    }.items():
+        with pytest.raises(SuiteError) as caught:
+            of_text(tmp_path, wrong)
+        assert words in str(caught.value)
+
+
+def test_another_backend_for_all_that_it_can_answer(tmp_path: Path) -> None:
+    sizes = "[{name: a, params: 1, text: {path: ./a, dtype: float16}, vlm: o/b}, %s]"
+    other = "{name: b, params: 2, text: {generator: endpoint, model: m}}"
+    path = write(tmp_path, f"family: f\nsizes: {sizes % other}\n")
+    family = load_family(path)
+    changed = with_backend(family, "vllm")
+    assert [spec.generator for size in changed.sizes for *_, spec in size.checkpoints] == [
+        "vllm", "vllm", "endpoint",
+    ]  # fmt: skip
+    assert with_backend(changed, "transformers") == family
+    gguf = "{name: b, params: 2, text: {path: ./a, gguf_file: a.gguf}}"
+    for name, row, words in (
+        ("vlm", other, "--backend vlm: there is no such backend (did you mean 'vllm'?)."),
+        ("vllm", gguf, "of family 'f' has `gguf_file`, which vllm does not know; use its own"),
+        ("recorded", other, "no checkpoint of family 'f' is named by `path` (a file of texts); g"),
+    ):
+        path = write(tmp_path, f"family: f\nsizes: {sizes % row}\n")
+        with pytest.raises(SuiteError) as caught:
+            with_backend(load_family(path), name)
+        assert words in str(caught.value)
 
 
 def test_weights_do_not_stand_for_a_model_on_a_server(tmp_path: Path) -> None:

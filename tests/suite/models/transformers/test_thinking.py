@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
@@ -18,6 +20,7 @@ from suite.models.transformers.thinking import (
     opens_thinking,
     switch_of,
     thinking_markers,
+    within,
 )
 from tests.suite.models.transformers.inside_generate import InsideGenerate
 from tests.suite.tiny_models import (
@@ -185,6 +188,26 @@ def test_each_row_has_its_own_budget_and_its_own_answer() -> None:
         [5, 7, 7, 6, 1],
     ]
     assert budget.cut.tolist() == [True, False, False, False, True, False]
+
+
+@given(
+    st.lists(st.sampled_from([2, 3, 5, 6]), min_size=14, max_size=14),
+    st.booleans(),
+    st.one_of(st.none(), st.integers(0, 4)),
+    st.integers(1, 4),
+    st.sampled_from([MARKS, Markers("<think>", "</think>", (5, 2), (6, 3))]),
+)
+def test_what_another_has_written_is_cut_as_our_rules_would(
+    wish: list[int], opened: bool, budget: int | None, answer: int, marks: Markers
+) -> None:
+    rule = ThinkingBudget(marks, [True], [opened], [budget])
+    limit = AnswerLimit(rule, [answer], [12])
+    (written,) = drive(rule, limit, [wish])
+    whole = len(written) == 12  # it may have been ended by the total
+    kept, cut = within([*written, 2, 2], marks, opened, answer, budget)
+    assert (kept == len(written)) or (whole and kept > 12)
+    forced = bool(rule.cut[0]) and not bool(rule.inside[0])
+    assert whole or cut == forced
 
 
 def test_an_end_of_several_tokens_is_forced_in_order() -> None:
