@@ -66,6 +66,7 @@ def run(
     data: Mapping[str, str] | None = None,
     weights: str | Path | None = None,
     backend: str | None = None,
+    random_weights: bool = False,
     device: str = "auto",
     workers: int | None = None,
     ray: Cluster | None = None,
@@ -81,7 +82,20 @@ def run(
     """
     progress = progress or Silent()
     started, clock = provenance.now(), time.monotonic()
-    planned = plan(study, limit=limit, only=only, data=data, weights=weights, backend=backend)
+    planned = plan(
+        study,
+        limit=limit,
+        only=only,
+        data=data,
+        weights=weights,
+        backend=backend,
+        random_weights=random_weights,
+    )
+    if random_weights:
+        progress.say(
+            "Random weights: every checkpoint is replaced by a tiny random model of its class. "
+            "What this run finds says nothing of the checkpoints."
+        )
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
     provenance.check_own(folder, outputs.WRITTEN)
     with _engine(device, workers, ray) as (device, engine):

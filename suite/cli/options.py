@@ -28,14 +28,18 @@ def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
         data: tuple[str, ...],
         weights: str | None,
         backend: str | None,
+        random_weights: bool,
         **others: Any,
     ) -> Any:
         chosen: dict[str, Any] = {"limit": limit, "only": only, "data": data_paths(data)}
-        chosen |= {"weights": weights, "backend": backend}
+        chosen |= {"weights": weights, "backend": backend, "random_weights": random_weights}
         return function(*words, chosen=chosen, **others)
 
     for option in (
         click.option("--backend", help="Who answers in place of transformers, such as vllm."),
+        click.option(
+            "--random-weights", is_flag=True, help="Rehearse: tiny random models of their classes."
+        ),
         click.option("--weights", type=click.Path(), help="Checkpoints in place of the family's."),
         click.option(
             "--data", multiple=True, metavar="TASK=PATH", help="Local copy of a task's data."

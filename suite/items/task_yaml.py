@@ -145,6 +145,7 @@ METADATA: dict[str, tuple[Any, str]] = {
     "recipe": _FLAG,
     "depends": (list, "a list of files or folders"),
     "doc_to_item": ((str, FunctionReference), "module.function"),
+    "made_rows": ((str, FunctionReference), "module.function"),
     "item": (dict, "key: column"),
 }
 """Key of a task's `metadata` -> its type, and the type in words."""

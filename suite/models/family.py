@@ -41,6 +41,11 @@ class Size:
     was trained to describe, such as caption, extract or extract_scratch."""
     samples: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Perceiver -> rows that it saw in training, where the family says so."""
+    vision_params: float | None = None
+    """Parameters of the vision encoder, where the family says so."""
+    kinds: Mapping[Role, str] = field(default_factory=dict, hash=False)
+    """Role -> what transformers calls the kind of its models (`model_type`), for what is to be made
+    without their files."""
 
     @property
     def vlm(self) -> ModelSpec | None:
@@ -139,7 +144,9 @@ def with_backend(family: Family, name: str) -> Family:
 
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
-    data = _given(data, where, ("family", "title", "prompts", "instruct", "sizes", "thinking"))
+    keys = ("family", "title", "prompts", "instruct", "sizes", "thinking", "kinds")
+    data = _given(data, where, keys)
+    kinds = _kinds(data, where)
     name = _name(data, "family", where)
     thinking = _thinking(data.get("thinking"), where)
     rows = data.get("sizes")
@@ -148,9 +155,8 @@ def _family(data: object, path: Path) -> Family:
             f"In {where}: `sizes` is {shown(rows)}: it should be a list with a row per size, such "
             "as [{name: 7b, params: 7e9, vlm: owner/name}]."
         )
-    sizes = sorted(
-        (_size(row, path, where, thinking) for row in rows), key=lambda size: size.params
-    )
+    made = (_size(row, path, where, thinking, kinds) for row in rows)
+    sizes = sorted(made, key=lambda size: size.params)
     names = [size.name for size in sizes]
     if not names or len({on_any_disk(name) for name in names}) < len(names):
         raise SuiteError(
@@ -170,8 +176,9 @@ def _family(data: object, path: Path) -> Family:
     return Family(name, data.get("title", name), prompts, instruct, tuple(sizes))
 
 
-def _size(row: object, path: Path, where: str, thinking: str) -> Size:
-    row = _given(row, where, ("name", "params", "text", "vlm", "vlms", "samples"))
+def _size(row: object, path: Path, where: str, thinking: str, kinds: Mapping[Role, str]) -> Size:
+    keys = ("name", "params", "vision_params", "text", "vlm", "vlms", "samples", "kinds")
+    row = _given(row, where, keys)
     name = _name(row, "name", where)
     where = f"{where}, size {shown(name)}"
     params = _positive(row.get("params", ""), "params", where)
@@ -181,7 +188,20 @@ def _size(row: object, path: Path, where: str, thinking: str) -> Size:
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
     given = _mapping(row, "samples", where, vlms)
     samples = {own: _positive(value, f"samples.{own}", where) for own, value in given.items()}
-    return Size(name, params, text, vlms, samples)
+    vision = row.get("vision_params")
+    vision = None if vision is None else _positive(vision, "vision_params", where)
+    return Size(name, params, text, vlms, samples, vision, {**kinds, **_kinds(row, where)})
+
+
+def _kinds(row: Mapping[str, Any], where: str) -> dict[Role, str]:
+    given = _mapping(row, "kinds", where, get_args(Role))
+    for role, kind in given.items():
+        if not isinstance(kind, str):
+            raise SuiteError(
+                f"In {where}, kinds: `{role}` is {shown(kind)}: it should be what transformers "
+                "calls the kind of its models, such as qwen3_vl."
+            )
+    return {role: str(given[role]) for role in get_args(Role) if role in given}
 
 
 def _positive(given: object, key: str, where: str) -> float:

@@ -77,6 +77,8 @@ def identity(
         "role": role,
         "dtype": resolve_dtype(dtype, device),
     }
+    if spec.random_weights:  # no key of theirs is one of a checkpoint
+        found["random_weights"] = True
     if spec.settings:
         found["processor"] = spec.settings
     if spec.thinks:
@@ -128,6 +130,16 @@ def check_format(spec: ModelSpec, commit: str | None = None) -> None:
             f"folder with `downscale convert-llava {shlex.quote(str(folder))} OUT`, and name OUT "
             "with `path:` in the family file or with --weights."
         )
+
+
+def snapshot(spec: ModelSpec) -> Path | None:
+    """Gives the folder of a checkpoint's files on this machine; None where there is none."""
+    if spec.repo is None:
+        return spec.path
+    reference = _cached(spec) / "refs" / (spec.revision or "main")
+    held = reference.read_text(encoding="utf-8").strip() if reference.is_file() else spec.revision
+    folder = _cached(spec) / "snapshots" / str(held)
+    return folder if folder.is_dir() else None
 
 
 def _cached(spec: ModelSpec) -> Path:

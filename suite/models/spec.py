@@ -63,6 +63,9 @@ class ModelSpec:
     arguments: str = "{}"
     """Arguments of a model of lmms-eval, as canonical JSON."""
 
+    random_weights: bool = False
+    """Whether `path` holds a tiny random model in the place of the checkpoint, for a rehearsal."""
+
     @property
     def given(self) -> dict[str, Any]:
         """`arguments`, read."""

@@ -24,6 +24,7 @@ from suite.models.spec import ModelSpec, Role
 from suite.models.weights import with_weights
 from suite.planning.cells import Cell, Step, expand
 from suite.planning.prompts import Prompts, load_prompts
+from suite.planning.rehearsal import rehearsed
 from suite.planning.study import Study, TaskRow, load_study
 
 ASSUMED = {"discordance": 0.5, "correlation": 0.5, "power": 0.8, "level": 0.05}
@@ -201,6 +202,7 @@ def plan(
     data: Mapping[str, str] | None = None,
     weights: str | Path | None = None,
     backend: str | None = None,
+    random_weights: bool = False,
     counts: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plans a study.
@@ -208,6 +210,7 @@ def plan(
     only: cell ids or globs to keep. limit: items of each task or category, in place of the study's.
     data: local copies of tasks' data, task -> path. weights: see suite.models.weights.with_weights.
     backend: see suite.models.family.with_backend.
+    random_weights: a rehearsal, see suite.planning.rehearsal.rehearsed.
     counts: items by task; by default from the cached items, else from the task's declared number.
     Raises SuiteError for anything that the study, its family, its prompts or these arguments get
     wrong; a template that the prompt set lacks is wrong where a step asks through it.
@@ -215,10 +218,15 @@ def plan(
     study = load_study(study) if isinstance(study, (str, Path)) else study
     study = with_options(study, limit=limit, data=data)
     family = load_family(study.family)
+    for option, given in (("weights", weights), ("backend", backend)):
+        if random_weights and given is not None:
+            raise SuiteError(f"--random-weights replaces every checkpoint; leave --{option} out.")
     if weights is not None:
         family = with_weights(family, weights)
     if backend is not None:
         family = with_backend(family, backend)
+    if random_weights:
+        study, family = rehearsed(study, family)
     cells = expand(study, family, only)
     tasks = tuple(_task(study, row, cells, counts) for row in study.tasks)
     kept = tuple(task for task in tasks if task.cells)

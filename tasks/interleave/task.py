@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from tasks.choice import lmms_letter
-from tasks.pictures import shown
+from tasks.pictures import drawn, shown
 
 MAX_IMAGES = 16
 
@@ -38,6 +38,30 @@ keep_multi_image_vqa = _keep(
     "MIT-States_StateCoherence", "MIT-States_PropertyCoherence", "VISION", "RecipeQA_ImageCoherence"
 )
 keep_raven = _keep("RAVEN")
+
+
+_GROUPS = (
+    ("Spot-the-Diff", "IEdit", "VIST", "WebQA"),
+    ("MIT-States_StateCoherence", "RAVEN"),
+)
+"""Of each set a sub-task: those whose answers are words, and those whose are letters."""
+
+
+def made_rows(each: int) -> list[dict[str, Any]]:
+    """Makes rows with two drawn pictures, `each` of every set, for a rehearsal."""
+    kinds = [(name, letters) for letters, group in enumerate(_GROUPS) for name in group]
+    return [
+        {
+            "sample_id": index,
+            "sub_task": name,
+            "question_type": "multi-choice" if letters else "open-ended",
+            "question": f"<image><image> What is new in pictures {index}?",
+            "answer": "A" if letters else f"a thing of {index}",
+            "image_0": drawn(2 * index),
+            "image_1": drawn(2 * index + 1),
+        }
+        for index, (name, letters) in enumerate(kinds * each)
+    ]
 
 
 def _images(doc: Mapping[str, Any]) -> list[Any]:

@@ -12,7 +12,32 @@ from typing import Any
 
 from tasks.choice import choice_prompt, fillers, lmms_letter
 from tasks.mmstar.questions import parse_question
-from tasks.pictures import shown
+from tasks.pictures import drawn, shown
+
+CATEGORIES = {
+    "coarse perception": "image topic",
+    "fine-grained perception": "localization",
+    "instance reasoning": "cross-instance relation reasoning",
+    "logical reasoning": "diagram reasoning",
+    "science & technology": "electronics & energy",
+    "math": "geometry",
+}
+"""Category -> one of its three sub-categories."""
+
+
+def made_rows(each: int) -> list[dict[str, Any]]:
+    """Makes rows that ask nothing of sense, `each` of every category, for a rehearsal."""
+    return [
+        {
+            "index": index,
+            "question": f"What is picture {index} of?\nOptions: A: one, B: two, C: three, D: four",
+            "image": drawn(index),
+            "answer": "ABCD"[index % 4],
+            "category": category,
+            "l2_category": CATEGORIES[category],
+        }
+        for index, category in enumerate([*CATEGORIES] * each)
+    ]
 
 
 def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.choice import choice_prompt, lmms_letter
-from tasks.pictures import shown
+from tasks.pictures import drawn, shown
 
 MIN_VOTES = 6
 """The data set's authors keep triplets with at least six unanimous votes; so does this task."""
@@ -25,6 +25,22 @@ def keep_test(dataset: Any) -> Any:
         lambda split, votes: split == "test" and float(votes or 0) >= MIN_VOTES,
         input_columns=["split", "votes"],
     )
+
+
+def made_rows(each: int) -> list[dict[str, Any]]:
+    """Makes `each` triplets of drawn pictures on which people agreed, for a rehearsal."""
+    places = ("ref_path", "left_path", "right_path")
+    return [
+        {
+            "id": index,
+            "left_vote": index % 2,
+            "right_vote": 1 - index % 2,
+            "split": "test",
+            "votes": MIN_VOTES,
+            **{name: drawn(3 * index + number) for number, name in enumerate(places)},
+        }
+        for index in range(each)
+    ]
 
 
 def doc_to_target(doc: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tasks.choice import LETTERS, choice_prompt, given, lmms_letter
-from tasks.pictures import shown
+from tasks.pictures import drawn, shown
 
 
 def _keep(source: str) -> Callable[[Any], Any]:
@@ -24,6 +24,24 @@ def _keep(source: str) -> Callable[[Any], Any]:
         return kept
 
     return keep
+
+
+SOURCES = ("OCRVQA", "TextVQA", "ScienceQA", "VQAv2", "GQA", "VizWiz")
+
+
+def made_rows(each: int) -> list[dict[str, Any]]:
+    """Makes rows that ask nothing of sense, `each` of every source, for a rehearsal."""
+    return [
+        {
+            "index": index,
+            "question": f"What is picture {index} of?",
+            **{letter: f"thing {number} of {index}" for number, letter in enumerate("ABCD")},
+            "answer": "ABCD"[index % 4],
+            "category": SOURCES[index % len(SOURCES)],
+            "image": drawn(index),
+        }
+        for index in range(each * len(SOURCES))
+    ]
 
 
 keep_ocrvqa = _keep("OCRVQA")

@@ -258,14 +258,19 @@ def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool, An
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
         MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        MODEL_FOR_MULTIMODAL_LM_MAPPING,
         AutoConfig,
         AutoModelForCausalLM,
         AutoModelForImageTextToText,
+        AutoModelForMultimodalLM,
     )
 
     config = AutoConfig.from_pretrained(source, **common)
     own_code = bool(getattr(config, "auto_map", None))  # it names its classes itself
+    eyes = AutoModelForImageTextToText
     sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    if not sees and type(config) in MODEL_FOR_MULTIMODAL_LM_MAPPING:  # it hears, and may see
+        eyes, sees = AutoModelForMultimodalLM, True
     speaks = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
     if not (sees or own_code or (speaks and role == "text")):
         what = "text model" if role == "text" else "vision-language model"
@@ -274,7 +279,7 @@ def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool, An
             "name another checkpoint in the family file."
         )
     if role == "vlm" or (sees and not speaks):
-        return AutoModelForImageTextToText, True, config
+        return eyes, True, config
     return AutoModelForCausalLM, False, config
 
 

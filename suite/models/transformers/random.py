@@ -1,0 +1,283 @@
+"""Checkpoints of the true classes with tiny random weights: a study's rehearsal without a download.
+
+In: a kind of model as transformers names it (`qwen3_vl`) and a folder. Out: a standard Hugging Face
+folder in it: model, the true processor with small pictures, a tokenizer and a chat template. What a
+kind needs beyond small sizes is its row in random.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
+from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES
+
+from suite.base import yaml_files
+from suite.errors import SuiteError, nearest
+from suite.models.transformers.loading import quiet
+
+ROWS = Path(__file__).with_suffix(".yaml")
+VERSION = transformers.__version__
+
+TEXT: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "max_position_embeddings": 1 << 15,
+    "initializer_range": 0.3,
+    "num_experts": 4,
+    "num_local_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 32,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 2,
+    "sliding_window": 64,
+}
+"""Sizes of a language model, as far as its configuration has them."""
+TOWER: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "depth": 2,
+    "num_heads": 2,
+}
+"""Sizes of a vision encoder."""
+CONNECTORS = (
+    "multi_modal_projector",
+    "merger",
+    "connector",
+    "projector",
+    "embed_vision",
+    "aligner",
+)
+"""Names of what leads from a tower to the language model. It is made loud enough that images change
+the answers."""
+ENDS = 16
+"""Every so many entries of the vocabulary one ends an answer, so that answers end."""
+
+START = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% if m.content is string %}{{ m.content }}{% else %}"
+    "{% for c in m.content %}{% if c.type == 'image' %}IMAGE{% else %}{{ c.text }}{% endif %}"
+    "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+)
+"""Qwen's form of a conversation."""
+WORDS = """What is in the image? Which of these colours, numbers, words and places does it show?
+Answer with the letter of the correct option alone. Options: A. one B. two C. three D. four.
+Describe everything that is needed to answer the question: The description of the picture says that
+"""
+
+
+@cache
+def rows() -> Mapping[str, Mapping[str, Any]]:
+    """Gives the rows of random.yaml by kind."""
+    return yaml_files.mapping(yaml_files.read(ROWS, "table of kinds"), f"{ROWS}", None)
+
+
+def save(
+    folder: Path,
+    kind: str,
+    *,
+    tokenizer: Any = None,
+    thinks: Mapping[str, Any] = {},
+    seed: int = 0,
+    text: Mapping[str, Any] = {},
+) -> Path:
+    """Saves a random model of a kind in a folder, with its processor where it sees, and gives the
+    folder.
+
+    tokenizer: one to be used in place of one that is built here. thinks: what a family says of
+    its thinking (`ModelSpec.thinks`). text: settings of the language model.
+    SuiteError for a kind that transformers or random.yaml does not know.
+    """
+    row = _row(kind)
+    marks: dict[str, str] = dict(row.get("tokens", {}))
+    tokenizer = _marked(byte_level_tokenizer() if tokenizer is None else tokenizer, marks)
+    config = _config(kind, row, tokenizer, text)
+    made = _model(kind, config, seed)
+    ends = {tokenizer.eos_token_id, *_ends(tokenizer)}
+    made.generation_config.eos_token_id = sorted(ends)
+    made.generation_config.pad_token_id = tokenizer.pad_token_id
+    shown = str(row.get("shown", marks.get("image_token", "")))
+    tokenizer.chat_template = template(thinks).replace("IMAGE", shown)
+    with quiet():
+        made.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        if "image" in row:
+            _processor(kind, row, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def template(thinks: Mapping[str, Any] = {}) -> str:
+    """Gives a chat template with a thinking switch, Qwen3.5's where `thinks` says nothing: it opens
+    the block or writes an empty one. IMAGE stands for what a kind shows an image by."""
+    start, end = thinks.get("open", "<think>"), thinks.get("close", "</think>")
+    told = thinks.get("on", {"enable_thinking": True})
+    on = " and ".join(f"{name} is defined and {name} == {value!r}" for name, value in told.items())
+    on = "true" if thinks.get("always") else on
+    opened = f"{{% if {on} %}}{start}\n{{% else %}}{start}\n\n{end}\n\n{{% endif %}}"
+    return START + opened + "{% endif %}"
+
+
+def _row(kind: str) -> Mapping[str, Any]:
+    if kind in rows():
+        return rows()[kind]
+    if kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return {}
+    known = [*rows(), *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES]
+    raise SuiteError(
+        f"Random weights: no kind of model {kind!r} can be made{nearest(kind, known)}; name a "
+        "checkpoint of a known one, or leave --random-weights out."
+    )
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """Reads the tokenizer of a checkpoint's folder."""
+    with quiet():
+        return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def byte_level_tokenizer(more: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
+    """Builds a byte-level BPE of a few hundred entries, as Qwen's is one; it reads any text."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *more]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=512, initial_alphabet=alphabet, special_tokens=special, show_progress=False
+    )
+    core.train_from_iterator([WORDS] * 20, trainer)
+    core.add_tokens(["<think>", "</think>"])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        bos_token="<|endoftext|>",
+        padding_side="left",
+    )
+
+
+def _marked(tokenizer: Any, marks: Mapping[str, str]) -> PreTrainedTokenizerFast:
+    """A tokenizer with special tokens of images by role, those that it lacks as new ones."""
+    ends = ("eos_token", "pad_token", "bos_token", "unk_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer,
+        padding_side="left",
+        extra_special_tokens=dict(marks),
+        **{name: getattr(tokenizer, name) for name in ends if getattr(tokenizer, name)},
+    )
+
+
+def _ends(tokenizer: Any) -> Iterator[int]:
+    kept = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    return (number for number in range(0, len(tokenizer), ENDS) if number not in kept)
+
+
+def _config(kind: str, row: Mapping[str, Any], tokenizer: Any, text: Mapping[str, Any]) -> Any:
+    """The configuration of a kind at small sizes, in the words of the tokenizer."""
+    own = {
+        "vocab_size": len(tokenizer),
+        "vocab_size_per_layer_input": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+    }
+    given = _numbered(row.get("config", {}), tokenizer)
+    words = {**TEXT, **own}
+    config = transformers.CONFIG_MAPPING[kind]
+    if "text_config" not in getattr(config, "sub_configs", {}):
+        given = {**_small(config(), words, given), **text}
+    else:
+        given["text_config"] = {"model_type": "", **given.get("text_config", {}), **text}
+    parts = {"text_config": words, "vision_config": TOWER, "audio_config": TOWER}
+    for name, sizes in parts.items():
+        if name in getattr(config, "sub_configs", {}) and (name in given or name != "audio_config"):
+            given[name] = _part(config, name, sizes, given.get(name, {}))
+    return config(**given)
+
+
+def _part(config: Any, name: str, sizes: Mapping[str, Any], given: Any) -> Any:
+    if given is None:
+        return None
+    kind = given.get("model_type")
+    default = getattr(config(), name)
+    if kind:
+        default = transformers.CONFIG_MAPPING[kind]()
+    if default is None:
+        default = config.sub_configs[name]()
+    return {**_small(default, sizes, given), "model_type": default.model_type}
+
+
+def _small(default: Any, sizes: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    known = {*default.to_dict(), *default.attribute_map}
+    kept = {key: value for key, value in sizes.items() if key in known}
+    if getattr(default, "sliding_window", None) is None:
+        kept.pop("sliding_window", None)
+    return {**kept, **given}
+
+
+def _numbered(given: Any, tokenizer: Any) -> Any:
+    """The settings with a token's id wherever one is named `..._token_id` or so."""
+    if not isinstance(given, Mapping):
+        return given
+    return {
+        key: tokenizer.convert_tokens_to_ids(value)
+        if isinstance(value, str) and key.endswith(("_id", "_index"))
+        else _numbered(value, tokenizer)
+        for key, value in given.items()
+    }
+
+
+def _model(kind: str, config: Any, seed: int) -> Any:
+    build: Any = transformers.AutoModelForCausalLM
+    for auto in ("AutoModelForImageTextToText", "AutoModelForMultimodalLM"):
+        if type(config) in getattr(transformers, auto)._model_mapping:
+            build = getattr(transformers, auto)
+            break
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build.from_config(config)
+        for name, parameter in model.named_parameters():
+            if any(part in name for part in CONNECTORS) and parameter.ndim == 2:
+                torch.nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+def _processor(kind: str, row: Mapping[str, Any], tokenizer: Any) -> Any:
+    """The true processor of a kind, its parts built from code with the settings of its row."""
+    classes = row.get("classes", {})
+    built: Any = getattr(transformers, classes.get("processor") or PROCESSOR_MAPPING_NAMES[kind])
+    takes = built.get_attributes()
+    parts: dict[str, Any] = {"tokenizer": tokenizer}
+    for name, mapping in (
+        ("image_processor", IMAGE_PROCESSOR_MAPPING_NAMES),
+        ("video_processor", VIDEO_PROCESSOR_MAPPING_NAMES),
+        ("feature_extractor", FEATURE_EXTRACTOR_MAPPING_NAMES),
+        ("audio_processor", FEATURE_EXTRACTOR_MAPPING_NAMES),
+    ):
+        if name not in takes:
+            continue
+        found = classes.get(name) or mapping[kind]
+        found = found.get("torchvision") if isinstance(found, Mapping) else found
+        parts[name] = getattr(transformers, found)(**row.get(name.partition("_")[0], {}))
+    return built(**parts, **row.get("processor", {}), chat_template=tokenizer.chat_template)
