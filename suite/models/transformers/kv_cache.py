@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers import DynamicCache, cache_utils
+from transformers.cache_utils import DynamicLayer
 
 ROOM = 64
 """Tokens of room made at least each time a buffer is full."""
@@ -121,13 +121,32 @@ def growing_cache(config: Any) -> DynamicCache:
     return cache
 
 
-def can_select(cache: Any) -> bool:
-    """Whether rows can be dropped: every layer is of a kind that holds keys and values alone.
+_BY_ROW = (
+    *("DynamicLayer", "DynamicSlidingWindowLayer", "DynamicIndexedLayer", "DummyLayer"),
+    *("LinearAttentionLayer", "LinearAttentionAndFullAttentionLayer"),
+    "LinearAttentionAndSlidingWindowAttentionLayer",
+)
+"""Kinds of layers of which it is known that all their states are by row; a version of transformers
+may lack some. A DummyLayer, which shares another's keys and values, has none."""
 
-    Layers with recurrent states inherit the method but would keep the states of all rows.
+
+def can_select(cache: Any) -> bool:
+    """Whether rows can be dropped: every layer is of a kind whose states are all by row."""
+    kinds = {getattr(cache_utils, name, BufferedLayer) for name in _BY_ROW} | {BufferedLayer}
+    return all(type(layer) in kinds for layer in cache.layers)
+
+
+def keep_rows(cache: Any, rows: torch.Tensor) -> None:
+    """Keeps the rows at these indices in every layer.
+
+    Layers with recurrent states have a method to select rows from their attention, which would
+    keep the states of all; that to reorder them takes both along.
     """
-    plain = (BufferedLayer, DynamicLayer, DynamicSlidingWindowLayer)
-    return all(type(layer) in plain for layer in cache.layers)
+    for layer in cache.layers:
+        if hasattr(layer, "recurrent_states"):
+            layer.reorder_cache(rows)
+        else:
+            layer.batch_select_indices(rows)
 
 
 def plain_layers(cache: Any) -> bool:

@@ -172,7 +172,7 @@ def grouped_attention(
 
 def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[Any, Any, Any]:
     """(model, tokenizer, processor or None), from safetensors or GGUF only."""
-    from transformers import AutoProcessor, AutoTokenizer
+    from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
     source = str(spec.path) if spec.path is not None else str(spec.repo)
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
@@ -190,7 +190,14 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     processor: Any = None
     if sees:
         reader: Any = AutoProcessor
-        processor = reader.from_pretrained(source, **common, **spec.settings)
+        backend = {k: v for k, v in spec.settings.items() if k == "backend"}
+        settings = {k: v for k, v in spec.settings.items() if k != "backend"}
+        processor = reader.from_pretrained(source, **common, **settings)
+        if backend and hasattr(processor, "image_processor"):  # not of videos, which have but one
+            images: Any = AutoImageProcessor.from_pretrained(
+                source, **common, **settings, **backend
+            )
+            processor.image_processor = images
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no image processor, so it is a text model")
         tokenizer = processor.tokenizer

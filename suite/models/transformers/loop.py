@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 import torch
 from transformers import GenerationConfig, GenerationMixin
 
-from suite.models.transformers.kv_cache import can_select, growing_cache
+from suite.models.transformers.kv_cache import can_select, growing_cache, keep_rows
 from suite.models.transformers.rows import PerRow, among
 from suite.models.transformers.thinking import AnswerLimit
 
@@ -319,7 +319,7 @@ def _grow(model: Any, batch: Batch, rules: Rules, cache: Any, found: list[Genera
             keep = (~batch.ended).nonzero()[:, 0]
             batch.select(keep)
             rules.select(keep)
-            cache.batch_select_indices(keep)
+            keep_rows(cache, keep)
         outputs = model(**batch.inputs(cache), return_dict=True)
         batch.columns += 1
         _choose(batch, rules, outputs.logits[:, -1].float())

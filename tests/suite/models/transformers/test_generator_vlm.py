@@ -108,8 +108,9 @@ def test_settings_of_the_processor_reach_the_images(tmp_path: Path) -> None:
     assert tokens[0] - tokens[1] == 16 - 4
 
 
-def test_a_family_says_which_library_resizes_images(tmp_path: Path) -> None:
-    folder = tiny_vlms.llava(tmp_path / "vlm")
+@pytest.mark.parametrize("name", ["llava", "llava_onevision"])  # the second reads videos too
+def test_a_family_says_which_library_resizes_images(name: str, tmp_path: Path) -> None:
+    folder = getattr(tiny_vlms, name)(tmp_path / "vlm")
 
     def built(backend: str) -> Any:
         spec = ModelSpec(path=folder, processor=json.dumps({"backend": backend}))
