@@ -52,7 +52,8 @@ def test_a_rehearsal_has_rows_for_every_cell_and_task(tmp_path: Path) -> None:
     command += ["--only", "extract_think/*", "--only", "decoupled/extract/P=0.6b/R=0.6b/*"]
     done = subprocess.run(
         [*command, "--json", "--out", str(tmp_path / "run")],
-        cwd=tmp_path, env={**environment(tmp_path), "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Random weights:" in done.stderr
