@@ -55,6 +55,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("task", "string", "Task name."),
     Column("domain", "string", "in_domain or out_of_domain."),
     Column("category", "string", "The benchmark's own category, or empty."),
+    Column("subcategory", "string", "The benchmark's part of the category, or empty.", null=True),
     Column("item_id", "string", "Unique within the task."),
     Column("image_id", "string", "Cluster: items that show the same images share it."),
     Column("n_options", "int", "Number of options, 0 for an open answer."),
@@ -67,6 +68,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("parsed", "bool", "Whether an answer could be read."),
     Column("score", "float", "In [0, 1]; 0 when unparsed, missing when failed.", "share", True),
     Column("lmms_score", "float", "lmms-eval's own score of the same text.", "share", True),
+    Column(
+        "published_score",
+        "float",
+        "Score by the published rules; chance where they draw a letter; missing for other tasks.",
+        *("share", True),
+    ),
     Column("failed", "bool", "Whether a stage of this row failed."),
     Column("reason", "string", "Why it failed, one sentence.", null=True),
     Column("leak", "bool", "An upstream text of this row holds an option, the answer or a letter."),
@@ -92,10 +99,12 @@ def completed(frame: pd.DataFrame) -> pd.DataFrame:
         known = frame.get("perceiver", pd.Series(None, frame.index, dtype=object)).astype(object)
         if "perceiver" not in frame or (looks & known.isna()).any():
             added["perceiver"] = known.where(known.notna() | ~looks, INSTRUCT)
-    if "perception_samples" not in frame:
-        added["perception_samples"] = pd.Series(float("nan"), frame.index)
-    if "upstream" not in frame:
-        added["upstream"] = pd.Series(None, frame.index, dtype=object)
+    for name in ("perception_samples", "published_score"):
+        if name not in frame:
+            added[name] = pd.Series(float("nan"), frame.index)
+    for name in ("upstream", "subcategory"):
+        if name not in frame:
+            added[name] = pd.Series(None, frame.index, dtype=object)
     return frame.assign(**added) if added else frame
 
 

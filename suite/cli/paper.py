@@ -37,21 +37,33 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
     """Hold each claim of the paper against its published tables.
 
     A claim `holds`, `differs`, or is `not determined` by what was published; beside the last kind
-    stand the numbers of RUN_DIR, with 95 % intervals, where a run is given.
+    stand the numbers of RUN_DIR, with 95 % intervals, where a run is given; and its cells beside
+    the rows of the table of methods, read and averaged as published and as the suite does.
 
     \b
     Example:
       downscale paper runs/micro
     """
-    from suite.report.paper import beside_run, default_tables, draw_figures, paper
+    from suite.report.paper import (
+        beside_methods,
+        beside_run,
+        default_tables,
+        draw_figures,
+        paper,
+        with_methods,
+    )
 
     folder = tables if tables is not None else default_tables()
     claims = paper(folder)
     numbers = beside_run(run, folder) if run is not None else None
     if as_json:
+        if run is not None and numbers is not None:
+            claims, numbers = with_methods(claims, numbers, run, folder)
         print_json(_rows(claims, numbers))
     else:
         _print(claims, numbers)
+        if run is not None:
+            _print_methods(beside_methods(run, folder))
     if figure is not None:
         for path in draw_figures(folder, figure):
             talk(str(path))
@@ -89,6 +101,31 @@ def _print(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> None:
         print_table(columns, found, title="This run beside what was not published")
     counted = Counter(claims["verdict"])
     talk(", ".join(f"{count} {verdict}" for verdict, count in counted.items()) + ".")
+
+
+def _print_methods(numbers: pd.DataFrame) -> None:
+    """A run's cells beside the table of methods, if it has any of these."""
+    if not len(numbers):
+        return
+    rows = [
+        [
+            *(row["claim"].removeprefix("Table 2, "), _number(row["published"]), row["what"]),
+            *(_number(row[end]) for end in ("estimate", "low", "high")),
+            *(row["n"], row["reason"]),
+        ]
+        for row in rows_of(numbers)
+    ]
+    columns = [
+        "published for",
+        "published",
+        "in this run",
+        "estimate",
+        "low",
+        "high",
+        "n",
+        "reason",
+    ]
+    print_table(columns, rows, title="This run beside the paper's table of methods, in points")
 
 
 def _number(value: float | None) -> str:

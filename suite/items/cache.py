@@ -51,6 +51,7 @@ _ITEM_SCHEMA = pa.schema(
         ("fillers", pa.int64()),
         ("doc", pa.string()),
         ("row", pa.int64()),
+        ("subcategory", pa.string()),
     ]
 )
 _IMAGE_SCHEMA = pa.schema(
@@ -216,6 +217,6 @@ class ItemCache:
 
 
 def _item(task: str, row: dict[str, Any]) -> Item:
-    return Item(
-        task=task, **{**row, "options": tuple(row["options"]), "images": tuple(row["images"])}
-    )
+    parts = {"options": tuple(row["options"]), "images": tuple(row["images"])}
+    # Null where an older version has written the file.
+    return Item(task=task, **{**row, **parts, "subcategory": row["subcategory"] or ""})

@@ -45,6 +45,9 @@ class Item:
     row: int = field(default=0, repr=False)
     """Where the row stands in the benchmark's data, from 0: lmms-eval's `doc_id`."""
 
+    subcategory: str = field(default="", repr=False)
+    """The benchmark's own name of the part of the category, or empty."""
+
     @property
     def chance(self) -> float:
         """Accuracy of guessing: 1/number of options that are no fillers, 0 for open answers."""

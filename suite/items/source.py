@@ -300,6 +300,7 @@ def _checked(info: TaskInfo, row: Any) -> dict[str, Any]:
         "metric": metric,
         "options": tuple(_text(info, "options", option) for option in options),
         "category": category,
+        "subcategory": _key(info, "subcategory", row),
         "gold_description": None
         if is_empty(described)
         else _text(info, "gold_description", described),
@@ -350,6 +351,7 @@ def _item(
         options=options,
         answer=answer,
         category=row["category"],
+        subcategory=row["subcategory"],
         images=images,
         image_id=cluster_id(info.name, item_id, images),
         gold_description=row["gold_description"],

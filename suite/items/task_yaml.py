@@ -26,7 +26,7 @@ DOMAINS = ("in_domain", "out_of_domain")
 
 ITEM_KEYS = (
     "item_id", "question", "options", "answer", "images", "category", "gold_description",
-    "fillers", "metric",
+    "fillers", "metric", "subcategory",
 )  # fmt: skip
 """What `doc_to_item` may return, and `metadata.item` map to columns."""
 

@@ -32,7 +32,8 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
     """Gives the paper's claims, recomputed from its tables: a row each (`analyses.paper.verdicts`).
 
     tables: a folder with the tables under their names, those of the paper by default. With `run`, a
-    run directory: a row per claim and number of the run, its columns `run_what`, `run_estimate`,
+    run directory: a row per claim, and number of Table 2 that a cell of the run stands beside, and
+    number of the run, its columns `run_what`, `run_estimate`,
     `run_low`, `run_high`, `run_n`, `run_reason` (in the claim's unit; missing where the claim
     concerns the published systems alone).
     """
@@ -43,7 +44,8 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
         claims = published(read_tables(folder))
     if run is None:
         return claims
-    numbers = beside_run(Path(run), folder).drop(columns="unit")
+    claims, numbers = with_methods(claims, beside_run(Path(run), folder), Path(run), folder)
+    numbers = numbers.drop(columns="unit")
     numbers = numbers.rename(columns={n: f"run_{n}" for n in numbers.columns if n != "claim"})
     return claims.merge(numbers, on="claim", how="left")
 
@@ -82,6 +84,34 @@ def beside_run(run: Path, tables: Path) -> pd.DataFrame:
         current = freshness.is_current(run / "tables", digest, [f"{name}.csv"])
         numbers[name] = read(run, name) if current else analyse(run, name)
     return beside(unpublished(read_tables(tables)), numbers)
+
+
+def beside_methods(run: Path, tables: Path) -> pd.DataFrame:
+    """Gives the cells of a run beside the numbers of the table of methods, read and averaged as
+    published and as the suite does (`analyses.paper.beside_table2`)."""
+    from analyses.paper.beside_table2 import beside_table2
+    from analyses.paper.claims import METHODS
+    from analyses.paper.verdicts import checked
+    from suite.report.tables import load_records
+
+    return beside_table2(checked(read_tables(tables), METHODS), load_records(run))
+
+
+def with_methods(
+    claims: pd.DataFrame, numbers: pd.DataFrame, run: Path, tables: Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Gives claims and a run's numbers with those of `beside_methods`, each published number as a
+    claim whose verdict is `beside a run`."""
+    import pandas as pd
+
+    found = beside_methods(run, tables)
+    if not len(found):
+        return claims, numbers
+    rows = found[["claim", "published", "unit"]].drop_duplicates("claim")
+    more = rows.assign(verdict="beside a run").to_dict("records")
+    both = pd.DataFrame([*claims.to_dict("records"), *more], columns=claims.columns)
+    told = [*numbers.to_dict("records"), *found.drop(columns="published").to_dict("records")]
+    return both, pd.DataFrame(told, columns=numbers.columns)
 
 
 def draw_figures(tables: Path, folder: Path) -> list[Path]:

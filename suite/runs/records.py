@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suite.answers.leaks import contents_leak, letter_leak
+from suite.answers.published import published_score
 from suite.engine.walk import Place, Walk, position
 from suite.items.item import Item
 from suite.planning.cells import Cell, Step
@@ -137,6 +138,7 @@ def _row(
     return {
         "sample": sample,
         "category": item.category,
+        "subcategory": item.subcategory,
         "item_id": item.item_id,
         "image_id": item.image_id,
         "n_options": len(item.options),
@@ -149,6 +151,11 @@ def _row(
         "parsed": reading.parsed if reading else False,
         "score": reading.score if reading else None,
         "lmms_score": reading.lmms_score if reading else None,
+        "published_score": published_score(
+            item, answer.text, decoupled=STAGES[chain[-1].stage].reads is not None
+        )
+        if whole and answer
+        else None,
         "failed": not whole,
         "reason": reason,
         "leak": _leaks(item, chain, generations),

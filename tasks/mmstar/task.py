@@ -53,6 +53,7 @@ def doc_to_item(doc: Mapping[str, Any]) -> dict[str, Any]:
         "fillers": fillers(parsed.options, answer),
         "answer": answer,
         "category": doc["category"],
+        "subcategory": doc.get("l2_category"),
     }
 
 

@@ -178,6 +178,8 @@ def _answers(
         parsed=parsed & ~failed,
         score=score,
         lmms_score=score,
+        published_score=np.nan,
+        subcategory=None,
         failed=failed,
         reason=np.where(failed, "The image could not be read", None),
         leak=(rng.random(n) < 0.01) & (method == "decoupled"),

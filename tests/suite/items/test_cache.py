@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from suite.items.cache import ItemCache, source_key
@@ -27,6 +28,19 @@ def test_reads_once_and_then_from_the_cache(parquet: Path, tmp_path: Path) -> No
     assert again == first
     assert len(stored) == 1
     assert {path: path.stat().st_mtime_ns for path in stored} == stored
+
+
+def test_the_part_of_a_category_is_kept_and_older_files_have_none(
+    parquet: Path, tmp_path: Path
+) -> None:
+    first = load_items("mmstar", data=str(parquet), cache_dir=tmp_path / "cache")
+    assert {item.subcategory for item in first.items} == {"geometry"}
+    (path,) = (tmp_path / "cache").rglob("*.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns("subcategory"), path)
+    again = load_items("mmstar", data=str(parquet), cache_dir=tmp_path / "cache")
+    assert {item.subcategory for item in again.items} == {""}
+    assert "subcategory" not in repr(again.items[0])  # what a run stands on is as before
 
 
 def test_the_cache_is_read_without_lmms_eval_or_torch(parquet: Path, tmp_path: Path) -> None:

@@ -87,6 +87,30 @@ def test_a_run_stands_beside_the_claims(run: Path) -> None:
     assert not (run / "tables").exists(), "reading a run writes nothing into it"
 
 
+def test_a_run_of_the_papers_family_stands_beside_its_table_of_methods(
+    run: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(run / "records.parquet")
+    one = frame[frame["cell"] == frame.loc[frame["method"] == "decoupled", "cell"].iloc[0]]
+    changes = {"family": "paper", "method": "extract_think", "perceiver": "extract", "task": "gqa"}
+    sizes = {"perception_params": 0.6e9, "reasoning_params": 1.7e9, "published_score": 0.25}
+    more = one.assign(**changes, **sizes, cell="extract_think/P=0.6b/R=1.7b/think")
+    pd.concat([frame, more]).to_parquet(tmp_path / "records.parquet", index=False)
+    code, out, _ = downscale(tmp_path, "--json")
+    rows = {row["claim"]: row for row in json.loads(out)}
+    assert code == 0
+    row = rows["Table 2, Extract+Think 0.6B/1.7B, decoupled: gqa"]
+    assert (row["published"], row["verdict"], row["recomputed"]) == (74.7, "beside a run", None)
+    first, second = row["run"]
+    assert first["what"].endswith("/think, as published")
+    assert (first["estimate"], first["low"], first["high"]) == pytest.approx((25.0, 25.0, 25.0))
+    assert second["estimate"] == pytest.approx(100 * more["score"].mean())
+    code, out, _ = downscale(tmp_path)
+    assert "This run beside the paper's table of methods" in out
+    told = suite.paper(run=tmp_path).set_index("claim")
+    assert row["claim"] in told.index
+
+
 def test_a_run_is_read_from_its_tables_where_they_are_current(run: Path, tmp_path: Path) -> None:
     from suite.report import tables
     from suite.runs import freshness
