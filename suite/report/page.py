@@ -16,7 +16,16 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import write_changed
-from suite.report import examples, figures, findings, item_cards, page_tables, summary, tables
+from suite.report import (
+    examples,
+    explorer,
+    figures,
+    findings,
+    item_cards,
+    page_tables,
+    summary,
+    tables,
+)
 from suite.runs import freshness, provenance
 
 
@@ -68,6 +77,7 @@ def render(folder: Path) -> str:
             others=page_tables.sections(folder, frame),
             lost=examples.lost(frame, folder),
             differing=examples.differing(frame, folder),
+            explorer=explorer.embedded(folder, frame),
             samples=chosen,
             unshown=unshown,
             provenance=summary.facts(known),

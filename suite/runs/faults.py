@@ -65,7 +65,7 @@ def faults(frame: pd.DataFrame) -> list[dict[str, Any]]:
         {
             **{name: row[name] for name in ("family", "perceiver", "thinking")},
             "whose": _whose(row),
-            "sentence": _sentence(row),
+            "sentence": sentence_of(row),
             "shares": {name: row[key] for name, key in BLAMES.items()},
         }
         for row in rows_of(item_classes(frame))
@@ -77,7 +77,8 @@ def _whose(row: dict[str, Any]) -> str | None:
     return next((name for name, key in BLAMES.items() if (row[key] or 0) > RIGHT), None)
 
 
-def _sentence(row: dict[str, Any]) -> str:
+def sentence_of(row: dict[str, Any]) -> str:
+    """Says in words whose fault an item is in one grid: a row of `item_classes`."""
     small, low = row["perception_small"], row["reasoning_small"]
     large, high = row["perception_large"], row["reasoning_large"]
     smallest = f"with {small} looking and {low} reasoning it is wrong"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from suite.base.files import cache_folder, whole
 from suite.errors import SuiteError, reason_of
 from suite.runs import items as run_items
 from suite.runs.faults import BLAMES, RIGHT
+from suite.runs.words import MODES
 
 FORMAT = 1
 SLAB = 1 << 20
@@ -120,6 +121,12 @@ class Index:
                 _make(path, temporary)
         return cls(path, folder)
 
+    @classmethod
+    def made(cls, records: Path, folder: Path) -> Index:
+        """Makes the index in a folder of the caller's."""
+        _make(records, folder)
+        return cls(records, folder)
+
     def __len__(self) -> int:
         """Answers."""
         return len(self.item)
@@ -139,6 +146,31 @@ class Index:
         """The grids of pairings, those after thinking first."""
         return sorted(pairings_of(self.cells), key=lambda grid: not grid.thinking)
 
+    @cached_property
+    def shapes(self) -> list[dict[str, Any]]:
+        """The grids that an item is shown by: its name, sizes that look (down), sizes that reason
+        (across), ids of cells, empty where there is none. End to end, first, has one row."""
+        ladder = {
+            "name": "End to end",
+            "perception": [""],
+            "reasoning": self.rungs,
+            "cells": [[rung.cell for rung in self._ladder]],
+        }
+        labels = [grid.labels for grid in self.grids]
+        pairings = [
+            {
+                "name": grid_name(grid.labels, labels),
+                "perception": [rung.size for rung in grid.perception],
+                "reasoning": [rung.size for rung in grid.reasoning],
+                "cells": [
+                    [grid.cells.get((p.size, r.size), "") for r in grid.reasoning]
+                    for p in grid.perception
+                ],
+            }
+            for grid in self.grids
+        ]
+        return [*([ladder] if self.rungs else []), *pairings]
+
     def values(self, column: str, task: str = "") -> list[str]:
         """Gives the different values of a column of `items`, but for empty ones."""
         own = self.items[self.items["task"] == task] if task else self.items
@@ -149,6 +181,27 @@ class Index:
         """What there is of MARKS."""
         found = np.bincount(self.mark, minlength=len(MARKS))
         return [name for name, count in zip(MARKS, found) if count]
+
+    def choices(self) -> dict[str, list[str]]:
+        """Gives what each filter can be, by its name in `suite.runs.words.FIELDS`."""
+        of_method: dict[str, list[str]] = {}
+        for name, method in zip(self.names, self.cells["method"]):
+            of_method.setdefault(str(method), []).append(name)
+        globs = [
+            f"{method}/*"
+            for method, own in of_method.items()
+            if len(own) > 1 and all(name.startswith(f"{method}/") for name in own)
+        ]
+        both = [NOT_RIGHT] if {"wrong", "unread"} <= set(self.marks) else []
+        return {
+            "task": self.values("task"),
+            "category": self.values("category"),
+            "cell": [*globs, *self.names],
+            "mark": [*self.marks, *both],
+            "rule": sorted(str(rule or NONE) for rule in self.rules),
+            "blame": [name for name in BLAMES if (self.blame == name).any()],
+            "solved": [*self.rungs, NEVER] if self.rungs else [],
+        }
 
     def find(self, wanted: Wanted) -> Ints:
         """Gives the numbers of the items that are as wanted, in order."""
@@ -263,11 +316,6 @@ class Index:
         sizes = [rung.size for rung in self._ladder]
         return sizes if len(sizes) > 1 else []
 
-    @property
-    def rung_cells(self) -> list[str]:
-        """The cells of the `rungs`."""
-        return [rung.cell for rung in self._ladder]
-
     @cached_property
     def _ladder(self) -> tuple[Rung, ...]:
         own = self.cells[self.cells["method"] == "end_to_end"]
@@ -318,6 +366,12 @@ class Index:
                         found |= hit[at] & chunk.is_valid().to_numpy(zero_copy_only=False)
                 parts.append(found)
         return np.concatenate([np.zeros(0, dtype=bool), *parts])
+
+
+def grid_name(own: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) -> str:
+    """Says how a grid reasons, and of whom it is where there are more."""
+    apart = [n for n in ("family", "perceiver") if len({row[n] for row in all_of_them}) > 1]
+    return ", ".join([MODES[bool(own["thinking"])], *(str(own[name]) for name in apart)])
 
 
 def _holds(texts: pa.Array, text: str) -> Bools:

@@ -15,6 +15,19 @@ ENDS = {"length": "its tokens ran out", "budget": "its thinking was cut"}
 """How an answer ended, where that is worth a word."""
 LEAK = "a text before it says more than it may"
 MODES = {True: "After thinking", False: "Answering directly"}
+FIELDS = {
+    "q": "Item or question",
+    "said": "In what models wrote",
+    "change": "Changed",
+    "task": "Task",
+    "category": "Category",
+    "cell": "Cell",
+    "mark": "An answer is",
+    "rule": "Read by rule",
+    "blame": "Whose fault",
+    "solved": "Solved from size",
+}
+"""What items are filtered by -> what a person reads."""
 
 
 def reading(answer: dict[str, object]) -> str:

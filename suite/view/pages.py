@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from analyses.table.sizes import Pairings
 from suite.errors import SuiteError, cut, nearest, shown
 from suite.planning.cells import matching
 from suite.runs.changes import Changes
 from suite.runs.faults import BLAMES
-from suite.runs.index import MARKS, NEVER, NONE, NOT_RIGHT, Index, Ints, Wanted
-from suite.runs.words import MODES
+from suite.runs.index import MARKS, NEVER, NONE, NOT_RIGHT, Index, Ints, Wanted, grid_name
+from suite.runs.words import FIELDS
 from suite.view.runs import Opened, Run
 from suite.view.words import Query
 
@@ -102,8 +101,7 @@ def _row(
         "question": question,
         "blame": index.blame[number],
         "solved": index.solved[number],
-        "grids": [grid(own, index, marks) for own in index.grids],
-        "ladder": ladder(index, marks),
+        "grids": [marked(shape, index, marks) for shape in index.shapes],
         "change": None if changes is None else changes.of_item(number),
     }
 
@@ -117,38 +115,13 @@ def item_address(query: Query, index: Index, number: int) -> str:
     return Query(words).address("item")
 
 
-def grid(own: Pairings, index: Index, marks: Mapping[int, Sequence[str]]) -> dict[str, Any]:
-    """Gives the marks of one item's pairings."""
-    cells = [[own.cells.get((p.size, r.size), "") for r in own.reasoning] for p in own.perception]
-    return {
-        "name": grid_name(own.labels, [grid.labels for grid in index.grids]),
-        "perception": [rung.size for rung in own.perception],
-        "reasoning": [rung.size for rung in own.reasoning],
-        **_marked(cells, index, marks),
-    }
-
-
-def ladder(index: Index, marks: Mapping[int, Sequence[str]]) -> dict[str, Any] | None:
-    """Gives the marks of the sizes that answer end to end, smallest first."""
-    if not index.rungs:
-        return None
-    own = _marked([index.rung_cells], index, marks)
-    return {"name": "End to end", "perception": [""], "reasoning": index.rungs, **own}
-
-
-def _marked(
-    cells: list[list[str]], index: Index, marks: Mapping[int, Sequence[str]]
+def marked(
+    shape: Mapping[str, Any], index: Index, marks: Mapping[int, Sequence[str]]
 ) -> dict[str, Any]:
-    return {
-        "cells": cells,
-        "marks": [[list(marks.get(index.code.get(c, -1), ())) for c in row] for row in cells],
-    }
-
-
-def grid_name(own: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) -> str:
-    """Says how a grid reasons, and of whom it is where there are more."""
-    apart = [n for n in ("family", "perceiver") if len({row[n] for row in all_of_them}) > 1]
-    return ", ".join([MODES[own["thinking"]], *(str(own[name]) for name in apart)])
+    """Gives a grid with the marks of one item's answers."""
+    cells = shape["cells"]
+    own = [[list(marks.get(index.code.get(c, -1), ())) for c in row] for row in cells]
+    return {**shape, "marks": own}
 
 
 def numbers(query: Query, opened: Opened) -> dict[str, Any]:
@@ -158,8 +131,8 @@ def numbers(query: Query, opened: Opened) -> dict[str, Any]:
     tasks = index.values("task")
     accuracy = index.accuracy
 
-    def told(cell: str | None, task: str) -> dict[str, Any] | None:
-        if cell is None or (cell, task) not in accuracy:
+    def told(cell: str, task: str) -> dict[str, Any] | None:
+        if (cell, task) not in accuracy:
             return None
         value, count = accuracy[cell, task]
         return {
@@ -170,22 +143,18 @@ def numbers(query: Query, opened: Opened) -> dict[str, Any]:
 
     grids = [
         {
-            "name": grid_name(own.labels, [grid.labels for grid in index.grids]),
-            "perception": [rung.size for rung in own.perception],
-            "reasoning": [rung.size for rung in own.reasoning],
+            **shape,
             "tasks": [
                 {
                     "task": task,
-                    "rows": [
-                        [told(own.cells.get((p.size, r.size)), task) for r in own.reasoning]
-                        for p in own.perception
-                    ],
+                    "rows": [[told(cell, task) for cell in row] for row in shape["cells"]],
                 }
                 for task in tasks
-                if any((cell, task) in accuracy for cell in own.cells.values())
+                if any((cell, task) in accuracy for row in shape["cells"] for cell in row)
             ],
         }
-        for own in index.grids
+        for shape in index.shapes
+        if len(shape["cells"]) > 1
     ]
     blamed = [
         {"name": name, "count": int(np.sum(index.blame == name)),
@@ -209,43 +178,14 @@ def numbers(query: Query, opened: Opened) -> dict[str, Any]:
 
 def choices(query: Query, opened: Opened, changes: Changes | None) -> list[dict[str, Any]]:
     """Gives the filters of a run, each with its values and what they are called."""
-    index = opened.index
-    rules = sorted(str(rule or NONE) for rule in index.rules)
-    groups: dict[str, list[str]] = {}
-    for name, method in zip(index.names, index.cells["method"]):
-        groups.setdefault(str(method), []).append(name)
-    globs = [
-        f"{method}/*"
-        for method, own in groups.items()
-        if len(own) > 1 and all(name.startswith(f"{method}/") for name in own)
-    ]
-    rows: list[tuple[str, str, Iterable[str], Mapping[str, str]]] = [
-        ("task", "Task", index.values("task"), {}),
-        ("category", "Category", index.values("category"), {}),
-        ("cell", "Cell", [*globs, *index.names], {g: f"any of {g}" for g in globs}),
-        ("mark", "An answer is", _marks(index), {}),
-        ("rule", "Read by rule", rules, {NONE: "none: failed"}),
-        ("blame", "Whose fault", [n for n in BLAMES if (index.blame == n).any()], {}),
-        ("solved", "Solved from size", [*index.rungs, NEVER] if index.rungs else [], {}),
-    ]
+    found = opened.index.choices()
     if changes is not None:
-        rows.insert(0, ("change", "Changed", ("gained", "lost"), {}))
+        found = {"change": ["gained", "lost"], **found}
     return [
-        {
-            "name": name,
-            "label": label,
-            "chosen": query.get(name),
-            "values": [{"value": v, "text": texts.get(v, v)} for v in own],
-        }
-        for name, label, values, texts in rows
-        if (own := list(values)) and (len(own) > 1 or query.get(name))
+        {"name": name, "label": FIELDS[name], "chosen": query.get(name), "values": values}
+        for name, values in found.items()
+        if len(values) > 1 or query.get(name)
     ]
-
-
-def _marks(index: Index) -> list[str]:
-    """What answers can be; NOT_RIGHT where that is more than one of them."""
-    both = {"wrong", "unread"} <= set(index.marks)
-    return [*index.marks, *([NOT_RIGHT] if both else [])]
 
 
 def item(
@@ -270,11 +210,9 @@ def item(
     inside = place < len(around) and around[place] == number
     before = around[place - 1] if place > 0 else None
     after = around[place + 1 if inside else place :][:1]
-    marks = index.of_items([number])[number]
     value: dict[str, Any] = {
         "found": told(opened, number),
         "solved": index.solved[number],
-        "ladder": ladder(index, marks),
         "place": place + 1 if inside else None,
         "count": len(around),
         "previous": None if before is None else item_address(query, index, int(before)),
@@ -307,7 +245,7 @@ def told(opened: Opened, number: int) -> dict[str, Any]:
     for blame in found["blame"]:
         blame["name"] = grid_name(blame, found["blame"])
     marks = opened.index.of_items([number])[number]
-    found["grids"] = [grid(own, opened.index, marks) for own in opened.index.grids]
+    found["grids"] = [marked(shape, opened.index, marks) for shape in opened.index.shapes]
     return found
 
 

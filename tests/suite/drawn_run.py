@@ -33,7 +33,9 @@ def png(size: tuple[int, int], noise: bool = False) -> bytes:
 PICTURES = {"small": png((40, 30)), "large": png((1600, 900), noise=True), "none": b"no image"}
 
 
-def asked(folder: Path, names: Iterable[str]) -> tuple[dict[str, ItemSet], dict[str, str]]:
+def asked(
+    folder: Path, names: Iterable[str], **_: object
+) -> tuple[dict[str, ItemSet], dict[str, str]]:
     """What the item cache has: the items of `ocr`, with words that would break a careless page."""
     items = tuple(
         Item(

@@ -5,6 +5,8 @@ In: a run of simulated records. Out: report.html, read as a browser reads it.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -55,7 +57,11 @@ def test_the_page_is_self_contained_and_well_formed(drawn: Path) -> None:
     assert len(page.alternatives) == len(figures) + len(pictures)
     assert all(page.alternatives)
     assert {anchor[1:] for anchor in anchors} <= page.names
-    assert "script" not in page.tags
+    text = (drawn / "report.html").read_text(encoding="utf-8")
+    assert page.tags.count("script") == 2  # data, and what shows them
+    [script] = re.findall(r"<script>(.*?)</script>", text, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in text
     assert "link" not in page.tags
 
 
