@@ -114,13 +114,15 @@ function found(words) {
     (!words.category || item.category === words.category) &&
     (!words.blame || item.blame === words.blame) &&
     (!words.solved || item.solved === words.solved) &&
-    (!q || [item.id, item.gold, text(item.question) || "", ...item.options.map(text)].join("\n").toLowerCase().includes(q)) &&
+    (!q || [item.id, item.gold, text(item.question) || "", ...item.options.map((n) => text(n))].join("\n").toLowerCase().includes(q)) &&
     (!ofAnswers || item.answers.some((answer) =>
       (!cells || cells.has(answer[CELL])) &&
       (!marks || marks.includes(MARKS[answer[MARK]])) &&
       (!words.rule || (DATA.rules[answer[RULE]] || "none") === words.rule) &&
       (!said || [SAID, THOUGHT, DESCRIBED].some((n) => written(answer, n).toLowerCase().includes(said))))));
 }
+
+let asked = null; // where the form has led: its fields are ahead of the address
 
 function form() {
   const fields = [["q", "search"], ["said", "search"]].map(([name, type]) =>
@@ -130,7 +132,10 @@ function form() {
       h("select", { name: choice.name }, h("option", { value: "" }, "any"),
         choice.values.map((value) => h("option", { value }, value)))));
   const own = h("form", { class: "fields" }, fields, h("p", { class: "buttons" }, h("button", {}, "Filter"), h("a", { href: "#items?" }, "Clear")));
-  const go = () => { location.hash = address(Object.fromEntries(new FormData(own))).slice(1); };
+  const go = () => {
+    asked = address(Object.fromEntries(new FormData(own)));
+    location.hash = asked.slice(1);
+  };
   own.addEventListener("submit", (event) => { event.preventDefault(); go(); });
   own.addEventListener("change", go);
   return own;
@@ -220,8 +225,8 @@ function show() {
   const words = location.hash.startsWith("#items") ? wordsOf(location.hash) : {};
   const parts = (words.item ? single(words) : list(words)).flat(Infinity).filter(Boolean);
   if (words.item) return ROOT.replaceChildren(...parts);
-  for (const field of FORM.querySelectorAll("input, select"))
-    if (field.value !== (words[field.name] || "")) field.value = words[field.name] || "";
+  if (location.hash !== asked)
+    for (const field of FORM.querySelectorAll("input, select")) field.value = words[field.name] || "";
   if (FORM.parentNode !== ROOT) ROOT.replaceChildren(FORM);
   while (ROOT.lastChild !== FORM) ROOT.lastChild.remove();
   ROOT.append(...parts);
