@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from analyses.stats.arrays import Floats
 from analyses.table.scores import CELL_COLUMNS, PERCEIVER
 from analyses.table.sizes import Pairings, Rung, end_to_end, ladder, pairings_of
 from suite.base.files import cache_folder, whole
+from suite.base.machine import cores
 from suite.errors import SuiteError, reason_of
 from suite.runs import items as run_items
 from suite.runs.faults import BLAMES, RIGHT
@@ -217,11 +219,14 @@ class Index:
         if wanted.text:
             keep &= _holds(self._asked, wanted.text)
         if wanted.of_answers:
-            keep &= np.bincount(self.item[self._answers(wanted)], minlength=len(items)) > 0
+            own = self._answers(wanted)
+            if wanted.said:
+                own &= self._told(wanted.said, own & keep[self.item])
+            keep &= np.bincount(self.item[own], minlength=len(items)) > 0
         return np.flatnonzero(keep)
 
     def _answers(self, wanted: Wanted) -> Bools:
-        """The answers that are all that is asked for."""
+        """The answers that are all that is asked for but for their texts."""
         own = np.ones(len(self), dtype=bool)
         if wanted.cells:
             known = np.array([name in set(wanted.cells) for name in self.names])
@@ -232,8 +237,6 @@ class Index:
         if wanted.rule:
             rule = None if wanted.rule == NONE else wanted.rule
             own &= self.rule == (self.rules.index(rule) if rule in self.rules else 65535)
-        if wanted.said:
-            own &= self._said(wanted.said)
         return own
 
     def of_items(self, numbers: Sequence[int] | Ints) -> dict[int, dict[int, list[str]]]:
@@ -351,21 +354,38 @@ class Index:
             texts.append("\n".join([item_id, str(answer), *own]))
         return pa.array(texts, pa.large_string())
 
-    def _look(self, text: str) -> Bools:
-        """The answers with a text in what a model wrote."""
-        with pq.ParquetFile(self.records, read_dictionary=list(TEXTS)) as file:
-            parts = []
-            for number in range(file.num_row_groups):
-                table = file.read_row_group(number, columns=list(TEXTS))
-                found = np.zeros(len(table), dtype=bool)
-                for chunk in (c for name in TEXTS for c in table[name].chunks):
-                    hit = _holds(chunk.dictionary, text)
-                    if hit.any():
-                        assert table.num_rows == len(chunk)  # a row group is one chunk
-                        at = chunk.indices.fill_null(0).to_numpy()
-                        found |= hit[at] & chunk.is_valid().to_numpy(zero_copy_only=False)
-                parts.append(found)
-        return np.concatenate([np.zeros(0, dtype=bool), *parts])
+    def _told(self, text: str, among: Bools) -> Bools:
+        """The answers with a text in what a model wrote, as far as they are `among` those: of the
+        records only the row groups that hold some are read."""
+        ends = self._ends
+        groups = [n for n, end in enumerate(ends[1:]) if among[ends[n] : end].any()]
+        return self._said(text, tuple(groups))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Rows up to each row group of the records, and in all."""
+        about = pq.read_metadata(self.records)
+        rows = [about.row_group(n).num_rows for n in range(about.num_row_groups)]
+        return [0, *np.cumsum(rows, dtype=int).tolist()]
+
+    def _look(self, text: str, groups: Sequence[int]) -> Bools:
+        """The answers of these row groups with a text in what a model wrote."""
+        found = np.zeros(len(self), dtype=bool)
+
+        def look(own: Sequence[int]) -> None:
+            with pq.ParquetFile(self.records, read_dictionary=list(TEXTS)) as file:
+                for group in own:
+                    table = file.read_row_group(group, columns=list(TEXTS), use_threads=False)
+                    for name in TEXTS:
+                        start = self._ends[group]
+                        for chunk in table[name].chunks:
+                            found[start : start + len(chunk)] |= _hold(chunk, text)
+                            start += len(chunk)
+
+        at_once = cores()
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(look, (groups[n::at_once] for n in range(at_once))))
+        return found
 
 
 def grid_name(own: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) -> str:
@@ -378,6 +398,15 @@ def _holds(texts: pa.Array, text: str) -> Bools:
     """Which texts hold another, capitals alike."""
     found = pc.match_substring(texts, text, ignore_case=True)
     return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _hold(chunk: pa.DictionaryArray, text: str) -> Bools | bool:
+    """Which values hold a text; each different one is looked through once."""
+    hit = _holds(chunk.dictionary, text)
+    if not hit.any():
+        return False
+    valid = np.asarray(chunk.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+    return np.asarray(hit[chunk.indices.fill_null(0).to_numpy()] & valid)
 
 
 class _Codes:

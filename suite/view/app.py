@@ -8,6 +8,7 @@ item, or from this folder, never by a path that was asked for.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,8 @@ FILES = {
 }
 WAIT = 0.3
 """Seconds in which a small run is read, so that its first page is the one that was asked for."""
+FRESH = 4.0
+"""Seconds for which it is not asked again how far a run is: its store is read for that."""
 PICTURES = {
     b"\x89PNG": "image/png",
     b"\xff\xd8": "image/jpeg",
@@ -96,6 +99,7 @@ class _Pages:
         self._other = other
         self._store = store
         self._changes: dict[tuple[int, int], Any] = {}
+        self._states: dict[str, tuple[float, dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
     def home(self, request: Request) -> Response:
@@ -149,10 +153,11 @@ class _Pages:
 
             page = made(pages, query, own)
         except _Waiting as waiting:
-            return self._page("waiting", 200, **shown, state=_state(waiting.run, self._store))
+            waits = waiting.run
+            return self._page("waiting", 200, **shown, waits=waits, state=self._state(waits))
         except SuiteError as error:
             return self._page("mistake", 404, **shown, sentence=str(error))
-        return self._page(name, 200, **shown, **page, state=_state(run, self._store))
+        return self._page(name, 200, **shown, **page, state=self._state(run))
 
     def _asked(self, request: Request) -> tuple[Any, Run]:
         from suite.view.words import Query
@@ -198,7 +203,22 @@ class _Pages:
     def state(self, request: Request) -> Response:
         """How far a run is: asked for again and again while it goes on."""
         _, run = self._asked(request)
-        return self._page("state", run=run, state=_state(run, self._store))
+        return self._page("state", run=run, state=self._state(run))
+
+    def _state(self, run: Run) -> dict[str, Any] | None:
+        """How far a run is that goes on, or was some seconds ago; None for one that has ended."""
+        if not run.going_on:
+            return None
+        known = self._states.get(run.name)
+        if known is None or time.monotonic() - known[0] > FRESH:
+            from suite.runs.status import status_of
+
+            try:
+                state = status_of(run.folder, self._store)
+            except (SuiteError, OSError) as error:
+                state = {"sentence": str(error)}
+            known = self._states[run.name] = (time.monotonic(), state)
+        return known[1]
 
     def mistake(self, request: Request, error: Exception) -> Response:
         """What cannot be shown, in a sentence."""
@@ -219,18 +239,6 @@ def _ready(run: Run) -> Opened:
     if opened is None:
         raise _Waiting(run)
     return opened
-
-
-def _state(run: Run, store: str | None) -> dict[str, Any] | None:
-    """How far a run is that goes on; None for one that has ended."""
-    if not run.going_on:
-        return None
-    from suite.runs.status import status_of
-
-    try:
-        return status_of(run.folder, store)
-    except (SuiteError, OSError) as error:
-        return {"sentence": str(error)}
 
 
 def static(request: Request) -> Response:

@@ -4,7 +4,7 @@ In: a run directory, whose records are tiled: each copy has items of its own, in
 run writes. Out: results/benchmarks/view.csv, a row a step: seconds until the server answers, until
 the index is made and opened, of each kind of filter and page over HTTP, and the most memory.
 
-    python tests/benchmarks/view.py results/micro_run --answers 10000000
+    python -m tests.benchmarks.view results/micro_run --answers 10000000
 """
 
 from __future__ import annotations
