@@ -110,7 +110,7 @@ def embedded(folder: Path, frame: pd.DataFrame) -> dict[str, Any]:
     if len(frame) > ANSWERS:
         return found | {"lacking": [f"The items are too many for this page: {view}"]}
     data, lacking = _data(folder, frame)
-    left = []
+    left: list[str] = []
     while len(text := _in_script(data)) > LARGEST:
         if len(left) == len(OPTIONAL):
             return found | {"lacking": [f"The items have no room on this page: {view}"]}
