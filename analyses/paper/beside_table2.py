@@ -85,7 +85,9 @@ def _cells(row: Row, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     if key not in SYSTEMS:
         return
     family, method, perceiver, thinking = SYSTEMS[key]
-    where = frame["family"].astype(str).str.startswith(family) & (frame["method"] == method)
+    names = frame["family"].astype(str)
+    # A rehearsal's name is no family's: it ends in brackets.
+    where = names.str.startswith(family) & ~names.str.endswith(")") & (frame["method"] == method)
     if perceiver is not None:
         where &= frame["perceiver"] == perceiver
     if thinking is not None:

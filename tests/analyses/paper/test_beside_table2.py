@@ -80,7 +80,12 @@ def test_what_lacks_is_said() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"family": "micro"}, {"method": "decoupled"}, {"perception_params": 4e9}],
+    [
+        {"family": "micro"},
+        {"family": "paper (random weights)"},
+        {"method": "decoupled"},
+        {"perception_params": 4e9},
+    ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_other_cells_stand_beside_nothing(changes: dict[str, Any]) -> None:
