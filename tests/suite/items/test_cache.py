@@ -15,7 +15,7 @@ import pytest
 
 from suite.items.cache import ItemCache, source_key
 from suite.items.item import ItemSet
-from suite.items.load import load_items
+from suite.items.load import cached_items, load_items
 from suite.items.tasks import get_task
 from tests.house import ROOT
 from tests.tasks.files import mmstar_row, write_parquet
@@ -28,6 +28,14 @@ def test_reads_once_and_then_from_the_cache(parquet: Path, tmp_path: Path) -> No
     assert again == first
     assert len(stored) == 1
     assert {path: path.stat().st_mtime_ns for path in stored} == stored
+
+
+def test_items_are_read_without_any_image(parquet: Path, tmp_path: Path) -> None:
+    where = {"data": str(parquet), "cache_dir": tmp_path / "cache"}
+    first = load_items("mmstar", **where)  # type: ignore[arg-type]
+    again = cached_items("mmstar", images_of=[], **where)  # type: ignore[arg-type]
+    assert again is not None
+    assert (again.items, again.image_bytes) == (first.items, {})
 
 
 def test_the_part_of_a_category_is_kept_and_older_files_have_none(
@@ -47,7 +55,7 @@ def test_the_cache_is_read_without_lmms_eval_or_torch(parquet: Path, tmp_path: P
     load_items("mmstar", data=str(parquet), cache_dir=tmp_path / "cache")
     code = (
         "import sys\n"
-        "from suite.items.load import load_items\n"
+        "from suite.items.load import cached_items, load_items\n"
         "from suite.items.tasks import declared_n, list_tasks\n"
         f"copy, cache = {str(parquet)!r}, {str(tmp_path / 'cache')!r}\n"
         "items = load_items('mmstar', data=copy, cache_dir=cache)\n"
