@@ -36,7 +36,7 @@ def command(folder: str, names: tuple[str, ...], as_json: bool) -> None:
     """Figures of a run, all or those named."""
     from suite.report.figures import write
 
-    paths = write(Path(folder), names)
+    paths = write(Path(folder), names or tuple(FIGURES))
     if as_json:
         print_json([str(path) for path in paths])
         return

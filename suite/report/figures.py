@@ -16,18 +16,27 @@ from analyses.registry import FIGURES, load_figure
 from suite.base.files import Folder
 from suite.errors import SuiteError, nearest
 from suite.report import tables
-from suite.runs import freshness
+from suite.runs import freshness, provenance
+
+LOOK = ("overview",)
+"""What a run that is only a look (`--limit`) has drawn."""
+
+
+def own(folder: Path) -> list[str]:
+    """Names the figures that a run has by itself: all, or those of a look."""
+    return list(LOOK if provenance.is_look(folder) else FIGURES)
 
 
 def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Draws the figures, all or those named; nothing where they are of these records already.
+    """Draws the figures that are named, or the run's own; nothing where they are of these records
+    already.
 
     Raises SuiteError for a name that no figure has.
     """
     for name in names:
         if name not in FIGURES:
             raise SuiteError(f"There is no figure called {name!r}{nearest(name, FIGURES)}.")
-    wanted = [name for name in FIGURES if name in names or not names]
+    wanted = [name for name in FIGURES if name in (names or own(folder))]
     outputs, digest = folder / "figures", freshness.digest_of(folder)
     paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
     if freshness.is_current(outputs, digest, [path.name for path in paths]):
@@ -42,7 +51,10 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         module = load_figure(name)
         rows = module.select(known[spec.analysis])
         save(module.draw(rows), rows, outputs / name)
-    if len(wanted) == len(FIGURES):
+    if set(own(folder)) <= set(wanted):
+        for path in outputs.iterdir():  # of other records, where this is a look
+            if path.stem in FIGURES and path.stem not in wanted:
+                path.unlink()
         freshness.put(outputs, digest, paths)  # it speaks of the whole folder
     return paths
 

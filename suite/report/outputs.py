@@ -16,7 +16,7 @@ from suite.base.json_values import json_hash, json_value
 from suite.engine.progress import Progress
 from suite.items.tasks import get_task
 from suite.planning.plan import Plan
-from suite.runs import freshness, results, status
+from suite.runs import freshness, provenance, results, status
 from suite.runs.freshness import drawing_digest, forget, is_current, put
 from suite.runs.results import load_results
 
@@ -48,14 +48,15 @@ def baselines(planned: Plan) -> str:
 def drawn(folder: Path, records: str, planned: Plan) -> list[dict[str, Any]] | None:
     """Gives what `draw` would where every file that it writes is there and of these records; else
     None."""
-    if not is_current(folder, _digest(records, planned)):
+    if not is_current(folder, _digest(folder, records, planned)):
         return None
     found: list[dict[str, Any]] = json.loads((folder / CELLS).read_text(encoding="utf-8"))
     return found
 
 
-def _digest(records: str, planned: Plan) -> str:
-    return drawing_digest(json_hash([records, baselines(planned)]))
+def _digest(folder: Path, records: str, planned: Plan) -> str:
+    """Changes with what is drawn, less of a look, and with what it is drawn of."""
+    return drawing_digest(json_hash([records, baselines(planned), provenance.is_look(folder)]))
 
 
 def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[dict[str, Any]]:
@@ -86,7 +87,7 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
     found: list[dict[str, Any]] = json_value(cells)
     write_whole(folder / CELLS, json.dumps(found))
     write_whole(folder / FOUND, json.dumps(json_value(findings.found(folder))))
-    put(folder, _digest(records, planned), [*made, folder / CELLS, folder / FOUND])
+    put(folder, _digest(folder, records, planned), [*made, folder / CELLS, folder / FOUND])
     return found
 
 

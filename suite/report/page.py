@@ -59,7 +59,8 @@ def render(folder: Path) -> str:
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
     chosen, unshown = item_cards.with_items(examples.samples(frame), folder)
-    drawn = [name for name in FIGURES if len(_rows(folder, name))]
+    own = figures.own(folder)
+    drawn = [name for name in own if len(_rows(folder, name))]
     return (
         templates()
         .get_template("page.html.jinja")
@@ -68,7 +69,8 @@ def render(folder: Path) -> str:
             found=_found(folder, drawn),
             numbers=summary.main_numbers(folder),
             figures=[_figure(folder, name) for name in drawn],
-            undrawn=[spec.title for name, spec in FIGURES.items() if name not in drawn],
+            undrawn=[FIGURES[name].title for name in own if name not in drawn],
+            look=provenance.is_look(folder),
             headline=summary.headline(frame, cells),
             by_task=summary.by_task(cells),
             methods=summary.methods(folder),

@@ -201,6 +201,11 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
+def is_look(folder: Path) -> bool:
+    """Says whether the run in `folder` was cut to a few items of each task (`--limit`)."""
+    return read(folder).get("limit") is not None
+
+
 def earlier(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Gives what provenance.json says before a run goes on. One that is damaged is put aside, as
     it may tell a person more, and that is said."""

@@ -5,6 +5,8 @@ In: a run of simulated records. Out: its CSV files and figures.
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -69,6 +71,31 @@ def test_nothing_is_made_again_while_records_are_unchanged(
     monkeypatch.setattr(tables, "load_rows", fail)
     assert len(tables.write(drawn)) == len(ANALYSES) + len(ROWS)
     assert len(figures.write(drawn)) == 4 * len(FIGURES)
+
+
+def test_a_look_has_its_overview_alone_until_all_are_asked_for(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(drawn, folder)
+    facts = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(json.dumps({**facts, "limit": 3}))
+    frame = pd.read_parquet(folder / "records.parquet")
+    frame.iloc[::2].to_parquet(folder / "records.parquet", index=False)
+
+    def saved(figure: object, rows: pd.DataFrame, stem: Path) -> None:
+        for kind in ("png", "svg", "pdf", "csv"):
+            stem.with_suffix(f".{kind}").write_text(stem.name)
+
+    monkeypatch.setattr(figures, "save", saved)
+    monkeypatch.setattr(tables, "write", lambda folder: [])
+    assert len(figures.write(folder)) == 4
+    there = {path.stem for path in (folder / "figures").iterdir()} - {".made-of"}
+    assert there == {"overview"}, "the others would be of other records"
+    assert len(figures.write(folder, tuple(FIGURES))) == 4 * len(FIGURES)
+    monkeypatch.setattr(figures, "save", None)
+    assert len(figures.write(folder)) == 4, "the overview is as it was"
+    assert {path.stem for path in (folder / "figures").iterdir()} >= set(FIGURES)
 
 
 def test_changed_records_are_noticed(drawn: Path, tmp_path: Path) -> None:
