@@ -39,6 +39,17 @@ from suite.errors import (
 FOLDER = Path(__file__).parent
 NOT_COMMANDS = frozenset({"__init__", "options", "output"})
 INTERRUPTED = "Interrupted: what was finished is stored, and the same command resumes there."
+TRIED = {
+    "--dry-run": "`downscale plan STUDY` shows what a run would ask.",
+    "--resume": "the same command goes on where it was stopped.",
+    "--seed": "--set seed=2 asks a study with another seed.",
+    "--verbose": "progress is told anyway; --debug shows the traceback of an error.",
+    "-v": "progress is told anyway; --debug shows the traceback of an error.",
+    "--output": "--out names the folder.",
+    "-o": "--out names the folder.",
+    "--model": "--weights names checkpoints, and a family's YAML file lists them.",
+}
+"""Options of other tools that people try -> what does it here."""
 _FORMAT = warnings.formatwarning
 _debug = False
 
@@ -147,6 +158,9 @@ def exit_code_of(run: Callable[[], Any]) -> int:
     try:
         code = run()
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in TRIED:
+            error.possibilities = ()
+            error.message = f"No such option {error.option_name}: {TRIED[error.option_name]}"  # type: ignore[misc]
         # It quotes what a person typed, however long.
         error.message = str(SuiteError(error.message))  # type: ignore[misc]
         error.show()

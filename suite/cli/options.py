@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from suite.errors import SuiteError, shown
+from suite.errors import SuiteError, reason_of, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,10 +29,12 @@ def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
         weights: str | None,
         backend: str | None,
         random_weights: bool,
+        settings: tuple[str, ...],
         **others: Any,
     ) -> Any:
         chosen: dict[str, Any] = {"limit": limit, "only": only, "data": data_paths(data)}
         chosen |= {"weights": weights, "backend": backend, "random_weights": random_weights}
+        chosen["changes"] = changes_of(settings)
         return function(*words, chosen=chosen, **others)
 
     for option in (
@@ -48,6 +50,13 @@ def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--only", multiple=True, metavar="CELL", help="Keep cells with this id or glob."
         ),
         click.option("--limit", type=int, help="Items of each task, or of each of its categories."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Another value in the study, as decoding.think.max_new_tokens=64.",
+        ),
         click.option("--store", help="Shared store: a folder or an fsspec address."),
         click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default."),
         click.argument("study"),
@@ -69,11 +78,38 @@ def data_paths(data: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def changes_of(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Reads KEY=VALUE words as a mapping; a value is read as in a study's YAML."""
+    found: dict[str, Any] = {}
+    for word in settings:
+        key, equals, text = word.partition("=")
+        if not equals or not all(key.split(".")):
+            raise SuiteError(f"--set {word}: write it as KEY=VALUE, e.g. seed=2.")
+        if key in found:
+            raise SuiteError(f"--set names {shown(key)} twice; give it once.")
+        import yaml
+
+        from suite.base.yaml_files import Loader
+
+        try:
+            found[key] = yaml.load(text, Loader)
+        except yaml.YAMLError as error:
+            raise SuiteError(f"--set {word}: its value is no YAML ({reason_of(error)}).") from None
+    return found
+
+
 def json_option(function: Function) -> Function:
     """Adds `--json`, which arrives as the argument `as_json`."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs."
     )(function)
+
+
+def open_option(function: Function) -> Function:
+    """Adds `--open`, which arrives as the argument `shown`."""
+    return click.option("--open", "shown", is_flag=True, help="Open the report in a browser.")(
+        function
+    )
 
 
 def bootstrap_options(function: Function) -> Function:

@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -37,6 +38,14 @@ def talk_view(folder: object) -> None:
 
     if installed():
         talk(f"`downscale view {folder}` shows them in a browser.")
+
+
+def show_page(path: Path) -> None:
+    """Opens a page that was written in the browser, or says that there is none."""
+    import webbrowser
+
+    if not webbrowser.open(path.resolve().as_uri()):
+        talk(f"No browser was found; {path} is the page.")
 
 
 def counted(count: int, thing: str) -> str:

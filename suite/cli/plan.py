@@ -24,6 +24,7 @@ TABLES = {
 
 @click.command()
 @study_options
+@click.option("--check", is_flag=True, help="End with code 1 where a checkpoint is missing.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Data and models of a recipe.")
 @click.option("--size", "sizes", multiple=True, help="Only this size of a recipe.")
 @click.option("--stage", "stages", multiple=True, help="Only this stage of a recipe.")
@@ -31,11 +32,14 @@ TABLES = {
 @click.option("--cards", type=click.IntRange(1), help="How many, with the weights sharded (1).")
 @click.option("--mfu", type=click.FloatRange(0, 1, min_open=True), help="Share of its peak (0.35).")
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     study: str,
     out: str | None,
     store: str | None,
     chosen: dict[str, Any],
+    check: bool,
     as_json: bool,
     **recipe: Any,
 ) -> None:
@@ -52,12 +56,13 @@ def command(
     \b
     Example:
       downscale plan micro
+      downscale plan study.yaml --check && downscale run study.yaml
       downscale plan paper_family --size 0.6b --card a100 --cards 8
     """
     from suite.training.vlm.recipe import names_recipe
 
     if names_recipe(study):
-        _refuse(study, "recipe", {"out": out, "store": store, **chosen})
+        _refuse(study, "recipe", {"out": out, "store": store, "check": check, **chosen})
         _plan_recipe(study, as_json=as_json, **recipe)
         return
     _refuse(study, "study", recipe)
@@ -78,7 +83,14 @@ def command(
     content = planned.as_json() | {"expected": costs.as_json(), "missing": missing}
     if as_json:
         print_json(content)
-        return
+    else:
+        _show(content)
+        _talk_about_cost(costs, study, out, store)
+    ctx.exit(1 if check and missing else 0)
+
+
+def _show(content: dict[str, Any]) -> None:
+    """Prints the tables of a plan, and says what is missing."""
     for part, names in TABLES.items():
         print_table(names, [[row[name] for name in names] for row in content[part]])
     print_table(
@@ -93,13 +105,12 @@ def command(
         ],
     )
     _talk(content)
-    if missing:
+    if missing := content["missing"]:
         talk(
             f"Missing on this machine, {counted(len(missing), 'checkpoint')}: "
             + ", ".join(f"{row['model']} ({row['source']})" for row in missing)
             + "; name the folder that holds them, by role and size, with --weights."
         )
-    _talk_about_cost(costs, study, out, store)
 
 
 def _refuse(name: str, kind: str, options: dict[str, Any]) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from suite.cli.options import json_option
-from suite.cli.output import print_json, talk_view
+from suite.cli.options import json_option, open_option
+from suite.cli.output import print_json, show_page, talk_view
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path())
+@open_option
 @json_option
-def command(folder: str, as_json: bool) -> None:
+def command(folder: str, shown: bool, as_json: bool) -> None:
     """Write report.html of the run in DIR: one page that holds all it shows.
 
     \b
@@ -28,3 +29,5 @@ def command(folder: str, as_json: bool) -> None:
     else:
         click.echo(str(path))
         talk_view(folder)
+    if shown:
+        show_page(path)

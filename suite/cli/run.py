@@ -8,8 +8,16 @@ from typing import Any
 
 import click
 
-from suite.cli.options import json_option, study_options
-from suite.cli.output import counted, print_found, print_json, print_table, talk, talk_view
+from suite.cli.options import json_option, open_option, study_options
+from suite.cli.output import (
+    counted,
+    print_found,
+    print_json,
+    print_table,
+    show_page,
+    talk,
+    talk_view,
+)
 from suite.errors import SuiteError
 
 INTERRUPTED = "Interrupted: what was finished is in the store; the same command resumes there."
@@ -27,6 +35,7 @@ INTERRUPTED = "Interrupted: what was finished is in the store; the same command 
 @click.option("--actors", type=click.IntRange(1), help="Actors on it (as many as have room).")
 @click.option("--gpus-per-actor", type=click.FloatRange(0), help="(One where there are any.)")
 @click.option("--cpus-per-actor", type=click.IntRange(1), help="(One beside a GPU, else a node's.)")
+@open_option
 @json_option
 @click.pass_context
 def command(
@@ -41,6 +50,7 @@ def command(
     actors: int | None,
     gpus_per_actor: float | None,
     cpus_per_actor: int | None,
+    shown: bool,
     as_json: bool,
 ) -> None:
     """Run STUDY, a built-in name or a YAML file.
@@ -88,6 +98,10 @@ def command(
         print_found(result.summary, str(result.dir / "report.html"))
     talk(show_hint(result.dir, result.summary["cells"]))
     talk_view(result.dir)
+    if chosen["limit"] is not None:
+        talk(f"A look has its overview drawn alone; `downscale figures {result.dir}` draws all.")
+    if shown:
+        show_page(result.dir / "report.html")
     if result.summary["requests"]["failed"] or result.failures:
         ctx.exit(1)
 

@@ -25,7 +25,7 @@ from suite.models.weights import with_weights
 from suite.planning.cells import Cell, Step, expand
 from suite.planning.prompts import Prompts, load_prompts
 from suite.planning.rehearsal import rehearsed
-from suite.planning.study import Study, TaskRow, load_study
+from suite.planning.study import Study, TaskRow, changed, load_study
 
 ASSUMED = {"discordance": 0.5, "correlation": 0.5, "power": 0.8, "level": 0.05}
 """What the detectable differences of a plan rest on, before there are scores.
@@ -200,6 +200,7 @@ def plan(
     only: Sequence[str] = (),
     limit: int | None = None,
     data: Mapping[str, str] | None = None,
+    changes: Mapping[str, Any] | None = None,
     weights: str | Path | None = None,
     backend: str | None = None,
     random_weights: bool = False,
@@ -208,7 +209,8 @@ def plan(
     """Plans a study.
 
     only: cell ids or globs to keep. limit: items of each task or category, in place of the study's.
-    data: local copies of tasks' data, task -> path. weights: see suite.models.weights.with_weights.
+    data: local copies of tasks' data, task -> path. changes: see suite.planning.study.changed.
+    weights: see suite.models.weights.with_weights.
     backend: see suite.models.family.with_backend.
     random_weights: a rehearsal, see suite.planning.rehearsal.rehearsed.
     counts: items by task; by default from the cached items, else from the task's declared number.
@@ -216,7 +218,7 @@ def plan(
     wrong; a template that the prompt set lacks is wrong where a step asks through it.
     """
     study = load_study(study) if isinstance(study, (str, Path)) else study
-    study = with_options(study, limit=limit, data=data)
+    study = with_options(changed(study, changes) if changes else study, limit=limit, data=data)
     family = load_family(study.family)
     for option, given in (("weights", weights), ("backend", backend)):
         if random_weights and given is not None:

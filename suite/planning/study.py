@@ -7,6 +7,7 @@ file, which key, and the nearest known one. No torch, no network; nothing is ope
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -199,6 +200,35 @@ def parse_study(data: dict[str, Any], path: Path | None = None) -> Study:
     where = f"study file {path}" if path else "the study"
     study = yaml_files.validated(Study, data, where)
     return _resolved(study, path) if path else study
+
+
+def changed(study: Study, changes: Mapping[str, Any]) -> Study:
+    """Gives the study with other values at dotted keys, such as `decoding.think.thinking_budget`
+    or `tasks.0.limit`; paths among them are read from the working directory.
+
+    Raises SuiteError for a key that leads nowhere, and as `load_study` for a value.
+    """
+    data: dict[str, Any] = study.model_dump(mode="json", exclude_unset=True)
+    for key, value in changes.items():
+        _put(data, key.split("."), value, key)
+    told = yaml_files.validated(Study, data, "the study with " + ", ".join(changes))
+    return told.model_copy(update={"path": study.path})
+
+
+def _put(place: Any, way: Sequence[str], value: Any, key: str) -> None:
+    """Puts the value where the way leads from here; `key` is all of it, for the error."""
+    name: Any
+    name, *rest = way
+    if isinstance(place, list) and name.isdigit() and int(name) < len(place):
+        name = int(name)
+    elif not isinstance(place, dict):
+        raise SuiteError(f"The study has nothing at {shown(key)}; its YAML file shows its keys.")
+    if not rest:
+        place[name] = value
+        return
+    if isinstance(place, dict):
+        place.setdefault(name, {})
+    _put(place[name], rest, value, key)
 
 
 def find_study(name_or_path: str | Path) -> Path:

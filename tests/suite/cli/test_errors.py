@@ -304,3 +304,35 @@ def test_no_name_on_the_command_line_leads_out(
     said = error(*(word.format(run=finished[0]) for word in words))
     assert words[-1] in said or "../../" in said
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("option", sorted(suite.cli.TRIED))
+def test_options_of_other_tools_name_what_does_it_here(tiny: Path, option: str) -> None:
+    result = call("run", tiny / "study.yaml", option)
+    assert result.exit_code == 2
+    assert f"No such option {option}: {suite.cli.TRIED[option]}" in " ".join(result.stderr.split())
+
+
+def test_settings_of_a_study_on_the_command_line(tiny: Path) -> None:
+    study = tiny / "study.yaml"
+    whole, cut = (
+        json.loads(call("plan", study, "--json", *more).stdout)
+        for more in ((), ("--set", "limit=1"))
+    )
+    assert cut["requests"]["distinct"] < whole["requests"]["distinct"]
+    assert error("plan", study, "--set", "limit") == (
+        "--set limit: write it as KEY=VALUE, e.g. seed=2."
+    )
+    assert error("plan", study, "--set", "seed=1", "--set", "seed=2") == (
+        "--set names 'seed' twice; give it once."
+    )
+    assert "its value is no YAML" in error("plan", study, "--set", "seed=[1")
+
+
+def test_plan_can_check_that_the_checkpoints_are_here(tiny: Path, tmp_path: Path) -> None:
+    assert call("plan", tiny / "study.yaml", "--check").exit_code == 0
+    family = (tiny / "tiny.yaml").read_text().replace("./", f"{tiny}/").replace("vlm-s", "gone")
+    (tmp_path / "other.yaml").write_text(family)
+    path = changed(tiny, tmp_path, str(tiny / "tiny.yaml"), "other.yaml")
+    assert call("plan", path).exit_code == 0
+    assert call("plan", path, "--check").exit_code == 1

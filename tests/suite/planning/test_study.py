@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from suite.errors import SuiteError
-from suite.planning.plan import with_options
-from suite.planning.study import list_studies, load_study, parse_study
+from suite.planning.plan import plan, with_options
+from suite.planning.study import changed, list_studies, load_study, parse_study
 
 MINIMAL = """
 study: small
@@ -369,3 +369,49 @@ data: {DATA: rows.parquet}
         assert given.data == {"lmms_eval/mmstar": "other"}
     both = text.replace("{task: TASK}", "{task: lmms:mmstar}, {task: lmms_eval/mmstar}")
     assert "`tasks` names 'lmms_eval/mmstar' twice" in error_of(tmp_path, both)
+
+
+def test_settings_replace_values_by_dotted_key(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, MINIMAL))
+    other = changed(
+        study,
+        {
+            "seed": 2,
+            "decoding.think.thinking_budget": 64,
+            "tasks.0.limit": 3,
+            "cells.0.perception": ["s"],
+        },
+    )
+    assert (other.seed, other.tasks[0].limit, other.path) == (2, 3, study.path)
+    assert other.decoding.think.decoding(thinking=True).thinking_budget == 64
+    assert other.decoding.reason == study.decoding.reason
+    assert plan(study, changes={"cells.0.perception": ["s"]}).cells[0].perception == "s"
+    assert len(plan(study, changes={"cells.0.perception": ["s"]}).cells) == 1
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_a_study_without_changes_is_itself(name: str) -> None:
+    study = load_study(name)
+    assert changed(study, {"seed": study.seed}) == study
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("sead", 2, "In the study with sead: unknown key 'sead' (did you mean 'seed'?)."),
+        (
+            "tasks.1.limit",
+            2,
+            "The study has nothing at 'tasks.1.limit'; its YAML file shows its keys.",
+        ),
+        ("seed.a", 2, "The study has nothing at 'seed.a'; its YAML file shows its keys."),
+        ("seed", "two", "In the study with seed: `seed` is 'two': it should be a whole number."),
+    ],
+)
+def test_a_setting_that_is_wrong_is_a_sentence(
+    tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    study = changed(load_study(write(tmp_path, MINIMAL)), {"seed": 1})
+    with pytest.raises(SuiteError) as caught:
+        changed(study, {key: value})
+    assert str(caught.value) == message
