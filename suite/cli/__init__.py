@@ -159,8 +159,8 @@ def exit_code_of(run: Callable[[], Any]) -> int:
         code = run()
     except click.ClickException as error:
         if isinstance(error, click.NoSuchOption) and error.option_name in TRIED:
-            error.possibilities = ()
-            error.message = f"No such option {error.option_name}: {TRIED[error.option_name]}"  # type: ignore[misc]
+            told = f"No such option {error.option_name}: {TRIED[error.option_name]}"
+            error = click.UsageError(told, error.ctx)
         # It quotes what a person typed, however long.
         error.message = str(SuiteError(error.message))  # type: ignore[misc]
         error.show()

@@ -32,9 +32,7 @@ TABLES = {
 @click.option("--cards", type=click.IntRange(1), help="How many, with the weights sharded (1).")
 @click.option("--mfu", type=click.FloatRange(0, 1, min_open=True), help="Share of its peak (0.35).")
 @json_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     study: str,
     out: str | None,
     store: str | None,
@@ -86,7 +84,8 @@ def command(
     else:
         _show(content)
         _talk_about_cost(costs, study, out, store)
-    ctx.exit(1 if check and missing else 0)
+    if check and missing:
+        click.get_current_context().exit(1)
 
 
 def _show(content: dict[str, Any]) -> None:
