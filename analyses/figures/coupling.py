@@ -136,8 +136,8 @@ def _n(rows: pd.DataFrame) -> pd.Series:
 def caption(table: pd.DataFrame) -> str:
     """What is drawn; n and the intervals stand under the figure."""
     return (
-        "Slope of scaling sensitivity on visual dependence over in-domain tasks"
-        f" ({style.n_text(_n(table))} tasks) by every estimator: least squares as it stands, BCES"
+        "Slope of scaling sensitivity on visual dependence over in-domain tasks by every"
+        " estimator: least squares as it stands, BCES"
         " with item noise taken out, its correction for few tasks, and the median slope between"
         " pairs (Theil–Sen). Vertical lines: the slope that item noise alone (dotted) and"
         " independent sizes that merely share the largest model (dashed) would give. Middle: the"

@@ -107,7 +107,5 @@ def caption(table: pd.DataFrame) -> str:
         "For each ladder of sizes (a method and the module that shrinks, the other at its largest),"
         " the difference of accuracy between the largest and the smallest size (points), and as a"
         " band the true differences that a test at the 5 % level would find with less than 80 %"
-        " power on these items. Lines at the ends of the"
-        " band: the 95 % interval of its width, from that of the share of items that change; means"
-        " over tasks have none."
+        " power on these items, its width by the share of items that change."
     )

@@ -11,6 +11,7 @@ import pytest
 from analyses.dependence import dependence
 from analyses.figures import coupling
 from analyses.figures import dependence as figure_of_dependence
+from tests.analyses.figures import words_of
 from tests.analyses.simulate import World, simulate
 
 
@@ -26,7 +27,7 @@ def test_panels_hold_the_tables_numbers() -> None:
     assert cook.lines[0].get_xdata().tolist() == pytest.approx(distances)
     shown = [text.get_text() for text in estimators.get_yticklabels()]
     assert shown == ["least squares", "BCES", "BCES, few tasks", "Theil–Sen"]
-    assert "(n = 5 tasks)" in coupling.caption(table)
+    assert "n = 5 tasks" in words_of(figure)
 
 
 def test_too_few_tasks_say_what_it_takes() -> None:
