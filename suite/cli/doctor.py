@@ -30,12 +30,19 @@ NEEDED = (
 REMEDY = "pip install -U downscaling-suite"
 EXTRAS = {
     "gguf": ("gguf", "reads GGUF text models, as study smollm2_mmstar needs"),
+    "num2words": ("num2words", "writes the prompts of SmolVLM's videos and images"),
     "ray": ("ray", "spreads a run over machines"),
     "endpoint": ("openai", "asks an OpenAI-compatible server"),
     "vllm": ("vllm", "runs models in vLLM"),
     "view": ("starlette", "shows the items of a run in a browser"),
 }
 """Extra of the distribution -> (package, what it brings)."""
+BESIDE = {
+    "timm": "has the vision encoders of Gemma 3n, FastVLM and PerceptionLM",
+    "flash-linear-attention": "makes linear attention (Qwen3.5, LFM2, hybrids) fast on CUDA",
+    "causal-conv1d": "makes the convolutions of such models fast on CUDA",
+}
+"""Package that some checkpoints want and no extra brings -> what it brings."""
 
 
 PATIENCE = 300.0
@@ -159,7 +166,7 @@ def extras() -> list[Check]:
         _package(package, "note", f'pip install "downscaling-suite[{extra}]": {what}')
         for extra, (package, what) in EXTRAS.items()
         if extra in declared
-    ]
+    ] + [_package(name, "note", f"pip install {name}: {what}") for name, what in BESIDE.items()]
 
 
 def _package(name: str, absent: State, remedy: str) -> Check:

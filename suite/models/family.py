@@ -73,6 +73,8 @@ class Family:
     """Size whose text model writes the contents to observe; None where no size has one."""
     sizes: tuple[Size, ...]
     """Smallest language model first."""
+    llm_only: bool = True
+    """Whether the sizes differ in their language model alone. Else figures say that they do not."""
 
     def size(self, name: str) -> Size:
         """Gives the size called `name`; SuiteError names the nearest one otherwise."""
@@ -144,7 +146,7 @@ def with_backend(family: Family, name: str) -> Family:
 
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
-    keys = ("family", "title", "prompts", "instruct", "sizes", "thinking", "kinds")
+    keys = ("family", "title", "prompts", "instruct", "sizes", "thinking", "kinds", "llm_only")
     data = _given(data, where, keys)
     kinds = _kinds(data, where)
     name = _name(data, "family", where)
@@ -173,7 +175,8 @@ def _family(data: object, path: Path) -> Family:
     beside = path.parent / prompts.partition("#")[0]
     if prompts.partition("#")[0].endswith(yaml_files.SUFFIXES) and beside.is_file():
         prompts = str(path.parent / prompts)
-    return Family(name, data.get("title", name), prompts, instruct, tuple(sizes))
+    alone = data.get("llm_only", True)
+    return Family(name, data.get("title", name), prompts, instruct, tuple(sizes), alone)
 
 
 def _size(row: object, path: Path, where: str, thinking: str, kinds: Mapping[Role, str]) -> Size:
@@ -354,7 +357,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("model", "url", "api_key_env"), _TEXT),
     **dict.fromkeys(("name", "instruct"), _NAME),
     **dict.fromkeys(("batch_size", "concurrency"), ((int,), "a positive whole number")),
-    "trust_remote_code": ((bool,), "true or false"),
+    **dict.fromkeys(("trust_remote_code", "llm_only"), ((bool,), "true or false")),
     **dict.fromkeys(("processor", "arguments", "engine"), ((dict,), "keys and values")),
 }
 """Key at any level -> its types, and what a person writes."""

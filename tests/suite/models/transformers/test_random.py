@@ -18,6 +18,7 @@ from suite.models.family import list_families, load_family
 from suite.models.spec import ModelSpec
 from suite.models.transformers import random
 from suite.models.transformers.chat import prompt, tensors
+from suite.models.transformers.generator import NO_MARKERS, split_thinking
 from suite.requests import Decoding, Message, Request
 from tasks.pictures import drawn
 
@@ -64,6 +65,7 @@ def test_a_kind_answers_in_a_batch_as_alone_and_as_generate(kind: str, tmp_path:
             ids = loaded.model.generate(**inputs, do_sample=False, max_new_tokens=20)
         wrote = ids[0, inputs["input_ids"].shape[1] :].tolist()
         words = wrote[:-1] if wrote[-1] in loaded.end_ids else wrote
+        _, words = split_thinking(words, generator.markers or NO_MARKERS, False)  # it may open one
         text = loaded.tokenizer.decode(words, skip_special_tokens=True).strip()
         assert (answer.text, answer.generated_tokens) == (text, len(wrote))
         assert (alone.text, alone.generated_tokens) == (text, len(wrote))
