@@ -18,7 +18,7 @@ tokens in a batch as alone and as the library's `generate`, with pictures of thr
 one and with two (`pytest -m slow tests/suite/models/transformers/test_random.py`). A family file
 names numbers and repositories that nobody has checked.
 
-| family | class (`model_type`) | sizes | vision encoder | only the language model's size differs | real weights were run |
+| family | class | sizes | vision encoder | language model alone differs | real weights |
 |---|---|---|---|---|---|
 """
 REAL = {"micro": "all, shipped", "smollm2": "135m, GGUF"}

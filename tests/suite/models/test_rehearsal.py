@@ -13,7 +13,7 @@ import pytest
 
 from suite.errors import SuiteError
 from suite.models.backends import fingerprint
-from suite.models.family import load_family
+from suite.models.family import list_families, load_family
 from suite.models.rehearsal import with_random_weights
 from suite.models.spec import ModelSpec
 from tests.ci.families_table import PAGE, page
@@ -87,6 +87,17 @@ def test_wrong_keys_are_named(old: str, new: str, said: str, family: Path) -> No
     family.write_text(FAMILY.replace(old, new))
     with pytest.raises(SuiteError, match=said):
         load_family(family)
+
+
+def test_every_kind_that_a_family_names_can_be_made() -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    from suite.models.transformers.random import rows
+
+    known = {*rows(), *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}
+    for name in list_families():
+        for size in load_family(name).sizes:
+            assert {*size.kinds.values()} <= known, name
 
 
 def test_the_table_of_families_is_that_of_their_files() -> None:
