@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,12 @@ from transformers import (
 )
 from transformers.cache_utils import DynamicLayer
 
-from suite.models.transformers.kv_cache import BufferedLayer, can_select, growing_cache
+from suite.models.transformers.kv_cache import (
+    BufferedLayer,
+    can_select,
+    growing_cache,
+    keep_rows,
+)
 from suite.models.transformers.loop import GeneratedRow, Rules, decode
 from suite.models.transformers.sampling import SeededSampler
 from suite.models.transformers.thinking import AnswerLimit, Markers, ThinkingBudget
@@ -247,3 +253,19 @@ def test_sliding_layers_keep_their_class_and_rows_can_still_be_dropped() -> None
         "BufferedLayer",
     ]
     assert can_select(cache)
+
+
+def test_rows_leave_a_cache_of_states_and_of_shared_keys() -> None:
+    from transformers.cache_utils import DummyLayer, LinearAttentionLayer
+
+    states = LinearAttentionLayer()
+    states.update_conv_state(torch.arange(3.0)[:, None, None].repeat(1, 2, 4))
+    attention = BufferedLayer()
+    keys = torch.arange(3.0)[:, None, None, None].repeat(1, 1, 2, 4)
+    attention.update(keys, keys)
+    cache = SimpleNamespace(layers=[states, attention, DummyLayer()])
+    assert can_select(cache)
+    keep_rows(cache, torch.tensor([2, 0]))
+    assert states.conv_states[0][:, 0, 0].tolist() == [2.0, 0.0]
+    assert attention.keys is not None
+    assert attention.keys[:, 0, 0, 0].tolist() == [2.0, 0.0]
