@@ -102,9 +102,9 @@ def completed(frame: pd.DataFrame) -> pd.DataFrame:
     for name in ("perception_samples", "published_score"):
         if name not in frame:
             added[name] = pd.Series(float("nan"), frame.index)
-    for name in ("upstream", "subcategory"):
+    for name, value in (("upstream", None), ("subcategory", "")):
         if name not in frame:
-            added[name] = pd.Series(None, frame.index, dtype=object)
+            added[name] = pd.Series(value, frame.index, dtype=object)
     return frame.assign(**added) if added else frame
 
 
