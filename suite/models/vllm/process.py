@@ -56,6 +56,7 @@ class Process:
             start_new_session=True,  # Ctrl-C is the suite's, and all its processes end together
             encoding="utf-8",
         )
+        self._answered = False
         try:
             self.send(settings)
             self.about = self.receive()
@@ -71,14 +72,16 @@ class Process:
             self._process.stdin.flush()
 
     def receive(self) -> dict[str, Any]:
-        """Waits for a line. Unfinished where vLLM has ended, SuiteError before it was ready."""
+        """Waits for a line. Unfinished where vLLM has ended, SuiteError where it has not answered
+        before: it would end again."""
         assert self._process.stdout is not None
         text = self._process.stdout.readline()
         line = json.loads(text) if text.endswith("\n") else {"fatal": ""}
         if "fatal" not in line:
+            self._answered |= "ids" in line
             return dict(line)
         reason = self._reason(line["fatal"])
-        if hasattr(self, "about"):
+        if self._answered:
             raise Unfinished(
                 f"vLLM has stopped ({reason}); run the same command again, all that was finished "
                 "is kept."
@@ -89,7 +92,8 @@ class Process:
                 '"downscaling-suite[vllm]"`, or name a Python that has it in the environment '
                 f"variable {PYTHON} or with `engine: {{python: PATH}}`."
             )
-        raise SuiteError(f"vLLM cannot load the model: {reason}.")
+        what = "answer with" if hasattr(self, "about") else "load"
+        raise SuiteError(f"vLLM cannot {what} the model: {reason}.")
 
     def close(self) -> None:
         """Ends the process and all that it has started."""

@@ -207,16 +207,20 @@ def test_an_answer_that_the_setting_of_a_length_cuts_is_a_failure(noted: Path) -
     )
 
 
-def test_all_its_processes_end_and_what_ended_before_is_kept(noted: Path) -> None:
+def test_what_ends_it_is_told_and_all_its_processes_end(noted: Path) -> None:
     with serving() as made:
-        found = made.generate([request("50 3 stop"), *[request("die")] * 3], lambda name: b"")
+        answers(made, request("50 3 stop"))
         with pytest.raises(Unfinished) as caught:
-            list(found)
+            answers(made, *[request("die")] * 3)
     assert str(caught.value) == (
         "vLLM has stopped (RuntimeError: the card is gone); run the same command again, all that "
         "was finished is kept."
     )
-    (pid,) = {one["pid"] for one in lines(noted) if "pid" in one}
+    with serving() as made, pytest.raises(SuiteError) as caught:
+        answers(made, request("die"))
+    assert str(caught.value) == (
+        "vLLM cannot answer with the model: RuntimeError: the card is gone."
+    )
     with serving() as made:
         pid = lines(noted)[-1]["pid"]
         os.kill(pid, 0)
