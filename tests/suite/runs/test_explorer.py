@@ -316,7 +316,7 @@ def other_prompts(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "prompts", "contents"),
+    ("change", "sentence", "prompts", "contents"),
     [
         (
             no_store,
@@ -365,13 +365,13 @@ def other_prompts(folder: Path) -> None:
 def test_what_cannot_be_shown_is_said(
     copy: Path,
     change: Callable[[Path], None],
-    told: str,
+    sentence: str,
     prompts: tuple[bool, ...],
     contents: str | None,
 ) -> None:
     change(copy)
     found = Explorer(copy).item("0")
-    assert told.format(folder=copy) in found["lacking"]
+    assert sentence.format(folder=copy) in found["lacking"]
     answer = next(a for a in found["answers"] if a["cell"] == "decoupled/P=l/R=s/direct")
     assert tuple(stage["messages"] is not None for stage in answer["stages"]) == prompts
     assert [stage["text"] for stage in answer["stages"]] == [contents, "l sees 0", "A"]
