@@ -194,10 +194,9 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
         settings = {k: v for k, v in spec.settings.items() if k != "backend"}
         processor = reader.from_pretrained(source, **common, **settings)
         if backend and hasattr(processor, "image_processor"):  # not of videos, which have but one
-            images: Any = AutoImageProcessor.from_pretrained(
-                source, **common, **settings, **backend
-            )
-            processor.image_processor = images
+            images: Any = AutoImageProcessor
+            given = {**common, **settings, **backend}
+            processor.image_processor = images.from_pretrained(source, **given)
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no image processor, so it is a text model")
         tokenizer = processor.tokenizer
@@ -274,7 +273,7 @@ def _kind(source: str, role: str, common: dict[str, Any]) -> tuple[Any, bool, An
 
     config = AutoConfig.from_pretrained(source, **common)
     own_code = bool(getattr(config, "auto_map", None))  # it names its classes itself
-    eyes = AutoModelForImageTextToText
+    eyes: Any = AutoModelForImageTextToText
     sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     if not sees and type(config) in MODEL_FOR_MULTIMODAL_LM_MAPPING:  # it hears, and may see
         eyes, sees = AutoModelForMultimodalLM, True

@@ -15,17 +15,26 @@ from typing import Any
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
-from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
-from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
+from transformers.models.auto import (
+    feature_extraction_auto,
+    image_processing_auto,
+    processing_auto,
+    video_processing_auto,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
-from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES
 
 from suite.base import yaml_files
 from suite.errors import SuiteError, nearest
 from suite.models.transformers.loading import quiet
 
+FAST: Any = transformers.PreTrainedTokenizerFast
+AUTO: dict[str, Any] = {
+    "processor": vars(processing_auto)["PROCESSOR_MAPPING_NAMES"],
+    "image_processor": vars(image_processing_auto)["IMAGE_PROCESSOR_MAPPING_NAMES"],
+    "video_processor": vars(video_processing_auto)["VIDEO_PROCESSOR_MAPPING_NAMES"],
+    "feature_extractor": vars(feature_extraction_auto)["FEATURE_EXTRACTOR_MAPPING_NAMES"],
+}
+"""Part of a processor -> kind -> name of its class, as transformers chooses it."""
 ROWS = Path(__file__).with_suffix(".yaml")
 VERSION = transformers.__version__
 
@@ -156,7 +165,7 @@ def read_tokenizer(folder: Path) -> Any:
         return transformers.AutoTokenizer.from_pretrained(folder)
 
 
-def byte_level_tokenizer(more: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
+def byte_level_tokenizer(more: tuple[str, ...] = ()) -> Any:
     """Builds a byte-level BPE of a few hundred entries, as Qwen's is one; it reads any text."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -168,7 +177,7 @@ def byte_level_tokenizer(more: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
     )
     core.train_from_iterator([WORDS] * 20, trainer)
     core.add_tokens(["<think>", "</think>"])
-    return PreTrainedTokenizerFast(
+    return FAST(
         tokenizer_object=core,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
@@ -177,10 +186,10 @@ def byte_level_tokenizer(more: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
     )
 
 
-def _marked(tokenizer: Any, marks: Mapping[str, str]) -> PreTrainedTokenizerFast:
+def _marked(tokenizer: Any, marks: Mapping[str, str]) -> Any:
     """A tokenizer with special tokens of images by role, those that it lacks as new ones."""
     ends = ("eos_token", "pad_token", "bos_token", "unk_token")
-    return PreTrainedTokenizerFast(
+    return FAST(
         tokenizer_object=tokenizer.backend_tokenizer,
         padding_side="left",
         extra_special_tokens=dict(marks),
@@ -266,18 +275,14 @@ def _model(kind: str, config: Any, seed: int) -> Any:
 def _processor(kind: str, row: Mapping[str, Any], tokenizer: Any) -> Any:
     """The true processor of a kind, its parts built from code with the settings of its row."""
     classes = row.get("classes", {})
-    built: Any = getattr(transformers, classes.get("processor") or PROCESSOR_MAPPING_NAMES[kind])
+    built: Any = getattr(transformers, classes.get("processor") or AUTO["processor"][kind])
     takes = built.get_attributes()
     parts: dict[str, Any] = {"tokenizer": tokenizer}
-    for name, mapping in (
-        ("image_processor", IMAGE_PROCESSOR_MAPPING_NAMES),
-        ("video_processor", VIDEO_PROCESSOR_MAPPING_NAMES),
-        ("feature_extractor", FEATURE_EXTRACTOR_MAPPING_NAMES),
-        ("audio_processor", FEATURE_EXTRACTOR_MAPPING_NAMES),
-    ):
+    for name in ("image_processor", "video_processor", "feature_extractor", "audio_processor"):
         if name not in takes:
             continue
-        found = classes.get(name) or mapping[kind]
+        known = AUTO["feature_extractor" if name == "audio_processor" else name]
+        found: Any = classes.get(name) or known[kind]
         found = found.get("torchvision") if isinstance(found, Mapping) else found
         parts[name] = getattr(transformers, found)(**row.get(name.partition("_")[0], {}))
     return built(**parts, **row.get("processor", {}), chat_template=tokenizer.chat_template)
