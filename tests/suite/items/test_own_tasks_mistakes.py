@@ -41,7 +41,7 @@ from tests.suite.own_tasks import (
             {1: 2},
             "unknown key 1 in `metadata` (known: version, title, description, note, n, "
             "n_options, domain, metric, lmms_metric, source, fetch, categories, abbreviations, "
-            "decoupled, recipe, depends, doc_to_item, item).",
+            "decoupled, recipe, depends, doc_to_item, made_rows, item).",
         ),
         (
             {"categories": {"first": "three"}},

@@ -91,7 +91,7 @@ def test_a_change_of_any_file_that_reads_answers_makes_the_records_anew(
 
 def test_a_change_of_any_file_that_draws_makes_the_drawings_anew(source: Path) -> None:
     files = [*(source / "analyses").rglob("*.py"), *(source / "suite/report").rglob("*.*")]
-    assert {path.suffix for path in files} == {".py", ".jinja", ".css"}
+    assert {path.suffix for path in files} == {".py", ".jinja", ".css", ".js"}
     digests = [freshness.drawing_digest("records")]
     for path in files:
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
