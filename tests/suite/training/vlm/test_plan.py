@@ -192,8 +192,8 @@ def test_the_command(toy: Path) -> None:
         ),
         (
             ("paper_famili",),
-            "No study is called 'paper_famili' (did you mean 'paper'?); name one of them or a YAML "
-            "file, which `downscale init` writes.",
+            "No study is called 'paper_famili' (did you mean 'paper_vit'?); name one of them or a "
+            "YAML file, which `downscale init` writes.",
         ),
     ],
 )
