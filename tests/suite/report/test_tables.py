@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -87,6 +88,8 @@ def test_a_look_has_its_overview_alone_until_all_are_asked_for(
         for kind in ("png", "svg", "pdf", "csv"):
             stem.with_suffix(f".{kind}").write_text(stem.name)
 
+    plain = SimpleNamespace(select=lambda table: table, draw=lambda rows: None)
+    monkeypatch.setattr(figures, "load_figure", lambda name: plain)
     monkeypatch.setattr(figures, "save", saved)
     monkeypatch.setattr(tables, "write", lambda folder: [])
     assert len(figures.write(folder)) == 4
