@@ -9,8 +9,8 @@ import click
 
 from suite.base.files import user_path
 from suite.cli.options import json_option
-from suite.cli.output import print_json, print_table, talk
-from suite.errors import SuiteError
+from suite.cli.output import cell_text, print_json, print_table, talk
+from suite.errors import SuiteError, nearest
 from suite.models.fingerprint import check_format
 from suite.models.weights import present
 
@@ -22,18 +22,40 @@ from suite.models.weights import present
     metavar="NAME",
     help="The tokens that NoWait leaves out for a family, or for a folder with a tokenizer.",
 )
+@click.option("--check", is_flag=True, help="Load each checkpoint and ask it something.")
+@click.option("--size", "sizes", multiple=True, help="Only this size, with --check.")
+@click.option("--device", default="auto", show_default=True, help="Where it is loaded.")
 @json_option
-def command(families: tuple[str, ...], nowait: str | None, as_json: bool) -> None:
+def command(
+    families: tuple[str, ...],
+    nowait: str | None,
+    check: bool,
+    sizes: tuple[str, ...],
+    device: str,
+    as_json: bool,
+) -> None:
     """List the sizes of FAMILIES, built-in names or YAML files; all built-in ones by default.
 
     Params are those of the language model. Text models reason, VLMs see; further perceivers of a
     size (`vlms`) are listed by name. Here means that the weights are on this machine; others are
     fetched from the Hub when a study needs them, or answer from a server.
+
+    With --check every checkpoint of FAMILIES is loaded, asked in words and shown a picture: class,
+    parameters, memory, what the thinking switch changes, how many tokens NoWait leaves out. Exit
+    code 1 when one of them fails.
+
+    \b
+    Example:
+      downscale models
+      downscale models my_family.yaml --check --size 0.6b
     """
     from suite.models.family import list_families, load_family
 
     if nowait is not None:
         _nowait(nowait, as_json)
+        return
+    if check:
+        _check(families, sizes, device, as_json)
         return
     rows: list[dict[str, Any]] = []
     for name in families or list_families():
@@ -66,6 +88,46 @@ def command(families: tuple[str, ...], nowait: str | None, as_json: bool) -> Non
             f"{absent} of {len(rows)} checkpoints are not here; those on the Hub are fetched when "
             "a study needs them, or by `hf download`."
         )
+
+
+def _check(families: tuple[str, ...], sizes: tuple[str, ...], device: str, as_json: bool) -> None:
+    """Tries the checkpoints of families one after the other, and ends with 1 where one fails."""
+    from suite.models.check import tried
+    from suite.models.family import load_family
+
+    if not families:
+        raise SuiteError("--check loads what it names: name a family, or the YAML file of one.")
+    rows: list[dict[str, Any]] = []
+    for family in map(load_family, families):
+        known = [size.name for size in family.sizes]
+        for name in sizes:
+            if name not in known:
+                raise SuiteError(
+                    f"Family {family.name} has no size {name!r}{nearest(name, known)}."
+                )
+        for size in family.sizes:
+            for name, role, spec in size.checkpoints if size.name in (sizes or known) else ():
+                talk(f"{family.name} {size.name} {name}: {spec.source}")
+                about = {"family": family.name, "size": size.name, "role": name}
+                rows.append(about | {"source": spec.source} | tried(spec, role, device=device))
+                if not as_json:
+                    _tell(rows[-1])
+    if as_json:
+        print_json(rows)
+    failed = sum(row["problem"] is not None for row in rows)
+    if failed:
+        talk(f"{failed} of {len(rows)} checkpoints failed.")
+        click.get_current_context().exit(1)
+
+
+def _tell(row: dict[str, Any]) -> None:
+    """Prints what was found of a checkpoint, a line each."""
+    for name in ("class", "params", "memory", "context", *list(row)[8:]):
+        value = row["bytes"] if name == "memory" else row[name]
+        if value is not None:
+            if name == "memory":
+                value = f"{value / 2**20:,.1f} MiB"
+            click.echo(f"  {name:<9} {cell_text(value)}")
 
 
 def _nowait(name: str, as_json: bool) -> None:

@@ -289,6 +289,9 @@ def _loop(
     # Masks and positions are read before the prefill: a model may change the mapping it is given.
     mask, position = kwargs.get("attention_mask"), kwargs.get("position_ids")
     prepared = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
+    counted = prepared.get("position_ids")
+    if position is not None and counted is not None and counted.shape == position.shape:
+        position = counted.clone()  # PaliGemma's count from 1
     outputs = model(**prepared, return_dict=True)
     argument = cache_argument(model)
     last = None if position is None else position[..., -1:]

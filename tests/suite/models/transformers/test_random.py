@@ -46,6 +46,7 @@ def asked(kind: str) -> list[Request]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # transformers'
 @pytest.mark.parametrize("kind", [*random.rows(), *TEXTS])
 def test_a_kind_answers_in_a_batch_as_alone_and_as_generate(kind: str, tmp_path: Path) -> None:
     if kind == "smolvlm":
