@@ -232,7 +232,7 @@ def report(told: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = shutil.copytree(told / "out", tmp_path_factory.mktemp("report") / "out")
     with pytest.MonkeyPatch.context() as patched:
         surround(patched, told)
-        patched.setattr("suite.report.page.FIGURES", {})
+        patched.setattr("suite.report.figures.own", lambda folder: [])
         patched.setattr("suite.report.figures.write", lambda folder, names=(): [])
         patched.setattr("suite.report.page._found", lambda *_: {"headlines": [], "more": []})
         return pages.write(folder).as_uri()
