@@ -14,17 +14,6 @@ import pytest
 
 from tests.suite.study_files import environment, write_study
 
-DEAR = ("drawn", "told")
-"""Fixtures that take long: the tests that read one run in one process, which makes it once."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups the tests that share a dear fixture, for `pytest -n 2 --dist loadgroup`."""
-    for item in items:
-        for name in DEAR:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
