@@ -86,12 +86,11 @@ def _tasks(
         # Where all images agree there is only the exact bound, as wide as the task has few items.
         alike = own["reason"] == EXACT
         own = own.assign(low=own["low"].mask(alike), high=own["high"].mask(alike))
-        looks = style.of_data(own.loc[own["domain"] != IN_DOMAIN, "task"])
+        looks = style.of_data(own)
         series = []
         for task, part in own.groupby("task", sort=False):
-            look = looks.get(str(task), looks[IN_DOMAIN]) | {"linestyle": "none"}
             mean = {"marker": "D"} if (part["average"] == "tasks").any() else {}
-            series.append(Series(part, look | mean))
+            series.append(Series(part, looks[str(task)] | mean))
         forest(axes, series, entries, ticks=4)
         _finish(axes, quantity, title)
     name_rows(grid[0], names, entries)
@@ -106,12 +105,12 @@ def _by_rule(
 ) -> None:
     style.band_title(figure, "By the rule that read the answer")
     grid = list(figure.subplots(1, len(BY_RULE), sharey=True))
-    step, looks = 0.7 / max(len(tasks), 1), style.of_data(tasks)
+    step, looks = 0.7 / max(len(tasks), 1), style.of_data(rows)
     for axes, (quantity, title) in zip(grid, BY_RULE.items()):
         series = []
         for k, task in enumerate(tasks):
             own = rows[(rows["task"] == task) & (rows["quantity"] == quantity)]
-            look = looks[str(task)] | {"linestyle": "none"}
+            look = dict(looks[str(task)])
             look["label"] = f"{names.get(str(task), str(task))} ({style.n_text(own['n'])})"
             series.append(Series(own, look, step * ((len(tasks) - 1) / 2 - k)))
         forest(axes, series, lines, by="rule", ticks=4)

@@ -71,7 +71,12 @@ def draw(table: pd.DataFrame) -> Figure:
         grid = part.subplots(1, 2 + len(LOOK), sharey=True, width_ratios=[1.9, *[1] * len(LOOK), 1])
         _band(list(grid), rows, own)
     handles: list[Artist] = [
-        Patch(facecolor=look["color"], hatch=HATCH.get(name), edgecolor="white", label=_line(title))
+        Patch(
+            facecolor=look["color"],
+            hatch=HATCH.get(name),
+            edgecolor="white",
+            label=title.replace("\n", " "),
+        )
         for name, (title, look) in LOOK.items()
     ]
     handles.append(Line2D([], [], label="guessing or trying again alone", **MARK))
@@ -82,10 +87,6 @@ def draw(table: pd.DataFrame) -> Figure:
         f" fewer than {FEWEST} are not drawn; {style.BOOTSTRAP}.",
     )
     return figure
-
-
-def _line(title: str) -> str:
-    return title.replace("\n", " ")
 
 
 def _known(rows: pd.DataFrame) -> pd.DataFrame:

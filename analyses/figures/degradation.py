@@ -88,12 +88,12 @@ def _drops(axes: Axes, both: pd.DataFrame, prefix: str) -> None:
     rows = pd.concat([outside, tasks, rows[rows["task"] == IN_DOMAIN]])
     entries = [str(task) for task in rows["task"]]
     mean = is_headline(rows).to_numpy()
-    colours = style.of_data(outside["task"])
+    colours = style.of_data(both)
     points: list[Series] = []
     for shift, (quantity, (_, look)) in zip((0.14, -0.14), DROPS.items()):
         found = both[both["quantity"] == quantity]
         for task, part in found.groupby("task", sort=False):
-            own = {"color": colours.get(str(task), colours[IN_DOMAIN])["color"]} | look
+            own = {"color": colours[str(task)]["color"]} | look
             if quantity == "drop" and is_headline(part).any():
                 own["marker"] = "D"
             points += _series(part, own, shift)
@@ -125,7 +125,7 @@ def _undefined(
 
 
 def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
-    names, looks = style.task_names(rows["task"]), style.of_data(rows["task"])
+    names, looks = style.task_names(rows["task"]), style.of_data(rows)
     sizes = style.sizes_in_order(rows, "size", "params")
     tasks = list(dict.fromkeys(rows["task"]))
     tasks = [t for t in tasks if t == IN_DOMAIN] + [t for t in tasks if t != IN_DOMAIN]

@@ -77,7 +77,7 @@ def _points(axes: Axes, rows: pd.DataFrame) -> None:
         if not len(part):
             continue
         x, y = part["estimate"]["dependence"], part["estimate"]["sensitivity"]
-        look: dict[str, Any] = data | {"linestyle": "none", "elinewidth": 0.8, "capsize": 0}
+        look: dict[str, Any] = data | {"elinewidth": 0.8, "capsize": 0}
         ends = [
             part[end][name] for name in ("dependence", "sensitivity") for end in ("low", "high")
         ]

@@ -60,7 +60,8 @@ def draw(table: pd.DataFrame) -> Figure:
         for k, (training, own) in enumerate(rows.groupby("perception_training", sort=False)):
             own = own.sort_values("perception_b")
             x = [sizes.index(size) for size in own["perception_b"]]
-            look = LOOKS.get(str(training), style.DATA[k % len(style.DATA)])
+            other = style.DATA[k % len(style.DATA)] | {"linestyle": "-"}
+            look = LOOKS.get(str(training), other)
             label = str(training).replace("_", " ")
             ends = own["low"], own["high"]
             style.with_interval(axes, x, own["accuracy"], *ends, label=label, **look)

@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = style.new_figure(style.TWO_COLUMNS, 2.5 * len(among) + 0.75)
     grid = figure.subplots(len(among), len(tasks) + len(changes), squeeze=False)
     names = style.task_names(table["task"]) | dict.fromkeys(INSIDE, "in-domain mean")
-    data = style.of_data(table["task"])
+    data = style.of_data(table)
     for line, family in zip(grid, among):
         own = table[table["family"] == family]
         for axes, task in zip(line, tasks):

@@ -80,7 +80,7 @@ def _fits(rows: pd.DataFrame) -> Fits:
 
 def _look(domain: str, thinking: bool) -> dict[str, Any]:
     """Colour and marker of the data; open with thinking."""
-    look = style.of_data([domain])[domain] | (style.OPEN if thinking else {})
+    look = style.DATA[domain != IN_DOMAIN] | (style.OPEN if thinking else {})
     return look | {"linestyle": "none"}
 
 

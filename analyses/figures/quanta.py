@@ -169,7 +169,7 @@ def _shares(axes: Axes, rows: pd.DataFrame) -> None:
     names = style.task_names(rows["task"])
     sizes = [*style.sizes_in_order(rows, "size", "params"), NEVER]
     tasks = list(dict.fromkeys(rows["task"]))
-    looks = style.of_data(tasks)
+    looks = style.of_data(rows)
     for k, task in enumerate(tasks):
         part = rows[rows["task"] == task]
         part = part.assign(size=part["size"].where(part["quantity"] != NEVER, NEVER))
@@ -192,9 +192,11 @@ def _nested(axes: Axes, rows: pd.DataFrame) -> None:
     """Share kept with its interval, beside both references."""
     names = style.task_names(rows["task"])
     y, tasks = np.arange(len(rows)), [str(task) for task in rows["task"]]
-    inside = rows["domain"] == IN_DOMAIN
-    looks = [look | {"linestyle": "none"} for look in style.DATA]
-    found = [Series(rows[inside], looks[0] | {"label": "found"}), Series(rows[~inside], looks[1])]
+    looks = style.of_data(rows)
+    found: list[Series] = []
+    for task, part in rows.groupby("task", sort=False):
+        named = {} if found else {"label": "found"}
+        found.append(Series(part, looks[str(task)] | named))
     forest(axes, found, tasks, by="task")
     axes.plot(rows["unrelated"], y, "|", color=style.INK, markersize=9, label="if unrelated")
     axes.plot(

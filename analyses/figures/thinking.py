@@ -40,9 +40,6 @@ ACROSS = 7
 SMALL: dict[str, Any] = {"markersize": 2.8, "elinewidth": 0.9, "capsize": 2.4}
 
 
-UNDER: dict[str, Any] = {"borderaxespad": 0.0, "fontsize": 6.4, "handlelength": 1.8}
-
-
 def select(table: pd.DataFrame) -> pd.DataFrame:
     """Selects the gains of everything; rates and tests of the means and of tasks outside the
     domain."""
@@ -83,7 +80,8 @@ def _methods(figure: SubFigure, own: pd.DataFrame, family: str, among: list[str]
         _means(axes, rows[rows["quantity"] == "gain"], rows[rows["quantity"].isin(TESTS)])
         title = style.panel_title(family, among, "Gain of thinking")
         axes.set_title(f"{title},\n{METHODS[method]}")
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.06, -0.24), **UNDER)
+        look: dict[str, Any] = {"borderaxespad": 0.0, "fontsize": 6.4, "handlelength": 1.8}
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.06, -0.24), **look)
     grid[0].set_ylabel("gain of thinking")
 
 
@@ -92,7 +90,7 @@ def _rates(figure: SubFigure, own: pd.DataFrame) -> None:
     read, and those that a limit ended where there are any."""
     own = _shown(own)
     own = own[own["quantity"].str.contains("|".join(f"_{rate}$" for rate in RATES))]
-    names, looks = style.task_names(own["task"]), style.of_data(own["task"])
+    names, looks = style.task_names(own["task"]), style.of_data(own)
     sizes = style.sizes_in_order(own, "reasoning", "params")
     cut = own.loc[own["quantity"].str.endswith("_budget"), "estimate"]
     panels = [(rate, task) for rate in RATES for task in _tasks(own)]
@@ -135,7 +133,7 @@ def _small(rows: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _means(axes: Axes, gains: pd.DataFrame, tests: pd.DataFrame) -> None:
     rows = gains[is_headline(gains) & gains["group"].isna()]
-    names, looks = style.task_names(rows["task"]), style.of_data(rows["task"])
+    names, looks = style.task_names(rows["task"]), style.of_data(rows)
     sizes = style.sizes_in_order(rows, "reasoning", "params")
     for k, task in enumerate(_tasks(rows)):
         part = rows[rows["task"] == task]
@@ -173,9 +171,9 @@ def _multiples(figure: SubFigure, parts: list[pd.DataFrame], method: str) -> Non
     names = style.task_names(part["task"].iloc[0] for part in parts)
     every = pd.concat(parts)
     sizes = style.sizes_in_order(every, "reasoning", "params")
-    looks = style.of_data(every.loc[every["domain"] != IN_DOMAIN, "task"])
+    looks = style.of_data(every)
     for axes, part in zip(grid, parts):
-        look = looks.get(str(part["task"].iloc[0]), looks[IN_DOMAIN]) | SMALL
+        look = looks[str(part["task"].iloc[0])] | SMALL
         style.over_sizes(axes, part, sizes, "reasoning", 0.0, **look)
         axes.axhline(0, color=style.QUIET, linewidth=0.7)
         axes.grid(axis="y")

@@ -310,9 +310,10 @@ def over_sizes(
 ) -> Any:
     """Draws points with intervals at the ticks of `size_axis`, `aside` of them; returns their x.
 
-    `size`: column with the size of each row.
+    `size`: column with the size of each row. Points are joined unless `look` has a `linestyle`.
     """
     x = np.array([sizes.index(str(name)) for name in rows[size]], dtype=np.float64) + aside
+    look = {"linestyle": "-"} | look
     with_interval(axes, x, rows["estimate"], rows["low"], rows["high"], **look)
     return x
 
@@ -358,14 +359,14 @@ def by_perceiver(table: pd.DataFrame) -> pd.DataFrame:
     return apart.iloc[order]
 
 
-def of_data(tasks: Iterable[object]) -> dict[str, dict[str, Any]]:
-    """Task -> colour, marker and line of a data set, the same in every figure: the in-domain mean
-    has the first, what lies outside the domain the others in order."""
-    inside = (IN_DOMAIN, SHARED)
-    outside = dict.fromkeys(str(task) for task in tasks if task not in inside)
-    looks = dict.fromkeys(inside, DATA[0])
-    looks |= {task: DATA[1 + k % (len(DATA) - 1)] for k, task in enumerate(outside)}
-    return {task: look | {"linestyle": "-"} for task, look in looks.items()}
+def of_data(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Task -> colour and marker of its data set, the same in every figure: all that is in domain
+    has the first, what lies outside the others in order of appearance."""
+    own = table.drop_duplicates("task")
+    inside = own["domain"] == IN_DOMAIN
+    looks = {str(task): DATA[0] for task in own.loc[inside, "task"]}
+    outside = enumerate(own.loc[~inside, "task"])
+    return looks | {str(task): DATA[1 + k % (len(DATA) - 1)] for k, task in outside}
 
 
 def families(table: pd.DataFrame) -> list[str]:
