@@ -60,6 +60,11 @@ class Size:
         for name, spec in self.vlms.items():
             yield checkpoint("vlm", name), "vlm", spec
 
+    def with_checkpoints(self, found: Mapping[str, ModelSpec]) -> Size:
+        """Gives the size with other checkpoints: one for each name of `checkpoints`."""
+        vlms = {own: found[checkpoint("vlm", own)] for own in self.vlms}
+        return replace(self, text=found.get("text"), vlms=vlms)
+
 
 @dataclass(frozen=True)
 class Family:
@@ -128,11 +133,7 @@ def with_backend(family: Family, name: str) -> Family:
         return replace(spec, generator=name)
 
     sizes = tuple(
-        replace(
-            size,
-            text=None if size.text is None else one(size.text),
-            vlms={own: one(spec) for own, spec in size.vlms.items()},
-        )
+        size.with_checkpoints({own: one(spec) for own, _, spec in size.checkpoints})
         for size in family.sizes
     )
     if not changed:

@@ -19,7 +19,7 @@ from suite.errors import SuiteError
 from suite.models.backends import backend_of
 from suite.models.family import Family, Size
 from suite.models.fingerprint import snapshot
-from suite.models.spec import ModelSpec, Role, checkpoint
+from suite.models.spec import ModelSpec, Role
 
 RANDOM = "random weights"
 
@@ -35,8 +35,7 @@ def with_random_weights(family: Family) -> Family:
             name: _random(spec, role, size, family) if backend_of(spec).writes else spec
             for name, role, spec in size.checkpoints
         }
-        vlms = {own: made[checkpoint("vlm", own)] for own in size.vlms}
-        sizes.append(replace(size, text=made.get("text"), vlms=vlms))
+        sizes.append(size.with_checkpoints(made))
     name, title = (f"{word} ({RANDOM})" for word in (family.name, family.title))
     return replace(family, name=name, title=title, sizes=tuple(sizes))
 

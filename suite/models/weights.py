@@ -16,7 +16,7 @@ from pathlib import Path
 from suite.base.files import cache_folder, user_path, whole
 from suite.errors import SuiteError
 from suite.models.family import Family
-from suite.models.spec import ModelSpec, checkpoint
+from suite.models.spec import ModelSpec
 
 
 def with_weights(family: Family, weights: str | Path) -> Family:
@@ -47,8 +47,7 @@ def with_weights(family: Family, weights: str | Path) -> Family:
                     "a folder of its own, named by role and size."
                 )
             found[name] = locate(spec, place)
-        vlms = {own: found[checkpoint("vlm", own)] for own in size.vlms}
-        sizes.append(replace(size, text=found.get("text"), vlms=vlms))
+        sizes.append(size.with_checkpoints(found))
     if not taken:
         first = family.sizes[0]
         raise SuiteError(

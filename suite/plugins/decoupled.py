@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -244,9 +244,8 @@ def _sized(one: Named, rows: int | None) -> Size:
         takes = rows and "batch_size" in backend_of(spec).settings
         return replace(spec, batch_size=rows) if takes else spec
 
-    text = None if one.size.text is None else batched(one.size.text)
-    vlms: Mapping[str, ModelSpec] = {k: batched(spec) for k, spec in one.size.vlms.items()}
-    return replace(one.size, name=one.name, text=text, vlms=vlms)
+    specs = {own: batched(spec) for own, _, spec in one.size.checkpoints}
+    return replace(one.size.with_checkpoints(specs), name=one.name)
 
 
 def _stated(item: Item, answer: Generation) -> str:
