@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ def read_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("its brackets nest too deeply") from None
+
+
+def json_mapping(path: Path) -> dict[str, Any]:
+    """Reads a JSON file of keys and values; empty where it is not there or is something else."""
+    try:
+        content = read_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 def json_value(value: Any) -> Any:

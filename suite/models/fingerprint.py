@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import cache_folder, file_hash, write_whole
-from suite.base.json_values import read_json
+from suite.base.json_values import json_mapping
 from suite.base.machine import resolve_dtype
 from suite.errors import SuiteError, Unfinished
 from suite.models.spec import ModelSpec
@@ -124,7 +124,7 @@ def check_format(spec: ModelSpec, commit: str | None = None) -> None:
     own = spec.trust_remote_code or spec.gguf_file is not None
     if folder is None or own:
         return
-    if _read(folder / "config.json").get("model_type") == LLAVA_NEXT:
+    if json_mapping(folder / "config.json").get("model_type") == LLAVA_NEXT:
         raise SuiteError(
             f"{spec.source} is in the format of LLaVA-NeXT's code: write it as a transformers "
             f"folder with `downscale convert-llava {shlex.quote(str(folder))} OUT`, and name OUT "
@@ -218,7 +218,7 @@ def files(spec: ModelSpec) -> dict[str, Path]:
         beside = {name: path for name, path in named.items() if _like(name, BESIDE_GGUF)}
         named = {spec.gguf_file: folder / spec.gguf_file} | beside
     else:
-        chosen = str(_read(folder / "config.json").get("transformers_weights", ""))
+        chosen = str(json_mapping(folder / "config.json").get("transformers_weights", ""))
         if (folder / chosen).is_file():
             named[chosen] = folder / chosen
         named |= _parts(folder, named, chosen)
@@ -279,7 +279,7 @@ def _parts(folder: Path, named: Mapping[str, Path], chosen: str) -> dict[str, Pa
         if not chosen.endswith(".index.json"):
             return {}
         whole, index = "", chosen
-    listed = _read(folder / index).get("weight_map") if index in named else None
+    listed = json_mapping(folder / index).get("weight_map") if index in named else None
     parts = {str(n): folder / str(n) for n in listed.values()} if isinstance(listed, dict) else {}
     there = sorted(name for name, path in parts.items() if path.is_file())
     if whole in named:
@@ -302,7 +302,7 @@ def check_code(where: str, settings: Mapping[str, Path]) -> None:
     """Raises SuiteError where files of settings (CODE) name code of another repository, which is
     at no commit."""
     for name, path in settings.items():
-        named = re.findall(r'"([^"\s]+)--[^"\s]+"', json.dumps(_read(path).get("auto_map")))
+        named = re.findall(r'"([^"\s]+)--[^"\s]+"', json.dumps(json_mapping(path).get("auto_map")))
         if named:
             raise SuiteError(
                 f"{where} runs code of another repository, {named[0]} (`auto_map` in {name}), and "
@@ -404,12 +404,12 @@ def content_hash(path: Path) -> str:
     memory = cache_folder() / "hashes.json"
     where = path.resolve()
     this = f"{where}|{mark(where)}|{_sample(where, size)}"
-    known = str(_read(memory).get(this))
+    known = str(json_mapping(memory).get(this))
     if not re.fullmatch("[0-9a-f]{64}", known):
         known = file_hash(path)
         # A memory that cannot be kept costs time, nothing else.
         with contextlib.suppress(OSError, Unfinished):
-            write_whole(memory, json.dumps({**_read(memory), this: known}))
+            write_whole(memory, json.dumps({**json_mapping(memory), this: known}))
     return known
 
 
@@ -428,11 +428,3 @@ def mark(path: Path) -> str:
     change can be set back, as `cp -p` does; its inode's cannot."""
     seen = [path.stat(), path.lstat()] if path.is_symlink() else [path.stat()]
     return "|".join(f"{s.st_size}|{s.st_mtime_ns}|{s.st_ctime_ns}|{s.st_ino}" for s in seen)
-
-
-def _read(memory: Path) -> dict[str, Any]:
-    try:
-        content = read_json(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return dict(content) if isinstance(content, dict) else {}

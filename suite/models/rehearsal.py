@@ -11,10 +11,9 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from suite.base.files import cache_folder, file_hash, whole
-from suite.base.json_values import canonical_json, read_json
+from suite.base.json_values import canonical_json, json_mapping
 from suite.errors import SuiteError
 from suite.models.backends import backend_of
 from suite.models.family import Family, Size
@@ -65,11 +64,7 @@ def _random(spec: ModelSpec, role: Role, size: Size, family: Family) -> ModelSpe
 
 
 def _kind(here: Path | None) -> str | None:
-    try:
-        config = read_json((here / "config.json").read_text(encoding="utf-8")) if here else {}
-    except (OSError, ValueError):
-        return None
-    kind: Any = config.get("model_type") if isinstance(config, dict) else None
+    kind = json_mapping(here / "config.json").get("model_type") if here else None
     return kind if isinstance(kind, str) else None
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.base.json_values import read_json
+from suite.base.json_values import json_mapping
 from suite.base.machine import resolve_device, resolve_dtype
 from suite.errors import SuiteError, one_line, reason_of, shown
 from suite.models.fingerprint import Origin, identity
@@ -384,10 +384,7 @@ def _rendered(tokenizer: Any, template: str, told: Mapping[str, Any]) -> str:
 
 def _context(folder: Path) -> int | None:
     """How many tokens the model can read by its configuration; None where it does not say."""
-    try:
-        config = read_json((folder / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return None
+    config = json_mapping(folder / "config.json")
     found = config.get("text_config", {}).get("max_position_embeddings") or config.get(
         "max_position_embeddings"
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.base.files import cache_folder, whole
-from suite.base.json_values import json_hash, read_json
+from suite.base.json_values import json_hash, json_mapping, read_json
 from suite.errors import SuiteError
 
 TOWER = re.compile(r"((?:model\.)?vision_tower\.)(?!vision_model\.)")
@@ -35,7 +35,7 @@ def renamed(name: str) -> str:
 def with_known_names(folder: Path, known: Mapping[str, Any]) -> Path:
     """Gives a folder in which vLLM finds the weights. known: the checkpoint's fingerprint, for
     which a copy is made once."""
-    vision = _read(folder / "config.json").get("vision_config")
+    vision = json_mapping(folder / "config.json").get("vision_config")
     if not isinstance(vision, dict) or vision.get("model_type") not in KINDS:
         return folder
     headers = {path: _header(path) for path in sorted(folder.glob("*.safetensors"))}
@@ -50,7 +50,7 @@ def with_known_names(folder: Path, known: Mapping[str, Any]) -> Path:
                 header, start = headers[path]
                 _write(path, start, {renamed(n): e for n, e in header.items()}, new / path.name)
             elif path.name.endswith(".safetensors.index.json"):
-                index = _read(path)
+                index = json_mapping(path)
                 named = {renamed(n): part for n, part in dict(index["weight_map"]).items()}
                 (new / path.name).write_text(json.dumps({**index, "weight_map": named}))
             else:
@@ -80,11 +80,3 @@ def _write(path: Path, start: int, header: dict[str, Any], target: Path) -> None
         sink.write(struct.pack("<Q", len(text)) + text)
         file.seek(start)
         shutil.copyfileobj(file, sink, 1 << 20)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = read_json(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
