@@ -125,7 +125,8 @@ def _rendered(
     loaded: Loaded, conversation: Sequence[Any], thinking: bool, *, opened: bool = True
 ) -> str:
     """What the chat template makes of a conversation; `opened` ends it where the answer begins."""
-    template, model = _template(loaded), loaded.model.name_or_path
+    template = template_of(loaded.processor, loaded.tokenizer)
+    model = loaded.model.name_or_path
     if not template:
         raise SuiteError(
             f"Model {model} has no chat template; add a chat_template.jinja to its folder."
@@ -153,10 +154,10 @@ def both_ways(loaded: Loaded) -> tuple[str, str] | None:
     return texts[0], texts[1]
 
 
-def _template(loaded: Loaded) -> str | None:
-    """The chat template of the processor, else of the tokenizer; of several, the one for plain
-    conversations."""
-    for owner in (loaded.processor, loaded.tokenizer):
+def template_of(*owners: Any) -> str | None:
+    """Gives the chat template of the first that has one, a processor or a tokenizer; of several,
+    the one for plain conversations."""
+    for owner in owners:
         template = getattr(owner, "chat_template", None)
         if isinstance(template, dict):
             template = template.get("default")

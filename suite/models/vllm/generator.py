@@ -338,28 +338,27 @@ def _words(folder: Path, spec: ModelSpec, role: Role) -> tuple[Any, str]:
     """The tokenizer of a checkpoint and its chat template."""
     from transformers import AutoProcessor, AutoTokenizer
 
-    from suite.models.transformers.chat import CLOCK
+    from suite.models.transformers.chat import template_of
     from suite.models.transformers.loading import quiet
 
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(str(folder), **common)
-            template = tokenizer.chat_template
-            if not template and role == "vlm":  # an older processor has it in a file of its own
+            template = template_of(tokenizer)
+            if template is None and role == "vlm":  # an older processor has it in a file of its own
                 reader: Any = AutoProcessor
-                template = reader.from_pretrained(str(folder), **common).chat_template
+                template = template_of(reader.from_pretrained(str(folder), **common))
     except Exception as error:  # whatever a checkpoint's files make of the library
         raise SuiteError(
             f"The tokenizer of {spec.source} cannot be loaded: {reason_of(error)}; take all its "
             "files from one checkpoint."
         ) from error
-    template = template.get("default") if isinstance(template, dict) else template
-    if not template:
+    if template is None:
         raise SuiteError(
             f"Model {spec.source} has no chat template; add a chat_template.jinja to its folder."
         )
-    return tokenizer, CLOCK + template if "strftime_now" in template else template
+    return tokenizer, template
 
 
 def _rendered(tokenizer: Any, template: str, told: Mapping[str, Any]) -> str:
