@@ -16,6 +16,7 @@ from pathlib import Path
 from suite.base.files import cache_folder, user_path, whole
 from suite.errors import SuiteError
 from suite.models.family import Family
+from suite.models.fingerprint import snapshot
 from suite.models.spec import ModelSpec
 
 
@@ -118,12 +119,5 @@ def present(
         if path.is_file():
             return True
         return (path / gguf_file).is_file() if gguf_file else any(path.glob("*.safetensors"))
-    if repo is None:
-        return False
-    from huggingface_hub import constants
-
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{str(repo).replace('/', '--')}"
-    revision = revision or "main"
-    reference = folder / "refs" / revision
-    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
-    return any((folder / "snapshots" / commit).glob(gguf_file or "*.safetensors"))
+    folder = snapshot(ModelSpec(repo=repo, revision=revision))
+    return folder is not None and any(folder.glob(gguf_file or "*.safetensors"))
