@@ -187,6 +187,15 @@ def compare(kind: str, url: str, model: Path, decoding: Decoding, count: int) ->
     }
 
 
+def write(rows: Sequence[dict[str, Any]], out: Path, key: str) -> None:
+    """Writes a table with these rows in place of those of the same `key`; its others stay."""
+    before = pd.read_csv(out) if out.is_file() else pd.DataFrame(columns=[key])
+    names = {row[key] for row in rows}
+    kept = before[~before[key].isin(names)].to_dict("records")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame([*kept, *rows]).to_csv(out, index=False)
+
+
 def main(kinds: Sequence[str]) -> None:
     """Runs the servers that are installed."""
     rows = []
@@ -201,11 +210,7 @@ def main(kinds: Sequence[str]) -> None:
                 about = {"server": kind, "version": version(kind), "model": model.name, "way": way}
                 rows.append(about | compare(kind, url, model, decoding, 200))
                 print(rows[-1])
-    before = pd.read_csv(OUT) if OUT.is_file() else pd.DataFrame(columns=["server"])
-    names = {row["server"] for row in rows}
-    kept = before[~before["server"].isin(names)].to_dict("records")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame([*kept, *rows]).to_csv(OUT, index=False)
+    write(rows, OUT, "server")
 
 
 if __name__ == "__main__":

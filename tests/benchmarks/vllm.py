@@ -8,6 +8,7 @@ first text that differs. Both have the same cores; loading is apart.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,18 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from suite.base.files import PACKAGE
 from suite.items.load import load_items
 from suite.models.backends import build_generator
 from suite.models.spec import ModelSpec, Role
 from suite.planning.prompts import load_prompts
 from suite.requests import Decoding, Generation, ImageLoader, Request
-from tests.benchmarks.servers import DIRECT, THINK
+from tests.benchmarks.servers import DIRECT, MICRO, THINK, write
 
 OUT = Path("results/vllm/engine.csv")
-MICRO = PACKAGE / "families" / "micro"
 CUT = replace(THINK, thinking_budget=2)
 """Cuts the thinking of most."""
 WAYS: dict[str, tuple[Role, str, dict[str, tuple[str, Decoding]]]] = {
@@ -108,8 +105,6 @@ def compared(
 
 def rows(kind: str, count: int, engine: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """The rows of a kind: each way asked of both, one model in memory at a time."""
-    import json
-
     role, name, ways = WAYS[kind]
     spec = ModelSpec(path=MICRO / name, engine=json.dumps(dict(engine or {})))
     answers: dict[str, list[tuple[list[Generation], float]]] = {way: [] for way in ways}
@@ -137,11 +132,7 @@ def main(kinds: Sequence[str]) -> None:
     found = [row for kind in kinds or WAYS for row in rows(kind, 500)]
     for row in found:
         print(row)
-    before = pd.read_csv(OUT) if OUT.is_file() else pd.DataFrame(columns=["model"])
-    names = {row["model"] for row in found}
-    kept = before[~before["model"].isin(names)].to_dict("records")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame([*kept, *found]).to_csv(OUT, index=False)
+    write(found, OUT, "model")
 
 
 if __name__ == "__main__":
