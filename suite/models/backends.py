@@ -37,28 +37,26 @@ class Backend:
     """Whether it uses every core of a CPU itself, however small the model."""
 
 
+_CHECKPOINT = {"repo": "on the Hub", "path": "a folder"}
+_LOADED = ("revision", "dtype", "batch_size", "trust_remote_code", "processor", "thinking")
+"""How a checkpoint in Hugging Face layout is named, and its keys whoever loads it."""
+
 BACKENDS: dict[str, Backend] = {
     "transformers": Backend(
         "suite.models.transformers.generator:TransformersGenerator",
         "suite.models.fingerprint:identity",
         on_device=True,
         writes=True,
-        named_by={"repo": "on the Hub", "path": "a folder"},
-        settings=(
-            *("revision", "dtype", "batch_size", "trust_remote_code", "gguf_file", "processor"),
-            "thinking",
-        ),
+        named_by=_CHECKPOINT,
+        settings=(*_LOADED, "gguf_file"),
     ),
     "vllm": Backend(
         "suite.models.vllm.generator:VLLMGenerator",
         "suite.models.vllm.generator:vllm_identity",
         on_device=True,
         writes=True,
-        named_by={"repo": "on the Hub", "path": "a folder"},
-        settings=(
-            *("revision", "dtype", "batch_size", "trust_remote_code", "processor", "thinking"),
-            "engine",
-        ),
+        named_by=_CHECKPOINT,
+        settings=(*_LOADED, "engine"),
         spreads=True,
     ),
     "recorded": Backend(

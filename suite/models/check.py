@@ -23,9 +23,8 @@ FIELDS = (
 )
 """Of a checkpoint that was tried: its class; parameters, all of them; bytes of its weights in
 memory; tokens that it reads at most; seconds to load; what it answered in words and to a picture;
-what the
-thinking switch changes in a prompt; number of tokens that NoWait leaves out; and what went wrong.
-None where the backend does not tell."""
+what the thinking switch changes in a prompt; number of tokens that NoWait leaves out; and what went
+wrong. None where the backend does not tell."""
 WORDS = "Name the colour of the sky on a clear day. Answer with one word."
 PICTURE = "What is the colour of this picture? Answer with one word."
 ANSWER = Decoding(max_new_tokens=24)

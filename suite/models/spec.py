@@ -59,22 +59,19 @@ class ModelSpec:
     JSON: specs are compared and looked up, and a setting may hold others."""
     engine: str = "{}"
     """Settings of an engine that serves the model here, by its own names, as canonical JSON."""
-
     arguments: str = "{}"
     """Arguments of a model of lmms-eval, as canonical JSON."""
-
     random_weights: bool = False
     """Whether `path` holds a tiny random model in the place of the checkpoint, for a rehearsal."""
+    thinking: str = "{}"
+    """How it is told to think and how it writes its thinking, where that is not seen from its chat
+    template and vocabulary: `on` and `off`, variables of the template; `open` and `close`, the
+    marks; `always: true` where nothing turns it off. As canonical JSON."""
 
     @property
     def given(self) -> dict[str, Any]:
         """`arguments`, read."""
         return dict(json.loads(self.arguments))
-
-    thinking: str = "{}"
-    """How it is told to think and how it writes its thinking, where that is not seen from its chat
-    template and vocabulary: `on` and `off`, variables of the template; `open` and `close`, the
-    marks; `always: true` where nothing turns it off. As canonical JSON."""
 
     @property
     def thinks(self) -> dict[str, Any]:
