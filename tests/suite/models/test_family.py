@@ -114,6 +114,18 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
             "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, batch_size: many}}]\n",
             "`batch_size` is 'many': it should be a positive whole number.",
         ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vision_params: none, vlm: o/a}]\n",
+            "`vision_params` must be a positive",
+        ),
+        (
+            "family: m\nkinds: {txt: qwen3}\nsizes: [{name: a, params: 1, text: o/a}]\n",
+            "kinds: unknown key 'txt' (did you mean 'text'?)",
+        ),
+        (
+            "family: m\nkinds: {text: 3}\nsizes: [{name: a, params: 1, text: o/a}]\n",
+            "kinds: `text` is 3: it should be what transformers calls the kind of its models",
+        ),
         ("family: m\ninstruct: b\nsizes: [{name: a, params: 1, text: o/a}]\n", "`instruct` is 'b'"),
         ("family: [\n", "cannot be read"),
     ],
