@@ -24,7 +24,7 @@ LOOK = ("overview",)
 
 def own(folder: Path) -> list[str]:
     """Names the figures that a run has by itself: all, or those of a look."""
-    return list(LOOK if provenance.is_look(folder) else FIGURES)
+    return list(LOOK if provenance.is_look(provenance.read(folder)) else FIGURES)
 
 
 def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -36,7 +36,8 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     for name in names:
         if name not in FIGURES:
             raise SuiteError(f"There is no figure called {name!r}{nearest(name, FIGURES)}.")
-    wanted = [name for name in FIGURES if name in (names or own(folder))]
+    names = names or own(folder)
+    wanted = [name for name in FIGURES if name in names]
     outputs, digest = folder / "figures", freshness.digest_of(folder)
     paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
     if freshness.is_current(outputs, digest, [path.name for path in paths]):

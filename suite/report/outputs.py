@@ -56,7 +56,8 @@ def drawn(folder: Path, records: str, planned: Plan) -> list[dict[str, Any]] | N
 
 def _digest(folder: Path, records: str, planned: Plan) -> str:
     """Changes with what is drawn, less of a look, and with what it is drawn of."""
-    return drawing_digest(json_hash([records, baselines(planned), provenance.is_look(folder)]))
+    look = provenance.is_look(provenance.read(folder))
+    return drawing_digest(json_hash([records, baselines(planned), look]))
 
 
 def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[dict[str, Any]]:

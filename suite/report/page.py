@@ -68,9 +68,9 @@ def render(folder: Path) -> str:
             about=summary.about(frame, known),
             found=_found(folder, drawn),
             numbers=summary.main_numbers(folder),
-            figures=[_figure(folder, name) for name in drawn],
+            figures=[_figure(folder, name, _note(known)) for name in drawn],
             undrawn=[FIGURES[name].title for name in own if name not in drawn],
-            look=provenance.is_look(folder),
+            look=provenance.is_look(known),
             headline=summary.headline(frame, cells),
             by_task=summary.by_task(cells),
             methods=summary.methods(folder),
@@ -107,21 +107,21 @@ def _rows(folder: Path, name: str) -> pd.DataFrame:
     return tables.read_csv(folder / "figures" / f"{name}.csv")
 
 
-def _note(folder: Path) -> str:
+def _note(known: dict[str, Any]) -> str:
     """What every caption says of a family whose sizes differ in more than their language model."""
-    family = provenance.read(folder).get("family") or {}
+    family = known.get("family") or {}
     if family.get("llm_only", True):
         return ""
     return " The vision encoder changes with size too, or is not known to stay the same."
 
 
-def _figure(folder: Path, name: str) -> dict[str, str]:
-    """Title, caption and the picture as a data address."""
+def _figure(folder: Path, name: str, note: str) -> dict[str, str]:
+    """Title, caption, which the note ends, and the picture as a data address."""
     content = (folder / "figures" / f"{name}.svg").read_bytes()
     return {
         "name": name,
         "title": FIGURES[name].title,
-        "caption": load_figure(name).caption(_rows(folder, name)) + _note(folder),
+        "caption": load_figure(name).caption(_rows(folder, name)) + note,
         "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
     }
 

@@ -205,9 +205,9 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
-def is_look(folder: Path) -> bool:
-    """Says whether the run in `folder` was cut to a few items of each task (`--limit`)."""
-    return read(folder).get("limit") is not None
+def is_look(facts: dict[str, Any]) -> bool:
+    """Says whether a run was cut to a few items of each task (`--limit`), by what `read` gives."""
+    return facts.get("limit") is not None
 
 
 def earlier(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
