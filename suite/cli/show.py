@@ -14,7 +14,7 @@ import click
 from suite.cli.options import json_option
 from suite.cli.output import counted, print_json, print_table, talk, talk_view
 from suite.errors import cut, one_line
-from suite.runs.words import BLAMED, MODES, SIGNS, STAGES, reading
+from suite.runs.words import BLAMED, STAGES, grid_name, reading, sign
 
 FEW = 20
 """Items of a list that a terminal shows."""
@@ -184,19 +184,19 @@ def _text(text: str, before: str) -> None:
 
 
 def _named(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    """What tells a grid from the others: how it reasons, and of whom it is where there are more."""
-    apart = [row[name] for name in ("family", "perceiver") if len({r[name] for r in rows}) > 1]
-    return one_line(", ".join([MODES[row["thinking"]], *apart])) + ":"
+    """What tells a grid from the others."""
+    return one_line(grid_name(row, rows)) + ":"
 
 
 def _sign(marks: Sequence[str]) -> tuple[str, str]:
-    """The sign of a cell and its colour: how many are right where there are several answers."""
+    """The sign of a cell and its colour, that of the more of several answers."""
     if not marks:
-        return "·", "white"
-    if len(marks) == 1:
-        return SIGNS[marks[0]], COLOURS.get(marks[0], "yellow")
-    right = marks.count("right")
-    return f"{right}/{len(marks)}", "green" if 2 * right >= len(marks) else "red"
+        colour = "white"
+    elif len(marks) == 1:
+        colour = COLOURS.get(marks[0], "yellow")
+    else:
+        colour = "green" if 2 * marks.count("right") >= len(marks) else "red"
+    return sign(marks), colour
 
 
 def _print_grid(grid: dict[str, Any], grids: Sequence[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import one_line
-from suite.runs.words import FIELDS, SIGNS, STAGES, reading
+from suite.runs.words import FIELDS, SIGNS, STAGES, grid_name, reading, sign
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,13 +47,6 @@ def kind(marks: Sequence[str]) -> str:
     if len(marks) > 1 and len(set(marks)) > 1:
         return "right" if 2 * marks.count("right") >= len(marks) else "wrong"
     return marks[0] if marks else "none"
-
-
-def sign(marks: Sequence[str]) -> str:
-    """Gives the sign of a cell: how many are right where there are several answers."""
-    if len(marks) > 1:
-        return f"{marks.count('right')}/{len(marks)}"
-    return SIGNS[marks[0]] if marks else "·"
 
 
 def said(marks: Sequence[str]) -> str:
@@ -243,7 +236,6 @@ def _faults(frame: pd.DataFrame) -> dict[tuple[str, str], list[tuple[str, str]]]
     from analyses.attribution_examples import item_classes
     from suite.base.json_values import rows_of
     from suite.runs.faults import sentence_of
-    from suite.runs.index import grid_name
 
     rows = sorted(rows_of(item_classes(frame)), key=lambda row: not row["thinking"])
     grids = list({(r["family"], r["perceiver"], r["thinking"]): r for r in rows}.values())

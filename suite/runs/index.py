@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -34,7 +34,7 @@ from suite.base.machine import cores
 from suite.errors import SuiteError, reason_of
 from suite.runs import items as run_items
 from suite.runs.faults import BLAMES, RIGHT
-from suite.runs.words import MODES
+from suite.runs.words import grid_name
 
 FORMAT = 1
 SLAB = 1 << 20
@@ -386,12 +386,6 @@ class Index:
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(look, (groups[n::at_once] for n in range(at_once))))
         return found
-
-
-def grid_name(own: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) -> str:
-    """Says how a grid reasons, and of whom it is where there are more."""
-    apart = [n for n in ("family", "perceiver") if len({row[n] for row in all_of_them}) > 1]
-    return ", ".join([MODES[bool(own["thinking"])], *(str(own[name]) for name in apart)])
 
 
 def _holds(texts: pa.Array, text: str) -> Bools:

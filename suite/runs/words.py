@@ -5,6 +5,9 @@ In: nothing, and nothing heavy is imported. Out: one vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 SIGNS = {"right": "✓", "wrong": "✗", "unread": "?", "failed": "!"}
 """Mark of an answer -> its sign in a grid."""
 STAGES = {"instruct": "Contents to observe", "perceive": "Descriptions"}
@@ -28,6 +31,19 @@ FIELDS = {
     "solved": "Solved from size",
 }
 """What items are filtered by -> what a person reads."""
+
+
+def sign(marks: Sequence[str]) -> str:
+    """Gives the sign of a cell: how many are right where there are several answers."""
+    if len(marks) > 1:
+        return f"{marks.count('right')}/{len(marks)}"
+    return SIGNS[marks[0]] if marks else "·"
+
+
+def grid_name(own: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) -> str:
+    """Says how a grid reasons, and of whom it is where there are more."""
+    apart = [n for n in ("family", "perceiver") if len({row[n] for row in all_of_them}) > 1]
+    return ", ".join([MODES[bool(own["thinking"])], *(str(own[name]) for name in apart)])
 
 
 def reading(answer: dict[str, object]) -> str:

@@ -16,8 +16,8 @@ from suite.errors import SuiteError, cut, nearest, shown
 from suite.planning.cells import matching
 from suite.runs.changes import Changes
 from suite.runs.faults import BLAMES
-from suite.runs.index import MARKS, NEVER, NONE, NOT_RIGHT, Index, Ints, Wanted, grid_name
-from suite.runs.words import FIELDS
+from suite.runs.index import MARKS, NEVER, NONE, NOT_RIGHT, Index, Ints, Wanted
+from suite.runs.words import FIELDS, grid_name
 from suite.view.runs import Opened, Run
 from suite.view.words import Query
 
