@@ -7,10 +7,12 @@ the session; those that change it take a copy. Heavy imports stand inside the fi
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.suite.study_files import environment, write_study
 
@@ -50,20 +52,34 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("suite.report.page.write", lambda folder: folder / "records.parquet")
 
 
+def once(
+    factory: pytest.TempPathFactory, worker: str, name: str, make: Callable[[Path], Path]
+) -> Path:
+    """Makes a folder once for all processes of `pytest -n`: the first does, the others wait."""
+    root = factory.getbasetemp() if worker == "master" else factory.getbasetemp().parent
+    done = root / f"{name}.done"
+    with FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            (root / name).mkdir()
+            done.write_text(str(make(root / name)))
+    return Path(done.read_text())
+
+
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run directory of simulated records, with tables, figures and the page."""
+def drawn(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A run directory of simulated records, with tables, figures and the page; no test changes
+    it."""
     from tests.suite.drawn_run import write_run
 
-    return write_run(tmp_path_factory.mktemp("run"))
+    return once(tmp_path_factory, worker_id, "drawn", write_run)
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def told(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The study whose every text is known, and its run in `out`; no test changes them."""
     from tests.suite.told_run import write_home
 
-    return write_home(tmp_path_factory.mktemp("told"))
+    return once(tmp_path_factory, worker_id, "told", write_home)
 
 
 @pytest.fixture
