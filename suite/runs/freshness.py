@@ -95,7 +95,8 @@ def records_digest(walk: Walk) -> str:
 
 def drawing_digest(records: str) -> str:
     """Changes whenever tables, figures or report would: with the records and the drawing code."""
-    files = [*(PACKAGE.parent / "analyses").rglob("*.py"), *(PACKAGE / "report").rglob("*.*")]
+    rooms = (PACKAGE.parent / "analyses", PACKAGE / "report", PACKAGE / "runs")
+    files = (path for room in rooms for path in room.rglob("*.*"))
     code = source_digest(path for path in files if "__pycache__" not in path.parts)
     return json_hash([records, code])
 

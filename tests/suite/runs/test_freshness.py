@@ -90,13 +90,14 @@ def test_a_change_of_any_file_that_reads_answers_makes_the_records_anew(
 
 
 def test_a_change_of_any_file_that_draws_makes_the_drawings_anew(source: Path) -> None:
-    files = [*(source / "analyses").rglob("*.py"), *(source / "suite/report").rglob("*.*")]
+    rooms = ("analyses", "suite/report", "suite/runs")
+    files = [path for room in rooms for path in (source / room).rglob("*.*")]
     assert {path.suffix for path in files} == {".py", ".jinja", ".css", ".js"}
     digests = [freshness.drawing_digest("records")]
     for path in files:
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
         digests.append(freshness.drawing_digest("records"))
     assert len(set(digests)) == len(files) + 1
-    (source / "suite/runs/status.py").write_text("")
+    (source / "suite/cli/run.py").write_text("")
     assert freshness.drawing_digest("records") == digests[-1]
     assert freshness.drawing_digest("other records") != digests[-1]
