@@ -1,8 +1,8 @@
 """The runner of the Downscaling Suite.
 
 In: studies (YAML), families of models, tasks. Out: scored records, tables, figures, a report.
-From Python: `suite.load_study`, `plan`, `run`, `load_results`, `load_run_items`, `compare`,
-`paper` and `extract_data`, imported when used.
+From Python: `suite.load_study`, `plan`, `run`, `load_results`, `load_run_items`, `pool`,
+`compare`, `paper` and `extract_data`, imported when used.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from suite.report.paper import paper
     from suite.runs.comparison import Comparison, compare
     from suite.runs.items import load_run_items
+    from suite.runs.pool import pool
 
 __all__ = [
     "Comparison",
@@ -30,6 +31,7 @@ __all__ = [
     "load_study",
     "paper",
     "plan",
+    "pool",
     "run",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "load_study": "suite.planning.study",
     "paper": "suite.report.paper",
     "plan": "suite.planning.plan",
+    "pool": "suite.runs.pool",
     "run": "suite.api",
 }
 

@@ -15,7 +15,7 @@ from analyses.methods import ACCURACY, columns_of
 from analyses.table.scores import IN_DOMAIN, SHARED
 from suite.base.json_values import rows_of
 from suite.report import tables
-from suite.runs import history
+from suite.runs import history, provenance
 
 MODES = {False: "answering directly", True: "after thinking"}
 
@@ -38,7 +38,7 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
         "failed": int(frame["failed"].sum()),
         "unparsed": int((~frame["parsed"] & ~frame["failed"]).sum()),
         "leaks": int(frame["leak"].sum()),
-        "seed": known.get("seed", frame["seed"].iloc[0] if len(frame) else None),
+        "seed": ", ".join(str(seed) for seed in sorted(frame["seed"].unique())) or None,
         "ended": history.span(known)["ended"],
     }
 
@@ -188,6 +188,8 @@ def facts(known: dict[str, Any]) -> list[tuple[str, str]]:
     rows = _making(known)
     if known.get("seed") is not None:
         rows.append(("seed", str(known["seed"])))
+    for run in known.get(provenance.POOLED) or ():
+        rows.append((f"seed {run['seed']}", f"{run['dir']}, by commit {run['commit']}"))
     made = (history.generating(known) or [known])[-1]  # not by what drew it again
     for group in ("machine", "versions"):
         values = made.get(group) or known.get(group) or {}

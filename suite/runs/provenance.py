@@ -36,6 +36,9 @@ PACKAGES = (
 )
 NAME = "provenance.json"
 DAMAGED = "provenance.damaged.json"
+POOLED = "pooled"
+"""Names, where runs were put together (`suite.runs.pool`), their directories with what each says of
+itself."""
 OF_THE_COMMAND = ("started", "ended", "versions", "commit", "machine")
 """Facts that differ between two commands of which the second changes nothing."""
 PLACES = ("family", "source")
@@ -77,6 +80,7 @@ class _Facts(_Entry):
     runs: list[_Entry] | None = None
     records: str | None = None
     records_sha256: str | None = None
+    pooled: list[Table] | None = None
 
 
 def now() -> str:

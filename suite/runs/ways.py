@@ -65,7 +65,10 @@ class Ways:
 
         self._found: dict[str, Generation] = {}
         self._sought: set[str] = set()
-        if not self._chains:
+        if provenance.POOLED in facts:
+            folders = ", ".join(run["dir"] for run in facts[provenance.POOLED])
+            self._lack(f"Runs are put together here: each of {folders} shows what it was asked.")
+        elif not self._chains:
             self._lack(
                 "The run is of an older version of the suite, or its provenance.json is not here: "
                 "what it was asked at each stage, and the contents to observe, cannot be shown."
