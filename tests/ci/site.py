@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.house import ROOT
@@ -53,19 +53,36 @@ def columns() -> str:
     """The declared columns of records.parquet."""
     from analyses.columns import COLUMNS
 
+    head = ("column", "type", "unit", "meaning")
     rows = [
-        f"| `{column.name}` | {column.dtype}{', may be missing' if column.null else ''} "
-        f"| {column.unit} | {column.meaning} |\n"
-        for column in COLUMNS
+        (f"`{c.name}`", c.dtype + ", may be missing" * c.null, c.unit, c.meaning) for c in COLUMNS
     ]
-    head = "| column | type | unit | meaning |\n|---|---|---|---|\n"
-    return "# The table of answers\n\nA row per cell, item and sample.\n\n" + head + "".join(rows)
+    return f"# The table of answers\n\nA row per cell, item and sample.\n\n{table(head, rows)}"
+
+
+def tasks() -> str:
+    """What each task's YAML declares."""
+    from suite.items.tasks import list_tasks
+
+    head = ("task", "asks", "items", "categories", "data")
+    rows = [
+        (f"`{t.name}`", t.description, f"{t.n or ''}", ", ".join(t.categories), t.source)
+        for t in list_tasks()
+    ]
+    return f"# Tasks\n\nIn `tasks/`, a YAML each in lmms-eval's own format.\n\n{table(head, rows)}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 MADE = {
     "docs/commands.md": commands,
     "docs/reference_analyses.md": analyses,
     "docs/columns.md": columns,
+    "docs/tasks.md": tasks,
 }
 """Page that no file holds -> what writes it."""
 
