@@ -34,10 +34,10 @@ BLOCKS = tuple(block for page in DOCUMENTS for block in blocks(page))
 
 
 def shown_commands(block: Block) -> list[str]:
-    """Every `downscale ...` of a block of the shell, continuation lines joined."""
+    """Every `downscale ...` of a block of the shell, continuation lines joined, $NAME as 1."""
     found = []
     for line in block.text.replace("\\\n", " ").splitlines() if block.language == "bash" else ():
-        words = shlex.split(line, comments=True)
+        words = shlex.split(re.sub(r"\$\w+", "1", line), comments=True)
         while words:
             cut = next((i for i, w in enumerate(words) if w in ("&&", "||", "|", ";", ">")), None)
             part, words = words[:cut], words[cut + 1 :] if cut is not None else []
