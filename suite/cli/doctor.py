@@ -29,19 +29,18 @@ NEEDED = (
 )  # fmt: skip
 REMEDY = "pip install -U downscaling-suite"
 EXTRAS = {
+    "bitsandbytes": ("bitsandbytes", "keeps a checkpoint's weights in 4 or 8 bits"),
     "gguf": ("gguf", "reads GGUF text models, as study smollm2_mmstar needs"),
     "num2words": ("num2words", "writes the prompts of SmolVLM's videos and images"),
+    "flash-linear-attention": ("linear", "makes linear attention (Qwen3.5, hybrids) fast on CUDA"),
+    "causal-conv1d": ("linear", "makes the convolutions of such models and LFM2's fast on CUDA"),
     "ray": ("ray", "spreads a run over machines"),
-    "endpoint": ("openai", "asks an OpenAI-compatible server"),
+    "openai": ("endpoint", "asks an OpenAI-compatible server"),
     "vllm": ("vllm", "runs models in vLLM"),
-    "view": ("starlette", "shows the items of a run in a browser"),
+    "starlette": ("view", "shows the items of a run in a browser"),
 }
-"""Extra of the distribution -> (package, what it brings)."""
-BESIDE = {
-    "timm": "has the vision encoders of Gemma 3n, FastVLM and PerceptionLM",
-    "flash-linear-attention": "makes linear attention (Qwen3.5, LFM2, hybrids) fast on CUDA",
-    "causal-conv1d": "makes the convolutions of such models fast on CUDA",
-}
+"""Package -> (extra of the distribution, what it brings)."""
+BESIDE = {"timm": "has the vision encoders of Gemma 3n, FastVLM and PerceptionLM"}
 """Package that some checkpoints want and no extra brings -> what it brings."""
 
 
@@ -164,7 +163,7 @@ def extras() -> list[Check]:
         declared = []  # run from a checkout that is not installed
     return [
         _package(package, "note", f'pip install "downscaling-suite[{extra}]": {what}')
-        for extra, (package, what) in EXTRAS.items()
+        for package, (extra, what) in EXTRAS.items()
         if extra in declared
     ] + [_package(name, "note", f"pip install {name}: {what}") for name, what in BESIDE.items()]
 

@@ -73,12 +73,17 @@ def command(
     for count in planned.steps:
         check_format(count.step.spec)
     costs = expected(planned, out=out, store=store)
-    missing = [
-        {"model": name, "source": spec.source}
-        for (_, spec), name in planned.models.items()
-        if spec.path is not None and not present(spec.path, None, gguf_file=spec.gguf_file)
-    ]
+    missing, remote = (
+        [
+            {"model": name, "source": spec.source}
+            for (_, spec), name in planned.models.items()
+            if (spec.repo is not None) == on_hub and spec.model is None
+            and not present(spec.path, spec.repo, spec.revision, spec.gguf_file)
+        ]
+        for on_hub in (False, True)
+    )  # fmt: skip
     content = planned.as_json() | {"expected": costs.as_json(), "missing": missing}
+    content["on_the_hub"] = remote
     if as_json:
         print_json(content)
     else:
@@ -109,6 +114,13 @@ def _show(content: dict[str, Any]) -> None:
             f"Missing on this machine, {counted(len(missing), 'checkpoint')}: "
             + ", ".join(f"{row['model']} ({row['source']})" for row in missing)
             + "; name the folder that holds them, by role and size, with --weights."
+        )
+    if remote := content["on_the_hub"]:
+        talk(
+            f"Not on this machine yet, {counted(len(remote), 'checkpoint')} of the Hugging Face "
+            "Hub, which a run fetches, as `hf download` does: "
+            + ", ".join(f"{row['model']} ({row['source']})" for row in remote)
+            + "."
         )
 
 

@@ -48,7 +48,7 @@ BACKENDS: dict[str, Backend] = {
         on_device=True,
         writes=True,
         named_by=_CHECKPOINT,
-        settings=(*_LOADED, "gguf_file"),
+        settings=(*_LOADED, "gguf_file", "chat_template", "device_map", "quantization"),
     ),
     "vllm": Backend(
         "suite.models.vllm.generator:VLLMGenerator",

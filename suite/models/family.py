@@ -24,7 +24,15 @@ from suite.models.spec import INSTRUCT, ModelSpec, Role, checked_url, checkpoint
 
 FOLDER = PACKAGE / "families"
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+CHOICES = {
+    "dtype": ("auto", "float32", "bfloat16", "float16"),
+    "generator": tuple(BACKENDS),
+    "device_map": ("auto", "balanced", "balanced_low_0", "sequential"),
+    "quantization": ("4bit", "8bit"),
+}
+"""Key of a checkpoint -> what it may be."""
+SHARED = ("thinking", "chat_template")
+"""Keys of a checkpoint that a family may give for all of its own."""
 
 
 @dataclass(frozen=True)
@@ -147,18 +155,19 @@ def with_backend(family: Family, name: str) -> Family:
 
 def _family(data: object, path: Path) -> Family:
     where = f"family file {path}"
-    keys = ("family", "title", "prompts", "instruct", "sizes", "thinking", "kinds", "llm_only")
+    keys = ("family", "title", "prompts", "instruct", "sizes", "kinds", "llm_only", *SHARED)
     data = _given(data, where, keys)
     kinds = _kinds(data, where)
     name = _name(data, "family", where)
-    thinking = _thinking(data.get("thinking"), where)
+    shared = {key: data[key] for key in SHARED if key in data}
+    shared["thinking"] = _thinking(data.get("thinking"), where)
     rows = data.get("sizes")
     if not isinstance(rows, list):
         raise SuiteError(
             f"In {where}: `sizes` is {shown(rows)}: it should be a list with a row per size, such "
             "as [{name: 7b, params: 7e9, vlm: owner/name}]."
         )
-    made = (_size(row, path, where, thinking, kinds) for row in rows)
+    made = (_size(row, path, where, shared, kinds) for row in rows)
     sizes = sorted(made, key=lambda size: size.params)
     names = [size.name for size in sizes]
     if not names or len({on_any_disk(name) for name in names}) < len(names):
@@ -180,14 +189,16 @@ def _family(data: object, path: Path) -> Family:
     return Family(name, data.get("title", name), prompts, instruct, tuple(sizes), alone)
 
 
-def _size(row: object, path: Path, where: str, thinking: str, kinds: Mapping[Role, str]) -> Size:
+def _size(
+    row: object, path: Path, where: str, shared: Mapping[str, str], kinds: Mapping[Role, str]
+) -> Size:
     keys = ("name", "params", "vision_params", "text", "vlm", "vlms", "samples", "kinds")
     row = _given(row, where, keys)
     name = _name(row, "name", where)
     where = f"{where}, size {shown(name)}"
     params = _positive(row.get("params", ""), "params", where)
-    text = _spec(row.get("text"), path, f"{where}, text", thinking)
-    vlms = _perceivers(row, path, where, thinking)
+    text = _spec(row.get("text"), path, f"{where}, text", shared)
+    vlms = _perceivers(row, path, where, shared)
     if text is None and not vlms:
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
     given = _mapping(row, "samples", where, vlms)
@@ -221,11 +232,11 @@ def _positive(given: object, key: str, where: str) -> float:
 
 
 def _perceivers(
-    row: Mapping[str, Any], path: Path, where: str, thinking: str
+    row: Mapping[str, Any], path: Path, where: str, shared: Mapping[str, str]
 ) -> dict[str, ModelSpec]:
     """The vision-language models of a size: `vlm` is the one called INSTRUCT."""
     given = _mapping(row, "vlms", where, None)
-    vlm = _spec(row.get("vlm"), path, f"{where}, vlm", thinking)
+    vlm = _spec(row.get("vlm"), path, f"{where}, vlm", shared)
     if vlm is not None and INSTRUCT in given:
         raise SuiteError(
             f"In {where}: `vlm` and `{INSTRUCT}` of `vlms` are one perceiver; give it once."
@@ -237,7 +248,7 @@ def _perceivers(
         _name({"name": name}, "name", f"{where}, vlms")
         if name in get_args(Role):
             raise SuiteError(f"In {where}, vlms: no perceiver may be called {shown(name)}.")
-        spec = _spec(value, path, f"{where}, vlms.{name}", thinking)
+        spec = _spec(value, path, f"{where}, vlms.{name}", shared)
         if spec is None:
             raise SuiteError(
                 f"In {where}: `{name}` of `vlms` is empty; give a checkpoint or remove the key."
@@ -253,7 +264,7 @@ def _mapping(
     return yaml_files.mapping({} if value is None else value, f"{where}, {key}", allowed)
 
 
-def _spec(value: object, path: Path, where: str, thinking: str) -> ModelSpec | None:
+def _spec(value: object, path: Path, where: str, shared: Mapping[str, str]) -> ModelSpec | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -279,17 +290,17 @@ def _spec(value: object, path: Path, where: str, thinking: str) -> ModelSpec | N
         raise SuiteError(f"In {where}: `model` is empty; give {backend.named_by['model']}.")
     if "url" in data:
         data["url"] = checked_url(data["url"], f"In {where}: `url`")
-    if "path" in data:
-        data["path"] = path.parent / user_path(data["path"])
+    if "thinking" in data:
+        data["thinking"] = _thinking(data["thinking"], where)
+    data = {key: value for key, value in shared.items() if key in backend.settings} | data
+    for key in ("path", "chat_template"):
+        if key in data:
+            data[key] = path.parent / user_path(data[key])
     for key in ("arguments", "engine"):
         given = data.get(key, {})
         data[key] = {name: _placed(value, path) for name, value in given.items()}
     for key in ("processor", "arguments", "engine"):
         data[key] = _settings(data.get(key, {}), key, where)
-    if "thinking" in data:
-        data["thinking"] = _thinking(data["thinking"], where)
-    elif "thinking" in backend.settings:
-        data["thinking"] = thinking
     unread = json.loads(data.get("thinking", "{}")).keys() - {"on", "off"}
     if unread and not backend.on_device and "thinking" in backend.settings:
         raise SuiteError(
@@ -355,7 +366,7 @@ _NAME: tuple[tuple[type, ...], str] = ((str, int, float), "a text, in quotes")
 """A size may be called 8."""
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("family", "title", "prompts", "repo", "path", "revision", "gguf_file"), _TEXT),
-    **dict.fromkeys(("model", "url", "api_key_env"), _TEXT),
+    **dict.fromkeys(("model", "url", "api_key_env", "chat_template"), _TEXT),
     **dict.fromkeys(("name", "instruct"), _NAME),
     **dict.fromkeys(("batch_size", "concurrency"), ((int,), "a positive whole number")),
     **dict.fromkeys(("trust_remote_code", "llm_only"), ((bool,), "true or false")),
@@ -375,7 +386,7 @@ def _given(value: object, where: str, allowed: tuple[str, ...]) -> dict[str, Any
         low = isinstance(entry, int) and kinds == (int,) and entry < 1
         if key in data and (wrong or low):
             raise SuiteError(f"In {where}: `{key}` is {shown(entry)}: it should be {words}.")
-    for key, allowed in (("dtype", DTYPES), ("generator", tuple(BACKENDS))):
+    for key, allowed in CHOICES.items():
         if key in data and data[key] not in allowed:
             hint = nearest(str(data[key]), allowed)
             raise SuiteError(f"In {where}: `{key}` is {shown(data[key])}{hint}.")

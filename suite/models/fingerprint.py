@@ -36,13 +36,13 @@ OF_OWN_CODE = (
     "*.jsonl", "*.csv", "*.parquet",
 )  # fmt: skip
 """Weights and rows in formats that only a checkpoint's own code opens."""
-TEMPLATES = "additional_chat_templates"
+TEMPLATE, TEMPLATES = "chat_template.jinja", "additional_chat_templates"
 FOLDERS = (TEMPLATES, "*tokenizer*")
 """The folders of a checkpoint that are read, the second for each tokenizer of a processor beside
 its first. Its own code, where that may run, reads any."""
 BESIDE_GGUF = (
     "tokenizer*", "vocab*", "merges*", "added_tokens.json", "special_tokens_map.json", "*.model*",
-    "*.spm", "*.tiktoken", f"{TEMPLATES}/*", "*.py",
+    "*.spm", "*.tiktoken", f"{TEMPLATES}/*", "*.py", TEMPLATE,
 )  # fmt: skip
 """What is read beside a GGUF file, whose folder may be anybody's downloads."""
 CODE = (
@@ -85,12 +85,25 @@ def identity(
         found["thinking"] = spec.thinks
     if spec.trust_remote_code:  # other code may read the same files otherwise
         found["trust_remote_code"] = True
+    for name in ("device_map", "quantization"):
+        if getattr(spec, name) is not None:
+            found[name] = getattr(spec, name)
+    if spec.chat_template is not None:
+        found["chat_template"] = _template_hash(spec.chat_template)
     if spec.path is not None:
         return found | {"files": {name: content_hash(path) for name, path in files(spec).items()}}
     found |= {"repo": spec.repo, "commit": commit(spec)}
     check_format(spec, found["commit"])
     _check_snapshot(spec, found["commit"])
     return found if spec.gguf_file is None else found | {"gguf_file": spec.gguf_file}
+
+
+def _template_hash(path: Path) -> str:
+    if not path.is_file():
+        raise SuiteError(
+            f"Chat template {path} does not exist; correct `chat_template` in the family file."
+        )
+    return content_hash(path)
 
 
 def commit(spec: ModelSpec) -> str:
@@ -348,6 +361,9 @@ class Origin:
 
         Returns whether one was written since the last look, with the same content in the end.
         """
+        template = self._spec.chat_template
+        if template is not None and _template_hash(template) != self.fingerprint["chat_template"]:
+            raise Unfinished(has_changed(f"Chat template {template}"))
         if self._spec.path is None:
             return self._check_commit()
         try:

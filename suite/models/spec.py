@@ -6,6 +6,7 @@ In: nothing. Out: ModelSpec, which families hold and backends load, and the role
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -43,6 +44,12 @@ class ModelSpec:
     """Whether code inside the repository may run. Off unless the family says so."""
     gguf_file: str | None = None
     """Name of a GGUF file inside the folder or repository, in place of safetensors."""
+    chat_template: Path | None = None
+    """A file with the chat template, in place of the checkpoint's own."""
+    device_map: str | None = None
+    """How its layers are spread over all cards that are here, by accelerate; None is one card."""
+    quantization: str | None = None
+    """`4bit` or `8bit`: numbers that bitsandbytes makes of its weights; None leaves them."""
     generator: str = "transformers"
     """Who answers: a row of BACKENDS."""
     model: str | None = None
@@ -90,7 +97,9 @@ class ModelSpec:
 
     @property
     def gpus(self) -> int:
-        """GPUs that one copy of the model takes."""
+        """GPUs that one copy of the model takes; more than there are where it takes all."""
+        if self.device_map is not None:
+            return sys.maxsize
         sizes = (
             self.engine_settings.get(f"{kind}_parallel_size") for kind in ("tensor", "pipeline")
         )

@@ -161,7 +161,7 @@ def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:
                 method=method.name,
                 family=family.name,
                 perception=p.name if p else None,
-                perception_params=p.params if p else None,
+                perception_params=_seeing_params(study, family, p) if p else None,
                 reasoning=r.name if r else None,
                 reasoning_params=r.params if r else None,
                 thinking=think,
@@ -169,6 +169,19 @@ def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:
                 perception_samples=p.samples.get(kind) if p and kind else None,
                 step=_chain(study, family, method, sizes, kind, think, row.samples),
             )
+
+
+def _seeing_params(study: Study, family: Family, size: Size) -> float:
+    """Parameters of a perception module, as the study counts them."""
+    if study.params == "language":
+        return size.params
+    if size.vision_params is None:
+        raise SuiteError(
+            f"Study {study.study!r} has `params: total`, and size {size.name!r} of family "
+            f"{family.name!r} has no `vision_params`; add them to the family file, or leave "
+            "`params` out."
+        )
+    return size.params + size.vision_params
 
 
 def _own(given: T | list[T] | None, fixed: T | None, default: T, key: str, where: str) -> list[T]:

@@ -152,6 +152,9 @@ class Study(Strict):
     """Recorded descriptions by perception size, in place of that size's model."""
     data: dict[Annotated[str, AfterValidator(task_name)], str] = {}
     """Local copies of tasks' data: task -> Parquet, JSONL or folder."""
+    params: Literal["language", "total"] = "language"
+    """What counts as the size of a perception module, on axes and in regressions: the parameters of
+    its language model, or with those of its vision encoder."""
     store: str | None = None
     """Folder or fsspec address of a shared store; None is in the run's directory."""
     path: str | None = Field(default=None, exclude=True, repr=False)

@@ -5,15 +5,17 @@ In: tables/<analysis>.csv. Out: figures/<name>.png, .svg, .pdf and .csv.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.figures.parts.style import FORMATS, by_perceiver, encoded
+from analyses.figures.parts.style import FORMATS, by_perceiver, encoded, footnote
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import Folder
+from suite.base.json_values import json_hash
 from suite.errors import SuiteError, nearest
 from suite.report import tables
 from suite.runs import freshness, provenance
@@ -25,6 +27,17 @@ LOOK = ("overview",)
 def own(folder: Path) -> list[str]:
     """Names the figures that a run has by itself: all, or those of a look."""
     return list(LOOK if provenance.is_look(provenance.read(folder)) else FIGURES)
+
+
+def note(known: Mapping[str, Any]) -> str:
+    """Says what stands under every figure of a run: that sizes differ in more than their language
+    model, and that more is counted. known: the run's provenance."""
+    notes = []
+    if not (known.get("family") or {}).get("llm_only", True):
+        notes.append("The vision encoder changes with size too, or is not known to stay the same.")
+    if (known.get("study") or {}).get("params") == "total":
+        notes.append("Parameters of perception: its language model and its vision encoder.")
+    return " ".join(notes)
 
 
 def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -39,6 +52,8 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     names = names or own(folder)
     wanted = [name for name in FIGURES if name in names]
     outputs, digest = folder / "figures", freshness.digest_of(folder)
+    below = note(provenance.read(folder))
+    digest = json_hash([digest, below]) if below else digest
     paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
     if freshness.is_current(outputs, digest, [path.name for path in paths]):
         return paths
@@ -51,7 +66,10 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
             known[spec.analysis] = by_perceiver(tables.read(folder, spec.analysis))
         module = load_figure(name)
         rows = module.select(known[spec.analysis])
-        save(module.draw(rows), rows, outputs / name)
+        figure = module.draw(rows)
+        if below:
+            footnote(figure, f"{figure.get_supxlabel()}\n{below}".strip())
+        save(figure, rows, outputs / name)
     if set(own(folder)) <= set(wanted):
         for path in outputs.iterdir():  # of other records, where this is a look
             if path.stem in FIGURES and path.stem not in wanted:

@@ -68,7 +68,7 @@ def render(folder: Path) -> str:
             about=summary.about(frame, known),
             found=_found(folder, drawn),
             numbers=summary.main_numbers(folder),
-            figures=[_figure(folder, name, _note(known)) for name in drawn],
+            figures=[_figure(folder, name, figures.note(known)) for name in drawn],
             undrawn=[FIGURES[name].title for name in own if name not in drawn],
             look=provenance.is_look(known),
             headline=summary.headline(frame, cells),
@@ -107,21 +107,14 @@ def _rows(folder: Path, name: str) -> pd.DataFrame:
     return tables.read_csv(folder / "figures" / f"{name}.csv")
 
 
-def _note(known: dict[str, Any]) -> str:
-    """What every caption says of a family whose sizes differ in more than their language model."""
-    family = known.get("family") or {}
-    if family.get("llm_only", True):
-        return ""
-    return " The vision encoder changes with size too, or is not known to stay the same."
-
-
 def _figure(folder: Path, name: str, note: str) -> dict[str, str]:
     """Title, caption, which the note ends, and the picture as a data address."""
     content = (folder / "figures" / f"{name}.svg").read_bytes()
+    caption = load_figure(name).caption(_rows(folder, name))
     return {
         "name": name,
         "title": FIGURES[name].title,
-        "caption": load_figure(name).caption(_rows(folder, name)) + note,
+        "caption": f"{caption} {note}".strip(),
         "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
     }
 

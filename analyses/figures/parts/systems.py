@@ -39,7 +39,7 @@ DESCRIBED: dict[str, tuple[str, dict[str, Any]]] = {
 COSTS = {
     "generated_tokens": ("generated tokens an answer", "front_tokens"),
     "seconds": ("seconds an answer", "front_seconds"),
-    "params": ("parameters of the language models", "front_params"),
+    "params": ("parameters of the models", "front_params"),
     "samples": ("rows that perception saw in training", "front_samples"),
 }
 """Cost -> name of its axis, and the column of its front."""

@@ -129,7 +129,8 @@ def _rendered(
     model = loaded.model.name_or_path
     if not template:
         raise SuiteError(
-            f"Model {model} has no chat template; add a chat_template.jinja to its folder."
+            f"Model {model} has no chat template; add a chat_template.jinja to its folder, or name "
+            "one with `chat_template:` in the family file."
         )
     with _bounded(model):
         text: str = loaded.tokenizer.apply_chat_template(

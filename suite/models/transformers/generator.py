@@ -6,6 +6,7 @@ thinking split off. Real checkpoints run unchanged, on CUDA, MPS or CPU.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -98,8 +99,10 @@ class TransformersGenerator:
         self._may_shrink = chosen is None
         self._nowait: dict[NoWaitRule, tuple[int, ...]] = {}
         on_gpu = self.loaded.device.type == "cuda"
-        # On a CPU the steps are no faster for it, and the threads are the model's.
-        self._fixed = FixedSteps(self.loaded.model, record=True) if on_gpu else None
+        # On a CPU the steps are no faster for it, and the threads are the model's. What is recorded
+        # is one card's.
+        fixed = on_gpu and spec.device_map is None
+        self._fixed = FixedSteps(self.loaded.model, record=True) if fixed else None
         self._ahead: Ahead[Request, Reading] = Ahead(self._read_in, threads=on_gpu)
         self._told = self._warned = False
         self._news: list[str] = []
@@ -126,6 +129,7 @@ class TransformersGenerator:
         self._ahead.close()
         self._fixed = None
         del self.loaded
+        gc.collect()  # a model's parts hold each other
         if device == "cuda":
             torch.cuda.empty_cache()
 
@@ -426,10 +430,12 @@ def fitting_rows(loaded: Loaded) -> int:
     row = 2 * text.num_hidden_layers * heads * size * bytes_each * tokens
     row += 8 * text.vocab_size * 4  # scores and what sampling makes of them
     if loaded.device.type == "cuda":
-        memory = torch.cuda.get_device_properties(loaded.device).total_memory
+        where = set(getattr(loaded.model, "hf_device_map", {"": loaded.device}).values())
+        cards = [card for card in where if card not in ("cpu", "disk")]
+        memory = sum(torch.cuda.get_device_properties(card).total_memory for card in cards)
     else:
         memory = torch.mps.recommended_max_memory()
-    free = 0.7 * (memory - loaded.params * bytes_each)
+    free = 0.7 * (memory - sum(p.numel() * p.element_size() for p in loaded.model.parameters()))
     return rows_within(free, row, 1)
 
 

@@ -80,7 +80,7 @@ class BufferedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         if self.buffers is None:
             super().batch_select_indices(indices)
             return
-        length = self.get_seq_length()
+        length, indices = self.get_seq_length(), indices.to(self.buffers[0].device)
         self.buffers = (self.buffers[0][indices], self.buffers[1][indices])
         self.keys, self.values = (buffer[:, :, :length] for buffer in self.buffers)
 
@@ -139,14 +139,14 @@ def can_select(cache: Any) -> bool:
 def keep_rows(cache: Any, rows: torch.Tensor) -> None:
     """Keeps the rows at these indices in every layer.
 
-    Layers with recurrent states have a method to select rows from their attention, which would
-    keep the states of all; that to reorder them takes both along.
+    The library's method to select rows knows nothing of recurrent states, nor of a layer on another
+    card than the rows; that to reorder them does, and takes fewer.
     """
     for layer in cache.layers:
-        if hasattr(layer, "recurrent_states"):
-            layer.reorder_cache(rows)
-        else:
+        if isinstance(layer, BufferedLayer):
             layer.batch_select_indices(rows)
+        else:
+            layer.reorder_cache(rows)
 
 
 def plain_layers(cache: Any) -> bool:

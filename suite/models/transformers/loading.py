@@ -6,6 +6,7 @@ the spec says so. Whatever goes wrong is one sentence that names the checkpoint 
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import io
 import logging
@@ -25,7 +26,7 @@ from transformers.integrations import sdpa_attention
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from suite.errors import SuiteError, nearest, reason_of
-from suite.models.fingerprint import CODE, check_code, check_format, holds_adapter
+from suite.models.fingerprint import CODE, TEMPLATE, check_code, check_format, holds_adapter
 from suite.models.fingerprint import commit as commit_of
 from suite.models.spec import ModelSpec
 
@@ -59,11 +60,12 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
     role: `text` or `vlm`. dtype: a torch dtype's name. Raises SuiteError for whatever fails.
     """
     _check_device(device)
+    placed = placement(spec, device, dtype)
     if spec.gguf_file is not None:
         _check_gguf(role)
     try:
         with quiet():
-            model, tokenizer, processor = _read(spec, role, dtype, commit)
+            model, tokenizer, processor = _read(spec, role, dtype, commit, placed)
     except SafetensorError as error:
         raise SuiteError(
             f"The {role} model {spec.source} cannot be loaded: its file {_damaged(spec)} is cut or "
@@ -79,8 +81,8 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
         raise SuiteError(
             f"The {role} model {spec.source} cannot be loaded: {reason_of(error)}; {remedy}."
         ) from error
-    model = model.to(torch.device(device)).eval()
-    if model.device.type == "cuda":
+    model = (model if placed else model.to(torch.device(device))).eval()
+    if torch.device(device).type == "cuda":
         for_cuda(model)
     known = _known_ids(model, tokenizer)
     pad = tokenizer.pad_token_id
@@ -101,7 +103,7 @@ def load(spec: ModelSpec, role: str, device: str, dtype: str, commit: str | None
         device=torch.device(device),
         context=_context(model, tokenizer),
         end_ids=end_ids,
-        params=sum(parameter.numel() for parameter in model.parameters()),
+        params=model.num_parameters(),
         thinks=spec.thinks,
     )
 
@@ -127,6 +129,8 @@ def fuse_norms(model: Any) -> int:
         weight = getattr(module, "weight", None)
         eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
         if not type(module).__name__.endswith("RMSNorm") or weight is None or eps is None:
+            continue
+        if hasattr(module, "_hf_hook"):  # accelerate's, which may have its weights elsewhere
             continue
         own = partial(_norm, module, eps)
         given = torch.linspace(-3, 2, 4 * weight.numel(), device=weight.device).to(weight.dtype)
@@ -170,7 +174,63 @@ def grouped_attention(
     return out.reshape(rows, 1, heads, value.shape[-1]), None
 
 
-def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[Any, Any, Any]:
+def placement(spec: ModelSpec, device: str, dtype: str) -> dict[str, Any]:
+    """Gives what the library is told of where the weights go and in which numbers they are kept;
+    nothing where the whole model goes to one device as it is.
+
+    Numbers of 4 bits are NF4, computed with in `dtype`. SuiteError where that cannot be done here.
+    """
+    given: dict[str, Any] = {}
+    if spec.device_map is not None:
+        key = f"`device_map: {spec.device_map}` of {spec.source}"
+        _check_package(key, "accelerate", "accelerate")
+        if device not in ("cuda", "cuda:0"):
+            raise SuiteError(
+                f"{key} spreads its layers over all CUDA cards that are here, and --device "
+                f"{device} is not these; leave `device_map` out, or run with --device cuda (which "
+                "cards, CUDA_VISIBLE_DEVICES says)."
+            )
+        given["device_map"] = spec.device_map
+    if spec.quantization is not None:
+        from transformers import BitsAndBytesConfig
+
+        key = f"`quantization: {spec.quantization}` of {spec.source}"
+        if spec.gguf_file is not None:
+            raise SuiteError(f"{key}: a GGUF file says its own numbers; leave `quantization` out.")
+        _check_package(key, "bitsandbytes", '"downscaling-suite[bitsandbytes]"')
+        _check_quantization(key, torch.device(device).type)
+        bits = {"load_in_8bit": True}
+        if spec.quantization == "4bit":
+            kind = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": getattr(torch, dtype)}
+            bits = {"load_in_4bit": True, **kind}
+        given["quantization_config"] = BitsAndBytesConfig(**bits)  # type: ignore[no-untyped-call]
+        given.setdefault("device_map", {"": device})
+    return given
+
+
+def _check_package(key: str, package: str, asked: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise SuiteError(
+            f"{key} needs the package {package}; install it with `pip install {asked}`."
+        )
+
+
+def _check_quantization(key: str, device: str) -> None:
+    """SuiteError where bitsandbytes does not run on this kind of device."""
+    import bitsandbytes
+
+    known = sorted(getattr(bitsandbytes, "supported_torch_devices", {"cuda"}))
+    if device not in known:
+        raise SuiteError(
+            f"{key} is computed by bitsandbytes {bitsandbytes.__version__}, which knows "
+            f"{', '.join(known)} and not {device}; choose another device with --device, or leave "
+            "`quantization` out."
+        )
+
+
+def _read(
+    spec: ModelSpec, role: str, dtype: str, commit: str | None, placed: Mapping[str, Any]
+) -> tuple[Any, Any, Any]:
     """(model, tokenizer, processor or None), from safetensors or GGUF only."""
     from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
@@ -203,9 +263,12 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
     else:
         tokenizer = AutoTokenizer.from_pretrained(source, **common)
     _check_settings(spec, processor)
-    model, report = kind.from_pretrained(
-        source, dtype=getattr(torch, dtype), output_loading_info=True, **common, **weights
-    )
+    if (template := _template_beside(spec)) is not None:
+        for owner in (tokenizer, processor):
+            if owner is not None:
+                owner.chat_template = template
+    weights |= {"dtype": getattr(torch, dtype), "output_loading_info": True, **placed}
+    model, report = kind.from_pretrained(source, **common, **weights)
     # The library fills what a checkpoint lacks with random numbers, drops what it has no place for,
     # and goes on.
     sizes = [
@@ -225,6 +288,16 @@ def _read(spec: ModelSpec, role: str, dtype: str, commit: str | None) -> tuple[A
                 "one checkpoint."
             )
     return model, tokenizer, processor
+
+
+def _template_beside(spec: ModelSpec) -> str | None:
+    """The chat template that the family names, else the one beside a GGUF file, which the library
+    does not look for."""
+    path = spec.chat_template
+    if path is None and spec.gguf_file is not None and spec.path is not None:
+        path = spec.path / TEMPLATE
+        path = path if path.is_file() else None
+    return None if path is None else path.read_text(encoding="utf-8")
 
 
 def _left_over(model: Any, config: Any, unexpected: Iterable[str]) -> list[str]:
@@ -405,7 +478,7 @@ def _known_ids(model: Any, tokenizer: Any) -> int:
 def _finite(model: Any, token: int) -> bool:
     """Whether the model knows a token by numbers."""
     weight = getattr(model.get_input_embeddings(), "weight", None)
-    return weight is None or bool(torch.isfinite(weight[token]).all())
+    return weight is None or weight.is_meta or bool(torch.isfinite(weight[token]).all())
 
 
 def _context(model: Any, tokenizer: Any) -> int:

@@ -79,8 +79,9 @@ CONNECTORS = (
 )
 """Names of what leads from a tower to the language model. It is made loud enough that images change
 the answers."""
-ENDS = 16
-"""Every so many entries of the vocabulary one ends an answer, so that answers end."""
+ENDS = 6
+"""Every so many entries of the vocabulary one ends an answer. With fewer of them greedy answers go
+round in circles without one, a thousand tokens long, and so are the prompts that read them."""
 
 START = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n"
@@ -110,12 +111,13 @@ def save(
     thinks: Mapping[str, Any] = {},
     seed: int = 0,
     text: Mapping[str, Any] = {},
+    ends: int = ENDS,
 ) -> Path:
     """Saves a random model of a kind in a folder, with its processor where it sees, and gives the
     folder.
 
     tokenizer: one to be used in place of one that is built here. thinks: what a family says of
-    its thinking (`ModelSpec.thinks`). text: settings of the language model.
+    its thinking (`ModelSpec.thinks`). text: settings of the language model. ends: see ENDS.
     SuiteError for a kind that transformers or random.yaml does not know.
     """
     row = _row(kind)
@@ -123,8 +125,7 @@ def save(
     tokenizer = _marked(byte_level_tokenizer() if tokenizer is None else tokenizer, marks)
     config = _config(kind, row, tokenizer, text)
     made = _model(kind, config, seed)
-    ends = {tokenizer.eos_token_id, *_ends(tokenizer)}
-    made.generation_config.eos_token_id = sorted(ends)
+    made.generation_config.eos_token_id = sorted({tokenizer.eos_token_id, *_ends(tokenizer, ends)})
     made.generation_config.pad_token_id = tokenizer.pad_token_id
     shown = str(row.get("shown", marks.get("image_token", "")))
     tokenizer.chat_template = template(thinks).replace("IMAGE", shown)
@@ -197,9 +198,9 @@ def _marked(tokenizer: Any, marks: Mapping[str, str]) -> Any:
     )
 
 
-def _ends(tokenizer: Any) -> Iterator[int]:
+def _ends(tokenizer: Any, apart: int) -> Iterator[int]:
     kept = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-    return (number for number in range(0, len(tokenizer), ENDS) if number not in kept)
+    return (number for number in range(0, len(tokenizer), apart) if number not in kept)
 
 
 def _config(kind: str, row: Mapping[str, Any], tokenizer: Any, text: Mapping[str, Any]) -> Any:

@@ -330,10 +330,20 @@ def test_settings_of_a_study_on_the_command_line(tiny: Path) -> None:
     assert "its value is no YAML" in error("plan", study, "--set", "seed=[1")
 
 
-def test_plan_can_check_that_the_checkpoints_are_here(tiny: Path, tmp_path: Path) -> None:
+def test_plan_can_check_that_the_checkpoints_are_here(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert call("plan", tiny / "study.yaml", "--check").exit_code == 0
     family = (tiny / "tiny.yaml").read_text().replace("./", f"{tiny}/").replace("vlm-s", "gone")
     (tmp_path / "other.yaml").write_text(family)
     path = changed(tiny, tmp_path, str(tiny / "tiny.yaml"), "other.yaml")
     assert call("plan", path).exit_code == 0
     assert call("plan", path, "--check").exit_code == 1
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "other.yaml").write_text(family.replace(f"{tiny}/gone", "owner/gone"))
+    done = call("plan", path, "--check")  # a run fetches it
+    assert done.exit_code == 0
+    assert (
+        "Not on this machine yet, 1 checkpoint of the Hugging Face Hub, which a run fetches, as "
+        "`hf download` does: vlm-s (owner/gone)." in done.stderr
+    )

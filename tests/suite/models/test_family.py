@@ -126,6 +126,14 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
             "family: m\nkinds: {text: 3}\nsizes: [{name: a, params: 1, text: o/a}]\n",
             "kinds: `text` is 3: it should be what transformers calls the kind of its models",
         ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, quantization: 4}}]\n",
+            "`quantization` is 4 (known: 4bit, 8bit).",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, text: {repo: o/a, device_map: outo}}]\n",
+            "`device_map` is 'outo' (did you mean 'auto'?)",
+        ),
         ("family: m\ninstruct: b\nsizes: [{name: a, params: 1, text: o/a}]\n", "`instruct` is 'b'"),
         ("family: [\n", "cannot be read"),
     ],
@@ -190,6 +198,7 @@ def test_a_model_on_a_server_is_named_by_what_the_server_calls_it(tmp_path: Path
         (f"{ENDPOINT}, url: 'http://h /v1'", "`url` is no address of a server"),
         (f"{ENDPOINT}, url: 'http://u:sk-1@h/v1'", "`url` holds more than an address"),
         (f"{ENDPOINT}, url: 'http://h/v1?key=sk-1'", "`url` holds more than an address"),
+        ("generator: vllm, path: ./a, quantization: 8bit", "`quantization` is no key of a checkp"),
         ("path: ./a, url: 'http://h/v1'", "`url` is no key of a checkpoint of the generator trans"),
         ("repo: o/a, model: m", "`model` is no key of a checkpoint of the generator transformers"),
         ("path: ./a, generator: recorded, dtype: float32", "`dtype` is no key of a checkpoint of"),
@@ -543,3 +552,23 @@ def test_thinking_that_is_none(tmp_path: Path, given: str, words: str) -> None:
         thinking_of(tmp_path, f"thinking: {given}")
     assert words in str(caught.value)
     assert "mine.yaml" in str(caught.value)
+
+
+def test_a_chat_template_is_named_for_all_checkpoints_or_for_one(tmp_path: Path) -> None:
+    family = load_family(
+        write(
+            tmp_path,
+            "family: m\nchat_template: words/all.jinja\nsizes:\n"
+            "  - name: a\n    params: 1\n    text: o/a\n"
+            "    vlm: {repo: o/b, chat_template: /own.jinja}\n"
+            "    vlms: {extract: {generator: vllm, repo: o/c}}\n",
+        )
+    )
+    named = {name: spec.chat_template for name, _, spec in family.sizes[0].checkpoints}
+    assert named == {
+        "text": tmp_path / "words" / "all.jinja",
+        "vlm": Path("/own.jinja"),
+        "extract": None,  # its backend knows no such key
+    }
+    with pytest.raises(SuiteError, match="has `chat_template`, which vllm does not know"):
+        with_backend(family, "vllm")

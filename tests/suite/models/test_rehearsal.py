@@ -6,10 +6,12 @@ In: the YAML of a family. Out: what stands for its checkpoints, and under which 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lmms_eval.models import AVAILABLE_CHAT_TEMPLATE_MODELS, AVAILABLE_SIMPLE_MODELS
 
 from suite.errors import SuiteError
 from suite.models.backends import fingerprint
@@ -84,3 +86,6 @@ def test_every_kind_that_a_family_names_can_be_made() -> None:
 
 def test_the_table_of_families_is_that_of_their_files() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python tests/ci/families_table.py"
+    named = re.findall(r"generator: lmms_eval, model: (\w+)", page())
+    assert len(named) > 3
+    assert {*named} <= {*AVAILABLE_SIMPLE_MODELS, *AVAILABLE_CHAT_TEMPLATE_MODELS}

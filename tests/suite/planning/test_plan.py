@@ -65,6 +65,27 @@ def test_ids_and_their_order(family_file: Path) -> None:
     ]
 
 
+def test_the_size_of_perception_is_that_of_the_language_model_or_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "pair.yaml"
+    path.write_text(FAMILY.replace("params: 1000,", "params: 1000, vision_params: 500,"))
+    rows = [{"method": "decoupled", "perception": "s", "reasoning": "s"}]
+
+    def sizes(**changes: Any) -> list[tuple[float | None, float | None]]:
+        cells = expand(study_of(path, **changes), load_family(path))
+        return [(cell.perception_params, cell.reasoning_params) for cell in cells]
+
+    assert sizes(cells=rows) == [(1000, 1000)]
+    assert sizes(cells=rows, params="total") == [(1500, 1000)]
+    with pytest.raises(SuiteError) as caught:
+        sizes(params="total")
+    assert str(caught.value) == (
+        "Study 'grid' has `params: total`, and size 'l' of family 'pair' has no `vision_params`; "
+        "add them to the family file, or leave `params` out."
+    )
+    with pytest.raises(SuiteError, match="params"):
+        sizes(params="both")
+
+
 def test_thinking_and_lists_of_sizes(family_file: Path) -> None:
     rows = [
         {"method": "oracle", "reasoning": ["l"], "thinking": [False, True]},

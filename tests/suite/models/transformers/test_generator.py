@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,15 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from suite.engine.batches import generate
+from suite.engine.local import CurrentModel
+from suite.engine.walk import Model
 from suite.errors import SuiteError
 from suite.models.backends import build_generator, fingerprint
 from suite.models.spec import ModelSpec
 from suite.models.transformers import chat
 from suite.models.transformers import generator as backend
 from suite.models.transformers.chat import prompt, tensors
+from suite.models.transformers.loading import fuse_norms
 from suite.models.transformers.loop import decode
 from suite.requests import Decoding, Generation, Message, OutOfMemory, Request
 from tests.suite import tiny_vlms
@@ -147,6 +151,25 @@ def test_batches_are_smaller_after_one_that_filled_the_memory(
     answers = ask(generator, requests)
     assert generator.batches_of == want
     assert [answer.text for answer in ask(generator, requests)] == [a.text for a in answers]
+
+
+def test_a_model_leaves_memory_before_the_next_one_comes(tmp_path: Path) -> None:
+    folder, models = text_folder(tmp_path), []
+
+    def build(model: Model) -> Any:
+        assert [own() for own in models] == [None] * len(models)
+        generator: Any = build_generator(model[1], model[0], device="cpu")
+        assert fuse_norms(generator.loaded.model) > 0  # as on a GPU: a module that holds itself
+        models.append(weakref.ref(generator.loaded.model))
+        return generator
+
+    held = CurrentModel(build)
+    for size in (1, 2):
+        generator = held.get(("text", ModelSpec(path=folder, batch_size=size)))
+        assert [answer.error for answer in ask(generator, [request(0, SAMPLED)])] == [None]
+        del generator
+    held.drop()
+    assert [own() for own in models] == [None, None]
 
 
 def test_fingerprint_equals_the_one_found_without_loading(text: Any) -> None:

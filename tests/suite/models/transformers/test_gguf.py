@@ -120,5 +120,19 @@ def test_a_gguf_inside_a_wheel_answers_like_its_source(
     )[0, ids["input_ids"].shape[1] :]
     assert answer.text == tokenizer.decode(want, skip_special_tokens=True).strip()
 
+    # A template beside the file stands for its own, and is part of the key.
+    assert spec.path is not None
+    (spec.path / "chat_template.jinja").write_text("<|im_end|>{{ messages[0].content }}")
+    assert list(fingerprint(spec, "text", device="cpu")["files"]) == [
+        "tiny.gguf",
+        "chat_template.jinja",
+    ]
+    generator = build_generator(spec, "text", device="cpu")
+    (beside,) = generator.generate(
+        [Request("t", "0", (Message("user", words),), Decoding(max_new_tokens=12))],
+        dict.__getitem__,
+    )
+    assert beside.prompt_tokens == answer.prompt_tokens - 1
+
     with pytest.raises(SuiteError, match="A GGUF file can be read for text models only"):
         build_generator(spec, "vlm", device="cpu")

@@ -5,19 +5,26 @@ In: folders that are missing, damaged, foreign or wrongly set up. Out: the sente
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import shutil
+import sys
+from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from suite.errors import SuiteError
-from suite.models.backends import build_generator
+from suite.errors import SuiteError, Unfinished
+from suite.models.backends import build_generator, fingerprint
 from suite.models.spec import ModelSpec
+from suite.models.transformers import loading
+from suite.requests import Decoding, Message, Request
 from tests.suite import tiny_vlms
 from tests.suite.tiny_models import TEXT, text_folder
 
@@ -481,3 +488,119 @@ def test_the_names_of_older_files_are_read(tmp_path: Path) -> None:
     }
     write(bare | {"h.0.attn.bias": torch.ones(1, 1, 64, 64)}, folder / "model.safetensors")
     assert_holds(folder, model.state_dict())
+
+
+def refused(spec: ModelSpec, device: str = "cpu") -> str:
+    with pytest.raises(SuiteError) as caught:
+        loading.placement(spec, device, "float32")
+    return str(caught.value)
+
+
+def test_layers_are_spread_over_cards_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = ModelSpec(path=Path("m"), device_map="auto")
+    assert loading.placement(spec, "cuda", "bfloat16") == {"device_map": "auto"}
+    assert loading.placement(spec, "cuda:0", "bfloat16") == {"device_map": "auto"}
+    for device in ("cpu", "mps", "cuda:1"):
+        assert refused(spec, device) == (
+            "`device_map: auto` of m spreads its layers over all CUDA cards that are here, and "
+            f"--device {device} is not these; leave `device_map` out, or run with --device cuda "
+            "(which cards, CUDA_VISIBLE_DEVICES says)."
+        )
+    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: None)
+    assert refused(spec, "cuda") == (
+        "`device_map: auto` of m needs the package accelerate; install it with "
+        "`pip install accelerate`."
+    )
+
+
+def test_numbers_of_four_and_eight_bits_are_asked_for_or_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    four, eight = (ModelSpec(path=Path("m"), quantization=bits) for bits in ("4bit", "8bit"))
+    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: None)
+    assert refused(four) == (
+        "`quantization: 4bit` of m needs the package bitsandbytes; install it with "
+        '`pip install "downscaling-suite[bitsandbytes]"`.'
+    )
+    monkeypatch.undo()
+    library = ModuleType("bitsandbytes")
+    vars(library).update(__version__="0.1", supported_torch_devices={"cuda", "xpu"})
+    library.__spec__ = ModuleSpec("bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", library)
+    assert refused(eight) == (
+        "`quantization: 8bit` of m is computed by bitsandbytes 0.1, which knows cuda, xpu and not "
+        "cpu; choose another device with --device, or leave `quantization` out."
+    )
+    assert refused(replace(four, gguf_file="m.gguf")) == (
+        "`quantization: 4bit` of m: a GGUF file says its own numbers; leave `quantization` out."
+    )
+    given = loading.placement(four, "cuda:1", "bfloat16")
+    asked = given["quantization_config"].to_dict()
+    assert (asked["load_in_4bit"], asked["load_in_8bit"]) == (True, False)
+    assert (asked["bnb_4bit_quant_type"], asked["bnb_4bit_compute_dtype"]) == ("nf4", "bfloat16")
+    assert given["device_map"] == {"": "cuda:1"}
+    both = loading.placement(replace(eight, device_map="balanced"), "cuda", "float16")
+    asked = both["quantization_config"].to_dict()
+    assert (asked["load_in_4bit"], asked["load_in_8bit"]) == (False, True)
+    assert both["device_map"] == "balanced"
+
+
+def test_what_a_checkpoint_is_loaded_as_is_in_its_key(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "text")
+    template = tmp_path / "short.jinja"
+    template.write_text("{{ messages[0].content }}")
+    plain = ModelSpec(path=folder)
+    known = fingerprint(plain, "text")
+    assert known.keys() == {"generator", "role", "dtype", "files"}
+    template_hash = hashlib.sha256(template.read_bytes()).hexdigest()
+    for changes, more in (
+        ({"quantization": "8bit"}, {"quantization": "8bit"}),
+        ({"device_map": "auto"}, {"device_map": "auto"}),
+        ({"chat_template": template}, {"chat_template": template_hash}),
+    ):
+        assert fingerprint(replace(plain, **changes), "text") == known | more
+    with pytest.raises(SuiteError) as caught:
+        fingerprint(replace(plain, chat_template=tmp_path / "none.jinja"), "text")
+    assert str(caught.value) == (
+        f"Chat template {tmp_path}/none.jinja does not exist; correct `chat_template` in the "
+        "family file."
+    )
+
+
+QUESTION = Request("t", "0", (Message("user", "red square"),), Decoding(max_new_tokens=8))
+
+
+def test_a_named_chat_template_stands_for_the_checkpoints_own(tmp_path: Path) -> None:
+    folder = text_folder(tmp_path / "text")
+    template = tmp_path / "short.jinja"
+    template.write_text("{{ messages[0].content }} blue")
+    generator: Any = build_generator(
+        ModelSpec(path=folder, chat_template=template), "text", device="cpu"
+    )
+    (answer,) = generator.generate([QUESTION], dict.__getitem__)
+    assert (answer.error, answer.prompt_tokens) == (None, 3)
+    template.write_text("{{ messages[0].content }} green")
+    with pytest.raises(Unfinished, match=r"Chat template .*short\.jinja has changed since"):
+        list(generator.generate([QUESTION], dict.__getitem__))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # bitsandbytes'
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+@pytest.mark.parametrize("role", ["text", "vlm"])
+def test_bitsandbytes_keeps_the_weights_in_fewer_bits(tmp_path: Path, bits: str, role: Any) -> None:
+    library = pytest.importorskip("bitsandbytes", reason="the extra bitsandbytes is not installed")
+    folder = (text_folder if role == "text" else tiny_vlms.llava)(tmp_path / "m")
+    plain: Any = build_generator(ModelSpec(path=folder), role, device="cpu")
+    spec = ModelSpec(path=folder, quantization=bits)
+    generator: Any = build_generator(spec, role, device="cpu")
+    kind = library.nn.Linear4bit if bits == "4bit" else library.nn.Linear8bitLt
+    layers = generator.loaded.model.get_decoder().layers
+    assert isinstance(layers[0].mlp.up_proj, kind)
+    assert generator.loaded.params == plain.loaded.params
+    held = [sum(p.numel() * p.element_size() for p in own.loaded.model.parameters())
+            for own in (plain, generator)]  # fmt: skip
+    assert held[1] < held[0]
+    (answer,) = generator.generate([QUESTION], dict.__getitem__)
+    assert answer.error is None
+    assert generator.fingerprint == fingerprint(spec, role, device="cpu")
