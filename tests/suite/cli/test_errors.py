@@ -340,7 +340,7 @@ def test_plan_can_check_that_the_checkpoints_are_here(
     assert call("plan", path).exit_code == 0
     assert call("plan", path, "--check").exit_code == 1
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    (tmp_path / "other.yaml").write_text(family.replace(f"{tiny}/gone", "owner/gone"))
+    (tmp_path / "other.yaml").write_text(family.replace(f"path: {tiny}/gone", "repo: owner/gone"))
     done = call("plan", path, "--check")  # a run fetches it
     assert done.exit_code == 0
     assert (
