@@ -5,7 +5,6 @@ What is drawn is drawn once, and again where the records are others or a file is
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,13 +91,11 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
     assert drawn("2") == everything, "the tables of 3 lie there"
 
 
-def test_what_sizes_stand_for_is_noted_under_every_figure(tmp_path: Path) -> None:
-    def note(**about: Any) -> str:
-        (tmp_path / "provenance.json").write_text(json.dumps(about))
-        return figures.note(tmp_path)
-
-    assert note(family={"name": "m"}, study={"params": "language"}) == note() == ""
+def test_what_sizes_stand_for_is_noted_under_every_figure() -> None:
     tower = "The vision encoder changes with size too, or is not known to stay the same."
     total = "Parameters of perception: its language model and its vision encoder."
-    assert note(family={"llm_only": False}) == tower
-    assert note(family={"llm_only": False}, study={"params": "total"}) == f"{tower} {total}"
+    assert figures.note({"family": {"name": "m"}, "study": {"params": "language"}}) == ""
+    assert figures.note({}) == ""
+    other = {"family": {"llm_only": False}}
+    assert figures.note(other) == tower
+    assert figures.note({**other, "study": {"params": "total"}}) == f"{tower} {total}"
