@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -106,12 +105,14 @@ def _print(content: dict[str, Any]) -> None:
 
 
 def _write_rows(scored: ScoredFile, path: Path) -> None:
-    from suite.answers.predictions import ScoredRow
+    import pandas as pd
 
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [column.name for column in fields(ScoredRow)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in scored.rows)
+    from suite.answers.predictions import ScoredRow
+    from suite.base.csv_files import write_csv
+
+    columns = [column.name for column in fields(ScoredRow)]
+    rows = [tuple(asdict(row).values()) for row in scored.rows]
+    write_csv(path, pd.DataFrame(rows, columns=columns, dtype=object))
 
 
 def _name(what: str, keys: Sequence[str]) -> None:

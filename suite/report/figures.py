@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from analyses.figures.parts.style import FORMATS, by_perceiver, encoded, footnote
 from analyses.registry import FIGURES, load_figure
+from suite.base.csv_files import write_csv
 from suite.base.files import Folder
 from suite.base.json_values import json_hash
 from suite.errors import SuiteError, nearest
@@ -80,7 +81,7 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
 
 def save(figure: Figure, rows: pd.DataFrame, stem: Path) -> list[Path]:
     """Saves a figure as `stem`.png, .svg and .pdf, and its rows as `stem`.csv. The files."""
-    rows.to_csv(stem.with_suffix(".csv"), index=False)
+    write_csv(stem.with_suffix(".csv"), rows)
     files = encoded(figure, stem.name)
     for name, content in files.items():
         Folder(stem.parent).write(name, content)

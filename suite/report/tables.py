@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analyses.registry import ANALYSES, FINDINGS, ROWS, load_analysis, load_rows
+from suite.base import csv_files
 from suite.errors import SuiteError, said_of
 from suite.runs import freshness, provenance
 from suite.runs.results import load_results
@@ -67,7 +68,7 @@ def write(folder: Path) -> list[Path]:
                 made[name] = table
             else:
                 table = load_rows(name)(frame)
-        table.to_csv(path, index=False, float_format="%.6g")
+        csv_files.write_csv(path, table, digits=6)
     freshness.put(outputs, digest, paths)
     return paths
 
@@ -79,6 +80,4 @@ def read(folder: Path, name: str) -> pd.DataFrame:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Reads a CSV of the run; its text columns are text, an empty field is missing."""
-    columns = pd.read_csv(path, nrows=0).columns
-    types = {column: object for column in columns if column in TEXT}
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    return csv_files.read_csv(path, TEXT)

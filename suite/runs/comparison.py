@@ -20,6 +20,7 @@ from analyses.comparison import comparison
 from analyses.contrasts.differences import ALL_ITEMS, OVERALL
 from analyses.contrasts.two_runs import ItemsDiffer, Pairs, flips, pair
 from analyses.stats.intervals import holm
+from suite.base.csv_files import write_csv
 from suite.base.files import Folder, make_folder
 from suite.base.json_values import json_value
 from suite.errors import SuiteError
@@ -128,10 +129,10 @@ class Comparison:
         make_folder(target, "--out")
         text = json.dumps(self.as_json(by), indent=2, ensure_ascii=False)
         (target / "comparison.json").write_text(text + "\n", encoding="utf-8")
-        self.table.to_csv(target / "comparison.csv", index=False)
-        flips(self.pairs).to_csv(target / "flips.csv", index=False)
+        write_csv(target / "comparison.csv", self.table)
+        write_csv(target / "flips.csv", flips(self.pairs))
         rows = forest.select(self._marked(by))
-        rows.to_csv(target / "forest.csv", index=False)
+        write_csv(target / "forest.csv", rows)
         drawn = encoded(forest.draw(rows), "forest")
         for name, content in drawn.items():
             Folder(target).write(name, content)
