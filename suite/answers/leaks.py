@@ -16,7 +16,13 @@ from suite.items.item import Item
 
 
 def contents_leak(contents: str, item: Item) -> bool:
-    """Whether contents to observe hold an option's text or, for an open item, the answer.
+    """Whether contents to observe hold an option's text or, for an open item, the answer."""
+    return bool(told_by_contents(contents, item))
+
+
+def told_by_contents(contents: str, item: Item) -> list[str]:
+    """Gives the words of contents to observe that are an option's or, for an open item, the
+    answer's, as NFC writes them.
 
     What the question itself holds says nothing about its answer: «the circle» of «Which colour has
     the circle?» is no leak where an option is `Circle`.
@@ -26,7 +32,7 @@ def contents_leak(contents: str, item: Item) -> bool:
         texts += tuple(item.answer.split(","))
     composed, question = normalize("NFC", contents), normalize("NFC", item.question)
     told = {" ".join(found.casefold().split()) for found in _found(texts, question)}
-    return any(" ".join(f.casefold().split()) not in told for f in _found(texts, composed))
+    return [f for f in _found(texts, composed) if " ".join(f.casefold().split()) not in told]
 
 
 def _found(texts: tuple[str, ...], place: str) -> Iterator[str]:
@@ -37,7 +43,14 @@ def _found(texts: tuple[str, ...], place: str) -> Iterator[str]:
 def letter_leak(description: str, item: Item) -> bool:
     """Whether a description states an option's letter: `(B)`, `option B`, `the answer is B`, or a
     line that starts with `B.` or `B)`."""
-    return bool(item.options) and _letters(len(item.options)).search(description) is not None
+    return bool(told_by_description(description, item))
+
+
+def told_by_description(description: str, item: Item) -> list[str]:
+    """Gives the words of a description that state an option's letter."""
+    if not item.options:
+        return []
+    return [found[0].strip() for found in _letters(len(item.options)).finditer(description)]
 
 
 _NO_ARTICLE = r"(?!\s+(?!(?:and|or|to|is|in|on|at)\b)[a-z])"

@@ -46,7 +46,7 @@ def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
         return change(value) if isinstance(value, str) and value else value
 
     found = table.rename(columns=other)
-    for place, column in enumerate(table.columns):
+    for place in range(table.shape[1]):
         own = table.iloc[:, place]
         if pd.api.types.is_numeric_dtype(own.dtype):
             continue

@@ -94,11 +94,10 @@ def _sample(row: Row, made: Made) -> dict[str, Any]:
 
 
 def _page(content: dict[str, Any], made: Made) -> str:
-    from suite.report.item_cards import Album, cut
+    from suite.report.item_cards import Album
     from suite.report.page import templates
 
     environment = templates("suite.extraction")
-    environment.filters |= {"cut": cut}
     album, rows = Album(), {row.id: row for row in made.rows}
     samples = []
     for sample in content["samples"]:

@@ -11,17 +11,19 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from suite.answers.leaks import told_by_contents, told_by_description
 from suite.errors import one_line
 from suite.runs.words import FIELDS, SIGNS, STAGES, grid_name, reading, sign
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from suite.items.item import Item
     from suite.runs.index import Index
 
 Grid = dict[str, Any]
@@ -33,7 +35,7 @@ PICTURES = 3_000_000
 """Bytes of all its pictures, as they are before encoding."""
 OPTIONAL = {"thinking_text": "the thinking", "description": "descriptions"}
 """Texts that are left out, first one first, where there is no room; what they are called."""
-FILE = Path(__file__).parent / "templates" / "explorer.js"
+SCRIPTS = Path(__file__).parent / "templates"
 
 
 def visible(text: object) -> str:
@@ -92,17 +94,25 @@ def _place(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
-def embedded(folder: Path, frame: pd.DataFrame) -> dict[str, Any]:
+def script(name: str) -> dict[str, str]:
+    """Gives a script of the page, `text`, and its `hash` as the page's policy names it."""
+    text = (SCRIPTS / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return {"text": text, "hash": f"sha256-{digest}"}
+
+
+def embedded(folder: Path, frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any]:
     """Gives what the page embeds: `data`, JSON that is safe inside a script element (None where
-    there is no room), `script` and its `hash`, and `lacking`, a sentence each of what is left out.
+    there is no room), and `lacking`, a sentence each of what is left out.
+
+    names: task -> what the page calls it.
     """
-    script = FILE.read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    found: dict[str, Any] = {"script": script, "hash": f"sha256-{digest}", "data": None}
+    found: dict[str, Any] = {"data": None}
     view = f"`downscale view {folder}` shows them in a browser."
     if len(frame) > ANSWERS:
         return found | {"lacking": [f"The items are too many for this page: {view}"]}
     data, lacking = _data(folder, frame)
+    data["names"] = {visible(task): visible(names[task]) for task in dict.fromkeys(frame["task"])}
     left: list[str] = []
     while len(text := _in_script(data)) > LARGEST:
         if len(left) == len(OPTIONAL):
@@ -154,7 +164,10 @@ def _data(folder: Path, frame: pd.DataFrame) -> tuple[dict[str, Any], list[str]]
     album = Album(PICTURES)
     pictures: dict[str, str | None] = {}
     faults = _faults(frame)
-    contents = _contents(folder, frame)
+    leaking: dict[tuple[str, str], list[str]] = {}
+    for row in rows_of(frame.loc[frame["leak"], ["task", "item_id", "description"]]):
+        leaking.setdefault((row["task"], row["item_id"]), []).append(row["description"] or "")
+    observed = contents(folder, frame)
     items: list[dict[str, Any]] = []
     for row, blame, solved in about:
         key = (row["task"], row["item_id"])
@@ -176,7 +189,8 @@ def _data(folder: Path, frame: pd.DataFrame) -> tuple[dict[str, Any], list[str]]
                 "blame": blame,
                 "solved": solved,
                 "fault": faults.get(key, []),
-                "contents": [texts["texts"].of(text) for text in contents.get(key, ())],
+                "contents": [texts["texts"].of(text) for text in observed.get(key, ())],
+                "leaks": _leaks(item, observed.get(key, ()), leaking.get(key, ())),
                 "answers": [],
             }
         )
@@ -246,8 +260,17 @@ def _faults(frame: pd.DataFrame) -> dict[tuple[str, str], list[tuple[str, str]]]
     return found
 
 
-def _contents(folder: Path, frame: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
-    """(task, item) -> contents to observe, as far as the run's store has them."""
+def _leaks(item: Item | None, observed: Sequence[str], described: Sequence[str]) -> list[str]:
+    """The words of an item's texts that say more than they may; none of an unknown item."""
+    if item is None or not described:
+        return []
+    words = [word for text in observed for word in told_by_contents(text, item)]
+    words += [word for text in described for word in told_by_description(text, item)]
+    return list(dict.fromkeys(map(visible, words)))
+
+
+def contents(folder: Path, frame: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
+    """Gives contents to observe by task and item, as far as the run's store has them."""
     from suite.base.json_values import rows_of
     from suite.runs.ways import Ways
 

@@ -21,8 +21,8 @@ from suite.runs import items as run_items
 
 IMAGES = 4
 """Images of an item that the page shows; the others are counted."""
-LONGEST = 1500
-"""Characters of a text that the page shows."""
+LONGEST = 40_000
+"""Characters of a text that the page holds; it folds what is longer than a few lines."""
 SIDE = 320
 """Longest side of an image on the page, pixels."""
 LARGEST = 40_000
@@ -39,7 +39,8 @@ def with_items(
     """Gives the rows with `item`, what was asked, and a sentence for each reason why rows lack it.
 
     `item` holds question, options (letter, text, whether it is the gold one), images (address or
-    None, alternative text) and `more`, the number of images that are not shown.
+    None, alternative text), `more`, the number of images that are not shown, and `asked`, the item
+    itself.
     """
     found, reasons = run_items.cached(folder, dict.fromkeys(row["task"] for row in rows))
     album = Album()
@@ -68,11 +69,12 @@ def _asked(item: Item, items: ItemSet, album: Album) -> dict[str, Any]:
         ],
         "images": images,
         "more": max(0, len(item.images) - IMAGES),
+        "asked": item,
     }
 
 
 def cut(text: object, longest: int = LONGEST) -> str | None:
-    """Gives a text as the page shows it, at most `longest` characters; None where it is missing."""
+    """Gives a text of at most `longest` characters; None where it is missing."""
     if text is None or pd.isna(text):  # type: ignore[call-overload]
         return None
     whole = str(text)

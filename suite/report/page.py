@@ -1,18 +1,23 @@
 """The report: one HTML page that holds everything it shows.
 
 In: records.parquet, tables, figures and provenance.json of a run. Out: report.html, with styles and
-images inside it and nothing fetched from elsewhere. Texts of models are escaped.
+images inside it and nothing fetched from elsewhere; links to the files of figures lead beside it.
+Texts of models are escaped.
 """
 
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import write_changed
@@ -21,12 +26,16 @@ from suite.report import (
     explorer,
     figures,
     findings,
+    glossary,
+    grids,
     item_cards,
     page_tables,
     summary,
     tables,
 )
+from suite.report.page_tables import Table
 from suite.runs import freshness, provenance
+from suite.runs.words import reading
 
 
 def write(folder: Path) -> Path:
@@ -41,16 +50,24 @@ def write(folder: Path) -> Path:
 
 def templates(*rooms: str) -> Environment:
     """Gives the templates of pages, those of these rooms before the report's own, in which every
-    text is escaped and a name that is not there is an error."""
+    text is escaped and `visible`, and a name that is not there is an error."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(r, "templates") for r in (*rooms, "suite.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_seen,
     )
-    environment.filters |= {f.__name__: f for f in (share, count, percent, plain, p_value)}
+    shown = (share, hundredths, count, percent, plain, p_value, start, folds, marked, reading)
+    environment.filters |= {f.__name__: f for f in (*shown, glossary.linked)}
+    environment.filters["task"] = str
     return environment
+
+
+def _seen(value: Any) -> Any:
+    """A text as `visible` shows it; markup, which holds such texts already, as it is."""
+    return explorer.visible(value) if type(value) is str else value
 
 
 def render(folder: Path) -> str:
@@ -58,34 +75,55 @@ def render(folder: Path) -> str:
     frame = tables.load_records(folder)
     cells = tables.read(folder, "cells")
     known = provenance.read(folder)
-    chosen, unshown = item_cards.with_items(examples.samples(frame), folder)
+    names = summary.names_of(frame)
     own = figures.own(folder)
     drawn = [name for name in own if len(_rows(folder, name))]
-    return (
-        templates()
-        .get_template("page.html.jinja")
-        .render(
-            about=summary.about(frame, known),
-            found=_found(folder, drawn),
-            numbers=summary.main_numbers(folder),
-            figures=[_figure(folder, name, figures.note(known)) for name in drawn],
-            undrawn=[FIGURES[name].title for name in own if name not in drawn],
-            look=provenance.is_look(known),
-            headline=summary.headline(frame, cells),
-            by_task=summary.by_task(cells),
-            methods=summary.methods(folder),
-            failures=summary.failures(frame),
-            baselines=_baselines(folder),
-            others=page_tables.sections(folder, frame),
-            lost=examples.lost(frame, folder),
-            differing=examples.differing(frame, folder),
-            explorer=explorer.embedded(folder, frame),
-            samples=chosen,
-            unshown=unshown,
-            provenance=summary.facts(known),
-            raw=known,
-        )
+    embedded = explorer.embedded(folder, frame, names)
+    scripts = [explorer.script(n) for n in ("page.js", "explorer.js")[: 1 + bool(embedded["data"])]]
+    environment = templates()
+    environment.filters["task"] = lambda task: names.get(task, task)
+    environment.filters["named"] = _renamer(names)
+    return environment.get_template("page.html.jinja").render(
+        about=summary.about(frame, known),
+        found=_found(folder, drawn),
+        numbers=summary.main_numbers(folder, names),
+        figures=[_figure(folder, name, figures.note(known)) for name in drawn],
+        undrawn=[FIGURES[name].title for name in own if name not in drawn],
+        look=provenance.is_look(known),
+        grids=grids.parts(frame, cells),
+        headline=summary.headline(frame, cells, names),
+        by_task=summary.by_task(cells, names),
+        methods=summary.methods(folder, names),
+        failures=summary.failures(frame),
+        baselines=_baselines(folder),
+        others=page_tables.sections(folder, frame),
+        lost=examples.lost(frame, folder),
+        differing=examples.differing(frame, folder),
+        explorer=embedded,
+        scripts=scripts,
+        **_samples(folder, frame),
+        terms=glossary.TERMS,
+        facts=summary.facts(known),
+        models=summary.models(known),
+        raw=known,
     )
+
+
+def _samples(folder: Path, frame: pd.DataFrame) -> dict[str, Any]:
+    """The cards, how many categories have none, and why some lack what was asked."""
+    chosen, more = examples.samples(frame)
+    cards, unshown = item_cards.with_items(chosen, folder)
+    wanted = {(card["task"], card["item_id"]) for card in cards}
+    own = [key in wanted for key in zip(frame["task"], frame["item_id"])]
+    contents = explorer.contents(folder, frame[own])
+    return {"samples": examples.with_leaks(cards, contents), "more": more, "unshown": unshown}
+
+
+def _renamer(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Puts the names that the page has for tasks in place of those that a sentence has."""
+    words = "|".join(re.escape(task) for task in sorted(names, key=len, reverse=True))
+    whole = re.compile(rf"(?<![\w/])(?:{words})(?![\w/])")
+    return lambda sentence: whole.sub(lambda match: names[match[0]], sentence)
 
 
 def _found(folder: Path, drawn: list[str]) -> dict[str, Any]:
@@ -119,13 +157,12 @@ def _figure(folder: Path, name: str, note: str) -> dict[str, str]:
     }
 
 
-def _baselines(folder: Path) -> dict[str, Any] | None:
-    """tables/baselines.csv (what guessing reaches) as columns and rows, where the run has it."""
+def _baselines(folder: Path) -> Table | None:
+    """tables/baselines.csv (what guessing reaches), where the run has it."""
     path = folder / "tables" / "baselines.csv"
     if not path.is_file():
         return None
-    table = tables.read_csv(path)
-    return {"columns": list(table.columns), "rows": table.to_numpy(dtype=object).tolist()}
+    return page_tables.of_columns("Guessing baselines", tables.read_csv(path))
 
 
 def share(value: object) -> str:
@@ -134,6 +171,12 @@ def share(value: object) -> str:
         return "–"
     text = f"{float(str(value)):,.3f}"
     return text.removeprefix("-") if text == "-0.000" else text.replace("-", "\N{MINUS SIGN}")
+
+
+def hundredths(value: object) -> str:
+    """Shows 0.7312 as `0.73`; missing -> a dash."""
+    text = share(value)
+    return text if text == "–" else f"{float(str(value)):.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def count(value: object) -> str:
@@ -163,3 +206,29 @@ def p_value(value: object) -> str:
     """Shows 0.0312 as `0.031`, below .0005 that it is small; missing -> a dash."""
     small = isinstance(value, float) and value < 0.0005
     return "<0.001" if small else share(value)
+
+
+FOLDED, START = 280, 180
+"""Characters from which a text is folded, and of it that are seen then."""
+
+
+def folds(text: str) -> bool:
+    """Says whether a text is folded: it is long, or has many lines."""
+    return len(text) > FOLDED or text.count("\n") > 4
+
+
+def start(text: str) -> str:
+    """Gives the first words of a folded text, in one line."""
+    line = " ".join(text[: 4 * START].split())
+    return line if len(line) <= START else line[:START].rsplit(" ", 1)[0] + " …"
+
+
+def marked(text: str, words: Sequence[str]) -> Markup | str:
+    """Marks the words of a text that say more than they may."""
+    if not words:
+        return text
+    found = "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True))
+    parts = re.split(rf"(?<!\w)({found})(?!\w)", normalize("NFC", text))
+    mark = Markup('<mark title="a leak">{}</mark>')
+    shown = [mark.format(_seen(p)) if n % 2 else escape(_seen(p)) for n, p in enumerate(parts)]
+    return Markup().join(shown)

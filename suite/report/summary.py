@@ -1,10 +1,11 @@
 """What the report says in words and tables: what was run, the main numbers, cells, failures.
 
-In: records, tables and provenance of a run. Out: plain values for the template.
+In: records, tables and provenance of a run. Out: plain values and tables for the template.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ from analyses.methods import ACCURACY, columns_of
 from analyses.table.scores import IN_DOMAIN, SHARED
 from suite.base.json_values import rows_of
 from suite.report import tables
+from suite.report.page_tables import (
+    CODE,
+    COUNT,
+    ESTIMATE,
+    LONG,
+    NAME,
+    SHARE,
+    TEXT,
+    Table,
+    numbers_of,
+)
 from suite.runs import history, provenance
 
 MODES = {False: "answering directly", True: "after thinking"}
@@ -39,17 +51,19 @@ def about(frame: pd.DataFrame, known: dict[str, Any]) -> dict[str, Any]:
         "unparsed": int((~frame["parsed"] & ~frame["failed"]).sum()),
         "leaks": int(frame["leak"].sum()),
         "seed": ", ".join(str(seed) for seed in sorted(frame["seed"].unique())) or None,
-        "ended": history.span(known)["ended"],
+        "ended": moment(history.span(known)["ended"]),
     }
 
 
-def main_numbers(folder: Path) -> dict[str, Any]:
-    """Gives the headline comparisons, a row each, on the in-domain mean and outside the domain.
+def names_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Gives every task and mean of a run with the one name that its page and its figures have."""
+    return task_names(frame["task"].drop_duplicates())
 
-    `columns`: names of what they are measured on; `rows`: text, family and a value per column.
-    """
+
+def main_numbers(folder: Path, names: Mapping[str, str]) -> Table:
+    """Gives the headline comparisons, a row each, on the in-domain mean and outside the domain."""
     values: dict[tuple[str, str], dict[str, Any]] = {}
-    places: dict[str, str] = {}
+    places: dict[str, None] = {}
     for name, wanted in (
         ("degradation", _degradation),
         ("decoupling", _decoupling),
@@ -58,22 +72,33 @@ def main_numbers(folder: Path) -> dict[str, Any]:
         table = by_perceiver(tables.read(folder, name))
         table = table[(table["task"] == IN_DOMAIN) | (table["domain"] != IN_DOMAIN)]
         table = table[table["group"].isna()]
-        places |= {task: task_names(table["task"])[task] for task in table["task"].unique()}
+        places |= dict.fromkeys(table["task"])
         for text, row in wanted(table):
-            numbers = {key: row[key] for key in ("estimate", "low", "high", "n")}
-            values.setdefault((str(row["family"]), text), {})[str(row["task"])] = numbers
+            values.setdefault((str(row["family"]), text), {})[str(row["task"])] = row
     order = sorted(places, key=lambda task: task != IN_DOMAIN)
     several = len({family for family, _ in values}) > 1
-    return {
-        "columns": [places[task] for task in order],
-        "rows": [
-            {
-                "text": f"{family}: {text}" if several else text,
-                "values": [found.get(task) for task in order],
-            }
+    return Table(
+        "Main numbers",
+        (("quantity", TEXT), *_with_n(names[task] for task in order)),
+        [
+            [f"{family}: {text}" if several else text, *_numbers(found.get(t) for t in order)]
             for (family, text), found in values.items()
         ],
-    }
+    )
+
+
+def _with_n(headings: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Columns of estimates, each with one of n beside it."""
+    return tuple(column for name in headings for column in ((name, ESTIMATE), ("n", COUNT)))
+
+
+def _numbers(rows: Iterable[Mapping[str, Any] | None], estimate: str = "estimate") -> list[Any]:
+    """What stands in them."""
+    return [
+        value
+        for row in rows
+        for value in (numbers_of(row, estimate), None if row is None else row["n"])
+    ]
 
 
 def _degradation(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
@@ -103,42 +128,47 @@ def _thinking(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     ]
 
 
-def headline(frame: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
+def macro_of(cells: pd.DataFrame) -> str:
+    """Gives the in-domain mean that all cells have: over all tasks, or those of every cell."""
+    return SHARED if (cells["task"] == SHARED).any() else IN_DOMAIN
+
+
+def headline(frame: pd.DataFrame, cells: pd.DataFrame, names: Mapping[str, str]) -> Table:
     """Gives a row per cell: macro accuracies, and how many answers are unread, failed or leaked."""
-    macro = SHARED if (cells["task"] == SHARED).any() else IN_DOMAIN
     outside = cells[(cells["domain"] != IN_DOMAIN) & cells["group"].isna()]["task"]
-    columns = [
-        task for task in (macro, *outside.drop_duplicates()) if (cells["task"] == task).any()
-    ]
-    names = task_names([*cells["task"].drop_duplicates()])
+    there = set(cells["task"])
+    columns = [t for t in dict.fromkeys((macro_of(cells), *outside)) if t in there]
     at = cells[cells["group"].isna()].set_index(["cell", "task"])[["accuracy", "low", "high", "n"]]
     numbers: dict[tuple[str, str], dict[str, Any]] = at.to_dict("index")  # type: ignore[assignment]
     counted = frame.assign(unparsed=~frame["parsed"] & ~frame["failed"]).groupby("cell", sort=False)
     counts = counted[["unparsed", "failed", "leak"]].sum()
     sizes = counted.size()
-    rows = [
-        {
-            "cell": cell,
-            "values": [numbers.get((str(cell), task)) for task in columns],
-            "answers": int(sizes[cell]),
-            **{name: int(counts.loc[cell, name]) for name in counts.columns},
-        }
-        for cell in cells["cell"].drop_duplicates()
-    ]
-    return {"columns": [names[task] for task in columns], "rows": rows}
+    counted_as = ("answers", "unparsed", "failed", "leaks")
+    return Table(
+        "Every cell",
+        (("cell", CODE), *_with_n(names[t] for t in columns), *((c, COUNT) for c in counted_as)),
+        [
+            [
+                cell,
+                *_numbers((numbers.get((str(cell), task)) for task in columns), "accuracy"),
+                int(sizes[cell]),
+                *(int(counts.loc[cell, name]) for name in counts.columns),
+            ]
+            for cell in cells["cell"].drop_duplicates()
+        ],
+    )
 
 
-def methods(folder: Path) -> dict[str, Any]:
+def methods(folder: Path, names: Mapping[str, str]) -> Table | None:
     """Gives a row per system as the paper's table of methods has it: parameters, rows seen in
-    training, the in-domain mean, and what is outside by category; none of one perceiver."""
+    training, the in-domain mean, and what is outside by category; None of one perceiver."""
     table = tables.read(folder, "methods")
     table = table[table["quantity"] == ACCURACY]
-    names = task_names(table["task"])
     parts = table[table["group"].notna() & (table["domain"] != IN_DOMAIN)]
     several = len(parts["task"].unique()) > 1
     columns: list[str] = []
-    rows = {
-        row["cell"]: row | {"values": []}
+    rows: dict[str, list[Any]] = {
+        row["cell"]: [row["cell"], row["params"], row["samples"]]
         for row in rows_of(table.drop_duplicates("cell")[["cell", "params", "samples"]])
     }
     for _, part in columns_of(table):
@@ -149,72 +179,107 @@ def methods(folder: Path) -> dict[str, Any]:
         columns.append(names[task] if pd.isna(group) else own)
         numbers = {row["cell"]: row for row in rows_of(part)}
         for cell, row in rows.items():
-            row["values"].append(numbers.get(cell))
-    return {"columns": columns, "rows": list(rows.values())}
+            row.append(numbers_of(numbers.get(cell)))
+    if not rows:
+        return None
+    known = (("system", CODE), ("parameters", COUNT), ("rows", COUNT))
+    return Table("Methods", (*known, *((c, ESTIMATE) for c in columns)), list(rows.values()))
 
 
-def by_task(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """Gives a table of its cells per task (and category)."""
-    names = task_names(cells["task"].drop_duplicates())
+def by_task(cells: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[Table, float | None]]:
+    """Gives a table of its cells per task and category, each with the chance of guessing there."""
+    columns = {"cell": CODE, "accuracy": ESTIMATE, "above chance": SHARE, "n": COUNT}
+    columns |= {"clusters": COUNT, "unparsed": SHARE, "failed": COUNT, "leaks": COUNT}
     found = []
     for _, rows in cells.groupby(["task", "group"], sort=False, dropna=False):
-        task, group = rows["task"].iloc[0], rows["group"].iloc[0]
-        title = names[str(task)] if pd.isna(group) else f"{names[str(task)]}: {group}"
+        task, group = str(rows["task"].iloc[0]), rows["group"].iloc[0]
+        title = names[task] if pd.isna(group) else f"{names[task]}: {group}"
         chance = rows["chance"].dropna()
-        found.append(
-            {
-                "title": title,
-                "chance": float(chance.iloc[0]) if len(chance) else None,
-                "rows": rows.to_dict("records"),
-            }
-        )
+        values = [
+            [r["cell"], numbers_of(r, "accuracy"), r["adjusted"]]
+            + [r[name] for name in ("n", "clusters", "unparsed", "failed", "leaks")]
+            for r in rows_of(rows)
+        ]
+        table = Table(title, tuple(columns.items()), values)
+        found.append((table, float(chance.iloc[0]) if len(chance) else None))
     return found
 
 
-def failures(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def failures(frame: pd.DataFrame) -> Table:
     """Counts failed answers and their cells by reason and task, most frequent first."""
+    columns = (("reason", LONG), ("task", NAME), ("answers", COUNT), ("cells", COUNT))
     failed = frame[frame["failed"]]
-    if not len(failed):
-        return []
     reason = failed["reason"].astype(object).where(failed["reason"].notna(), "no reason was kept")
     grouped = failed.assign(reason=reason).groupby(["reason", "task"], as_index=False)
     counted = grouped.agg(answers=("cell", "size"), cells=("cell", "nunique"))
     counted = counted.sort_values("answers", ascending=False, kind="stable")
-    return rows_of(counted)
+    return Table("Failures", columns, [list(row.values()) for row in rows_of(counted)])
 
 
-def facts(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Gives the provenance as name and value, flat; long lists are in the raw form below it."""
-    rows = _making(known)
-    if known.get("seed") is not None:
-        rows.append(("seed", str(known["seed"])))
-    for run in known.get(provenance.POOLED) or ():
-        rows.append((f"seed {run['seed']}", f"{run['dir']}, by commit {run['commit']}"))
+def facts(known: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Gives the provenance as names and values by what they tell: how the answers were made, the
+    machine, the versions."""
     made = (history.generating(known) or [known])[-1]  # not by what drew it again
-    for group in ("machine", "versions"):
-        values = made.get(group) or known.get(group) or {}
-        rows += [(str(k), str(v)) for k, v in values.items() if v is not None]
+    groups = {name: made.get(name) or known.get(name) or {} for name in ("machine", "versions")}
+    return {
+        "Made": _making(known),
+        **{
+            name.capitalize(): [(str(k), str(v)) for k, v in values.items() if v is not None]
+            for name, values in groups.items()
+        },
+    }
+
+
+def models(known: dict[str, Any]) -> Table | None:
+    """Gives a row per model: where it came from, and what tells its weights apart."""
+    rows = []
     for model in known.get("models") or []:
-        digest = _digest(model.get("fingerprint"))
-        rows.append((f"model {model.get('model')} ({model.get('role')})", digest))
-    return rows
+        source = " ".join(str(model[n]) for n in ("source", "revision") if model.get(n)) or None
+        rows.append(
+            [model.get("model"), model.get("role"), source, _digest(model.get("fingerprint"))]
+        )
+    columns = (("model", CODE), ("role", TEXT), ("from", LONG), ("fingerprint", LONG))
+    return Table("Models", columns, rows) if rows else None
 
 
 def _making(known: dict[str, Any]) -> list[tuple[str, str]]:
     """When, by which commit and on what the answers were generated, and when drawn again."""
     span = history.span(known)
     runs = history.generating(known)
+    cut = "the last run did not come to its end"
     rows = [
-        ("generated from", span["started"]),
-        ("generated until", span["ended"] or (runs and "the last run did not come to its end")),
+        ("generated from", moment(span["started"])),
+        ("generated until", moment(span["ended"]) or (runs and cut)),
         ("by commit", ", ".join(span["commits"])),
         ("requests generated", _generated(runs)),
+        ("requests of the study", _requests(known.get("requests") or {})),
         *_where(runs),
+        ("seed", known.get("seed")),
+        *(
+            (f"seed {run['seed']}", f"{run['dir']}, by commit {run['commit']}")
+            for run in known.get(provenance.POOLED) or ()
+        ),
     ]
     redrawn = history.redrawn(known)
     if redrawn is not None:
-        rows.append(("drawn again", f"{redrawn['started']}, by commit {redrawn['commit']}"))
-    return [(name, str(value)) for name, value in rows if value]
+        rows.append(("drawn again", f"{moment(redrawn['started'])}, by commit {redrawn['commit']}"))
+    return [(name, str(value)) for name, value in rows if value not in (None, "", [])]
+
+
+def moment(time: object) -> str:
+    """Shows 2026-11-27T02:41:12+00:00 as `2026-11-27 02:41 UTC`; another text as it is, nothing for
+    none."""
+    text = str(time or "")
+    day, _, hour = text.partition("T")
+    return f"{day} {hour[:5]} UTC" if hour.endswith("+00:00") else text
+
+
+def _requests(counts: dict[str, Any]) -> str:
+    """How many requests the cells have, and how few were different."""
+    if not {"planned", "distinct", "coincided"} <= set(counts):
+        return ""
+    planned, asked, same = (counts[name] for name in ("planned", "distinct", "coincided"))
+    return f"{planned:,} by the cells one by one; {asked:,} asked, {same:,} more had the same text"
 
 
 def _generated(runs: list[dict[str, Any]]) -> str:
@@ -241,9 +306,7 @@ def _where(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def _digest(fingerprint: object) -> str:
     """A fingerprint in one line: its values, hashes cut to twelve digits."""
     if not isinstance(fingerprint, dict):
-        return str(fingerprint)
-    parts = []
-    for key, value in fingerprint.items():
-        text = str(value)
-        parts.append(f"{key} {text[:12] + '…' if len(text) > 40 else text}")
-    return ", ".join(parts)
+        text = str(fingerprint)
+        return text[:12] + "…" if len(text) > 40 else text
+    parts = [(key, _digest(value)) for key, value in fingerprint.items() if value is not None]
+    return ", ".join(text if key == "files" else f"{key} {text}" for key, text in parts)

@@ -1,5 +1,6 @@
 // The explorer inside a report: items by filter, and one item with its answers. The data are JSON
-// in the page; every text enters it as a text node. The address after # holds filter and item.
+// in the page; every text enters it as a text node, by page.js, which stands before it. The address
+// after # holds filter and item.
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -9,23 +10,24 @@ const PAGE = 50;
 const MARKS = DATA.marks;
 const FILTERS = ["task", "category", "cell", "mark", "rule", "blame", "solved", "q", "said"];
 
-function h(name, attributes, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {}))
-    if (value !== null && value !== false) node.setAttribute(key, value === true ? "" : value);
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
 const text = (number, of = "texts") => (number === null ? null : DATA[of][number]);
 const OF = { 5: "thinking_text", 6: "description" }; // what has a table of its own
 const written = (answer, n) => text(answer[n], OF[n]) || "";
-const count = (number) => number.toLocaleString("en");
 const cellMatches = (name, wanted) =>
   wanted.endsWith("/*") ? name.startsWith(wanted.slice(0, -1)) : name === wanted;
 
 // An answer: [cell, mark, rule, prediction, text, thinking, description, score, told, sample].
 const [CELL, MARK, RULE, READ, SAID, THOUGHT, DESCRIBED, TOLD, SAMPLE] = Array(9).keys();
+
+const about = (item) => [DATA.names[item.task], item.category].filter(Boolean).join(" · ");
+
+// A text with the words marked that say more than they may.
+function marked(own, words) {
+  if (!words.length) return own;
+  const any = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  return own.normalize("NFC").split(new RegExp(`(?<!\\w)(${any})(?!\\w)`))
+    .map((part, n) => (n % 2 ? h("mark", { title: "a leak" }, part) : part));
+}
 
 function marksOf(item) {
   const found = new Map();
@@ -130,7 +132,7 @@ function form() {
   for (const choice of DATA.choices)
     fields.push(h("label", {}, DATA.labels[choice.name],
       h("select", { name: choice.name }, h("option", { value: "" }, "any"),
-        choice.values.map((value) => h("option", { value }, value)))));
+        choice.values.map((value) => h("option", { value }, (choice.name === "task" && DATA.names[value]) || value)))));
   const own = h("form", { class: "fields" }, fields, h("p", { class: "buttons" }, h("button", {}, "Filter"), h("a", { href: "#items?" }, "Clear")));
   const go = () => {
     asked = address(Object.fromEntries(new FormData(own)));
@@ -150,7 +152,7 @@ function list(words) {
     const question = text(item.question);
     return h("li", {}, h("a", { class: "row", href: address({ ...words, page: "", item: `${item.task}/${item.id}` }) },
       h("span", { class: "about" }, h("b", { class: "id" }, item.id), " ",
-        h("small", {}, item.category ? `${item.task} · ${item.category}` : item.task),
+        h("small", {}, about(item)),
         question === null ? null : h("span", { class: "question" }, question.slice(0, 200))),
       h("span", { class: "told" }, item.blame ? h("span", { class: "blame" }, item.blame) : null,
         item.solved ? h("small", {}, item.solved === "never" ? "never solved" : `from ${item.solved}`) : null),
@@ -164,9 +166,9 @@ function list(words) {
   ];
 }
 
-function answerNode(answer) {
+function answerNode(answer, item) {
   const mark = MARKS[answer[MARK]];
-  const part = (name, n) => (written(answer, n) ? [h("p", { class: "label" }, name), h("div", { class: "text" }, written(answer, n))] : []);
+  const part = (name, n) => (written(answer, n) ? [h("p", { class: "label" }, name), h("div", { class: "text" }, marked(written(answer, n), n === DESCRIBED ? item.leaks : []))] : []);
   return h("details", { class: `answer ${mark}`, "data-cell": answer[CELL] },
     h("summary", {}, markNode([mark]), " ", h("code", {}, DATA.cells[answer[CELL]]),
       answer[SAMPLE] ? h("small", {}, ` sample ${answer[SAMPLE]}`) : null, " ",
@@ -182,7 +184,7 @@ function single(words) {
   const at = items.indexOf(item);
   const to = (own) => address({ ...words, item: `${own.task}/${own.id}` });
   const marks = marksOf(item);
-  const answers = item.answers.map(answerNode);
+  const answers = item.answers.map((answer) => answerNode(answer, item));
   const open = (cell) => {
     const own = answers.find((node) => node.dataset.cell === String(cell));
     own.open = true;
@@ -193,13 +195,13 @@ function single(words) {
   for (const answer of item.answers)
     if (written(answer, DESCRIBED) && DATA.sizes[answer[CELL]])
       descriptions.set(`${DATA.sizes[answer[CELL]]}\n${answer[DESCRIBED]}`, [DATA.sizes[answer[CELL]], written(answer, DESCRIBED)]);
-  const stages = (name, rows) => (rows.length ? [h("h4", {}, name), h("dl", { class: "stages" }, rows.map(([who, told]) => [h("dt", {}, who), h("dd", {}, h("div", { class: "text" }, told))]))] : []);
+  const stages = (name, rows) => (rows.length ? [h("h4", {}, name), h("dl", { class: "stages" }, rows.map(([who, told]) => [h("dt", {}, who), h("dd", {}, h("div", { class: "text" }, marked(told, item.leaks)))]))] : []);
   return [
     h("p", { class: "around" }, h("a", { rel: "up", href: address({ ...words, item: "" }) }, "↑ list"),
       at > 0 ? h("a", { rel: "prev", href: to(items[at - 1]) }, "← before") : null,
       h("span", {}, at < 0 ? `not among the ${count(items.length)} of the filter` : `${count(at + 1)} of ${count(items.length)}`),
       at >= 0 && at + 1 < items.length ? h("a", { rel: "next", href: to(items[at + 1]) }, "after →") : null),
-    h("h3", {}, h("span", { class: "id" }, item.id), " ", h("small", {}, item.category ? `${item.task} · ${item.category}` : item.task)),
+    h("h3", {}, h("span", { class: "id" }, item.id), " ", h("small", {}, about(item))),
     h("div", { class: "beside asked" },
       item.images.length ? h("div", { class: "pictures" }, item.images.map((n, k) =>
         n === null ? h("p", { class: "note" }, "An image had no room in the report.") : h("img", { src: DATA.images[n], alt: `Image ${k + 1} of ${item.images.length} of this item` }))) : null,
@@ -250,5 +252,11 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+// A number of the page leads to the items behind it.
+for (const own of document.querySelectorAll("td[data-cell]")) {
+  const words = { task: own.closest("table").dataset.task, cell: own.dataset.cell, mark: "not right" };
+  own.append(h("a", { href: address(words) }, ...own.childNodes));
+}
+for (const own of document.querySelectorAll(".scripted")) own.hidden = false;
 show();
 if (location.hash.startsWith("#items")) document.getElementById("items").scrollIntoView();

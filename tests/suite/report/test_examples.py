@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from analyses.agreement import differing as differing_rows
+from suite.items.item import Item
 from suite.report import examples, item_cards
 from tests.analyses.simulate import simulate
 from tests.suite.drawn_run import PICTURES, TINY
@@ -23,20 +24,44 @@ from tests.suite.drawn_run import PICTURES, TINY
 def test_samples_show_what_was_asked(drawn: Path) -> None:
     text = (drawn / "report.html").read_text(encoding="utf-8")
     assert "What &lt;script&gt;alert(&#34;q&#34;)&lt;/script&gt; &amp; &#34;quotes&#34;?" in text
-    assert '<span class="gold">A. &lt;b&gt;one&lt;/b&gt; (gold)</span>' in text
+    assert (
+        '<li class="gold">A. <span class="text">&lt;b&gt;one&lt;/b&gt;</span> (gold)</li>' in text
+    )
     assert re.search(r'alt="Image 1 of 6 of item \S+: A &#34;red&#34; &lt;square&gt;"', text)
     assert "An image of this item cannot be shown." in text
     assert "2 more." in text
     assert "Questions and images are missing below: The items are &lt;gone&gt;." in text
 
 
-def test_samples_are_right_and_wrong_and_fixed() -> None:
+def test_samples_are_an_item_of_every_category_and_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = simulate(TINY)
-    chosen = examples.samples(frame)
-    assert {row["right"] for row in chosen} == {True, False}
-    assert any(row["description"] for row in chosen)
-    assert any(row["thinking_text"] for row in chosen)
-    assert chosen == examples.samples(frame.sample(frac=1, random_state=1))
+    chosen, more = examples.samples(frame)
+    there = frame[["task", "category"]].drop_duplicates()
+    assert [(card["task"], card["category"]) for card in chosen] == [*zip(*there.to_numpy().T)]
+    assert more == 0
+    answers = [answer for card in chosen for answer in card["answers"]]
+    assert {answer["right"] for answer in answers} == {True, False}
+    assert any(answer["description"] for answer in answers)
+    assert any(answer["thinking_text"] for answer in answers)
+    again = examples.samples(frame.sample(frac=1, random_state=1))[0]
+    assert {str(card) for card in again} == {str(card) for card in chosen}
+    monkeypatch.setattr(examples, "CARDS", 4)  # each task has one before a category has a second
+    few, more = examples.samples(frame)
+    assert {card["task"] for card in few} == set(frame["task"])
+    assert (len(few), more) == (4, len(there) - 4)
+
+
+def test_what_a_text_says_too_much_is_named() -> None:
+    item = Item("t", "0", "Which?", ("red", "blue"), "A", "", (), "c", None)
+    answer = {"description": "It is (B), and (A).", "leak": True}
+    card = {"task": "t", "item_id": "0", "item": {"asked": item}, "answers": [answer]}
+    told = {("t", "0"): ["Whether it is red.", "The colour."]}
+    [found] = examples.with_leaks([card], told)
+    assert [own["leaks"] for own in found["contents"]] == [["red"], []]
+    assert found["answers"][0]["leaks"] == ["(B)", "(A)"]
+    [unknown] = examples.with_leaks([card | {"item": None}], told)
+    assert [own["leaks"] for own in unknown["contents"]] == [[], []]
+    assert unknown["answers"][0]["leaks"] == []
 
 
 def test_pictures_are_small_and_bounded() -> None:
@@ -74,14 +99,13 @@ def test_answers_that_two_scorers_tell_apart_are_shown_and_counted(
     monkeypatch.setattr(examples, "MOST", 3)
     found = examples.differing(frame, drawn)
     assert (found["texts"], found["answers"]) == (len(every), apart)
-    assert len(every) > len(found["rows"]) == 3
+    rows = found["table"].rows
+    assert len(every) > len(rows) == 3
     # The one of its rule is among them, though the other rule has enough to fill the page.
-    rules = [row["rule"] for row in found["rows"]]
-    assert sorted(rules) == ["letter", "letter", "unparsed"]
-    long = frame.assign(text="x" * 1000)
-    assert {len(row["text"]) for row in examples.differing(long, drawn)["rows"]} == {308}
-    same = frame.assign(lmms_score=frame["score"])
-    assert examples.differing(same, drawn) == {"rows": [], "texts": 0, "answers": 0}
+    at = [name for name, _ in found["table"].columns].index("rule")
+    assert sorted(row[at] for row in rows) == ["letter", "letter", "unparsed"]
+    same = examples.differing(frame.assign(lmms_score=frame["score"]), drawn)
+    assert (same["table"].rows, same["texts"], same["answers"]) == ([], 0, 0)
     text = (drawn / "report.html").read_text(encoding="utf-8")
     assert f"tell apart: {len(every)} of them, in {apart} answers" in text
     assert "All are in tables/agreement_differing.csv." in text
@@ -89,16 +113,20 @@ def test_answers_that_two_scorers_tell_apart_are_shown_and_counted(
 
 def test_lost_items_are_shown_with_the_answers_of_the_four_corners(drawn: Path) -> None:
     frame = pd.read_parquet(drawn / "records.parquet")
-    rows = examples.lost(frame, drawn)
-    assert {row["class"] for row in rows} >= {
+    found = examples.lost(frame, drawn)
+    assert found is not None
+    assert found[1] == "after thinking"
+    rows = found[0].rows
+    assert {row[0] for row in rows} >= {
         "larger perception alone mends it",
         "only both larger modules mend it",
     }
     for row in rows:
-        assert len(row["answers"]) == 5
-        corners = [answer["read"] == row["answer"] for answer in row["answers"]]
-        assert corners[:4] == [answer["right"] for answer in row["answers"][:4]]
-        assert row["item"] is None  # the run has no cached items
+        _, item, gold, *answers = row
+        assert len(answers) == 5
+        corners = [answer["read"] == gold for answer in answers]
+        assert corners[:4] == [answer["right"] for answer in answers[:4]]
+        assert item["item"] is None  # the run has no cached items
     text = (drawn / "report.html").read_text(encoding="utf-8")
     assert '<h2 id="lost">' in text
     assert "no pairing does; after thinking." in text
@@ -106,5 +134,5 @@ def test_lost_items_are_shown_with_the_answers_of_the_four_corners(drawn: Path) 
     # one pairing after thinking is no grid
     few = pd.concat([direct, frame[frame["cell"] == "decoupled/P=s/R=l/think"]])
     for table in (direct, few):
-        assert {row["mode"] for row in examples.lost(table, drawn)} == {"answering directly"}
-    assert examples.lost(frame[frame["method"] == "end_to_end"], drawn) == []
+        assert examples.lost(table, drawn)[1] == "answering directly"  # type: ignore[index]
+    assert examples.lost(frame[frame["method"] == "end_to_end"], drawn) is None

@@ -11,10 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import suite
-from suite.report import explorer
+from suite.report import explorer, summary
 from tests.suite.told_run import surround
 
 
@@ -24,8 +25,12 @@ def run(told: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return told / "out"
 
 
+def embedded(run: Path, frame: pd.DataFrame) -> dict[str, Any]:
+    return explorer.embedded(run, frame, summary.names_of(frame))
+
+
 def data_of(run: Path) -> tuple[dict[str, Any], list[str]]:
-    found = explorer.embedded(run, suite.load_results(run))
+    found = embedded(run, suite.load_results(run))
     return json.loads(found["data"]), found["lacking"]
 
 
@@ -47,6 +52,8 @@ def test_the_data_hold_every_answer_as_text_to_see(run: Path) -> None:
     assert texts[unread[7]].startswith("Nothing was read")
     assert texts[items["1"]["question"]].startswith(r"a \x1b]0;title\x07\x1b[31m red \u202edesr")
     assert items["1"]["fault"][0][1].startswith("Reasoning's fault")
+    assert data["names"] == {"shapes": "shapes"}
+    assert [item["leaks"] for item in items.values()] == [[]] * 6
     failed = next(a for a in items["5"]["answers"] if data["marks"][a[1]] == "failed")
     assert texts[failed[7]].startswith("Failed: ")
 
@@ -54,31 +61,33 @@ def test_the_data_hold_every_answer_as_text_to_see(run: Path) -> None:
 def test_the_data_end_no_element_and_the_script_has_its_hash(run: Path) -> None:
     frame = suite.load_results(run)
     frame.loc[frame["item_id"] == "0", "text"] = "</script><script>alert(1)</script><!--&\u2028"
-    found = explorer.embedded(run, frame)
+    found = embedded(run, frame)
     assert not set("<>&\u2028") & set(found["data"])
     assert "</script><script>alert(1)</script><!--&" in json.loads(found["data"])["texts"]
-    digest = hashlib.sha256(found["script"].encode()).digest()
-    assert found["hash"] == f"sha256-{base64.b64encode(digest).decode()}"
-    assert "innerHTML" not in found["script"]
-    assert "</script" not in found["script"]
+    for name in ("page.js", "explorer.js"):
+        script = explorer.script(name)
+        digest = hashlib.sha256(script["text"].encode()).digest()
+        assert script["hash"] == f"sha256-{base64.b64encode(digest).decode()}"
+        assert "innerHTML" not in script["text"]
+        assert "</script" not in script["text"]
 
 
 def test_what_has_no_room_is_left_out_and_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = suite.load_results(run)
-    size = len(explorer.embedded(run, frame)["data"])
+    size = len(embedded(run, frame)["data"])
     monkeypatch.setattr(explorer, "LARGEST", size - 100)
     data, lacking = data_of(run)
     assert (data["thinking_text"], data["description"]) == ([], [])
     view = f"`downscale view {run}` shows them in a browser."
     assert lacking == [f"There was no room for the thinking and descriptions here: {view}"]
     monkeypatch.setattr(explorer, "LARGEST", 100)
-    found = explorer.embedded(run, frame)
+    found = embedded(run, frame)
     assert (found["data"], found["lacking"]) == (
         None,
         [f"The items have no room on this page: {view}"],
     )
     monkeypatch.setattr(explorer, "ANSWERS", 35)
-    found = explorer.embedded(run, frame)
+    found = embedded(run, frame)
     assert (found["data"], found["lacking"]) == (
         None,
         [f"The items are too many for this page: {view}"],

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from analyses.registry import FIGURES
-from suite.report import page, tables
+from suite.report import glossary, page, summary, tables
 from tests.analyses.simulate import World, simulate
 
 
@@ -51,17 +51,21 @@ def test_the_page_is_self_contained_and_well_formed(drawn: Path) -> None:
     figures = [a for a in page.addresses if a.startswith("data:image/svg+xml;base64,")]
     pictures = [a for a in page.addresses if a.startswith(("data:image/png;", "data:image/jpeg;"))]
     anchors = [a for a in page.addresses if a.startswith("#")]
+    files = [a for a in page.addresses if a.startswith("figures/")]
     assert len(figures) == len(FIGURES) - 2  # no item has a second answer, none another perceiver
     assert len(pictures) > 0
-    assert len(figures) + len(pictures) + len(anchors) == len(page.addresses)
+    assert len(figures) + len(pictures) + len(anchors) + len(files) == len(page.addresses)
+    assert len(files) == 3 * len(figures)
+    assert all((drawn / file).is_file() for file in files)
     assert len(page.alternatives) == len(figures) + len(pictures)
     assert all(page.alternatives)
     assert {anchor[1:] for anchor in anchors} <= page.names
     text = (drawn / "report.html").read_text(encoding="utf-8")
-    assert page.tags.count("script") == 2  # data, and what shows them
-    [script] = re.findall(r"<script>(.*?)</script>", text, re.S)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}';" in text
+    assert page.tags.count("script") == 3  # the page's own, data, and what shows them
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    digests = [base64.b64encode(hashlib.sha256(own.encode()).digest()) for own in scripts]
+    policy = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
+    assert f"script-src {policy};" in text
     assert "link" not in page.tags
 
 
@@ -76,10 +80,11 @@ def test_the_page_says_what_it_must(drawn: Path) -> None:
     read = frame[~frame["failed"]]
     lost = int((~read["parsed"]).sum())
     rate = f"{100 * lost / len(read):.1f}\N{NO-BREAK SPACE}%"
-    assert f"<dt>unparsed</dt><dd>{lost:,} <small>({rate})</small></dd>" in text
-    assert f"<dt>clusters</dt><dd>{frame['image_id'].nunique():,}</dd>" in text
+    plain = re.sub(r"</?a\b[^>]*>", "", text)
+    assert f"<dt>unparsed</dt><dd>{lost:,} <small>({rate})</small></dd>" in plain
+    assert f"<dt>clusters</dt><dd>{frame['image_id'].nunique():,}</dd>" in plain
     assert "Guessing baselines" in text
-    assert "<td>0.310</td>" in text
+    assert '<td class="n">0.310</td>' in text
     assert "weights aaaaaaaaaaaa…" in text
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", text, re.S)
     assert len(captions) == text.count("<figure ") > 0
@@ -87,7 +92,7 @@ def test_the_page_says_what_it_must(drawn: Path) -> None:
         assert "n = " not in caption  # it stands in the figure, with the intervals
         assert "95 %" not in caption
     for cell in frame["cell"].unique():
-        assert f'<td class="code">{cell}</td>' in text
+        assert f'<td class="of-code">{cell}</td>' in text
 
 
 @pytest.mark.parametrize(
@@ -138,15 +143,17 @@ def test_figures_without_rows_are_named_and_left_out(tmp_path: Path) -> None:
 
 
 def test_the_page_opens_with_the_answer(drawn: Path) -> None:
-    """Before the contents and every figure, each sentence with a link to where its number is."""
+    """Before every table and figure, each sentence with a link to where its number is, and tasks by
+    the names that the page has for them."""
     text = (drawn / "report.html").read_text(encoding="utf-8")
     table = tables.read(drawn, "findings")
-    opening = text[: text.index("<nav")]
+    opening = text[text.index("<main") : text.index("<dl")]
+    named = page._renamer(summary.names_of(pd.read_parquet(drawn / "records.parquet")))
     headlines = table[table["headline"]]
     assert headlines["kind"].iloc[0] == "seeing_or_thinking"
     for said in table["sentence"]:
-        assert said in html.unescape(opening)
-    links = re.findall(r'<a href="#([\w-]+)">', opening.split('id="findings"')[1])
+        assert named(said) in html.unescape(opening)
+    links = re.findall(r'<a href="#([\w-]+)">', opening.partition("</section>")[0])
     assert len(links) == len(table)
     assert all(f'id="{link}"' in text for link in links)
 
@@ -164,3 +171,39 @@ def test_a_look_says_so_wherever_it_is_read(drawn: Path, tmp_path: Path) -> None
     assert table["warns"].all()
     (tmp_path / "provenance.json").write_text(json.dumps(known))
     assert look not in tables.analyse(tmp_path, "findings", draws=50)["sentence"].tolist()
+
+
+def test_one_name_for_one_task() -> None:
+    frame = pd.DataFrame({"task": ["micro_ocr", "micro_star", "micro_star"]})
+    names = summary.names_of(frame)
+    assert (names["micro_ocr"], names["micro_star"]) == ("ocr", "star")
+    said = page._renamer(names)("micro_ocr falls (micro_star), micro_ocr2 and a/micro_ocr do not.")
+    assert said == "ocr falls (star), micro_ocr2 and a/micro_ocr do not."
+
+
+def test_words_lead_to_what_they_mean() -> None:
+    said = glossary.linked("Cells & a <leak>: a cell, above chance, excellent.")
+    assert said == (
+        '<a class="term" href="#word-cell">Cells</a> &amp; a &lt;'
+        '<a class="term" href="#word-leak">leak</a>&gt;: a cell, '
+        '<a class="term" href="#word-above-chance">above chance</a>, excellent.'
+    )
+    assert glossary.linked("excellent") == "excellent"
+
+
+def test_leaks_are_marked_and_nothing_is_read_as_markup() -> None:
+    said = page.marked("<b> The answer is (B), not \u202eB.", ["(B)"])
+    assert said == '&lt;b&gt; The answer is <mark title="a leak">(B)</mark>, not \\u202eB.'
+    assert page.marked("as it is", []) == "as it is"
+    environment = page.templates()
+    assert environment.from_string("{{ text }}").render(text="\u202e<\x00\n") == "\\u202e&lt;\\x00"
+
+
+def test_long_texts_fold_and_are_whole() -> None:
+    told = page.templates().get_template("parts.html.jinja").module.told
+    long = " ".join(f"word{n}" for n in range(100))
+    text = told(long)
+    assert f'<div class="text">{long}</div>' in text
+    assert text.startswith('<details class="fold"><summary><span class="start">word0 ')
+    assert "word40" not in text.partition("</summary>")[0]
+    assert "<details" not in told("short")

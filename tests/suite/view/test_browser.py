@@ -217,11 +217,15 @@ def test_every_page_fits_and_keeps_nobody_out(
     for address in PAGES:
         ready(page, address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-        if AXE:
-            page.evaluate(Path(AXE).read_text(encoding="utf-8"))
-            found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], address
+        _keeps_nobody_out(page, address)
     context.close()
+
+
+def _keeps_nobody_out(page: Any, address: str) -> None:
+    if AXE:
+        page.evaluate(Path(AXE).read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], address
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +238,6 @@ def report(told: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         surround(patched, told)
         patched.setattr("suite.report.figures.own", lambda folder: [])
         patched.setattr("suite.report.figures.write", lambda folder, names=(): [])
-        patched.setattr("suite.report.page._found", lambda *_: {"headlines": [], "more": []})
         return pages.write(folder).as_uri()
 
 
@@ -260,6 +263,86 @@ def test_the_report_is_an_explorer_of_its_own(browser: Any, report: str) -> None
     assert "\u202e" not in text
     assert told == []  # nor did the policy refuse anything
     page.close()
+
+
+def test_tables_of_the_report_sort_and_filter(browser: Any, report: str) -> None:
+    page = browser.new_page()
+    page.goto(report)
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    table = page.locator("#tasks table").first
+
+    def column(n: int) -> list[str]:
+        return [cell.inner_text() for cell in table.locator(f"tbody td:nth-child({n})").all()]
+
+    before = column(1)
+    shares = [cell.split(" ")[0] for cell in column(2)]
+    head = table.locator("th:nth-child(2)")
+    for way, wanted in (
+        ("descending", sorted(shares, reverse=True)),
+        ("ascending", sorted(shares)),
+        (None, shares),
+    ):
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == way
+        assert [cell.split(" ")[0] for cell in column(2)] == wanted
+    assert column(1) == before
+    page.evaluate(
+        "() => { const body = document.querySelector('#tasks tbody');"
+        "while (body.rows.length < 9) body.append(body.rows[0].cloneNode(true));"
+        "filterable(body.parentNode); }"
+    )
+    page.locator("#tasks .filter input").first.fill("END_to P=l")
+    kept = [row for row in table.locator("tbody tr").all() if row.is_visible()]
+    assert {row.locator("td").first.inner_text() for row in kept} == {"end_to_end/P=l"}
+    told = page.locator("#tasks .filter [role=status]").first.inner_text()
+    assert told == f"{len(kept)} of 9 rows"
+    page.close()
+
+
+def test_a_number_of_the_report_leads_to_its_items(browser: Any, report: str) -> None:
+    page = browser.new_page()
+    page.goto(report)
+    page.click('table.heat[data-task="shapes"] td[data-cell="end_to_end/P=s"] a')
+    assert page.inner_text("#explorer-here .count") == "4 of 6 items."
+    page.close()
+
+
+def test_the_contents_of_the_report_stay_in_sight_or_fold(browser: Any, report: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(report + "#provenance")
+    link = page.locator("nav.side a[href='#words']")
+    assert link.is_visible()
+    assert link.bounding_box()["y"] < 900
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_selector("nav.side a[href='#words']", state="hidden")
+    page.click("nav.side summary")
+    link.click()
+    assert not link.is_visible()
+    assert page.url.endswith("#words")
+    page.emulate_media(media="print")
+    assert not page.locator("nav.side").is_visible()
+    for folded in ("#tasks table", "pre"):  # what is long stays folded on paper
+        assert not page.locator(folded).first.is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_the_report_fits_and_keeps_nobody_out(
+    browser: Any, report: str, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    for place in ("", "#items?item=shapes%2F1"):
+        page.goto(report + place)
+        page.evaluate(
+            "for (const one of document.querySelectorAll('main details')) one.open = true"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        _keeps_nobody_out(page, place)
+    assert page.inner_text("#findings .lead").startswith("Seeing or thinking")
+    context.close()
 
 
 def test_the_report_reads_without_scripts(browser: Any, report: str) -> None:
