@@ -24,6 +24,7 @@ from suite.base.files import write_changed
 from suite.report import (
     examples,
     explorer,
+    facts,
     figures,
     findings,
     glossary,
@@ -103,8 +104,8 @@ def render(folder: Path) -> str:
         scripts=scripts,
         **_samples(folder, frame),
         terms=glossary.TERMS,
-        facts=summary.facts(known),
-        models=summary.models(known),
+        facts=facts.groups(known),
+        models=facts.models(known),
         raw=known,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.report import summary
+from suite.report import facts as shown
 from suite.runs import history
 
 VERSIONS: dict[str, Any] = {"versions": {}, "machine": {}}
@@ -41,7 +41,7 @@ class Folder:
 
 
 def told(folder: Folder) -> dict[str, str]:
-    return dict(summary.facts(folder.facts))
+    return dict(shown.groups(folder.facts)["Made"])
 
 
 def test_a_redraw_is_its_own_line_and_changes_no_other() -> None:
@@ -99,7 +99,7 @@ def test_answers_of_a_shared_store_have_the_run_that_read_them() -> None:
 def test_an_older_history_has_what_it_has() -> None:
     old = {"started": "1", "ended": "2", "requests": ANSWERS, "device": "auto", "commit": "a"}
     facts = {"started": "8", "ended": "9", "commit": "b", "runs": [old]}
-    assert dict(summary.facts(facts)) == {
+    assert dict(shown.groups(facts)["Made"]) == {
         "generated from": "1",
         "generated until": "2",
         "by commit": "a",
@@ -107,4 +107,4 @@ def test_an_older_history_has_what_it_has() -> None:
         "device": "auto",
         "drawn again": "8, by commit b",
     }
-    assert summary.facts({}) == []
+    assert shown.groups({}) == {"Made": [], "Machine": [], "Versions": []}
