@@ -21,7 +21,7 @@ from analyses.table.sizes import DECOUPLED, as_decoupled
 from suite.answers.leaks import told_by_contents, told_by_description
 from suite.base.json_values import rows_of
 from suite.report.item_cards import cut, with_items
-from suite.report.page_tables import CODE, COUNT, ITEM, LONG, READ, SHARE, TEXT, Table
+from suite.report.page_tables import COUNT, ITEM, LONG, READ, SHARE, TEXT, Table
 from suite.report.summary import MODES
 from suite.runs.faults import RIGHT, mark
 
@@ -88,7 +88,7 @@ def differing(frame: pd.DataFrame, folder: Path) -> dict[str, Any]:
     found = agreement.differing(frame)
     turn = found.groupby(["task", "rule"], sort=False).cumcount()
     chosen = found.loc[turn.sort_values(kind="stable").index[:MOST]].sort_index()
-    columns = {"item": ITEM, "answer": LONG, "cell": CODE, "gold": TEXT, "read as": TEXT}
+    columns = {"item": ITEM, "answer": LONG, "cell": TEXT, "gold": TEXT, "read as": TEXT}
     columns |= {"rule": TEXT, "suite": SHARE, "lmms-eval": SHARE, "answers": COUNT}
     same = ("cell", "answer", "prediction", "rule", "score", "lmms_score", "answers")
     table = Table(

@@ -92,7 +92,7 @@ def test_the_page_says_what_it_must(drawn: Path) -> None:
         assert "n = " not in caption  # it stands in the figure, with the intervals
         assert "95 %" not in caption
     for cell in frame["cell"].unique():
-        assert f'<td class="of-code">{cell}</td>' in text
+        assert f'<td class="code">{cell}</td>' in text
 
 
 @pytest.mark.parametrize(
