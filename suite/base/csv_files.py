@@ -52,5 +52,5 @@ def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
             continue
         values = [other(value) for value in own]
         if any(isinstance(b, str) and a != b for a, b in zip(own, values)):
-            found.isetitem(place, pd.Series(values, found.index, dtype=object))
+            found.isetitem(place, pd.Series(values, dtype=object).to_numpy())
     return found
