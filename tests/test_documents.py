@@ -22,6 +22,7 @@ from suite.cli import cli, command_files, summary_of
 from suite.items.task_yaml import check, load_yaml
 from suite.models.family import load_family
 from suite.planning.study import RecordedFile, load_study
+from suite.report.glossary import TERMS
 from suite.training.recipe import load_recipe
 from suite.training.vlm.recipe import load_real
 from tests.documents import RUN, Block, blocks, blocks_of, follow, pages
@@ -186,6 +187,11 @@ def test_the_python_shown_uses_what_there_is() -> None:
             assert [a.name for a in node.names if not hasattr(module, a.name)] == []
         elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "suite":
             assert hasattr(suite, node.attr), node.attr
+
+
+def test_a_reader_is_told_the_words_of_the_report() -> None:
+    text = (ROOT / "docs" / "tutorial_reader.md").read_text(encoding="utf-8")
+    assert "".join(f"| {term.word} | {term.meaning} |\n" for term in TERMS) in text
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:
