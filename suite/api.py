@@ -6,6 +6,8 @@ prints. Everything heavy is imported when it is needed; a finished study never n
 
 from __future__ import annotations
 
+import contextlib
+import html
 import os
 import time
 import uuid
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from suite.base.files import make_folder
 from suite.base.machine import check_device
 from suite.engine.processes import generate
-from suite.engine.progress import Progress, Silent
+from suite.engine.progress import Progress, progress_for_python
 from suite.engine.walk import Walk, fingerprints
 from suite.errors import SuiteError, Unfinished
 from suite.items.item import ItemSet
@@ -29,7 +31,8 @@ from suite.report import outputs
 from suite.runs import history, provenance, results
 from suite.runs.freshness import records_digest
 from suite.runs.results import load_results
-from suite.runs.status import AskedKeys
+from suite.runs.status import AskedKeys, Doing
+from suite.runs.words import asked
 from suite.store import Store
 
 if TYPE_CHECKING:
@@ -55,6 +58,42 @@ class Result:
         """The tidy table."""
         return load_results(self.dir)
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The accuracies in short: the grid of pairings where there is one, else a row per cell and
+        a column per task."""
+        import pandas as pd
+
+        grid = self.summary.get("grid")
+        if grid:
+            sizes = pd.Index([row["perception"] for row in grid["rows"]], name="perception")
+            values = [row["values"] for row in grid["rows"]]
+            return pd.DataFrame(values, sizes, grid["reasoning"], dtype=float)
+        cells: dict[str, dict[str, float | None]] = {}
+        for row in self.summary["cells"]:
+            if row["group"] is None:
+                cells.setdefault(row["cell"], {})[row["task"]] = row["accuracy"]
+        return pd.DataFrame.from_dict(cells, orient="index", dtype=float)
+
+    @property
+    def _head(self) -> str:
+        """What was run, and what its table shows."""
+        grid = self.summary.get("grid")
+        failed = sum(self.failures.values())
+        said = f"{self.summary['study']} in {self.dir}: {asked(self.summary['requests'])}"
+        said += f", {failed:,} rows failed" if failed else ""
+        return f"{said}\n{grid['title'] if grid else 'Accuracy'}"
+
+    def __repr__(self) -> str:
+        table = self.table.to_string(float_format="{:.3f}".format, na_rep="–", max_rows=20)
+        return f"{self._head}\n{table}"
+
+    def _repr_html_(self) -> str:
+        head = html.escape(self._head).replace("\n", "<br>")
+        return f"<p>{head}</p>" + self.table.to_html(
+            float_format="{:.3f}".format, na_rep="–", max_rows=20
+        )
+
 
 def run(
     study: Study | str | Path,
@@ -77,11 +116,12 @@ def run(
 
     out: run directory, runs/STUDY by default. store: a shared store in place of the study's or of
     out/store. device: auto, cpu, mps, cuda, cuda:0. workers: processes; None decides by device and
-    model. ray: the Ray cluster that generates, in place of this machine. The other arguments are
-    those of `suite.plan`. A failed request is a row of the records,
-    not an exception; SuiteError is raised for what no request could survive.
+    model. ray: the Ray cluster that generates, in place of this machine. progress: who is told of
+    it; None shows it in a notebook and nowhere else. The other arguments are those of `suite.plan`.
+    A failed request is a row of the records, not an exception; SuiteError is raised for what no
+    request could survive.
     """
-    progress = progress or Silent()
+    progress = progress or progress_for_python()
     started, clock = provenance.now(), time.monotonic()
     planned = plan(
         study,
@@ -100,8 +140,9 @@ def run(
         )
     folder = Path(out) if out is not None else Path("runs") / planned.study.study
     provenance.check_own(folder, outputs.WRITTEN)
-    with _engine(device, workers, ray) as (device, engine):
-        return _run(planned, folder, store, device, engine, progress, started, clock, limit)
+    doing = Doing(folder, progress)
+    with _engine(device, workers, ray) as (device, engine), contextlib.closing(doing):
+        return _run(planned, folder, store, device, engine, doing, started, clock, limit)
 
 
 Engine = Callable[..., None]
@@ -158,10 +199,8 @@ def _run(
         "ended": None,
         **({"limit": limit} if limit is not None else {}),  # a look: nothing can be concluded
     }
-    progress.say(
-        f"{planned.study.study}: {len(planned.cells)} cells, {planned.planned:,} requests planned, "
-        f"{planned.distinct:,} distinct"
-    )
+    counts = {"planned": planned.planned, "distinct": planned.distinct}
+    progress.say(f"{planned.study.study}: {len(planned.cells)} cells, {asked(counts)}")
     facts |= {name: before[name] for name in ("records", results.SHA256) if name in before}
     finished = provenance.unchanged(facts, before)
     runs = history.earlier(before)

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyses.registry import ANALYSES
-from suite.cli.options import bootstrap_options, json_option
+from suite.cli.options import (
+    all_option,
+    bootstrap_options,
+    completing,
+    json_option,
+    task_option,
+)
 from suite.cli.output import (
     PValue,
     cell_text,
@@ -32,8 +38,10 @@ LEFT_OUT = (
 SAID_BY_CELL = ("method", "perceiver", "perception", "reasoning", "thinking")
 HELP = "\n".join(
     [
-        "Compute the analysis NAME of the run in DIR. Intervals are 95 %, by paired cluster",
-        "bootstrap over images.",
+        "Show the analysis NAME of the run in DIR: as its tables/ have it, to six digits, where",
+        "these are of this very run, draws and seed, else computed. Intervals are 95 %, by paired",
+        "cluster bootstrap over images. A terminal gets the rows of means or of whole tasks where",
+        "there are many; --task, --cell and --quantity choose.",
         "",
         "\b",
         "Analyses:",
@@ -42,22 +50,35 @@ HELP = "\n".join(
         "\b",
         "Example:",
         "  downscale analyze degradation runs/micro",
+        "  downscale analyze decoupling runs/micro --quantity '*_drop' --task in_domain",
     ]
 )
 
 
 @click.command(help=HELP)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=completing(lambda: ANALYSES))
 @click.argument("folder", metavar="DIR", type=click.Path(), required=False)
+@task_option(multiple=True, metavar="GLOB", help="Only rows of this task or mean.")
+@click.option("--cell", multiple=True, metavar="GLOB", help="Only rows of this cell.")
+@click.option("--quantity", multiple=True, metavar="GLOB", help="Only rows of this quantity.")
 @bootstrap_options
+@all_option
 @json_option
-def command(name: str, folder: str | None, draws: int, seed: int, as_json: bool) -> None:
+def command(
+    name: str,
+    folder: str | None,
+    draws: int,
+    seed: int,
+    everything: bool,
+    as_json: bool,
+    **chosen: tuple[str, ...],
+) -> None:
     """One analysis as a table: a row per number."""
     from suite.report.tables import analyse
 
     if folder is None:
         raise click.UsageError(_missing(name))
-    table = analyse(Path(folder), name, draws=draws, seed=seed)
+    table = analyse(Path(folder), name, draws=draws, seed=seed, **chosen)
     if as_json:
         print_json(table.to_dict("records"))
         return
@@ -72,8 +93,27 @@ def command(name: str, folder: str | None, draws: int, seed: int, as_json: bool)
     columns = [column for column in columns if column not in fixed]
     title = ", ".join(f"{column} {cell_text(table[column].iloc[0])}" for column in fixed)
     values = [_values(table[column]) for column in columns]
-    print_table(columns, list(zip(*values)), title=f"In every row: {title}." if fixed else None)
+    rows = list(zip(*values))
+    print_table(
+        columns,
+        rows,
+        title=f"In every row: {title}." if fixed else None,
+        everything=everything,
+        coarser=_coarser(table, rows),
+    )
+    if "quantity" in table and len(quantities := table["quantity"].dropna().unique()) > 1:
+        talk(f"  --quantity chooses: {', '.join(quantities)}.")
     talk_reasons(table["reason"].dropna())
+
+
+def _coarser(table: pd.DataFrame, rows: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of whole tasks, and those of means over tasks, where there are some."""
+    nothing = [None] * len(rows)
+    groups = table["group"].notna() if "group" in table else nothing
+    averages = table.get("average", nothing)
+    whole = [row for row, group in zip(rows, groups) if not group]
+    means = [row for row, average in zip(rows, averages) if average == "tasks"]
+    return [kept for kept in (whole, means) if kept]
 
 
 def _missing(word: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from suite.cli.options import json_option
-from suite.cli.output import counted, print_json, talk
+from suite.cli.options import all_option, json_option
+from suite.cli.output import counted, print_json, print_lines, talk
 
 
 @click.command()
@@ -16,8 +16,11 @@ from suite.cli.output import counted, print_json, talk
     "--cell", "cells", multiple=True, metavar="ID", help="Only cells with this id or glob."
 )
 @click.option("--out", type=click.Path(), help="Where to write; DIR/lmms_eval by default.")
+@all_option
 @json_option
-def command(folder: str, cells: tuple[str, ...], out: str | None, as_json: bool) -> None:
+def command(
+    folder: str, cells: tuple[str, ...], out: str | None, everything: bool, as_json: bool
+) -> None:
     """Write the answers of the run in DIR as lmms-eval writes them with --log_samples.
 
     A folder per cell holds one JSONL per task (DATE_samples_TASK.jsonl, a line an item) and
@@ -36,8 +39,8 @@ def command(folder: str, cells: tuple[str, ...], out: str | None, as_json: bool)
     if as_json:
         print_json({"dir": str(target), "files": [vars(file) for file in files]})
         return
-    for file in files:
-        click.echo(file.file)
+    folders = list(dict.fromkeys(str(Path(file.file).parent) for file in files))
+    print_lines([file.file for file in files], everything, [folders])
     failed = sum(file.failed for file in files)
     talk(
         f"{counted(len({file.cell for file in files}), 'cell')}, {counted(len(files), 'file')}, "

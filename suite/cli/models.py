@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from suite.base.files import user_path
-from suite.cli.options import json_option
+from suite.cli.options import family_argument, json_option
 from suite.cli.output import cell_text, print_json, print_table, talk
 from suite.errors import SuiteError, nearest
 from suite.models.fingerprint import check_format
-from suite.models.weights import present
+from suite.models.weights import weight_files
 
 
 @click.command()
-@click.argument("families", nargs=-1)
+@family_argument("families", nargs=-1)
 @click.option(
     "--nowait",
     metavar="NAME",
@@ -73,7 +73,7 @@ def command(
                         "params": size.params,
                         "role": role,
                         "source": spec.source,
-                        "here": present(spec.path, spec.repo, spec.revision, spec.gguf_file),
+                        "here": bool(weight_files(spec)),
                     }
                 )
     if as_json:

@@ -5,8 +5,8 @@ In: a command's function. Out: the function with the options; the values of `--d
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +14,43 @@ import click
 from suite.errors import SuiteError, reason_of, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def completing(names: Callable[[], Iterable[str]], files: bool = False) -> Callable[..., Any]:
+    """Gives what a shell completes a word with: these names, else files where they may stand."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, word: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name) for name in names() if name.startswith(word)]
+        # First, as bash forgets what comes before the mark for files.
+        return [CompletionItem(word, type="file"), *found] if files else found
+
+    return complete
+
+
+def _studies() -> Iterable[str]:
+    from suite.planning.study import list_studies
+
+    return list_studies()
+
+
+def _families() -> Iterable[str]:
+    from suite.models.family import list_families
+
+    return list_families()
+
+
+def _tasks() -> Iterable[str]:
+    from suite.items.tasks import list_tasks
+
+    return (task.name for task in list_tasks())
+
+
+study_argument = partial(click.argument, shell_complete=completing(_studies, files=True))
+family_argument = partial(click.argument, shell_complete=completing(_families, files=True))
+task_argument = partial(click.argument, shell_complete=completing(_tasks))
+task_option = partial(click.option, "--task", shell_complete=completing(_tasks))
 
 
 def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +96,7 @@ def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--store", help="Shared store: a folder or an fsspec address."),
         click.option("--out", type=click.Path(), help="Run directory; runs/STUDY by default."),
-        click.argument("study"),
+        study_argument("study"),
     ):
         command = option(command)
     return command
@@ -103,6 +140,13 @@ def json_option(function: Function) -> Function:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs."
     )(function)
+
+
+def all_option(function: Function) -> Function:
+    """Adds `--all`, which arrives as the argument `everything`."""
+    return click.option("--all", "everything", is_flag=True, help="Every row, in a terminal too.")(
+        function
+    )
 
 
 def open_option(function: Function) -> Function:

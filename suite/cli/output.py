@@ -12,7 +12,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -25,6 +25,9 @@ NARROWEST = 12
 """Width down to which a column of text is folded."""
 LINES = 15
 """Lines in which a run says what it has found."""
+FEW = 20
+"""Rows of a table, and lines of a list, that a terminal gets without `--all`."""
+Row = TypeVar("Row")
 
 
 def talk(message: str) -> None:
@@ -32,12 +35,12 @@ def talk(message: str) -> None:
     click.echo(message, err=True)
 
 
-def talk_view(folder: object) -> None:
+def talk_view(folder: object, what: str = "them") -> None:
     """Names the browser, where what it needs is installed."""
     from suite.view.serve import installed
 
     if installed():
-        talk(f"`downscale view {folder}` shows them in a browser.")
+        talk(f"`downscale view {folder}` shows {what} in a browser.")
 
 
 def show_page(path: Path) -> None:
@@ -86,14 +89,50 @@ def task_name(task: str, group: str | None) -> str:
     return task if group is None else f"{task}: {group}"
 
 
-def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None
+def few(
+    rows: Sequence[Row], everything: bool, coarser: Sequence[Sequence[Row]] = ()
+) -> Sequence[Row]:
+    """Gives what is shown of many rows: all of them in a pipe and with `--all`; in a terminal those
+    of the first among `rows` and `coarser` that are FEW, else the first FEW of the last."""
+    if everything or not sys.stdout.isatty():
+        return rows
+    ways = [rows, *coarser]
+    return next((own for own in ways if len(own) <= FEW), ways[-1][:FEW])
+
+
+def _talk_few(shown: int, total: int) -> None:
+    if shown < total:
+        rows = f"{shown:,} of {total:,} rows" if shown else counted(total, "row")
+        talk(f"  {rows}: --all shows every one, and so do a pipe and --json.")
+
+
+def print_lines(
+    lines: Sequence[str], everything: bool, coarser: Sequence[Sequence[str]] = ()
 ) -> None:
-    """Prints a table on stdout; numbers are aligned right.
+    """Prints a list on stdout, a line each, or `few` of them."""
+    shown = few(lines, everything, coarser)
+    for line in shown:
+        click.echo(line)
+    _talk_few(len(shown), len(lines))
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    title: str | None = None,
+    everything: bool = True,
+    coarser: Sequence[Sequence[Sequence[Any]]] = (),
+) -> None:
+    """Prints a table on stdout, or `few` of its rows; numbers are aligned right.
 
     Where stdout is no terminal, every row is one line. In a terminal the table fits the width
     (`fit`): columns that find no room are named on stderr.
     """
+    total, rows = len(rows), few(rows, everything, coarser)
+    if total and not rows:
+        _talk_few(0, total)
+        return
     from rich import box
     from rich.cells import cell_len
     from rich.console import Console
@@ -125,6 +164,7 @@ def print_table(
             f"  {', '.join(left_out)}: no room in this terminal; --json has "
             f"{'them' if len(left_out) > 1 else 'it'}, and so has the table in a pipe or file."
         )
+    _talk_few(len(rows), total)
 
 
 def print_found(summary: dict[str, Any], report: str) -> None:

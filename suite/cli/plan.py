@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.options import json_option, study_options
+from suite.cli.options import all_option, json_option, study_options
 from suite.cli.output import counted, print_json, print_table, talk
 from suite.errors import SuiteError
 
@@ -20,17 +21,21 @@ TABLES = {
     "tasks": ("task", "domain", "n", "images", "cells", "detectable"),
 }
 """Part of the plan -> its columns on the screen."""
+SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 @click.command()
 @study_options
-@click.option("--check", is_flag=True, help="End with code 1 where a checkpoint is missing.")
+@click.option(
+    "--check", is_flag=True, help="End with code 1 where something is not here, nor on the Hub."
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Data and models of a recipe.")
 @click.option("--size", "sizes", multiple=True, help="Only this size of a recipe.")
 @click.option("--stage", "stages", multiple=True, help="Only this stage of a recipe.")
 @click.option("--card", help="GPU that a recipe is planned for (h100).")
 @click.option("--cards", type=click.IntRange(1), help="How many, with the weights sharded (1).")
 @click.option("--mfu", type=click.FloatRange(0, 1, min_open=True), help="Share of its peak (0.35).")
+@all_option
 @json_option
 def command(
     study: str,
@@ -38,6 +43,7 @@ def command(
     store: str | None,
     chosen: dict[str, Any],
     check: bool,
+    everything: bool,
     as_json: bool,
     **recipe: Any,
 ) -> None:
@@ -46,10 +52,12 @@ def command(
     STUDY may be the recipe of a family of real sizes, where no study has its name: then it shows
     parameters, steps, tokens, memory and hours of each stage and size.
 
-    Planned is what all cells would ask if each asked alone; distinct is what is asked when they
-    share. Tokens at most is an upper bound; expected tokens and time are those of the answers that
-    the same models gave before, in the run directory or store. Detectable is the paired difference
-    found with 80 % power, where two systems differ on half of the items.
+    Planned is what all cells would ask if each asked alone; distinct is what is asked at most when
+    they share, as texts that are the same are asked once. Expected tokens and time are those of the
+    answers that the same models gave before, in the run directory or store. Detectable is the
+    paired difference found with 80 % power, where two systems differ on half of the items. Memory
+    is that of a model's weights. Checkpoints and data sets that are not on this machine are listed;
+    with --check the exit code is 1 where a run does not fetch one of them from the Hub.
 
     \b
     Example:
@@ -64,64 +72,104 @@ def command(
         _plan_recipe(study, as_json=as_json, **recipe)
         return
     _refuse(study, "study", recipe)
-    from suite.engine.cost import expected
+    from suite.engine.cost import expected, missing, models_of
     from suite.models.fingerprint import check_format
-    from suite.models.weights import present
     from suite.planning.plan import plan
 
     planned = plan(study, **chosen)
     for count in planned.steps:
         check_format(count.step.spec)
     costs = expected(planned, out=out, store=store)
-    missing, remote = (
-        [
-            {"model": name, "source": spec.source}
-            for (_, spec), name in planned.models.items()
-            if (spec.repo is not None) == on_hub and spec.model is None
-            and not present(spec.path, spec.repo, spec.revision, spec.gguf_file)
-        ]
-        for on_hub in (False, True)
-    )  # fmt: skip
-    content = planned.as_json() | {"expected": costs.as_json(), "missing": missing}
-    content["on_the_hub"] = remote
+    lacking = missing(planned)
+    content = planned.as_json() | {"expected": costs.as_json(), "missing": lacking}
+    content["models"] = models_of(planned)
     if as_json:
         print_json(content)
     else:
-        _show(content)
+        _show(content, everything)
         _talk_about_cost(costs, study, out, store)
-    if check and missing:
+    if check and not all(row["fetched"] for row in lacking):
         click.get_current_context().exit(1)
 
 
-def _show(content: dict[str, Any]) -> None:
-    """Prints the tables of a plan, and says what is missing."""
+def _show(content: dict[str, Any], everything: bool) -> None:
+    """Prints the tables of a plan, of what it needs and of what is missing."""
+    from suite.engine.progress import duration
+
     for part, names in TABLES.items():
-        print_table(names, [[row[name] for name in names] for row in content[part]])
+        rows = [[row[name] for name in names] for row in content[part]]
+        print_table(names, rows, everything=everything)
+    names = ("stage", "model", "thinking")
+    took = {tuple(row[n] for n in names): row for row in content["expected"]["stages"]}
     print_table(
-        ["stage", "model", "planned", "distinct", "tokens at most"],
+        ["stage", "model", "planned", "distinct", "tokens at most", "time"],
         [
             [
                 f"{step['template']}{' thinking' if step['thinking'] else ''}",
                 step["model"],
                 *(step[name] for name in ("planned", "distinct", "most_tokens")),
+                _time(took[tuple(step[n] for n in names)], step["distinct"], duration),
             ]
             for step in content["stages"]
         ],
+        everything=everything,
     )
+    if models := content["models"]:
+        print_table(
+            ["model", "source", "here", "format", "parameters", "memory", "download"],
+            [
+                [
+                    *(row["model"], row["source"], row["here"], row["dtype"]),
+                    *(_size(row, "params", ""), _size(row, "memory"), _size(row, "download")),
+                ]
+                for row in models
+            ],
+            everything=everything,
+        )
+        talk(_about_models(models))
+    if rows := content["missing"]:
+        print_table(
+            ["not here", "name", "source", "what brings it"],
+            [[*(row[name] for name in ("kind", "name", "source")), _way(row)] for row in rows],
+            everything=everything,
+        )
     _talk(content)
-    if missing := content["missing"]:
-        talk(
-            f"Missing on this machine, {counted(len(missing), 'checkpoint')}: "
-            + ", ".join(f"{row['model']} ({row['source']})" for row in missing)
-            + "; name the folder that holds them, by role and size, with --weights."
+    if any(row["kind"] == "checkpoint" for row in content["missing"]):
+        talk("--weights names the folder that holds checkpoints, by role and size.")
+
+
+def _way(row: dict[str, Any]) -> str:
+    """What brings something here; a run itself where it can."""
+    return f"a run, or {row['fetch']}" if row["fetched"] else str(row["fetch"])
+
+
+def _time(row: dict[str, Any], distinct: int, duration: Callable[[float], str]) -> str | None:
+    """How long a template of a stage takes where the stage was measured."""
+    each = row["seconds_per_answer"]
+    return None if each is None else duration(distinct * each)
+
+
+def _about_models(models: list[dict[str, Any]]) -> str:
+    """What the sizes are, and the sum of what is to be fetched."""
+    said = ["  Memory is that of the weights alone, on this machine."]
+    if any(row["estimated"] and row["params"] for row in models):
+        said.append(
+            "~: estimated by the parameters that the family says, maybe without a vision encoder's."
         )
-    if remote := content["on_the_hub"]:
-        talk(
-            f"Not on this machine yet, {counted(len(remote), 'checkpoint')} of the Hugging Face "
-            "Hub, which a run fetches, as `hf download` does: "
-            + ", ".join(f"{row['model']} ({row['source']})" for row in remote)
-            + "."
-        )
+    fetched = {row["source"]: row["download"] for row in models if row["download"]}
+    if fetched:
+        total = {"bytes": sum(fetched.values()), "estimated": True}
+        said.append(f"To be fetched: {_size(total, 'bytes')} in all.")
+    return " ".join(said)
+
+
+def _size(row: dict[str, Any], name: str, unit: str = "B") -> str | None:
+    """A number of parameters or bytes: `1.7 GB`, `~600 M`; None where it is unknown."""
+    value = row[name]
+    if not value:
+        return None
+    short = next((f"{value / n:.3g} {p}" for n, p in SCALES if value >= n), f"{value:.0f} ")
+    return f"{'~' if row['estimated'] else ''}{short}{unit}".strip()
 
 
 def _refuse(name: str, kind: str, options: dict[str, Any]) -> None:
@@ -197,22 +245,21 @@ def _talk(content: dict[str, Any]) -> None:
             f"{assumed['power']:.0%} power, where two systems differ on {assumed['discordance']:g} "
             f"of the items and items of one image correlate by {assumed['correlation']:g}."
         )
-    planned_count, distinct = content["requests"]["planned"], content["requests"]["distinct"]
-    saved = 1 - distinct / planned_count if planned_count else 0.0
+    from suite.runs.words import asked
+
     talk(
         f"{content['study']}: {counted(len(content['cells']), 'cell')}, "
-        f"{counted(planned_count, 'request')} planned, "
-        f"{distinct:,} distinct ({saved:.0%} saved), "
+        f"{asked(content['requests'])}; "
         f"at most {sum(step['most_tokens'] for step in content['stages']):,} tokens."
     )
 
 
 def _talk_about_cost(costs: Expected, study: str, out: str | None, store: str | None) -> None:
     """What was measured of the cost; else the command that measures it, as this one was typed."""
+    from suite.engine.progress import duration
+
     tokens, seconds = costs.total("tokens"), costs.total("seconds")
     if tokens is not None and seconds is not None:
-        from suite.engine.progress import duration
-
         talk(
             f"Expected: {tokens:,.0f} tokens, {duration(seconds)} of one process if nothing were "
             f"stored, by the answers in {costs.store}."
@@ -222,7 +269,9 @@ def _talk_about_cost(costs: Expected, study: str, out: str | None, store: str | 
     words += ["--out", out] if out is not None else []
     words += ["--store", store] if store is not None else []
     missing = sorted({stage.model for stage in costs.stages if stage.rate is None})
+    known = [row["seconds"] for row in costs.as_json()["stages"] if row["seconds"] is not None]
+    so_far = f"more than {duration(sum(known))}" if known else "unknown"
     talk(
-        f"Expected tokens and time: unknown, {costs.store} holds no answers of "
+        f"Expected tokens and time: {so_far}, {costs.store} holds no answers of "
         f"{', '.join(missing)}; `{shlex.join([*words, '--limit', '5'])}` measures them."
     )

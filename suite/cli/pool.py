@@ -29,11 +29,12 @@ def command(runs: tuple[str, ...], out: str, shown: bool, as_json: bool) -> None
       downscale run micro --weights checkpoints/micro-seed2/export --set seed=2 --out runs/two
       downscale pool runs/one runs/two --out runs/both
     """
+    from suite.engine.progress import progress_for_terminal
     from suite.report.page import write
     from suite.runs.pool import pool
 
     folder = pool([Path(run) for run in runs], Path(out), say=talk)
-    page = write(folder)
+    page = write(folder, progress=progress_for_terminal())
     if as_json:
         print_json({"dir": str(folder), "runs": list(runs), "report": str(page)})
     else:

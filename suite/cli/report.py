@@ -21,9 +21,10 @@ def command(folder: str, shown: bool, as_json: bool) -> None:
     Example:
       downscale report runs/micro
     """
+    from suite.engine.progress import progress_for_terminal
     from suite.report.page import write
 
-    path = write(Path(folder))
+    path = write(Path(folder), progress=progress_for_terminal())
     if as_json:
         print_json({"report": str(path)})
     else:

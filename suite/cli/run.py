@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from suite.cli.options import json_option, open_option, study_options
+from suite.cli.options import all_option, json_option, open_option, study_options
 from suite.cli.output import (
     counted,
     print_found,
@@ -36,6 +36,7 @@ INTERRUPTED = "Interrupted: what was finished is in the store; the same command 
 @click.option("--gpus-per-actor", type=click.FloatRange(0), help="(One where there are any.)")
 @click.option("--cpus-per-actor", type=click.IntRange(1), help="(One beside a GPU, else a node's.)")
 @open_option
+@all_option
 @json_option
 @click.pass_context
 def command(
@@ -51,6 +52,7 @@ def command(
     gpus_per_actor: float | None,
     cpus_per_actor: int | None,
     shown: bool,
+    everything: bool,
     as_json: bool,
 ) -> None:
     """Run STUDY, a built-in name or a YAML file.
@@ -90,7 +92,7 @@ def command(
     if as_json:
         print_json(result.summary)
     else:
-        _print_summary(result.summary)
+        _print_summary(result.summary, everything)
     _talk_about(result.summary, result.dir)
     for reason, count in list(result.failures.items())[:5]:
         talk(f"  {counted(count, 'row')}: {reason}")
@@ -117,20 +119,23 @@ def show_hint(folder: Path, cells: Sequence[dict[str, Any]]) -> str:
     return f"`downscale show {folder} {which}` lists items to look at, ITEM after it shows one."
 
 
-def _print_summary(summary: dict[str, Any]) -> None:
+def _print_summary(summary: dict[str, Any], everything: bool) -> None:
     names = ["cell", "task", "n", "accuracy", "low", "high", "unparsed"]
     whole = [entry for entry in summary["cells"] if entry["group"] is None]
-    print_table(names, [[entry[name] for name in names] for entry in whole])
+    rows = [[entry[name] for name in names] for entry in whole]
+    # Of many rows the grid and the sentences below are the summary.
+    print_table(names, rows, everything=everything, coarser=[[]])
 
 
 def _talk_about(summary: dict[str, Any], folder: Path) -> None:
+    from suite.engine.progress import duration
+    from suite.runs.words import asked
+
     requests = summary["requests"]
     talk(
-        f"{requests['planned']:,} requests planned, {requests['distinct']:,} distinct: "
-        f"{requests['generated']:,} generated, {requests['cached']:,} from the store, "
-        f"{requests['failed']:,} failed; {requests['coincided']:,} more coincided."
+        f"{asked(requests)}: {requests['generated']:,} generated, "
+        f"{requests['cached']:,} from the store, {requests['failed']:,} failed."
     )
-    from suite.engine.progress import duration
 
     talk(f"{summary['study']} took {duration(summary['seconds'])}: see {folder / 'report.html'}")
     if requests["failed"]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.options import bootstrap_options, json_option
+from suite.cli.options import bootstrap_options, json_option, task_argument
 from suite.cli.output import print_json, print_table, talk
 from suite.errors import SuiteError
 
@@ -21,7 +21,7 @@ NAMED = 10
 
 
 @click.command()
-@click.argument("task")
+@task_argument("task")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--data", multiple=True, metavar="TASK=PATH", help="Read a local copy of the task's data."

@@ -11,13 +11,11 @@ from typing import Any
 
 import click
 
-from suite.cli.options import json_option
+from suite.cli.options import all_option, json_option, task_option
 from suite.cli.output import counted, print_json, print_table, talk, talk_view
 from suite.errors import cut, one_line
 from suite.runs.words import BLAMED, STAGES, grid_name, reading, sign
 
-FEW = 20
-"""Items of a list that a terminal shows."""
 SAID = 60
 """Letters of an answer in the table of all."""
 WIDE = 40
@@ -29,7 +27,7 @@ COLOURS = {"right": "green", "wrong": "red"}
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path())
 @click.argument("item", metavar="[ITEM]", required=False)
-@click.option("--task", help="The item's task, or the only one whose items are listed.")
+@task_option(help="The item's task, or the only one whose items are listed.")
 @click.option(
     "--cell", "cells", multiple=True, metavar="GLOB", help="Only answers of cells with this id."
 )
@@ -42,7 +40,7 @@ COLOURS = {"right": "green", "wrong": "red"}
     help="List items that are lost by this module's fault.",
 )
 @click.option("--flipped", metavar="RUN", help="List items that score otherwise in another run.")
-@click.option("--all", "everything", is_flag=True, help="Everything, in a terminal too.")
+@all_option
 @click.option("--store", help="The run's shared store, where its address has a password.")
 @json_option
 @click.pass_context
@@ -80,7 +78,6 @@ def command(
     from suite.runs.explorer import Explorer, Filter
 
     run = Explorer(folder, store=store)
-    everything = everything or not sys.stdout.isatty()
     if item is None:
         rows = run.items(Filter(task=task, cells=cells, **chosen))
         if as_json:
@@ -88,6 +85,7 @@ def command(
             return
         _print_list(rows, folder, chosen, everything)
         return
+    everything = everything or not sys.stdout.isatty()
     found = run.item(item, task=task, cells=cells)
     if as_json:
         print_json(found)
@@ -111,15 +109,14 @@ def _print_list(
     titles = {"answers": f"answers {' and '.join(named)}"}
     empty = {"category"} if not any(row["category"] for row in rows) else set()
     names = [name for name in rows[0] if name not in empty | ({"answers"} if not named else set())]
-    shown = rows if everything else rows[:FEW]
     print_table(
         [titles.get(name, name) for name in names],
-        [[_plain(row[name]) for name in names] for row in shown],
+        [[_plain(row[name]) for name in names] for row in rows],
+        everything=everything,
     )
     tasks = Counter(row["task"] for row in rows)
     by = ", ".join(f"{one_line(name)} {count:,}" for name, count in tasks.most_common())
-    cutting = f", {len(shown)} shown (--all shows all)" if len(shown) < len(rows) else ""
-    talk(f"{counted(len(rows), 'item')}{cutting}: {by}.")
+    talk(f"{counted(len(rows), 'item')}: {by}.")
     first = ["downscale", "show", folder, rows[0]["item_id"], "--task", rows[0]["task"]]
     talk(f"`{one_line(shlex.join(first))}` shows the first.")
     talk_view(one_line(shlex.quote(folder)))

@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from suite.base.files import Folder
 from suite.base.machine import process_space, process_started, process_stopped
@@ -139,9 +140,7 @@ class Claims:
             self._beater.join()
 
     def _write(self) -> None:
-        pid = os.getpid()
-        who = {"machine": process_space(), "pid": pid, "started": process_started(pid)}
-        record = {**who, "beat": time.time(), "keys": self._keys}
+        record = {**signature(), "keys": self._keys}
         self._folder.write(_name(self._owner), json.dumps(record).encode())
 
     def _beat(self) -> None:
@@ -176,6 +175,13 @@ def _name(owner: str) -> str:
 def give_up(folder: Folder, owner: str) -> None:
     """Removes the claim of a worker that is known to be dead, wherever it was."""
     folder.remove(_name(owner))
+
+
+def signature() -> dict[str, Any]:
+    """Gives what tells others that this process lives: the fields of a `Claim` but for its keys."""
+    pid = os.getpid()
+    who = {"machine": process_space(), "pid": pid, "started": process_started(pid)}
+    return {**who, "beat": time.time()}
 
 
 def live_claims(folder: Folder, without: str = "") -> list[Claim]:

@@ -21,7 +21,7 @@ from suite.base.machine import cores
 from suite.engine.claims import give_up
 from suite.engine.local import Note
 from suite.engine.processes import is_small, name_of
-from suite.engine.progress import Progress
+from suite.engine.progress import Progress, Tally
 from suite.engine.walk import Walk
 from suite.engine.worker import Job, work
 from suite.errors import SuiteError, Unfinished, reason_of
@@ -234,11 +234,12 @@ def connect(asked: Cluster, device: str) -> Pool:
 def _watch(walk: Walk, progress: Progress, note: Note) -> Iterator[int]:
     """Tells progress of what the store gets, group by group; yields the number of answers seen
     until nothing is missing."""
-    seen = 0
+    seen, tally = 0, Tally(walk.most(), progress)
     for group in walk.groups:
         shelf, requests = walk.shelf(group), walk.requests(group)
         note(group, requests)
         settled = sum(shelf.settled(key) for key in requests)
+        tally.count(group, settled, len(requests))
         if settled == len(requests):
             continue
         progress.begin(group.title, len(requests), settled)
@@ -248,6 +249,7 @@ def _watch(walk: Walk, progress: Progress, note: Note) -> Iterator[int]:
             shelf.refresh()
             now = sum(shelf.settled(key) for key in requests)
             if now > settled:
+                tally.count(group, now, len(requests))
                 if settled == before:
                     progress.ready()  # its model is loaded on a node
                 progress.advance(now)

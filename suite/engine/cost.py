@@ -1,8 +1,10 @@
-"""What a plan will cost: tokens and seconds, from what the same models took before.
+"""What a plan will cost: tokens and seconds, from what the same models took before; memory, and
+what is not on this machine.
 
 In: a plan and a store that may hold answers of its models. Out: `Expected`: per stage and model the
 mean tokens and seconds of an answer there, times the requests of the plan. What was never measured
-is unknown, not guessed. Models are told apart by their fingerprints; none is loaded.
+is unknown, not guessed. Models are told apart by their fingerprints; none is loaded. Size and place
+of checkpoints and data are read from their files.
 """
 
 from __future__ import annotations
@@ -12,10 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.base.machine import resolve_dtype
 from suite.engine.walk import fingerprints
 from suite.errors import SuiteError
+from suite.items.lmms_task import on_hub
+from suite.items.load import is_here
+from suite.items.tasks import get_task
+from suite.models.backends import backend_of
+from suite.models.weights import stored_params, weight_files
 from suite.planning.plan import Plan
 from suite.store import Shelf, Store
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+"""Number format -> bytes of a parameter."""
+QUANTIZED = {"4bit": 0.5, "8bit": 1.0}
+PUBLISHED = 2
+"""Bytes of a parameter as most checkpoints are published: in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,7 @@ class Expected:
                     "answers_measured": stage.rate.answers if stage.rate else 0,
                     "tokens_per_answer": stage.rate.tokens if stage.rate else None,
                     "seconds_per_answer": stage.rate.seconds if stage.rate else None,
+                    "seconds": stage.distinct * stage.rate.seconds if stage.rate else None,
                 }
                 for stage in self.stages
             ],
@@ -101,6 +116,63 @@ def expected(plan: Plan, *, out: str | Path | None = None, store: str | None = N
         for (stage, role, model, thinking), n in counts.items()
     )
     return Expected(costs, opened.folder.name)
+
+
+def models_of(plan: Plan, device: str = "auto") -> list[dict[str, Any]]:
+    """Gives each checkpoint of a plan that is loaded on this machine, by model and role.
+
+    `here`; `params` and `memory`, bytes of its weights in the number format that it is loaded in;
+    `download`, bytes that are to be fetched from the Hub. Where its files are not here these are
+    estimates by what the family says of its size (`estimated`), or None.
+    """
+    said = {
+        (role, spec): size.params + (size.vision_params or 0 if role == "vlm" else 0)
+        for size in plan.family.sizes
+        for _, role, spec in size.checkpoints
+    }
+    rows = []
+    for (role, spec), name in plan.models.items():
+        backend = backend_of(spec)
+        if spec.model is not None or not backend.on_device:
+            continue
+        files = weight_files(spec)
+        counted = stored_params(files)
+        params: float | None = counted or said.get((role, spec))
+        dtype = resolve_dtype(spec.dtype, device)
+        row: dict[str, Any] = {"model": name, "role": role, "source": spec.source}
+        each = QUANTIZED.get(spec.quantization or "", BYTES[dtype])
+        estimated = counted is None or spec.quantization is not None
+        row |= {"here": bool(files), "dtype": spec.quantization or dtype, "estimated": estimated}
+        fetched = params * PUBLISHED if params and spec.repo and not files else None
+        row |= {
+            "params": params,
+            "memory": params and params * each,
+            "download": 0 if files else fetched,
+        }
+        rows.append(row)
+    return rows
+
+
+def missing(plan: Plan) -> list[dict[str, Any]]:
+    """Lists the checkpoints and data sets of a plan that are not on this machine.
+
+    A row each: `kind` (checkpoint or data), `name` of model or task, `source`, whether a run
+    fetches it from the Hub by itself (`fetched`), and `fetch`, what else brings it here.
+    """
+    rows: list[dict[str, Any]] = []
+    for (_, spec), name in plan.models.items():
+        if spec.model is None and not weight_files(spec):
+            fetch = f"hf download {spec.repo}" if spec.repo else "--weights PATH"
+            row: dict[str, Any] = {"kind": "checkpoint", "name": name, "model": name}
+            row["fetched"] = spec.repo is not None
+            rows.append(row | {"source": spec.source, "fetch": fetch})
+    for task in plan.tasks:
+        info = get_task(task.task)
+        if task.images is None and not is_here(info, task.data):  # else its items are cached
+            fetch = str(info.metadata.get("fetch") or f"--data {task.task}=PATH")
+            row = {"kind": "data", "name": task.task, "task": task.task, "fetched": on_hub(info)}
+            rows.append(row | {"source": info.source, "fetch": fetch})
+    return rows
 
 
 def _rates(plan: Plan, store: Store) -> dict[tuple[str, str, str, bool], Rate]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from suite.base.images import Unreadable
 from suite.engine.batches import FittingRows, as_they_end, partition
 from suite.engine.claims import Claims
-from suite.engine.progress import Progress
+from suite.engine.progress import Progress, Tally
 from suite.engine.walk import Model, StepGroup, Walk
 from suite.errors import Unfinished
 from suite.models.fingerprint import has_changed
@@ -155,6 +155,7 @@ class _Work:
     ) -> None:
         self.walk, self.loaded, self.claims = walk, loaded, claims
         self.progress, self.images = progress, images
+        self._tally = Tally(walk.most(), progress)
         self.batches = 0
         """Batches asked so far."""
         self._shown: _Open | None = None
@@ -172,6 +173,7 @@ class _Work:
         if open.queue is None:
             shelf.verify(requests)
             left = self.unsettled(open)
+            self._tally.count(open.group, len(requests) - left, len(requests))
             if not left:
                 return True
             open.others = len(shelf) - (len(requests) - left)
@@ -218,8 +220,10 @@ class _Work:
         return generator
 
     def _advance(self, open: _Open, done: int) -> None:
+        done = min(len(open.requests), done)
+        self._tally.count(open.group, done, len(open.requests))
         if self._shown is open:
-            self.progress.advance(min(len(open.requests), done))
+            self.progress.advance(done)
 
     def _expect(self, generator: Generator, open: _Open, shelf: Shelf) -> None:
         """Tells a generator that reads ahead which batch comes next."""

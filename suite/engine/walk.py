@@ -106,6 +106,11 @@ class Walk:
             for step in task.steps:
                 self._tasks.setdefault(step, []).append(task.task)
 
+    def most(self) -> dict[StepGroup, int]:
+        """Gives the requests of each group where no two texts before it are the same."""
+        distinct = {count.step: count.distinct for count in self.plan.steps}
+        return {group: sum(distinct[step] for step in group.steps) for group in self.groups}
+
     def shelf(self, group: StepGroup | Step) -> Shelf:
         """Where the answers of a group or step are stored."""
         return self.store.shelf(self.fingerprint(group))

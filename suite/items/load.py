@@ -7,6 +7,7 @@ lmms-eval nor torch; reading the source (suite/items/source.py) does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -72,6 +73,28 @@ def cached_items(
     key = item_cache.source_key(info, location)
     folder = rows_folder(info, location)
     return item_cache.ItemCache(cache_dir).read(info.name, key, limit, folder, images_of)
+
+
+def is_here(info: TaskInfo, data: str | None = None) -> bool:
+    """Says whether a task's data are on this machine, as far as names of files tell: drawn by the
+    task, in a file beside it or given as `data`, or in the caches of the Hub."""
+    from suite.items.lmms_task import on_hub
+    from suite.items.rows import rows_place
+
+    if data is not None:
+        return user_path(data).exists()
+    if not on_hub(info):
+        place = rows_place(info, None)
+        return place is None or place.exists()
+    from huggingface_hub import constants
+
+    name = str(info.config["dataset_path"])
+    prepared = os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets"
+    places = (
+        Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}" / "snapshots",
+        Path(prepared) / name.replace("/", "___"),
+    )
+    return any(place.is_dir() for place in places)
 
 
 def local_copy(info: TaskInfo, data: str | None) -> Path | None:

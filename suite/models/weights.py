@@ -8,9 +8,12 @@ cache folder, under the hash of its content.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 from suite.base.files import cache_folder, user_path, whole
@@ -18,6 +21,9 @@ from suite.errors import SuiteError
 from suite.models.family import Family
 from suite.models.fingerprint import snapshot
 from suite.models.spec import ModelSpec
+
+HEAD = 100 << 20
+"""Bytes that the head of a safetensors file has at most, by its specification."""
 
 
 def with_weights(family: Family, weights: str | Path) -> Family:
@@ -110,14 +116,27 @@ def _one(names: list[str], where: Path) -> None:
         )
 
 
-def present(
-    path: Path | None, repo: str | None, revision: str | None = None, gguf_file: str | None = None
-) -> bool:
-    """Whether a checkpoint's weights are on this machine, as far as its files tell; those of a
-    model on a server are not."""
-    if path is not None:
-        if path.is_file():
-            return True
-        return (path / gguf_file).is_file() if gguf_file else any(path.glob("*.safetensors"))
-    folder = snapshot(ModelSpec(repo=repo, revision=revision))
-    return folder is not None and any(folder.glob(gguf_file or "*.safetensors"))
+def weight_files(spec: ModelSpec) -> list[Path]:
+    """Finds the files of a checkpoint's weights on this machine, as far as names tell; none of a
+    model on a server."""
+    folder = snapshot(spec)
+    if folder is None:
+        return []
+    if spec.path is not None and folder.is_file():
+        return [folder]
+    if spec.gguf_file:
+        return [path for path in [folder / spec.gguf_file] if path.is_file()]
+    return sorted(folder.glob("*.safetensors"))
+
+
+def stored_params(files: Sequence[Path]) -> int | None:
+    """Counts the numbers in files of safetensors by their heads; None for other files."""
+    total = 0
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                head = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), HEAD)))
+            total += sum(prod(own["shape"]) for name, own in head.items() if name != "__metadata__")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+    return total or None

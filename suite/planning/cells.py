@@ -125,14 +125,16 @@ def _select(cells: dict[str, Cell], only: Sequence[str]) -> list[Cell]:
     return [cell for id, cell in cells.items() if id in kept]
 
 
-def matching(ids: Iterable[str], patterns: Sequence[str], option: str) -> set[str]:
-    """Gives the cell ids that equal or match one of `patterns`; SuiteError for one that matches
-    none."""
+def matching(
+    ids: Iterable[str], patterns: Sequence[str], option: str, kind: str = "cell"
+) -> set[str]:
+    """Gives the ids, of cells or of another `kind`, that equal or match one of `patterns`;
+    SuiteError for one that matches none."""
     known, kept = list(ids), set[str]()
     for pattern in patterns:
         matched = {id for id in known if id == pattern or fnmatchcase(id, pattern)}
         if not matched:
-            raise SuiteError(f"{option} {pattern}: no cell has this id{nearest(pattern, known)}.")
+            raise SuiteError(f"{option} {pattern}: no {kind} has this id{nearest(pattern, known)}.")
         kept |= matched
     return kept
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from suite.report.page_tables import CODE, LONG, TEXT, Table
 from suite.runs import history, provenance
+from suite.runs.words import asked
 
 
 def groups(known: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
@@ -46,6 +47,7 @@ def _making(known: dict[str, Any]) -> list[tuple[str, str]]:
         ("generated from", moment(span["started"])),
         ("generated until", moment(span["ended"]) or (runs and cut)),
         ("by commit", ", ".join(span["commits"])),
+        ("requests", known.get("requests") and asked(known["requests"])),
         ("requests generated", _generated(runs)),
         ("requests of the study", _requests(known.get("requests") or {})),
         *_where(runs),

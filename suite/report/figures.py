@@ -17,6 +17,7 @@ from analyses.registry import FIGURES, load_figure
 from suite.base.csv_files import write_csv
 from suite.base.files import Folder
 from suite.base.json_values import json_hash
+from suite.engine.progress import QUIET, Progress
 from suite.errors import SuiteError, nearest
 from suite.report import tables
 from suite.runs import freshness, provenance
@@ -41,7 +42,7 @@ def note(known: Mapping[str, Any]) -> str:
     return " ".join(notes)
 
 
-def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+def write(folder: Path, names: Sequence[str] = (), *, progress: Progress = QUIET) -> list[Path]:
     """Draws the figures that are named, or the run's own; nothing where they are of these records
     already.
 
@@ -58,10 +59,11 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
     if freshness.is_current(outputs, digest, [path.name for path in paths]):
         return paths
-    tables.write(folder)
+    tables.write(folder, progress=progress)
     outputs.mkdir(exist_ok=True)
     known: dict[str, pd.DataFrame] = {}
-    for name in wanted:
+    progress.begin("Drawing figures", len(wanted), 0, "figures")
+    for done, name in enumerate(wanted, 1):
         spec = FIGURES[name]
         if spec.analysis not in known:
             known[spec.analysis] = by_perceiver(tables.read(folder, spec.analysis))
@@ -71,6 +73,8 @@ def write(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         if below:
             footnote(figure, f"{figure.get_supxlabel()}\n{below}".strip())
         save(figure, rows, outputs / name)
+        progress.advance(done)
+    progress.end()
     if set(own(folder)) <= set(wanted):
         for path in outputs.iterdir():  # of other records, where this is a look
             if path.stem in FIGURES and path.stem not in wanted:

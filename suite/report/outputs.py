@@ -76,12 +76,9 @@ def draw(folder: Path, records: str, planned: Plan, progress: Progress) -> list[
         write_changed(measured, text)
     else:
         measured.unlink(missing_ok=True)
-    progress.say("Analysing")
-    made = tables.write(folder) + ([measured] if text else [])
-    progress.say("Drawing figures")
-    made += figures.write(folder)
-    progress.say("Writing the report")
-    made.append(page.write(folder))
+    made = tables.write(folder, progress=progress) + ([measured] if text else [])
+    made += figures.write(folder, progress=progress)
+    made.append(page.write(folder, progress=progress))
     names = {task.task for task in planned.tasks}
     rows = completed(tables.read(folder, "cells")).to_dict("records")
     cells = [{name: row[name] for name in CELL_FIELDS} for row in rows if row["task"] in names]

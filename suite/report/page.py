@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 from analyses.registry import FIGURES, load_figure
 from suite.base.files import write_changed
+from suite.engine.progress import QUIET, Progress
 from suite.report import (
     examples,
     explorer,
@@ -39,13 +40,16 @@ from suite.runs import freshness, provenance
 from suite.runs.words import reading
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, *, progress: Progress = QUIET) -> Path:
     """Writes report.html; nothing but provenance is read anew where the rest is up to date."""
     path = folder / "report.html"
     freshness.records_path(folder)
-    tables.write(folder)
-    figures.write(folder)
+    tables.write(folder, progress=progress)
+    figures.write(folder, progress=progress)
+    progress.begin("Writing the report", 1, 0, "page")
     write_changed(path, render(folder))
+    progress.advance(1)
+    progress.end()
     return path
 
 

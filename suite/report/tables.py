@@ -6,6 +6,7 @@ In: records.parquet. Out: tables/<analysis>.csv; of single items and answers tab
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pandas as pd
 
 from analyses.registry import ANALYSES, FINDINGS, ROWS, load_analysis, load_rows
 from suite.base import csv_files
+from suite.engine.progress import QUIET, Progress
 from suite.errors import SuiteError, said_of
-from suite.runs import freshness, provenance
+from suite.planning.cells import matching
+from suite.runs import freshness, provenance, results
 from suite.runs.results import load_results
 
 TEXT = (
@@ -26,6 +29,8 @@ TEXT = (
     *("kind", "sentence", "verdict", "figure"),
 )
 """Columns that stay text when a CSV is read, whatever they look like (a size may be named 8)."""
+DRAWS, SEED = 2000, 0
+"""Of the bootstrap that the tables are made with."""
 
 
 def load_records(folder: Path) -> pd.DataFrame:
@@ -34,10 +39,36 @@ def load_records(folder: Path) -> pd.DataFrame:
     return load_results(folder)
 
 
-def analyse(folder: Path, name: str, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Computes one analysis of a run directory's records. Raises SuiteError for an unknown name."""
+def analyse(
+    folder: Path, name: str, *, draws: int = DRAWS, seed: int = SEED, **chosen: Sequence[str]
+) -> pd.DataFrame:
+    """Gives one analysis of a run directory's records: as tables/ has it where that is of these
+    records and draws, else computed.
+
+    chosen: column -> values or globs, of which a row must have one. Raises SuiteError for an
+    unknown name, a column that the analysis has not, and a glob that matches nothing.
+    """
     if name not in ANALYSES:
         raise SuiteError(f"There is no analysis called {name}; there are {', '.join(ANALYSES)}.")
+    table = _analysed(folder, name, draws, seed)
+    for column, patterns in chosen.items():
+        if not patterns:
+            continue
+        if column not in table:
+            raise SuiteError(f"--{column}: {name} has no {column} to choose by; leave it out.")
+        values = table[column].dropna().unique()
+        kept = matching(values, patterns, f"--{column}", column)
+        table = table[table[column].isin(kept)]
+    return table
+
+
+def _analysed(folder: Path, name: str, draws: int, seed: int) -> pd.DataFrame:
+    outputs, file = folder / "tables", f"{name}.csv"
+    if (draws, seed) == (DRAWS, SEED) and freshness.is_current(
+        outputs, freshness.digest_of(folder), [file]
+    ):
+        results.records_file(folder)  # they are what the run has written
+        return read(folder, name)
     frame = load_records(folder)
     with said_of(folder / "records.parquet"):
         return load_analysis(name)(frame, draws=draws, seed=seed, **_beside(folder, name, {}))
@@ -51,7 +82,7 @@ def _beside(folder: Path, name: str, made: dict[str, pd.DataFrame]) -> dict[str,
     return {"tables": made, "limit": provenance.read(folder).get("limit")}
 
 
-def write(folder: Path) -> list[Path]:
+def write(folder: Path, *, progress: Progress = QUIET) -> list[Path]:
     """Writes every table; nothing where they are of these records already."""
     outputs, digest = folder / "tables", freshness.digest_of(folder)
     paths = [outputs / f"{name}.csv" for name in (*ANALYSES, *ROWS)]
@@ -61,14 +92,18 @@ def write(folder: Path) -> list[Path]:
     outputs.mkdir(exist_ok=True)
     frame = load_records(folder)
     made: dict[str, pd.DataFrame] = {}
-    for name, path in zip((*ANALYSES, *ROWS), paths):
+    progress.begin("Analysing", len(paths), 0, "tables")
+    for done, (name, path) in enumerate(zip((*ANALYSES, *ROWS), paths), 1):
         with said_of(folder / "records.parquet"):
             if name in ANALYSES:
-                table = load_analysis(name)(frame, **_beside(folder, name, made))
+                more = _beside(folder, name, made)
+                table = load_analysis(name)(frame, draws=DRAWS, seed=SEED, **more)
                 made[name] = table
             else:
                 table = load_rows(name)(frame)
         csv_files.write_csv(path, table, digits=6)
+        progress.advance(done)
+    progress.end()
     freshness.put(outputs, digest, paths)
     return paths
 

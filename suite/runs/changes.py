@@ -76,13 +76,14 @@ class Changes:
         ]
 
 
-def changes(ours: Index, theirs: Index) -> Changes:
+def changes(ours: Index, theirs: Index, pairs: list[tuple[str, str]] | None = None) -> Changes:
     """Holds a run against another.
 
-    Cells are matched as `downscale compare` does, else those that both have. Raises SuiteError
-    where there are none, or an item has other images or another answer.
+    pairs: (cell of the first, cell of the other); without them cells are matched as `downscale
+    compare` does. Raises SuiteError where there are none, or an item has other images or another
+    answer.
     """
-    pairs = _pairs(ours, theirs)
+    pairs = pairs if pairs is not None else _pairs(ours, theirs)
     index = pd.MultiIndex.from_frame(theirs.items[KEY])
     at = index.get_indexer(pd.MultiIndex.from_frame(ours.items[KEY]))
     common = np.flatnonzero(at >= 0)
@@ -106,10 +107,4 @@ def changes(ours: Index, theirs: Index) -> Changes:
 
 def _pairs(ours: Index, theirs: Index) -> list[tuple[str, str]]:
     sides = [Side(str(run.records.parent), run.cells, None, None) for run in (theirs, ours)]
-    try:
-        return [(candidate, baseline) for baseline, candidate in match_cells(*sides)]
-    except SuiteError:
-        common = [cell for cell in ours.names if cell in set(theirs.names)]
-        if not common:
-            raise
-        return [(cell, cell) for cell in common]
+    return [(candidate, baseline) for baseline, candidate in match_cells(*sides)]

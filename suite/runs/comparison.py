@@ -25,7 +25,7 @@ from suite.base.files import Folder, make_folder
 from suite.base.json_values import json_value
 from suite.errors import SuiteError
 from suite.runs import provenance
-from suite.runs.sides import Side, Source, match_cells
+from suite.runs.sides import Side, Source, left_out, match_cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,6 +52,16 @@ class Comparison:
     """analyses.comparison of them: a row per mean, task and category."""
     draws: int
     seed: int
+    left_out: tuple[list[str], list[str]] = ([], [])
+    """Cells that only the baseline has, and that only the candidate has."""
+    folders: tuple[Path | None, Path | None] = (None, None)
+    """Run directories of the two sides, where they are some."""
+
+    @property
+    def changed(self) -> int:
+        """Answers that score otherwise."""
+        row = self.row(OVERALL)
+        return int(row["gained"] + row["lost"])
 
     @property
     def verdict(self) -> str:
@@ -104,6 +114,8 @@ class Comparison:
             "means": means.to_dict("records"),
             "tasks": tasks.to_dict("records"),
             "cells": self.cells[["cell", "candidate_cell", *numbers]].to_dict("records"),
+            "changed": self.changed,
+            "left_out": dict(zip(("baseline", "candidate"), self.left_out)),
             "failed": dict(zip(("baseline", "candidate"), self.pairs.failed)),
             "samples": dict(zip(("baseline", "candidate"), self.pairs.samples)),
         }
@@ -152,7 +164,7 @@ def compare(
     """Compares two runs, item by item.
 
     baseline, candidate: a run directory, `DIR:CELL` with a cell's id or a glob, or records as a
-    frame. Without a cell, both must have the same cells, or one each; several cells are averaged.
+    frame. Without a cell, those that both have are compared, or one each; several are averaged.
     margin: the largest loss of accuracy that counts as «not worse». tasks: only these.
     Raises SuiteError where cells or items do not fit, saying how.
     """
@@ -163,12 +175,15 @@ def compare(
     ]
     sides = [side.keep(tasks) for side in sides]
     try:
-        pairs = pair(sides[0].frame, sides[1].frame, match_cells(*sides))
+        matched = match_cells(*sides)
+        pairs = pair(sides[0].frame, sides[1].frame, matched)
     except ItemsDiffer as error:
         raise SuiteError(str(error)) from error
     _check_digests(sides, sorted(set(pairs.table["task"])))
     table = comparison(pairs, margin=margin, draws=draws, seed=seed)
-    return Comparison(sides[0].name, sides[1].name, margin, pairs, table, draws, seed)
+    alone = left_out(sides[0], sides[1], matched)
+    names, folders = (sides[0].name, sides[1].name), (sides[0].folder, sides[1].folder)
+    return Comparison(*names, margin, pairs, table, draws, seed, alone, folders)
 
 
 def _check_digests(sides: Sequence[Side], tasks: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.answers.leaks import contents_leak, letter_leak
 from suite.answers.published import published_score
+from suite.engine.progress import QUIET, Progress
 from suite.engine.walk import Place, Walk, position
 from suite.items.item import Item
 from suite.planning.cells import Cell, Step
@@ -61,7 +62,7 @@ class Reader:
         return found
 
 
-def frame_of(walk: Walk) -> pd.DataFrame:
+def frame_of(walk: Walk, progress: Progress = QUIET) -> pd.DataFrame:
     """Makes the tidy table of a walk that has passed every group."""
     import pandas as pd
 
@@ -69,9 +70,12 @@ def frame_of(walk: Walk) -> pd.DataFrame:
 
     reader = Reader()
     columns: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
-    for task in walk.plan.tasks:
-        for cell in task.cells:
-            _add_cell(walk, task, cell, reader, columns)
+    pairs = [(task, cell) for task in walk.plan.tasks for cell in task.cells]
+    progress.begin("Scoring the answers", len(pairs), 0, "cells of tasks")
+    for done, (task, cell) in enumerate(pairs, 1):
+        _add_cell(walk, task, cell, reader, columns)
+        progress.advance(done)
+    progress.end()
     kinds = {"bool": "bool", "int": "int64", "float": "float64", "string": "str"}
     return pd.DataFrame(
         {

@@ -88,9 +88,8 @@ def write_records(
     if not is_current(folder, made_of, before):
         from suite.runs.records import frame_of
 
-        progress.say("Scoring the answers")
         with whole(path) as temporary:
-            frame_of(walk).to_parquet(temporary, index=False, row_group_size=ROWS)
+            frame_of(walk, progress).to_parquet(temporary, index=False, row_group_size=ROWS)
     return {"records": made_of, SHA256: file_hash(path)}
 
 
@@ -119,4 +118,5 @@ def request_counts(walk: Walk) -> dict[str, int]:
         "distinct": found.total(),
         **{name: found[name] for name in ("generated", "cached", "failed")},
         "coincided": walk.plan.distinct - found.total() - walk.blocked(),
+        "blocked": walk.blocked(),
     }

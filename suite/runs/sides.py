@@ -72,28 +72,34 @@ class Side:
 def match_cells(baseline: Side, candidate: Side) -> list[tuple[str, str]]:
     """Says which cell is held against which.
 
-    One cell on each side; or the same cells on both; or, where only one side names cells, those of
-    the other with the same ids. SuiteError otherwise, with the cells that there are.
+    One cell on each side; else those that both have, by id. SuiteError where there are none, with
+    the cells that there are.
     """
     ours, theirs = baseline.wanted, candidate.wanted
     if len(ours) == len(theirs) == 1:
         return [(ours[0], theirs[0])]
-    if set(ours) == set(theirs):
-        return [(cell, cell) for cell in ours]
-    if candidate.pattern is None and (baseline.pattern or len(ours) == 1) and {*ours} <= {*theirs}:
-        return [(cell, cell) for cell in ours]
-    if (
-        baseline.pattern is None
-        and (candidate.pattern or len(theirs) == 1)
-        and {*theirs} <= {*ours}
-    ):
-        return [(cell, cell) for cell in theirs]
+    there = set(theirs)
+    if common := [cell for cell in ours if cell in there]:
+        return [(cell, cell) for cell in common]
     raise SuiteError(
-        f"It is not clear which cells to compare: {baseline.name} has {_listed(ours)}; "
-        f"{candidate.name} has {_listed(theirs)}; name one on each side as DIR:CELL."
+        f"It is not clear which cells to compare: {baseline.name} has {listed(ours)}; "
+        f"{candidate.name} has {listed(theirs)}; name one on each side as DIR:CELL."
     )
 
 
-def _listed(cells: Sequence[str], most: int = 12) -> str:
+def left_out(
+    baseline: Side, candidate: Side, pairs: Sequence[tuple[str, str]]
+) -> tuple[list[str], list[str]]:
+    """Gives the cells of each side that the other has not; those of a side whose other side names
+    cells were not asked for."""
+    held = [set(own) for own in zip(*pairs)]
+    return (
+        [] if candidate.pattern else [cell for cell in baseline.wanted if cell not in held[0]],
+        [] if baseline.pattern else [cell for cell in candidate.wanted if cell not in held[1]],
+    )
+
+
+def listed(cells: Sequence[str], most: int = 12) -> str:
+    """Names cells, the first `most` of them."""
     more = f" and {len(cells) - most} more" if len(cells) > most else ""
     return ", ".join(cells[:most]) + more

@@ -4,30 +4,37 @@ In: groups of requests as the engine reaches them; a run directory, whose proven
 plan, generators and store. Out: DIR/asked/NNN.txt, one a group, which tell the run's own rows from
 those of other studies on a shared store (the first line says whose requests they are, the others
 are keys, cut to the 16 digits that claims use too); per stage and model the requests expected,
-answered and failed, and why they failed. No model is loaded.
+answered and failed, and why they failed; DIR/doing.json, what a run is at. No model is loaded.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.base.files import write_changed
+from suite.base.files import write_changed, write_whole
 from suite.base.json_values import json_hash, read_json
-from suite.engine.claims import live_claims
+from suite.engine.claims import Claim, live_claims, signature
+from suite.engine.progress import Counting, Progress
 from suite.engine.walk import StepGroup, Walk
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unfinished
 from suite.planning.plan import Plan
 from suite.requests import SHORT
-from suite.runs import provenance
+from suite.runs import freshness, provenance
 from suite.store import Shelf, Store, Stored
 
 INSIDE = "asked"
 """Folder of a run directory that holds, a file a group, the keys that the run has reached."""
+DOING = "doing.json"
+"""File of a run directory that says what its run is at; gone once that has ended."""
+LOOK_SECONDS = 2.0
+"""Between two times that it is written."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,78 @@ class AskedKeys:
         head = json.dumps({**about, "digest": json_hash([about, *short])})
         text = "\n".join([head, *short]) + "\n"
         write_changed(self._folder / f"{self._numbers[group]:03d}.txt", text)
+
+
+class Doing(Counting):
+    """Writes down what a run is at, for `status`, and tells its progress of it."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        super().__init__()
+        self._path = folder / DOING
+        self._progress = progress
+        self._written = -LOOK_SECONDS
+        self.say = progress.say
+
+    def begin(self, title: str, total: int, done: int, unit: str = "requests") -> None:
+        """Begins a stage."""
+        super().begin(title, total, done, unit)
+        self._progress.begin(title, total, done, unit)
+        self._write()
+
+    def ready(self) -> None:
+        """Starts the stage's clock."""
+        super().ready()
+        self._progress.ready()
+
+    def advance(self, done: int) -> None:
+        """Moves the stage."""
+        super().advance(done)
+        self._progress.advance(done)
+        if time.monotonic() - self._written >= LOOK_SECONDS:
+            self._write()
+
+    def whole(self, done: int, total: int) -> None:
+        """Moves the run."""
+        super().whole(done, total)
+        self._progress.whole(done, total)
+
+    def end(self) -> None:
+        """Ends the stage."""
+        super().end()
+        self._progress.end()
+
+    def close(self) -> None:
+        """Takes the file away."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        """Says it in a file of a run directory that is there; without one nobody is told."""
+        self._written = time.monotonic()
+        if self.stage is None or not (self._path.parent / provenance.NAME).is_file():
+            return
+        counts = {"stage": self.stage, "run": self.above}
+        content = {
+            **signature(),
+            "keys": [],
+            **{name: count and count.as_json() for name, count in counts.items()},
+        }
+        with contextlib.suppress(OSError, Unfinished):
+            write_whole(self._path, json.dumps(content))
+
+
+def doing(folder: Path) -> dict[str, Any] | None:
+    """Says what a living run in `folder` is at: the counts (`suite.engine.progress.Count`) of its
+    `stage`, and of the `run` while it asks; None where there is none."""
+    try:
+        content = (folder / DOING).read_bytes()
+    except OSError:
+        return None
+    claim = Claim.read(DOING, content)
+    if claim is None or not claim.alive:
+        return None
+    told = json.loads(content)
+    return {name: told.get(name) for name in ("stage", "run")}
 
 
 def asked_groups(folder: Path, ended: bool) -> list[AskedGroup] | None:
@@ -167,7 +246,10 @@ def _status(folder: Path, facts: dict[str, Any], address: str | None) -> dict[st
         "study": facts["study"]["study"],
         "started": facts["started"],
         "ended": facts["ended"],
+        "drawn": (folder / freshness.NAME).is_file(),
         "working": _working(store, groups),
+        "doing": doing(folder),
+        "asked": facts.get("requests") if facts["ended"] else None,
         **{name: sum(row[name] for row in rows) for name in ("requests", "answered", "failed")},
         "stages": rows,
         "failures": [{"reason": text, "count": n} for text, n in failures.most_common()],

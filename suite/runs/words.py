@@ -46,6 +46,26 @@ def grid_name(own: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) 
     return ", ".join([MODES[bool(own["thinking"])], *(str(own[name]) for name in apart)])
 
 
+def asked(requests: Mapping[str, int]) -> str:
+    """Says how many requests a plan comes to, and after its run (`requests` of the summary) how
+    many it came to: what was asked and what had the same text add up to the plan's."""
+    if "coincided" not in requests:
+        return (
+            f"at most {_requests(requests['distinct'])} to ask, {requests['planned']:,} if every "
+            "cell asked alone"
+        )
+    said = f"{_requests(requests['distinct'])} asked"
+    if requests["coincided"]:
+        said += f", {requests['coincided']:,} more had the same text"
+    if requests.get("blocked"):
+        said += f", {requests['blocked']:,} could not be asked because a stage before them failed"
+    return said
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} request{'' if count == 1 else 's'}"
+
+
 def reading(answer: dict[str, object]) -> str:
     """Says what was read from an answer that did not fail, by which rule, and what it scores.
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,9 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from suite.errors import SuiteError, reason_of
-from suite.report.explorer import filters
 from suite.view.guard import Guard
 from suite.view.runs import Opened, Run, Runs
+from suite.view.words import templates
 
 FOLDER = Path(__file__).parent
 STYLES = (
@@ -69,19 +67,6 @@ def application(runs: Runs, other: str, token: str, port: int, store: str | None
         Exception: pages.mistake,
     }
     return Guard(Starlette(routes=routes, exception_handlers=dict(errors)), token, port)
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("suite.view", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= filters()
-    return environment
 
 
 class _Waiting(Exception):
@@ -230,7 +215,7 @@ class _Pages:
         return self._page("mistake", status, run=None, sentence=said)
 
     def _page(self, name: str, status: int = 200, **values: Any) -> Response:
-        page = _templates().get_template(f"{name}.html.jinja")
+        page = templates().get_template(f"{name}.html.jinja")
         return HTMLResponse(page.render(values), status)
 
 

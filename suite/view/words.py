@@ -1,19 +1,40 @@
-"""The words of an address: they hold all that a page shows, so that it can be sent.
+"""The words of an address, which hold all that a page shows, so that it can be sent; and the
+templates that say it.
 
-In: the parameters of a request. Out: `Query`, and addresses made of it.
+In: the parameters of a request. Out: `Query`, and addresses made of it; the templates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from suite.report.explorer import filters
 
 FILTERS = ("task", "category", "cell", "mark", "rule", "blame", "solved", "change", "q", "said")
 """What an address may filter by, in the order in which it stands there."""
 LONGEST = 2000
 """Letters of one word of an address."""
 NAMES = ("run", "other", *FILTERS, "page", "item")
+
+
+@cache
+def templates() -> Environment:
+    """Gives the templates of the browser, in which every text is escaped and a name that is not
+    there is an error."""
+    environment = Environment(
+        loader=PackageLoader("suite.view", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= filters()
+    return environment
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ def finished(tiny: Path) -> tuple[Path, dict[str, Any]]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out figures and report, which take most of a small run's time."""
-    monkeypatch.setattr("suite.report.figures.write", lambda folder, names=(): [])
-    monkeypatch.setattr("suite.report.page.write", lambda folder: folder / "records.parquet")
+    monkeypatch.setattr("suite.report.figures.write", lambda folder, **_: [])
+    monkeypatch.setattr("suite.report.page.write", lambda folder, **_: folder / "records.parquet")
 
 
 def once(

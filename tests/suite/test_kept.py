@@ -154,14 +154,14 @@ cells:
 """
 
 
-def draw_one(folder: Path, names: Any = ()) -> list[Path]:
+def draw_one(folder: Path, **_: Any) -> list[Path]:
     """Stands for the figures: one file that is a function of a table."""
     path = folder / "figures" / "grid.svg"
     write_whole(path, b"<svg/>" + (folder / "tables" / "cells.csv").read_bytes())
     return [path]
 
 
-def report_one(folder: Path) -> Path:
+def report_one(folder: Path, **_: Any) -> Path:
     """Stands for the page: a function of the records."""
     path = folder / "report.html"
     path.write_text(load_results(folder).drop(columns="seconds").to_html())

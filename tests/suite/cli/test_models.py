@@ -15,6 +15,8 @@ from click.testing import CliRunner
 
 from suite.cli import doctor, models
 from suite.models.family import list_families, load_family
+from suite.models.spec import ModelSpec
+from suite.models.weights import weight_files
 from tests.house import ROOT
 from tests.suite.tiny_models import word_tokenizer
 
@@ -74,16 +76,16 @@ def test_a_downloaded_hub_model_is_here(tmp_path: Path, monkeypatch: pytest.Monk
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert not models.present(None, "o/m")
+    assert not weight_files(ModelSpec(repo="o/m"))
     folder = tmp_path / "models--o--m"
     (folder / "refs").mkdir(parents=True)
     (folder / "refs" / "main").write_text("abc")
-    assert not models.present(None, "o/m")
+    assert not weight_files(ModelSpec(repo="o/m"))
     (folder / "snapshots" / "abc").mkdir(parents=True)
     (folder / "snapshots" / "abc" / "model.safetensors").write_bytes(b"x")
-    assert models.present(None, "o/m")
-    assert models.present(None, "o/m", "abc")
-    assert not models.present(None, "o/m", "v2")
+    assert weight_files(ModelSpec(repo="o/m"))
+    assert weight_files(ModelSpec(repo="o/m", revision="abc"))
+    assert not weight_files(ModelSpec(repo="o/m", revision="v2"))
 
 
 def test_models_imports_no_torch() -> None:
@@ -210,7 +212,7 @@ def test_doctor_starts_lmms_eval(tmp_path: Path, filelock: str | None, remedy: s
 
 
 def test_doctor_sees_missing_micro_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("suite.models.weights.present", lambda path, repo: False)
+    monkeypatch.setattr("suite.models.weights.weight_files", lambda spec: [])
     check = doctor.shipped()
     assert (check.state, check.found) == ("missing", "0 of 8 checkpoints")
     assert check.remedy == "downscale train micro, or reinstall"

@@ -9,15 +9,20 @@ from typing import Any
 import click
 import pandas as pd
 import pytest
+from click.shell_completion import ShellComplete
 
+from suite.cli import cli
 from suite.cli.analyze import _values
 from suite.cli.output import (
+    FEW,
     LINES,
     NARROWEST,
     PValue,
     cell_text,
+    few,
     fit,
     print_found,
+    print_lines,
     print_table,
     talk_reasons,
 )
@@ -101,6 +106,42 @@ def test_a_terminal_gets_what_fits(
         "  detectable, n: no room in this terminal; --json has them, and so has the table in a "
         "pipe or file.\n"
     )
+
+
+def test_a_terminal_gets_few_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of rows and coarser ones that are FEW, else the beginning of the coarsest."""
+    many, some, two = [str(n) for n in range(50)], [str(n) for n in range(30)], ["a", "b"]
+    assert few(many, False, [some]) == many, "a pipe gets them all"
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert few(many, True, [some, two]) == many
+    assert few(many[:FEW], False, [two]) == many[:FEW]
+    assert few(many, False, [some, two]) == two
+    assert few(many, False, [some]) == some[:FEW]
+    print_lines(many, False, [two])
+    print_table(["n"], [[n] for n in many], everything=False, coarser=[[]])
+    print_table(["n"], [[n] for n in many], everything=True)
+    assert capsys.readouterr().err.splitlines() == [
+        "  2 of 50 rows: --all shows every one, and so do a pipe and --json.",
+        "  50 rows: --all shows every one, and so do a pipe and --json.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "found"),
+    [
+        (["run"], "micro_f", ["micro_full"]),
+        (["analyze"], "degr", ["degradation"]),
+        (["figures", "runs/micro", "grid"], "think", ["thinking"]),
+        (["models"], "smo", ["smollm2", "smolvlm"]),
+        (["compare", "old", "new", "--task"], "mms", ["mmstar"]),
+    ],
+)
+def test_a_shell_completes_names(words: list[str], begun: str, found: list[str]) -> None:
+    shell = ShellComplete(cli, {}, "downscale", "_DOWNSCALE_COMPLETE")
+    given = shell.get_completions(words, begun)
+    assert [item.value for item in given if item.type == "plain"] == found
 
 
 def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,43 @@ def test_analyze_prints_a_table_and_names_what_there_is(drawn: Path) -> None:
     assert "There is no analysis called degredation; there are cells, degradation," in told
 
 
+def test_analyze_reads_the_tables_of_this_run(drawn: Path, tmp_path: Path) -> None:
+    """They are what would be computed; with others of the records they are not read."""
+    rows = {}
+    for name in ("read", "computed", "damaged"):
+        own = shutil.copytree(drawn, tmp_path / name)
+        table = own / "tables" / "degradation.csv"
+        if name == "computed":
+            table.unlink()
+        if name == "damaged":
+            table.write_text(table.read_text().replace("drop", "rise"))
+        code, out, _ = invoke("analyze", "degradation", str(own), "--json", "--quantity", "drop")
+        assert code == 0
+        rows[name] = json.loads(out)
+    assert rows["damaged"] == rows["computed"]
+    assert len(rows["read"]) == len(rows["computed"]) > 0
+    for read, computed in zip(rows["read"], rows["computed"]):
+        assert {k: v for k, v in read.items() if not isinstance(v, float)} == {
+            k: v for k, v in computed.items() if not isinstance(v, float)
+        }
+        assert read["low"] == pytest.approx(computed["low"], rel=1e-5)
+
+
+def test_analyze_chooses_rows(drawn: Path) -> None:
+    code, out, _ = invoke(
+        *("analyze", "cells", str(drawn), "--json"),
+        *("--cell", "end_to_end/*", "--cell", "blind/P=l", "--task", "ocr"),
+    )
+    assert code == 0
+    found = json.loads(out)
+    assert {row["task"] for row in found} == {"ocr"}
+    assert {row["cell"].split("/")[0] for row in found} == {"end_to_end", "blind"}
+    code, _, told = invoke("analyze", "cells", str(drawn), "--task", "orc")
+    assert (code, "--task orc: no task has this id (did you mean 'ocr'?)." in told) == (2, True)
+    code, _, told = invoke("analyze", "degradation", str(drawn), "--cell", "*")
+    assert "--cell: degradation has no cell to choose by; leave it out." in told
+
+
 def test_analyze_says_which_argument_is_missing(drawn: Path) -> None:
     code, _, told = invoke("analyze", str(drawn))
     assert code == 2

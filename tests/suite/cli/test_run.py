@@ -50,6 +50,36 @@ def test_run_writes_everything(finished: tuple[Path, dict[str, Any]]) -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_a_result_prints_as_a_short_table() -> None:
+    requests = {"planned": 30, "distinct": 20, "coincided": 4, "failed": 0}
+    grid = {
+        "title": "Accuracy <of pairings>",
+        "reasoning": ["s", "l"],
+        "rows": [
+            {"perception": "s", "values": [0.25, 0.5]},
+            {"perception": "l", "values": [0.75, None]},
+        ],
+    }
+    summary = {"study": "tiny", "requests": requests, "grid": grid, "cells": []}
+    result = api.Result(Path("out"), summary, {})
+    assert repr(result).splitlines() == [
+        "tiny in out: 20 requests asked, 4 more had the same text",
+        "Accuracy <of pairings>",
+        "               s     l",
+        "perception            ",
+        "s          0.250 0.500",
+        "l          0.750     –",
+    ]
+    page = result._repr_html_()
+    assert "<br>Accuracy &lt;of pairings&gt;</p><table" in page
+    assert "<td>0.750</td>" in page
+    row = {"cell": "blind/P=s", "task": "ocr", "group": None, "accuracy": 0.5}
+    summary = {**summary, "grid": None, "cells": [row, {**row, "group": "part", "accuracy": 1.0}]}
+    text = repr(api.Result(Path("out"), summary, {"broken": 3}))
+    assert text.splitlines()[0].endswith("the same text, 3 rows failed")
+    assert text.splitlines()[-1].split() == ["blind/P=s", "0.500"]
+
+
 def test_a_run_says_what_was_found(finished: tuple[Path, dict[str, Any]]) -> None:
     """One size of each module: why there is no answer, and the one pairing that was run."""
     _, summary = finished

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from suite.engine.progress import Silent
+from suite.runs.status import DOING, Doing
 from tests.suite.cli_study import call, error
 
 pytestmark = pytest.mark.usefixtures("tiny_environment")
@@ -57,6 +59,32 @@ def test_status_counts_its_own_requests_on_a_shared_store(tiny: Path, tmp_path: 
         f"store {tmp_path / 'store'}; run the study again with `--out {tmp_path / 'a'}`, which "
         "writes it."
     )
+
+
+def test_status_says_what_a_living_run_is_at(
+    finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    asked = finished[1]["requests"]
+    same = f", {asked['coincided']:,} more had the same text" if asked["coincided"] else ""
+    said = f"tiny: {asked['distinct']:,} requests asked{same}, 0 failed; "
+    assert f"{said}finished 2" in call("status", out).stderr
+    doing = Doing(out, Silent())
+    doing.begin("Drawing figures", 17, 0, "figures")
+    doing._written -= 10
+    doing.advance(5)
+    told = json.loads(call("status", out, "--json").stdout)
+    assert told["asked"] == asked
+    assert (told["doing"]["run"], told["doing"]["stage"]["done"]) == (None, 5)
+    assert f"{said}running, Drawing figures: 5 of 17, " in call("status", out).stderr
+    of_the_dead = json.loads((out / DOING).read_text()) | {"started": "0"}
+    (out / DOING).write_text(json.dumps(of_the_dead))
+    (out / ".made-of").unlink()
+    told = call("status", out, "--watch").stderr
+    assert f"{said}answered, but not drawn to the end: the same command goes on." in told
+    doing.close()
+    assert not (out / DOING).exists()
+    assert call("status", out, "--watch", "--json").exit_code == 2
 
 
 def test_status_says_what_of_a_run_is_damaged(

@@ -65,7 +65,7 @@ def test_plan(tiny: Path) -> None:
     assert [cell["requests"] for cell in content["cells"]] == [2, 6, 6]
     result = call("plan", tiny / "study.yaml", "--only", "end_to_end/P=s", "--limit", 1)
     assert result.exit_code == 0
-    assert "1 cell, 1 request planned, 1 distinct (0% saved)" in result.stderr
+    assert "1 cell, at most 1 request to ask, 1 if every cell asked alone; at" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["my study.yaml", ".hidden.yaml", "Q&A (2).yaml"])

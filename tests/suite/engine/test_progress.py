@@ -6,15 +6,17 @@ In: steps of a clock that the tests move. Out: what is written.
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from suite.engine.claims import Claims
 from suite.engine.local import CurrentModel, run_walk
-from suite.engine.progress import Bars, Lines, duration
+from suite.engine.progress import Bars, Lines, Silent, Tally, duration, progress_for_python
 from suite.requests import Request
 from tests.suite.world import Speakers, walk_in
 
@@ -43,6 +45,82 @@ def test_plain_lines_say_stage_number_rate_and_time(monkeypatch: pytest.MonkeyPa
         "reason text-l: 600 of 1,000, 20.0/s, 20.0 s left",
         "reason text-l: 1,000 of 1,000, 20.0/s, 0.0 s left",
         "reason text-l: done in 40.0 s, 20.0/s",
+    ]
+
+
+def test_a_line_says_how_far_the_whole_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of 100 (stored), of at most 300, and of at most 600: texts before it are the same."""
+    now = clock(monkeypatch)
+    stream = io.StringIO()
+    lines = Lines(stream)
+    tally = Tally({"a": 100, "b": 300, "c": 600}, lines)
+    tally.count("a", 100, 100)
+    now[0] += 50  # reading what is stored says nothing of the rate
+    tally.count("b", 20, 300)
+    lines.begin("b", 300, 20)
+    now[0] += 20
+    tally.count("b", 120, 300)
+    lines.advance(120)  # 100 in 20 s; of the run 220 of 1,000
+    lines.end()
+    tally.count("c", 0, 400)  # 200 have the same text as others
+    lines.begin("c", 400, 0)
+    now[0] += 20
+    tally.count("c", 100, 400)
+    lines.advance(100)
+    assert [line for line in stream.getvalue().splitlines() if "whole" in line] == [
+        "b: 120 of 300, 5.0/s, 36.0 s left; whole run: 220 of 1,000, 5.0/s, 2 min 36 s left",
+        "c: 100 of 400, 5.0/s, 1 min 00 s left; whole run: 320 of 800, 5.0/s, 1 min 36 s left",
+    ]
+
+
+def test_the_bar_of_the_run_is_above_and_only_while_it_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = clock(monkeypatch)
+    bars = Bars()
+    tally = Tally({"a": 10, "b": 30}, bars)
+    tally.count("a", 0, 10)
+    bars.begin("a", 10, 0)
+    now[0] += 2
+    tally.count("a", 4, 10)
+    bars.advance(4)
+    whole, stage = bars._bars.tasks
+    assert (whole.completed, whole.total, whole.fields["left"]) == (4, 40, "18.0 s left")
+    assert (stage.completed, stage.total, stage.fields["left"]) == (4, 10, "3.0 s left")
+    bars.end()
+    assert bars._bars.tasks == []
+    bars.begin("Drawing figures", 17, 0, "figures")
+    now[0] += 10
+    bars.advance(5)
+    (only,) = bars._bars.tasks
+    assert (only.fields["rate"], only.fields["left"]) == ("0.5 figures/s", "24.0 s left")
+    bars.end()
+
+
+def test_a_notebook_has_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock(monkeypatch)
+    shown: list[str] = []
+
+    class Handle:
+        update = staticmethod(shown.append)
+
+    def display(text: str, display_id: bool) -> Handle:
+        shown.append(text)
+        return Handle()
+
+    page = SimpleNamespace(display=display, HTML=str)
+    monkeypatch.setitem(sys.modules, "IPython.display", page)
+    assert isinstance(progress_for_python(), Silent)
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    line = progress_for_python()
+    line.begin("answer <s>", 10, 0)
+    now[0] += 2
+    line.advance(5)
+    line.end()
+    assert shown == [
+        '<progress value="5" max="10"></progress> answer &lt;s&gt;: 5 of 10, 2.5/s, 2.0 s left',
+        "",
     ]
 
 

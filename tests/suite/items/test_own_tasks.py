@@ -21,6 +21,7 @@ from suite.items.lmms_task import build_task, quiet
 from suite.items.load import get_task, load_items
 from suite.items.rows import overrides_for
 from suite.items.tasks import declared_n, unusable_tasks
+from tests.suite.cli_study import call
 from tests.suite.own_tasks import (
     COLOURS,
     COLUMNS,
@@ -48,6 +49,16 @@ def test_the_documented_task_is_read_without_python(mine: Path) -> None:
     assert [item.item_id for item in load_items("shapes", limit=1).items] == ["0", "3"]
     assert score(parse("(B) green", items[1]), items[1]) == 1.0
     assert lmms_score(items[1], "B") == 1.0
+    (row,) = json.loads(call("tasks", "shapes", "--json").stdout)
+    assert row["categories"] == {"first": 3, "second": 3}
+    asked = {name: row["item"][name] for name in ("item_id", "images", "options", "answer")}
+    options = ["A. red", "B. green", "C. blue"]
+    assert asked == {"item_id": "0", "images": 1, "options": options, "answer": "A"}
+    (mine / "shapes" / "rows.jsonl").unlink()
+    clear()
+    result = call("tasks", "shapes")
+    assert result.exit_code == 0
+    assert "No item is shown, the data are not on this machine: --data shapes=" in result.stderr
     assert lmms_score(items[1], "C") == 0.0
 
 

@@ -46,9 +46,9 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
 
     header = ",".join(outputs.CELL_FIELDS)
     rows = f"{header}\nc,blind,instruct,8,,False,a,,2,0.5,0.25,0.75,0,0\n{'c,' * 6}mean{',' * 7}\n"
-    monkeypatch.setattr(tables, "write", lambda folder: [stub("tables/cells.csv", rows)])
-    monkeypatch.setattr(figures, "write", lambda folder: [stub("figures/grid.svg", "")])
-    monkeypatch.setattr(page, "write", lambda folder: stub("report.html", ""))
+    monkeypatch.setattr(tables, "write", lambda folder, **_: [stub("tables/cells.csv", rows)])
+    monkeypatch.setattr(figures, "write", lambda folder, **_: [stub("figures/grid.svg", "")])
+    monkeypatch.setattr(page, "write", lambda folder, **_: stub("report.html", ""))
     everything = ["tables/cells.csv", "figures/grid.svg", "report.html"]
     measured = ["task,baseline\na,0.3\n"]
     monkeypatch.setattr(outputs, "baselines", lambda planned: measured[-1])
@@ -81,7 +81,7 @@ def test_draw_makes_again_what_is_of_other_records_or_gone(
     assert drawn("2") == everything, "the page shows the baselines"
     assert not (tmp_path / "tables" / "baselines.csv").exists()
 
-    def stopped(folder: Path) -> list[Path]:
+    def stopped(folder: Path, **_: object) -> list[Path]:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

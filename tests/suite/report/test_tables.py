@@ -91,7 +91,7 @@ def test_a_look_has_its_overview_alone_until_all_are_asked_for(
     plain = SimpleNamespace(select=lambda table: table, draw=lambda rows: None)
     monkeypatch.setattr(figures, "load_figure", lambda name: plain)
     monkeypatch.setattr(figures, "save", saved)
-    monkeypatch.setattr(tables, "write", lambda folder: [])
+    monkeypatch.setattr(tables, "write", lambda folder, **_: [])
     assert len(figures.write(folder)) == 4
     there = {path.stem for path in (folder / "figures").iterdir()} - {".made-of"}
     assert there == {"overview"}, "the others would be of other records"

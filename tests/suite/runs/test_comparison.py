@@ -140,6 +140,28 @@ def test_cells_that_fit(run: Path, frame: pd.DataFrame) -> None:
         suite.compare(f"{run}:end_to_end/P=m", run)
 
 
+def test_common_cells_are_compared_and_the_others_named(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Of the same records in both: nothing changed."""
+    old = save(tmp_path / "old", frame[frame["cell"] != "blind/P=l"])
+    new = save(tmp_path / "new", frame[frame["cell"] != SMALL])
+    done = call(old, new)
+    assert done.exit_code == 1, "so few items cannot show that it is not worse"
+    said = [line for line in done.stderr.splitlines() if line.startswith(("  Noth", "  Left"))]
+    assert said == [
+        "  Nothing changed: every answer scores the same on both sides.",
+        f"  Left out, 1 cell of the baseline alone: {SMALL}.",
+        "  Left out, 1 cell of the candidate alone: blind/P=l.",
+    ]
+    found = json.loads(call(old, new, "--json").stdout)
+    assert [row["cell"] for row in found["cells"]] == [LARGE, "blind/P=s"]
+    assert found["changed"] == 0
+    assert found["left_out"] == {"baseline": [SMALL], "candidate": ["blind/P=l"]}
+    asked_for = json.loads(call(old, f"{new}:{LARGE}", "--json").stdout)
+    assert asked_for["left_out"] == {"baseline": [], "candidate": []}
+
+
 def test_items_that_differ_are_one_sentence(run: Path, frame: pd.DataFrame, tmp_path: Path) -> None:
     fewer = frame[~((frame["task"] == "counting") & (frame["item_id"] < "00002"))]
     other = save(tmp_path / "fewer", fewer)

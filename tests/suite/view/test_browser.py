@@ -237,7 +237,7 @@ def report(told: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patched:
         surround(patched, told)
         patched.setattr("suite.report.figures.own", lambda folder: [])
-        patched.setattr("suite.report.figures.write", lambda folder, names=(): [])
+        patched.setattr("suite.report.figures.write", lambda folder, **_: [])
         return pages.write(folder).as_uri()
 
 
