@@ -127,12 +127,12 @@ def samples(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], int]:
     turn = first.groupby(level="task", sort=False).cumcount().to_numpy()
     kept = sorted(turn.argsort(kind="stable")[:CARDS])
     cards = []
-    for (task, category), item in first["item_id"].iloc[kept].items():
-        own = rows[(rows["task"] == task) & (rows["item_id"] == item)]
+    for asked in rows_of(first.reset_index()[[*keys, "item_id"]].iloc[kept]):
+        own = rows[(rows["task"] == asked["task"]) & (rows["item_id"] == asked["item_id"])]
         answers = {row["cell"]: row for row in rows_of(own)}
         cards.append(
             {
-                **{"task": task, "category": category, "item_id": item},
+                **asked,
                 "answer": own["answer"].iloc[0],
                 "answers": [_answer(answers[cell]) for cell in cells if cell in answers],
             }

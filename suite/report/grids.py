@@ -105,7 +105,7 @@ def _ladders(about: pd.DataFrame) -> Iterable[Shape]:
             words = [str(method).replace("_", " ")]
             words += [str(family)] if several else []
             words += [str(perceiver)] if axis == "perception" and perceiver != INSTRUCT else []
-            words += [MODES[bool(thinking)].lower()] if both[method] else []
+            words += [MODES[bool(thinking)].lower()] if both[str(method)] else []
             names[name := ", ".join(words)] = None
             for size, cell in zip(rows[axis], rows["cell"]):
                 named.setdefault((name, str(size)), str(cell))
