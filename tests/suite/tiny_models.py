@@ -13,6 +13,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from suite.models.transformers import random
+
 _SENTENCES = """
 what colour is the circle square red blue green A B C D . , ? at top left right large small
 look for describe a an on in of one two three four image user assistant system again wait
@@ -61,20 +63,10 @@ def word_tokenizer(**marks: str) -> PreTrainedTokenizerFast:
 
 def byte_level_tokenizer(
     entries: int = 500, corpus: Sequence[str] = CORPUS, more: Sequence[str] = ()
-) -> PreTrainedTokenizerFast:
-    """Byte-level BPE, as Qwen and SmolLM2 have it; `more` are further special tokens."""
-    core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=entries,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<|endoftext|>", *more, "<|im_end|>"],
-    )
-    core.train_from_iterator(corpus, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>"
-    )
+) -> Any:
+    """Byte-level BPE, as Qwen and SmolLM2 have it, without tokens that mark thinking; `more` are
+    further special tokens."""
+    return random.byte_level_tokenizer(more, entries=entries, corpus=corpus, thinks=())
 
 
 def sentencepiece_tokenizer() -> PreTrainedTokenizerFast:

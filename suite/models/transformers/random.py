@@ -7,7 +7,7 @@ kind needs beyond small sizes is its row in random.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,13 +111,15 @@ def save(
     thinks: Mapping[str, Any] = {},
     seed: int = 0,
     text: Mapping[str, Any] = {},
+    chat: str | None = None,
     ends: int = ENDS,
 ) -> Path:
     """Saves a random model of a kind in a folder, with its processor where it sees, and gives the
     folder.
 
     tokenizer: one to be used in place of one that is built here. thinks: what a family says of
-    its thinking (`ModelSpec.thinks`). text: settings of the language model. ends: see ENDS.
+    its thinking (`ModelSpec.thinks`). text: settings of the language model. chat: a template in
+    place of `template(thinks)`. ends: see ENDS.
     SuiteError for a kind that transformers or random.yaml does not know.
     """
     row = _row(kind)
@@ -128,7 +130,7 @@ def save(
     made.generation_config.eos_token_id = sorted({tokenizer.eos_token_id, *_ends(tokenizer, ends)})
     made.generation_config.pad_token_id = tokenizer.pad_token_id
     shown = str(row.get("shown", marks.get("image_token", "")))
-    tokenizer.chat_template = template(thinks).replace("IMAGE", shown)
+    tokenizer.chat_template = (chat or template(thinks)).replace("IMAGE", shown)
     with quiet():
         made.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -166,18 +168,27 @@ def read_tokenizer(folder: Path) -> Any:
         return transformers.AutoTokenizer.from_pretrained(folder)
 
 
-def byte_level_tokenizer(more: tuple[str, ...] = ()) -> Any:
-    """Builds a byte-level BPE of a few hundred entries, as Qwen's is one; it reads any text."""
+def byte_level_tokenizer(
+    more: Sequence[str] = (),
+    *,
+    entries: int = 512,
+    corpus: Sequence[str] = (WORDS,) * 20,
+    thinks: Sequence[str] = ("<think>", "</think>"),
+) -> Any:
+    """Builds a byte-level BPE of some entries, as Qwen's is one; it reads any text.
+
+    more: further special tokens. thinks: marks of thinking that are one token each.
+    """
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *more]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=512, initial_alphabet=alphabet, special_tokens=special, show_progress=False
+        vocab_size=entries, initial_alphabet=alphabet, special_tokens=special, show_progress=False
     )
-    core.train_from_iterator([WORDS] * 20, trainer)
-    core.add_tokens(["<think>", "</think>"])
+    core.train_from_iterator(corpus, trainer)
+    core.add_tokens(list(thinks))
     return FAST(
         tokenizer_object=core,
         eos_token="<|im_end|>",

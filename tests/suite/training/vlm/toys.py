@@ -25,7 +25,7 @@ SAID = "What colour is the circle? It is red and blue. A green square, two lines
 
 def tokenizer() -> Any:
     """Byte-level BPE with the marks of ChatML, as Qwen3 has them."""
-    made: Any = byte_level_tokenizer(300, [SAID] * 20, ["<|im_start|>"])
+    made: Any = byte_level_tokenizer(300, [SAID] * 20)
     made.chat_template = (
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
