@@ -94,8 +94,9 @@ def _cells(row: Row, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         where &= frame["thinking"] == thinking
     for size in ("perception", "reasoning"):
         wanted = row[f"{size}_b"]
-        if not pd.isna(wanted):
-            where &= (frame[f"{size}_params"] / (1e9 * wanted) - 1).abs() <= CLOSE
+        if not pd.isna(wanted):  # by name, too: a study may count the vision encoder
+            alike = (frame[f"{size}_params"] / (1e9 * wanted) - 1).abs() <= CLOSE
+            where &= alike | (frame[size] == f"{wanted:g}b")
     for cell, own in frame[where].groupby("cell", sort=False):
         yield str(cell), own
 

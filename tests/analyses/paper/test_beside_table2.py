@@ -24,7 +24,8 @@ def rows(
     return [
         {
             "cell": CELL, "family": "paper", "method": "extract_think", "perceiver": "extract",
-            "thinking": True, "perception_params": 0.6e9, "reasoning_params": 1.7e9, "task": task,
+            "thinking": True, "perception": "0.6b", "perception_params": 0.6e9,
+            "reasoning": "1.7b", "reasoning_params": 1.7e9, "task": task,
             "category": category, "subcategory": part, "image_id": f"{task}{n}",
             "published_score": published, "score": own,
         }
@@ -84,10 +85,16 @@ def test_what_lacks_is_said() -> None:
         {"family": "micro"},
         {"family": "paper (random weights)"},
         {"method": "decoupled"},
-        {"perception_params": 4e9},
+        {"perception_params": 4e9, "perception": "4b"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_other_cells_stand_beside_nothing(changes: dict[str, Any]) -> None:
     frame = pd.DataFrame(rows("gqa", [("", "", 1.0, 1.0)])).assign(**changes)
     assert not len(beside_table2(table(), frame))
+
+
+@pytest.mark.parametrize("changes", [{"perception": "small"}, {"perception_params": 1.0e9}])
+def test_a_size_is_known_by_its_parameters_or_by_its_name(changes: dict[str, Any]) -> None:
+    frame = pd.DataFrame(rows("gqa", [("", "", 1.0, 1.0)])).assign(**changes)
+    assert len(beside_table2(table(), frame))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from math import prod
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from suite.errors import SuiteError
 from suite.models.family import list_families, load_family, with_backend
@@ -56,6 +58,18 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
         assert family.name == name
         load_prompts(family.prompts)
         assert [s.params for s in family.sizes] == sorted(s.params for s in family.sizes)
+
+
+def test_the_parameters_of_the_micro_family_are_those_of_its_files() -> None:
+    for size in load_family("micro").sizes:
+        assert size.vlm is not None
+        assert size.vlm.path is not None
+        with safe_open(size.vlm.path / "model.safetensors", framework="np") as file:
+            counts = {name: prod(file.get_slice(name).get_shape()) for name in [*file.keys()]}
+        seeing = sum(count for name, count in counts.items() if "vision_tower" in name)
+        between = sum(count for name, count in counts.items() if "multi_modal_projector" in name)
+        assert size.vision_params == seeing
+        assert size.params == sum(counts.values()) - seeing - between
 
 
 @pytest.mark.parametrize(
