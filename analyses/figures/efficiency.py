@@ -6,8 +6,6 @@ one, against the rows that perception saw in training, where they are known.
 
 from __future__ import annotations
 
-import textwrap
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -16,8 +14,6 @@ from analyses.figures.parts.systems import COSTS
 
 DRAWN = {"generated_tokens": "generated tokens", "params": "parameters"}
 """Cost -> its name in a title."""
-NARROW = 28
-"""Letters of a title's line where there are three panels."""
 SAMPLES = {"samples": "rows seen in training"}
 """The same, where it is known."""
 _BARS = f"{style.BOOTSTRAP}; of accuracies never narrower than adjusted Wald"
@@ -45,8 +41,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for axes, (cost, by) in zip(row, drawn.items()):
             systems.prepare(axes, rows, cost)
             title = style.panel_title(str(family), among, f"Accuracy by {by}")
-            lines = (title, text) if len(drawn) == len(DRAWN) else _narrow(title, text)
-            axes.set_title("\n".join(lines))
+            axes.set_title(style.wrapped(len(drawn), title, text))
         row[0].set_ylabel("accuracy")
     systems.legend(figure, table)
     style.footnote(figure, f"{systems.WORDS.capitalize()} Intervals: {_BARS}.")
@@ -55,10 +50,6 @@ def draw(table: pd.DataFrame) -> Figure:
         for axes, cost in zip(row, drawn):
             systems.points(axes, rows, cost)
     return figure
-
-
-def _narrow(*lines: str) -> list[str]:
-    return [part for line in lines for part in textwrap.wrap(line, NARROW)]
 
 
 def _drawn(table: pd.DataFrame) -> dict[str, str]:

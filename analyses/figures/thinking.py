@@ -104,11 +104,13 @@ def _rates(figure: SubFigure, own: pd.DataFrame) -> None:
             rows = rows.assign(low=rows["low"].where(drawn), high=rows["high"].where(drawn))
             look = looks[str(task)] | variant | {"label": label}
             style.over_sizes(axes, rows, sizes, "reasoning", 0.07 * (k - 0.5), **look)
-        axes.set_title(f"Share that {RATES[rate]},\n{names[str(task)]}")
-        axes.set_ylim(bottom=0, top=1.3 * max(axes.get_ylim()[1], 0.08))  # room for the legend
+        title = f"Share that {RATES[rate]},"
+        axes.set_title(style.wrapped(len(panels), title, names[str(task)]))
+        room = 1.3 if len(panels) < 3 else 1.6  # for the legend, in a line or two
+        axes.set_ylim(bottom=0, top=room * max(axes.get_ylim()[1], 0.08))
         axes.grid(axis="y")
-        axes.legend(loc="upper center", fontsize=6.4, ncols=2)
-        style.size_axis(axes, sizes, "size of the reasoning module")
+        axes.legend(loc="upper center", fontsize=6.4, ncols=2 if len(panels) < 3 else 1)
+        style.size_axis(axes, sizes, style.wrapped(len(panels), "size of the reasoning module"))
     grid[0].set_ylabel("share of answers")
 
 

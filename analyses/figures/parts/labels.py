@@ -66,7 +66,7 @@ def name_points(
         near = np.hypot(*(dots - dot).T) < 4 * unit
         first.setdefault(int(near.argmax()), []).append(name)
     for k, shared in first.items():
-        dot, text = dots[k], ", ".join(shared)
+        dot, text = dots[k], ", ".join(dict.fromkeys(shared))
         width, height = _width(text, size) * unit, size * unit
         boxes = {place: _box(dot, place, width, height, unit) for place in PLACES}
         inside = [

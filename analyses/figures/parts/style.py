@@ -41,6 +41,8 @@ JOINED = "|"
 """Between the sizes of a ladder in one text."""
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
 """Widths in inches."""
+LETTERS = 86
+"""Letters of titles that stand side by side across two columns."""
 DPI = 160
 INK, QUIET, RULE = "#1a1a1a", "#595959", "#c8c8c8"
 BLUE, ORANGE, PURPLE = "#0072B2", "#E69F00", "#CC79A7"
@@ -377,6 +379,11 @@ def families(table: pd.DataFrame) -> list[str]:
 def panel_title(family: str, among: Sequence[str], text: str) -> str:
     """The text, with the family before it where the figure shows several."""
     return f"{family}: {text}" if len(among) > 1 else text
+
+
+def wrapped(panels: int, *lines: str) -> str:
+    """Gives the lines of a title as a panel has room for them, of so many side by side."""
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, LETTERS // panels))
 
 
 def encoded(figure: Figure, name: str) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 
 from analyses.columns import INSTRUCT, completed
@@ -44,7 +45,7 @@ COSTS = {
 }
 """Cost -> name of its axis, and the column of its front."""
 MOST = 5
-"""Kinds that the legend has room for in one line."""
+"""Columns of the legend at most."""
 LEFT_OUT = ("oracle", "text_only")
 """Not asked the same question: gold descriptions, or no description."""
 FRONT: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
@@ -159,38 +160,53 @@ def _step(rows: pd.DataFrame, module: str) -> Floats:
 
 
 def legend(figure: Figure, table: pd.DataFrame) -> None:
-    """Adds a legend of the kinds that the figure shows, and a line of it that shows the sizes."""
+    """Adds a legend of the kinds that the figure shows and of how sizes look, in as many columns as
+    are not wider than the figure."""
     kinds = kind(table)
-    handles = [
+    handles: list[Any] = [
         Line2D([], [], label=label, **look | {"linestyle": "none", "markersize": 4.5})
         for name, (label, look) in looks(kinds).items()
         if (kinds == name).any()
     ]
     handles.append(Line2D([], [], label="front", **FRONT))
-    codes = _codes(table)
-    across = max(len(codes), MOST)
-    lines = [handles[k : k + across] for k in range(0, len(handles), across)] + [codes]
-    blank = Line2D([], [], linestyle="none", label=" ")
-    # A legend is filled by columns.
-    cells = [line[k] if k < len(line) else blank for k in range(across) for line in lines]
-    figure.legend(
-        handles=cells, loc="outside upper center", ncols=across, fontsize=6.6, columnspacing=1.2
-    )
+    names = [str(handle.get_label()) for handle in handles]
+    for words, markers in _codes(table).items():
+        handles.append(markers)
+        names.append(words)
+    look = {"fontsize": 6.6, "columnspacing": 1.2}
+    wide = {tuple: HandlerTuple(ndivide=None, pad=0.3)}
+    for columns in range(MOST, 0, -1):
+        rows = range(0, len(names), columns)
+        # A legend is filled by columns.
+        order = [k + at for at in range(columns) for k in rows if k + at < len(names)]
+        made = figure.legend(
+            [handles[k] for k in order],
+            [names[k] for k in order],
+            loc="outside upper center",
+            ncols=columns,
+            handler_map=wide,
+            **look,
+        )
+        if made.get_window_extent().width <= figure.bbox.width:
+            return
+        made.remove()
 
 
-def _codes(table: pd.DataFrame) -> list[Line2D]:
-    """Markers as the sizes of both modules look, named by size."""
+def _codes(table: pd.DataFrame) -> dict[str, tuple[Line2D, ...]]:
+    """Markers as the sizes of each module look, smallest first, by what is said of them."""
     plain: dict[str, Any] = {"linestyle": "none", "marker": "o", "markeredgecolor": style.QUIET}
-    found = []
+    found = {}
     for module, words in CODES:
         sizes = style.sizes_in_order(table, module, f"{module}_params")
-        for k, size in enumerate(sizes if len(sizes) > 1 else ()):
-            step = k / (len(sizes) - 1)
+        markers = []
+        for k in range(len(sizes)):
+            step = k / max(len(sizes) - 1, 1)
             fill, area = (step, 0.8) if module == "perception" else (1.0, step)
             look: dict[str, Any] = {"markersize": LEAST + MORE * area}
             look["markerfacecolor"] = 1 - (1 - np.array(to_rgb(style.QUIET))) * fill
-            label = size if k else f"{words} {size}"
-            found.append(Line2D([], [], label=label, **plain | look))
+            markers.append(Line2D([], [], **plain | look))
+        if len(sizes) > 1:
+            found[f"{words}, {sizes[0]} to {sizes[-1]}"] = tuple(markers)
     return found
 
 

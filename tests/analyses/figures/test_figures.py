@@ -258,4 +258,6 @@ def test_systems_stand_at_their_cost_and_sizes_are_in_the_legend(frame: pd.DataF
     wanted = known[["params", "accuracy"]].to_numpy(dtype=float)
     assert np.sort(spots, axis=0) == pytest.approx(np.sort(wanted, axis=0))
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert {"fill: perception xs", "area: reasoning xs", "end to end", "front"} <= set(labels)
+    assert {"fill: perception, xs to l", "area: reasoning, xs to l", "end to end", "front"} <= set(
+        labels
+    )
