@@ -277,9 +277,11 @@ class Bars(Counting):
 
     def _add(self, count: Count) -> Any:
         name = f"{count.title:<28}"
-        return self._bars.add_task(
+        bar = self._bars.add_task(
             name, total=count.total, completed=count.done, rate="", left=_left(count)
         )
+        self._bars.tasks[-1].start_time = self._bars.get_time() - (time.monotonic() - count.started)
+        return bar
 
     def ready(self) -> None:
         """Starts the stage's clock."""

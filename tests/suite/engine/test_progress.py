@@ -78,6 +78,7 @@ def test_the_bar_of_the_run_is_above_and_only_while_it_asks(
 ) -> None:
     now = clock(monkeypatch)
     bars = Bars()
+    bars._bars.get_time = lambda: now[0]  # type: ignore[method-assign]
     tally = Tally({"a": 10, "b": 30}, bars)
     tally.count("a", 0, 10)
     bars.begin("a", 10, 0)
@@ -87,6 +88,11 @@ def test_the_bar_of_the_run_is_above_and_only_while_it_asks(
     whole, stage = bars._bars.tasks
     assert (whole.completed, whole.total, whole.fields["left"]) == (4, 40, "18.0 s left")
     assert (stage.completed, stage.total, stage.fields["left"]) == (4, 10, "3.0 s left")
+    bars.end()
+    now[0] += 3
+    bars.begin("b", 30, 0)
+    whole, stage = bars._bars.tasks
+    assert (whole.elapsed, stage.elapsed) == (5.0, 0.0)
     bars.end()
     assert bars._bars.tasks == []
     bars.begin("Drawing figures", 17, 0, "figures")
