@@ -40,6 +40,9 @@ class Progress(Protocol):
     def end(self) -> None:
         """The group is finished."""
 
+    def close(self) -> None:
+        """Nothing more comes: the work has ended, or was stopped in a group."""
+
 
 def _nothing(*_: Any, **__: Any) -> None:
     """Says nothing."""
@@ -48,7 +51,7 @@ def _nothing(*_: Any, **__: Any) -> None:
 class Silent:
     """Says nothing: for notebooks' quiet runs, tests and the workers of another process."""
 
-    say = begin = ready = advance = whole = end = staticmethod(_nothing)
+    say = begin = ready = advance = whole = end = close = staticmethod(_nothing)
 
 
 QUIET: Progress = Silent()
@@ -145,6 +148,10 @@ class Counting:
 
     def end(self) -> None:
         """Ends the stage."""
+        self.stage = None
+
+    def close(self) -> None:
+        """Ends all of it."""
         self.stage = None
 
     @property
@@ -260,7 +267,7 @@ class Bars(Counting):
         )
         self._run: Any = None
         self._bar: Any = None
-        atexit.register(self._bars.stop)  # a run that is interrupted leaves the cursor as it was
+        atexit.register(self._bars.stop)  # whoever does not close it leaves the cursor as it was
 
     def say(self, message: str) -> None:
         """Prints the message above the bars."""
@@ -313,6 +320,11 @@ class Bars(Counting):
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
         super().end()
+
+    def close(self) -> None:
+        """Leaves the bars as they are, and the line below them to what is said next."""
+        super().close()
+        self._bars.stop()
 
 
 def _left(count: Count) -> str:

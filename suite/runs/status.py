@@ -120,6 +120,7 @@ class Doing(Counting):
 
     def close(self) -> None:
         """Takes the file away."""
+        self._progress.close()
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 

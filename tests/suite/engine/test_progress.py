@@ -93,6 +93,9 @@ def test_the_bar_of_the_run_is_above_and_only_while_it_asks(
     bars.begin("b", 30, 0)
     whole, stage = bars._bars.tasks
     assert (whole.elapsed, stage.elapsed) == (5.0, 0.0)
+    bars.close()
+    assert not bars._bars.live.is_started, "an error has a line of its own"
+    bars.begin("b", 30, 0)
     bars.end()
     assert bars._bars.tasks == []
     bars.begin("Drawing figures", 17, 0, "figures")
