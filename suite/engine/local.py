@@ -9,7 +9,6 @@ other has claimed.
 from __future__ import annotations
 
 import contextlib
-import gc
 import random
 import time
 from collections import ChainMap, deque
@@ -61,7 +60,6 @@ class CurrentModel:
                 # What it generated is stored, or the error that it ended with is known.
                 with contextlib.suppress(Exception):
                     close()
-            gc.collect()
 
 
 def missing(walk: Walk, group: StepGroup) -> bool:

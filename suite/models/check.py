@@ -6,7 +6,6 @@ says what stands in the way. A study asks much longer; what is told here it meet
 
 from __future__ import annotations
 
-import gc
 import time
 from difflib import SequenceMatcher
 from io import BytesIO
@@ -49,7 +48,6 @@ def tried(spec: ModelSpec, role: Role, *, device: str = "auto") -> dict[str, Any
         if close is not None:
             close()
         del model, close
-        gc.collect()  # the next one's room
     return found
 
 

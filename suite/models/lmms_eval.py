@@ -13,6 +13,7 @@ does not look at, or changes, is told or refused once it has answered.
 from __future__ import annotations
 
 import contextlib
+import gc
 import inspect
 import io
 import re
@@ -127,6 +128,8 @@ class LmmsEvalGenerator:
         model, self._model = self._model, None
         with _silent():
             model.clean()
+        del model
+        gc.collect()  # a model's parts hold each other
 
     def _load(self, spec: ModelSpec, device: str) -> Any:
         with _silent():

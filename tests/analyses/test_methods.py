@@ -124,20 +124,32 @@ def test_a_study_of_one_perceiver_has_no_such_table() -> None:
     assert "Nothing to draw" in perceivers.draw(methods(frame)).texts[0].get_text()
 
 
+NAMES = {
+    "in_domain": "in-domain mean",
+    "out_of_domain": "out-of-domain mean",
+    "star": "star",
+    "moon": "moon",
+}
+
+
 def test_the_page_shows_means_and_categories(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     methods(table_of(), draws=50).to_csv(tmp_path / "tables" / "methods.csv", index=False)
-    found = summary.methods(tmp_path)
-    assert found["columns"] == ["in-domain mean", "math", "logic", "star"]
-    last = found["rows"][-1]
-    assert (last["cell"], last["params"], last["samples"]) == (EXTRACT, 1e4, 2.4e6)
-    assert [value["estimate"] for value in last["values"]] == [1, 1, 1, 1]
-    assert [row["values"][0]["estimate"] for row in found["rows"]] == [0.5, 1, 0.5, 1, 1]
+    found = summary.methods(tmp_path, NAMES)
+    assert found is not None
+    headings = [heading for heading, _ in found.columns]
+    assert headings[3:] == ["in-domain mean", "math", "logic", "star"]
+    cell, params, samples, *values = found.rows[-1]
+    assert (cell, params, samples) == (EXTRACT, 1e4, 2.4e6)
+    assert [value["estimate"] for value in values] == [1, 1, 1, 1]
+    assert [row[3]["estimate"] for row in found.rows] == [0.5, 1, 0.5, 1, 1]
     frame = table_of()
     other = frame[frame["task"] == "star"].assign(task="moon")  # with categories of the same names
     methods(pd.concat([frame, other]), draws=50).to_csv(tmp_path / "tables" / "methods.csv")
-    told = summary.methods(tmp_path)["columns"]
-    assert {"star: math", "star: logic", "moon: math", "moon: logic"} <= set(told)
+    both = summary.methods(tmp_path, NAMES)
+    assert both is not None
+    told = {heading for heading, _ in both.columns}
+    assert {"star: math", "star: logic", "moon: math", "moon: logic"} <= told
 
 
 def test_the_figure_holds_reasoning_at_the_largest_and_a_pairing_once() -> None:

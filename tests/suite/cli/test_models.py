@@ -214,5 +214,5 @@ def test_doctor_starts_lmms_eval(tmp_path: Path, filelock: str | None, remedy: s
 def test_doctor_sees_missing_micro_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("suite.models.weights.weight_files", lambda spec: [])
     check = doctor.shipped()
-    assert (check.state, check.found) == ("missing", "0 of 8 checkpoints")
+    assert (check.state, check.found) == ("missing", "0 of 16 checkpoints")
     assert check.remedy == "downscale train micro, or reinstall"
