@@ -51,6 +51,8 @@ class Command:
     """`{model}` and `{port}` are put in."""
     needs: tuple[str, ...] = ()
     """Modules of its Python."""
+    thinks: bool = True
+    """Whether the model that it is given can think."""
 
 
 SERVERS = {
@@ -65,11 +67,20 @@ SERVERS = {
         (
             *("-m", "vllm.entrypoints.openai.api_server", "--model", "{model}", "--port", "{port}"),
             *("--dtype", "float32", "--enforce-eager", "--max-model-len", "512"),
-            *("--gpu-memory-utilization", "0.1"),
+            *(
+                "--gpu-memory-utilization",
+                "0.1",
+                "--reasoning-parser",
+                "qwen3",
+                "--reasoning-config",
+            ),
+            '{{"reasoning_start_str": "<think>", "reasoning_end_str": "</think>"}}',
         ),
         ("vllm",),
     ),
-    "llamacpp": Command(("llama-server", "-m", "{model}", "--port", "{port}", "--jinja")),
+    "llamacpp": Command(
+        ("llama-server", "-m", "{model}", "--port", "{port}", "--jinja"), thinks=False
+    ),
 }
 
 
@@ -204,7 +215,9 @@ def main(kinds: Sequence[str]) -> None:
             print(f"{kind} is not installed.")
             continue
         model = model_of(kind)
-        ways = {"direct": DIRECT, "thinking": THINK, "thinking cut": SHORT}
+        ways = {"direct": DIRECT}
+        if SERVERS[kind].thinks:
+            ways |= {"thinking": THINK, "thinking cut": SHORT}
         with running(kind, model, Path(f"/tmp/{kind}.log")) as url:
             for way, decoding in ways.items():
                 about = {"server": kind, "version": version(kind), "model": model.name, "way": way}
