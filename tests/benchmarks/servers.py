@@ -67,13 +67,8 @@ SERVERS = {
         (
             *("-m", "vllm.entrypoints.openai.api_server", "--model", "{model}", "--port", "{port}"),
             *("--dtype", "float32", "--enforce-eager", "--max-model-len", "512"),
-            *(
-                "--gpu-memory-utilization",
-                "0.1",
-                "--reasoning-parser",
-                "qwen3",
-                "--reasoning-config",
-            ),
+            *("--gpu-memory-utilization", "0.1", "--reasoning-parser", "qwen3"),
+            "--reasoning-config",
             '{{"reasoning_start_str": "<think>", "reasoning_end_str": "</think>"}}',
         ),
         ("vllm",),
