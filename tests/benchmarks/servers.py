@@ -61,7 +61,7 @@ SERVERS = {
             *("-m", "transformers.cli.transformers", "serve", "{model}", "--port", "{port}"),
             *("--device", "cpu", "--dtype", "float32"),
         ),
-        ("transformers", "fastapi", "uvicorn"),
+        ("transformers", "accelerate", "fastapi", "uvicorn"),
     ),
     "vllm": Command(
         (
