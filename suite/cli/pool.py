@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from suite.cli.options import json_option, open_option
@@ -33,7 +31,7 @@ def command(runs: tuple[str, ...], out: str, shown: bool, as_json: bool) -> None
     from suite.report.page import write
     from suite.runs.pool import pool
 
-    folder = pool([Path(run) for run in runs], Path(out), say=talk)
+    folder = pool(runs, out, say=talk)
     page = write(folder, progress=progress_for_terminal())
     if as_json:
         print_json({"dir": str(folder), "runs": list(runs), "report": str(page)})

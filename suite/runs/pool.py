@@ -43,7 +43,9 @@ def pool(
     facts = {str(folder): _finished(folder) for folder in folders}
     _check_target(target, folders)
     _check_seeds({name: own["seed"] for name, own in facts.items()})
-    _common("prompt set", {n: {"of all": own["prompts"]["digest"]} for n, own in facts.items()})
+    _common(
+        "prompt set", {n: {"of all": own["prompts"]["digest"]} for n, own in facts.items()}, tell
+    )
     cells = _common("cell", {name: _chains(own) for name, own in facts.items()}, tell)
     tasks = _common("task", {name: _asked(own) for name, own in facts.items()}, tell)
     if len({str(sorted(map(_weights, own["models"]))) for own in facts.values()}) == 1:
@@ -92,7 +94,7 @@ def _check_seeds(seeds: Mapping[str, int]) -> None:
 
 
 def _common(
-    kind: str, told: Mapping[str, Mapping[str, Any]], tell: Callable[[str], None] = print
+    kind: str, told: Mapping[str, Mapping[str, Any]], tell: Callable[[str], None]
 ) -> list[str]:
     """Names that every run tells, in the first one's order. SuiteError where there are none, or
     what is told of one differs."""
@@ -144,11 +146,13 @@ def _put_together(
     import pandas as pd
 
     frames: list[pd.DataFrame] = []
+    first: pd.DataFrame | None = None
     for folder in folders:
         frame = load_results(folder)
         frame = frame[frame["cell"].isin(cells) & frame["task"].isin(tasks)]
         rows = frame[list(ROW)].sort_values([*ROW], ignore_index=True)
-        if frames and not rows.equals(frames[0][list(ROW)].sort_values([*ROW], ignore_index=True)):
+        first = rows if first is None else first
+        if not rows.equals(first):
             raise SuiteError(
                 f"{folders[0]} and {folder} do not hold the same rows, though their studies ask "
                 "the same: a size has other parameters, or one run is not whole."

@@ -187,7 +187,7 @@ def legend(figure: Figure, table: pd.DataFrame) -> None:
             handler_map=wide,
             **look,
         )
-        if made.get_window_extent().width <= figure.bbox.width:
+        if columns == 1 or made.get_window_extent().width <= figure.bbox.width:
             return
         made.remove()
 
@@ -198,15 +198,16 @@ def _codes(table: pd.DataFrame) -> dict[str, tuple[Line2D, ...]]:
     found = {}
     for module, words in CODES:
         sizes = style.sizes_in_order(table, module, f"{module}_params")
+        if len(sizes) < 2:
+            continue
         markers = []
         for k in range(len(sizes)):
-            step = k / max(len(sizes) - 1, 1)
+            step = k / (len(sizes) - 1)
             fill, area = (step, 0.8) if module == "perception" else (1.0, step)
             look: dict[str, Any] = {"markersize": LEAST + MORE * area}
             look["markerfacecolor"] = 1 - (1 - np.array(to_rgb(style.QUIET))) * fill
             markers.append(Line2D([], [], **plain | look))
-        if len(sizes) > 1:
-            found[f"{words}, {sizes[0]} to {sizes[-1]}"] = tuple(markers)
+        found[f"{words}, {sizes[0]} to {sizes[-1]}"] = tuple(markers)
     return found
 
 

@@ -204,13 +204,18 @@ PAGES = (
 )
 
 
+def sized(browser: Any, width: int, scheme: str) -> Any:
+    """A context of a window, whose pages take scripts of a test's own."""
+    return browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+
+
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_every_page_fits_and_keeps_nobody_out(
     browser: Any, served: str, width: int, scheme: str
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
-    )
+    context = sized(browser, width, scheme)
     page = context.new_page()
     page.goto(served)
     page.base = served.partition("/?")[0]
@@ -330,9 +335,7 @@ def test_the_contents_of_the_report_stay_in_sight_or_fold(browser: Any, report: 
 def test_the_report_fits_and_keeps_nobody_out(
     browser: Any, report: str, width: int, scheme: str
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
-    )
+    context = sized(browser, width, scheme)
     page = context.new_page()
     for place in ("", "#items?item=shapes%2F1"):
         page.goto(report + place)
