@@ -47,6 +47,14 @@ in the plan and in the fingerprints."""
 Table = dict[str, Any]
 
 
+class _Requests(BaseModel):
+    """Counts of requests by name; what was generated decides whether a command counts as one."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, int]
+    generated: int
+
+
 class _Entry(BaseModel):
     """An entry of `runs`, as far as it is read (`suite.runs.history`)."""
 
@@ -59,7 +67,7 @@ class _Entry(BaseModel):
     dtypes: list[str] | None = None
     processes: int | None = None
     threads: int | None = None
-    requests: dict[str, int] | None = None
+    requests: _Requests | None = None
     versions: Table | None = None
     machine: Table | None = None
 

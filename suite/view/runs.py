@@ -164,7 +164,8 @@ def _is_run(folder: Path) -> bool:
 def _found(folder: Path, deep: int) -> Iterator[Path]:
     """Folders of runs, none inside another."""
     try:
-        inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+        with os.scandir(folder) as entries:
+            inside = sorted(entry.path for entry in entries if entry.is_dir())
     except OSError:
         return
     for path in map(Path, inside):

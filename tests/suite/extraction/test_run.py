@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,8 +63,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Request], s
     def make(says: Callable[[Request], str]) -> Scripted:
         generator = Scripted(says)
         monkeypatch.setattr("suite.engine.processes.build", lambda *_: generator)
-        # Nothing large was loaded, and a round would take a second for it.
-        monkeypatch.setattr("suite.engine.local.gc", SimpleNamespace(collect=lambda: 0))
         return generator
 
     return make
