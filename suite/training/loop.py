@@ -8,6 +8,7 @@ continues. Nothing is shuffled: row i of the stream belongs to step i // batch.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class Job:
     folder: Path
     workers: int
     say: Callable[[str], None]
+    pieces: int = 1
+    """Parts of a step that a CPU takes one after another, each padded to its own longest row. Only
+    for models whose loss is a mean over the targets of the whole step."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +166,12 @@ def run(job: Job) -> Outcome:
     """Trains the job's model in place, from its last checkpoint where there is one."""
     stage = job.stage
     decay = int(stage.decay * stage.steps)
+    # A GPU computes padding for nothing, and would wait for the calls of every piece.
+    pieces = 1 if torch.cuda.is_available() else math.gcd(stage.batch, job.pieces)
     arguments = TrainingArguments(
         **common(job, stage.evaluate),
-        per_device_train_batch_size=stage.batch,
+        per_device_train_batch_size=stage.batch // pieces,
+        gradient_accumulation_steps=pieces,
         learning_rate=job.rate,
         lr_scheduler_type="warmup_stable_decay",
         warmup_steps=min(100, stage.steps // 10),

@@ -25,6 +25,9 @@ from tasks.micro import lessons
 from tasks.micro.scene import HELD_OUT, TRAIN, Domain
 
 HELD_OUT_ROWS = 256
+PIECES = 4
+"""Of a step on a CPU. Measured: at size m a step of extraction takes .53 of the time that it takes
+whole, one of instruction tuning .87, one of text .95; two pieces are as good at xs and s."""
 WORDS = Path(lessons.__file__).parent / "words.txt"
 
 
@@ -106,8 +109,9 @@ class TrainingRun:
         model, rows, collate, measured, metric = builder(stage, size, seed)
         rate = scale * self.recipe.peak(stage, size)
         job = loop.Job(
-            stage, model, rows, collate, measured, metric, rate, seed, work, self.workers, say
-        )
+            stage, model, rows, collate, measured, metric, rate, seed, work, self.workers, say,
+            PIECES if isinstance(rows, data.ByLength) else 1,
+        )  # fmt: skip
         return model, loop.run(job)
 
     def _encoder_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
@@ -129,7 +133,7 @@ class TrainingRun:
     ) -> tuple[Any, ...]:  # fmt: skip
         pad = self.encode.ids[PAD]
         held_out = [fresh(i) for i in range(HELD_OUT_ROWS)]
-        rows = data.Rows(make, stage.steps * stage.batch, stage.samples)
+        rows = data.ByLength(data.Rows(make, stage.steps * stage.batch, stage.samples), stage.batch)
         return (
             model, rows, data.TokenCollator(pad),
             partial(measure.turn_accuracy, rows=held_out, pad=pad), metric,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,29 @@ class Rows(Dataset[Row]):
     def __getitem__(self, index: int) -> Row:
         """The row, the same every time."""
         return self.make(index % self.samples)
+
+
+class ByLength(Dataset[Row]):
+    """The same rows, each step's ordered by length: parts of a step then hold little padding."""
+
+    def __init__(self, rows: Rows, batch: int) -> None:
+        self.rows = rows
+        self.batch = batch
+        self._step = lru_cache(1)(self._ordered)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        """The row at a place of its step, the same every time."""
+        step, place = divmod(index, self.batch)
+        return self._step(step)[place]
+
+    def _ordered(self, step: int) -> list[Row]:
+        first = step * self.batch
+        rows = [self.rows[i] for i in range(first, min(first + self.batch, len(self.rows)))]
+        return sorted(rows, key=lambda row: len(row.ids))
 
 
 @dataclass(frozen=True)

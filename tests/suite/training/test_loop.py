@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from torch import Tensor, nn
 from transformers import TrainingArguments
 
 from suite.training import loop
-from suite.training.micro import data
+from suite.training.micro import data, models
+from suite.training.micro.tokenizer import IMAGE, PAD, Encoder
 from suite.training.recipe import Stage
+from suite.training.run import _text, _vision
+from tasks.micro.scene import TRAIN
 
 
 class Line(nn.Module):
@@ -215,3 +219,41 @@ def test_every_point_of_the_curve_has_a_loss(tmp_path: Path) -> None:
     """NaN is no JSON, and the last point's loss is the last but one's."""
     loop.run(job(tmp_path))
     assert all(math.isfinite(p["loss"]) for p in curve(tmp_path))
+
+
+def seen_in_pieces(
+    kind: str, pieces: int, encode: Encoder, folder: Path
+) -> tuple[list[float], list[dict[str, float]]]:
+    """Weights and curve after three steps of 8 rows down the plain gradient."""
+    text = models.text_model(models.Shape(16, 1, 2, 8), encode.size, {"pad": 0, "eos": 1}, 0)
+    make = partial(_text, encode, "language", 0, TRAIN, 0.5)
+    net = text
+    if kind == "vision":
+        tower = models.vision_model(72, 24, 8, 1, 0)
+        statistics = torch.zeros(8), torch.eye(8)
+        net = models.llava_model(text, tower, encode.ids[IMAGE], statistics, 0)
+        make = partial(_vision, encode, 9, "extract", 0.35, None, "extract", 0, TRAIN)
+    made = replace(
+        job(folder, batch=8, steps=3, evaluate=1),
+        model=net,
+        rows=data.ByLength(data.Rows(make, 24), 8),
+        collate=data.TokenCollator(encode.ids[PAD]),
+        pieces=pieces,
+    )
+    loop.run(made)
+    return values(net), [{**p, "seconds": 0.0} for p in curve(folder)]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU takes a step whole")
+@pytest.mark.parametrize("kind", ["text", "vision"])
+def test_a_step_in_pieces_is_the_step_in_one(
+    kind: str, encode: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        loop, "_optimizer", lambda job: torch.optim.SGD(job.model.parameters(), lr=1.0)
+    )
+    whole, one = seen_in_pieces(kind, 1, encode, tmp_path / "whole")
+    parts, four = seen_in_pieces(kind, 4, encode, tmp_path / "parts")
+    torch.testing.assert_close(torch.tensor(parts), torch.tensor(whole), rtol=1e-4, atol=1e-6)
+    assert [p["loss"] for p in four] == pytest.approx([p["loss"] for p in one], rel=1e-5)
+    assert len({p["loss"] for p in four}) == 3

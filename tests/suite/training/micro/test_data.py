@@ -44,6 +44,18 @@ def test_rows_of_few_samples_come_again_in_order(encode: Encoder) -> None:
     assert len({tuple(rows[i].ids) for i in range(8)}) == 3
 
 
+def test_a_step_s_rows_come_by_length_and_no_row_changes_its_step(encode: Encoder) -> None:
+    rows = data.Rows(partial(_text, encode, "language", 0, TRAIN, 0.5), 22)
+    ordered = data.ByLength(rows, 8)
+    assert len(ordered) == 22
+    for first in (16, 0, 8):  # in any order: a resumed run starts in the middle
+        own = range(first, min(first + 8, 22))
+        lengths = [len(ordered[i].ids) for i in own]
+        assert lengths == sorted(lengths)
+        assert len(set(lengths)) > 1
+        assert sorted(ordered[i].ids for i in own) == sorted(rows[i].ids for i in own)
+
+
 def test_recall_rows_ask_every_pair_in_both_directions(encode: Encoder) -> None:
     comma, mark = encode.ids[","], encode.ids["?"]
     sizes = set()
