@@ -141,7 +141,7 @@ class Counting:
     def whole(self, done: int, total: int) -> None:
         """Moves the run."""
         if self.run is None:
-            self.run = Count("whole run", total, done, done)
+            self.run = Count("whole run without drawing", total, done, done)
         elif self.stage is None:  # found in the store, so nothing of the rate
             self.run.before += done - self.run.done
         self.run.done, self.run.total = done, total

@@ -1,13 +1,14 @@
 """The explorer inside a report: every item of a small run with its grid and its ways, in one file.
 
-In: a run's directory. Out: JSON that the page's own script shows, of LARGEST bytes at most; what
-there was no room for is said. Every text in it is `visible` already, and the script puts texts into
-the page as texts, so that none is read as anything else.
+In: a run's directory. Out: JSON that the page's own script shows, packed, of LARGEST bytes at most;
+what there was no room for is said. Every text in it is `visible` already, and the script puts texts
+into the page as texts, so that none is read as anything else.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import math
@@ -30,7 +31,7 @@ Grid = dict[str, Any]
 ANSWERS = 100_000
 """Answers of a run whose report holds the explorer."""
 LARGEST = 12_000_000
-"""Bytes of its data."""
+"""Bytes of its data as the page holds them."""
 PICTURES = 3_000_000
 """Bytes of all its pictures, as they are before encoding."""
 OPTIONAL = {"thinking_text": "the thinking", "description": "descriptions"}
@@ -102,8 +103,8 @@ def script(name: str) -> dict[str, str]:
 
 
 def embedded(folder: Path, frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any]:
-    """Gives what the page embeds: `data`, JSON that is safe inside a script element (None where
-    there is no room), and `lacking`, a sentence each of what is left out.
+    """Gives what the page embeds: `data`, packed JSON (None where there is no room), and `lacking`,
+    a sentence each of what is left out.
 
     names: task -> what the page calls it.
     """
@@ -114,7 +115,7 @@ def embedded(folder: Path, frame: pd.DataFrame, names: Mapping[str, str]) -> dic
     data, lacking = _data(folder, frame)
     data["names"] = {visible(task): visible(names[task]) for task in dict.fromkeys(frame["task"])}
     left: list[str] = []
-    while len(text := _in_script(data)) > LARGEST:
+    while len(text := packed(data)) > LARGEST:
         if len(left) == len(OPTIONAL):
             return found | {"lacking": [f"The items have no room on this page: {view}"]}
         left.append(list(OPTIONAL)[len(left)])
@@ -125,10 +126,10 @@ def embedded(folder: Path, frame: pd.DataFrame, names: Mapping[str, str]) -> dic
     return found | {"data": text, "lacking": lacking}
 
 
-def _in_script(data: dict[str, Any]) -> str:
-    """JSON, of ASCII alone, that ends no script element: no text in it is markup."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def packed(data: dict[str, Any]) -> str:
+    """Gives JSON as gzip in base64: fewer bytes, and letters that no markup is made of."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 class _Texts:

@@ -7,7 +7,6 @@ Texts of models are escaped.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
@@ -152,13 +151,13 @@ def _rows(folder: Path, name: str) -> pd.DataFrame:
 
 def _figure(folder: Path, name: str, note: str) -> dict[str, str]:
     """Title, caption, which the note ends, and the picture as a data address."""
-    content = (folder / "figures" / f"{name}.svg").read_bytes()
+    svg = (folder / "figures" / f"{name}.svg").read_text(encoding="utf-8")
     caption = load_figure(name).caption(_rows(folder, name))
     return {
         "name": name,
         "title": FIGURES[name].title,
         "caption": f"{caption} {note}".strip(),
-        "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
+        "source": Markup(figures.address(svg)),
     }
 
 

@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 from unicodedata import category, normalize
@@ -97,7 +98,21 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "downscaling-suite",
 }
 
+_TASKS: ContextVar[tuple[str, ...]] = ContextVar("tasks", default=())
+"""What `task_names` takes for all tasks there are; empty: those that it is asked of."""
+
 Draw = TypeVar("Draw", bound=Callable[..., Figure])
+
+
+@contextmanager
+def of_study(tasks: Iterable[object]) -> Iterator[None]:
+    """Names tasks, in all that is drawn inside, as a study of these does: one name for one task,
+    whichever of them a figure or a panel shows."""
+    token = _TASKS.set(tuple(str(task) for task in tasks))
+    try:
+        yield
+    finally:
+        _TASKS.reset(token)
 
 
 @contextmanager
@@ -267,16 +282,17 @@ def with_interval(
 
 
 def task_names(tasks: Iterable[object]) -> dict[str, str]:
-    """Task -> name in figures: the prefix that all share is dropped, means are named as such."""
+    """Task -> name in figures and on the page: the prefix that all tasks of the study share is
+    dropped, means are named as such."""
     means = {IN_DOMAIN: "in-domain mean", OUT_OF_DOMAIN: "out-of-domain mean"}
     means[SHARED] = "in-domain mean (tasks of all cells)"
     own = list(dict.fromkeys(str(task) for task in tasks if str(task) not in means))
-    prefixes = {name.partition("_")[0] for name in own if "_" in name}
-    shared = len(own) > 1 and len(prefixes) == 1 and all("_" in name for name in own)
-    cut = len(prefixes.pop()) + 1 if shared else 0
-    cut = cut if all(name[cut:] for name in own) else 0
+    study = [task for task in _TASKS.get() if task not in means] or own
+    prefix = study[0].partition("_")[0] + "_" if len(set(study)) > 1 else ""
+    shared = all(name.startswith(prefix) and name != prefix for name in study)
     for name in own:
-        means[name] = _unlike([name[cut:].replace("_", " "), name], means.values())
+        short = name.removeprefix(prefix) if shared else name
+        means[name] = _unlike([short.replace("_", " "), name], means.values())
     return means
 
 

@@ -1,10 +1,11 @@
 // The explorer inside a report: items by filter, and one item with its answers. The data are JSON
-// in the page; every text enters it as a text node, by page.js, which stands before it. The address
+// in the page, as gzip in base64; every text enters it as a text node, by page.js, which stands before it. The address
 // after # holds filter and item.
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
-const DATA = JSON.parse(document.getElementById("explorer-data").textContent);
+const PACKED = Uint8Array.from(atob(document.getElementById("explorer-data").textContent), (c) => c.charCodeAt(0));
+const DATA = await new Response(new Blob([PACKED]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 const ROOT = document.getElementById("explorer-here");
 const PAGE = 50;
 const MARKS = DATA.marks;

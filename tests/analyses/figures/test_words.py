@@ -252,6 +252,15 @@ def test_no_two_tasks_and_no_task_and_mean_have_one_name(tasks: tuple[str, ...])
     assert len({*names.values()}) == len(names), names
 
 
+def test_a_task_has_the_name_that_its_study_gives_it_where_it_is_shown_alone() -> None:
+    assert style.task_names(["micro_star"])["micro_star"] == "micro star"
+    with style.of_study(["micro_star", "micro_ocr", "in_domain"]):
+        assert style.task_names(["micro_star"])["micro_star"] == "star"
+    with style.of_study(["micro_star", "mmstar"]):
+        assert style.task_names(["micro_star"])["micro_star"] == "micro star"
+    assert style.task_names(["micro_star", "micro_ocr"])["micro_star"] == "star"
+
+
 def test_names_that_are_numbers_keep_their_rows() -> None:
     table = pd.DataFrame({"size": [2, 4, "Qwen3-VL-32B-Instruct"], "family": [1.5, 1.5, 1.5]})
     labelled = style._labelled(table)
