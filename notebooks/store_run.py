@@ -1,23 +1,34 @@
-"""Keeps a finished run small enough for the repository: what the notebooks read.
+"""Stores what the notebooks read and what they show: a finished run, small enough for the
+repository, and the outputs of every cell.
 
-In: a run directory. Out: results/micro_run with its records (all columns; the store keys, which
-name answers that are not kept, left empty) and of its provenance what says which study, items and
-weights they are of, without the folders of the machine.
+In: a run directory, or nothing where the stored run stays. Out: results/micro_run with its records
+(all columns; the store keys, which name answers that are not kept, left empty) and of its
+provenance what says which study, items and weights they are of, without the folders of the
+machine; notebooks/*.ipynb, each run from top to bottom on it.
 
     downscale run micro --out runs/micro && python notebooks/store_run.py runs/micro
+    python notebooks/store_run.py
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import copy
+import io
 import json
 from pathlib import Path
+
+import nbformat
+from PIL import Image
 
 import suite
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "results" / "micro_run"
 FACTS = ("study", "seed", "family", "prompts", "models", "items", "versions", "commit", "ended")
+WIDE, COLOURS = 840, 64
+"""Figures as they are stored: at most so many pixels across (120 dpi), of so many colours."""
 
 
 def store(run: Path, target: Path) -> Path:
@@ -40,10 +51,46 @@ def store(run: Path, target: Path) -> Path:
     return path
 
 
+def executed(path: Path) -> nbformat.NotebookNode:
+    """Gives a notebook as a run from top to bottom leaves it: with its outputs, and with nothing of
+    the machine that ran it."""
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    known = copy.deepcopy(notebook.metadata)
+    where = {"metadata": {"path": path.parent}}
+    NotebookClient(notebook, timeout=600, resources=where, record_timing=False).execute()
+    notebook.metadata = known
+    return notebook
+
+
+def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Gives the notebook with its figures as small as they are stored."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "<Figure" in data.get("text/plain", ""):
+                image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+                image.thumbnail((WIDE, 4 * WIDE), Image.Resampling.LANCZOS)
+                written = io.BytesIO()
+                image.quantize(COLOURS, dither=Image.Dither.NONE).save(
+                    written, "PNG", optimize=True
+                )
+                data["image/png"] = base64.b64encode(written.getvalue()).decode() + "\n"
+    return notebook
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("run", type=Path, help="directory of a finished run")
-    parser.add_argument("--to", type=Path, default=TARGET, help="folder to write (%(default)s)")
+    parser = argparse.ArgumentParser(
+        description="Stores a run that the notebooks read, and their outputs."
+    )
+    parser.add_argument("run", nargs="?", type=Path, help="directory of a finished run")
+    parser.add_argument("--to", type=Path, help=f"store the run alone, in this folder ({TARGET})")
     given = parser.parse_args()
-    kept = store(given.run, given.to)
-    print(f"{kept}: {kept.stat().st_size / 1e3:,.0f} kB")
+    written = [store(given.run, given.to or TARGET)] if given.run else []
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")) if given.to is None else ():
+        nbformat.write(small(executed(notebook)), notebook)
+        written.append(notebook)
+    for path in written:
+        print(f"{path}: {path.stat().st_size / 1e3:,.0f} kB")

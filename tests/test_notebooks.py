@@ -1,18 +1,20 @@
-"""The notebooks run from top to bottom on the stored run, and are kept without outputs.
+"""The notebooks run from top to bottom on the stored run, and show what they are stored with.
 
 In: notebooks/*.ipynb and results/micro_run. Out: a failure with the cell that failed. When
-the micro tasks or models have changed, the stored run is made again by the command that
-notebooks/store_run.py begins with.
+the micro tasks or models have changed, the stored run and the outputs are made again by the command
+that notebooks/store_run.py begins with; when code has, the outputs by its second one.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -23,6 +25,7 @@ from analyses.columns import validate
 from tests.house import ROOT
 
 RUN = ROOT / "results" / "micro_run"
+SCRIPT = ROOT / "notebooks" / "store_run.py"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PLOTS = {"01": 2, "02": 4, "03": 3, "04": 1}
 """Notebook -> figures it shows; the third shows images of items as well."""
@@ -30,24 +33,37 @@ IMPORTS = ("pathlib", "IPython.display", "pandas", "suite", "analyses")
 """Modules that notebooks import from; of `suite` only the package, its public API."""
 
 
-def cells(path: Path, kind: str) -> list[nbformat.NotebookNode]:
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+def cells(of: Path | nbformat.NotebookNode, kind: str = "code") -> list[nbformat.NotebookNode]:
+    notebook = nbformat.read(of, as_version=4) if isinstance(of, Path) else of
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
 
 
 def test_there_are_four() -> None:
     assert [path.name[:2] for path in NOTEBOOKS] == list(PLOTS)
-    assert len(cells(NOTEBOOKS[0], "code")) == 10
+    assert len(cells(NOTEBOOKS[0])) == 10
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
-    for cell in cells(path, "code"):
-        assert cell.outputs == []
-        assert cell.execution_count is None
+def test_a_notebook_is_kept_small_with_the_outputs_of_one_run(path: Path) -> None:
+    assert path.stat().st_size < 400e3
+    assert set(nbformat.read(path, as_version=4).metadata) == {"kernelspec", "language_info"}
+    for number, cell in enumerate(cells(path), 1):
+        assert cell.execution_count == number
+        assert cell.metadata == {}
         assert len(cell.source.splitlines()) <= 16, cell.source
         for module in re.findall(r"^(?:from|import) ([\w.]+)", cell.source, re.MULTILINE):
             assert module.startswith(IMPORTS), module
             assert not module.startswith("suite."), f"{module} is not of the public API"
+    texts = json.dumps(shown(cells(path)))
+    assert not re.search(r"(?<![\w.<:/])/\w+/\w| at 0x", texts), "an absolute path"
+
+
+def shown(code: list[nbformat.NotebookNode]) -> list[list[dict[str, Any]]]:
+    """What each cell shows, without its pictures."""
+    alike = [[json.loads(json.dumps(out)) for out in cell.outputs] for cell in code]
+    for out in (out for outputs in alike for out in outputs):
+        out.get("data", {}).pop("image/png", None)
+    return alike
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -58,27 +74,26 @@ def test_the_prose_holds_no_result(path: Path) -> None:
 
 
 # A kernel is a process of its own, with warnings and sockets of its own.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path) -> None:
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}})
-    client.execute()
-    outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
-    loud = [out.text for out in outputs if out.output_type == "stream" and out.name == "stderr"]
-    assert loud == []
-    shown = [out.data for out in outputs if "data" in out]
-    plots = [data for data in shown if "<Figure" in data.get("text/plain", "")]
-    assert len(plots) == PLOTS[path.name[:2]]
-    assert all("image/png" in data for data in plots)
-    if path.name.startswith("03"):
-        images = [data for data in shown if "image/png" in data and data not in plots]
-        assert len(images) >= 3
-    for table in (data["text/html"] for data in shown if "text/html" in data):
-        assert "<tbody>" in table
-        assert table.count("<td") > 0, "an empty table"
+def test_a_notebook_shows_what_it_is_stored_with(path: Path) -> None:
+    fresh = cells(runpy.run_path(str(SCRIPT))["executed"](path))
+    stored = cells(path)
+    again = "`python notebooks/store_run.py` stores what the notebooks show now"
+    assert shown(fresh) == shown(stored), again
+    for code in (fresh, stored):
+        outputs = [out for cell in code for out in cell.outputs]
+        assert not [out for out in outputs if out.get("name") == "stderr"]
+        data = [out.data for out in outputs if "data" in out]
+        plots = [own for own in data if "<Figure" in own.get("text/plain", "")]
+        assert len(plots) == PLOTS[path.name[:2]]
+        assert all("image/png" in own for own in plots)
+        images = [own for own in data if "image/png" in own and own not in plots]
+        assert (len(images) >= 3) == path.name.startswith("03")
+        for table in (own["text/html"] for own in data if "text/html" in own):
+            assert "<tbody>" in table
+            assert table.count("<td") > 0, "an empty table"
 
 
 def kept(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -142,7 +157,7 @@ def test_the_notebooks_run_on_a_run_that_lacks_something(
     shutil.copy(RUN / "provenance.json", tmp_path)
     for path in NOTEBOOKS:
         names: dict[str, object] = {}
-        for cell in cells(path, "code"):
+        for cell in cells(path):
             source = cell.source.replace("%matplotlib inline\n", "")
             source = source.replace("../results/micro_run", str(tmp_path))
             exec(compile(source, f"{path.name}, on {kind}", "exec"), names)
@@ -172,9 +187,8 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
         "items": {"t": {"digest": "d"}},
     }
     (source / "provenance.json").write_text(json.dumps(facts))
-    script = ROOT / "notebooks" / "store_run.py"
     done = subprocess.run(
-        [sys.executable, str(script), str(source), "--to", str(tmp_path / "kept")],
+        [sys.executable, str(SCRIPT), str(source), "--to", str(tmp_path / "kept")],
         capture_output=True,
         text=True,
         check=True,
