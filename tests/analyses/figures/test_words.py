@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
+import zlib
 from collections.abc import Iterator
 
 import pandas as pd
@@ -174,7 +175,7 @@ def drawn_with(frame: pd.DataFrame, words: list[str]) -> tuple[set[str], list[st
     """The texts of a figure whose ten categories have these names, and what was warned of."""
     star = frame[frame["category"].notna()].copy()
     own = {name: index for index, name in enumerate(star["category"].unique())}
-    other = star["item_id"].astype(str).map(hash) % 2
+    other = star["item_id"].astype(str).map(lambda name: zlib.crc32(name.encode())) % 2
     star["category"] = [words[(2 * own[c] + k) % 10] for c, k in zip(star["category"], other)]
     figure, said = drawn(pd.concat([frame[frame["category"].isna()], star]), "decoupling")
     return texts(figure), said
