@@ -215,7 +215,7 @@ def _names(request: Request) -> list[str]:
 
 
 def read(loaded: Loaded, prompts: Sequence[Prompt]) -> Any:
-    """Gives the batch, on the CPU. All prompts of a batch show images, or none does."""
+    """Gives the batch, on the CPU. All prompts of a batch show as many images."""
     settings = {
         "padding": True,
         "padding_side": "left",

@@ -164,7 +164,7 @@ class FixedSteps:
         """Takes a batch to its end and returns None. Where this model goes without, now or after
         what has failed, returns the cache with which the batch goes on."""
         if self.reason is None and not plain_layers(cache):
-            self.reason = "its cache has windows or states"
+            self.reason = "its cache has windows, states or images"
         if self.reason is None and batch.position is None:
             self.reason = "it counts positions by itself"
         if self.reason is not None:

@@ -112,11 +112,14 @@ def growing_cache(config: Any) -> DynamicCache:
     """Gives an empty cache for a model with this configuration.
 
     Layers that are more than plain attention (sliding windows, recurrent states) keep their own
-    class from transformers.
+    class from transformers, and so do those of cross attention, which do not grow.
     """
-    cache = DynamicCache(config=config.get_text_config(decoder=True))
+    text = config.get_text_config(decoder=True)
+    cache = DynamicCache(config=text)
+    across = getattr(text, "cross_attention_layers", ())
     cache.layers = [
-        BufferedLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
+        BufferedLayer() if type(layer) is DynamicLayer and index not in across else layer
+        for index, layer in enumerate(cache.layers)
     ]
     return cache
 
@@ -150,5 +153,6 @@ def keep_rows(cache: Any, rows: torch.Tensor) -> None:
 
 
 def plain_layers(cache: Any) -> bool:
-    """Whether every layer holds all keys and values and nothing else: no window and no state."""
+    """Whether every layer holds the keys and values of all tokens and nothing else: no window, no
+    state and no images."""
     return all(type(layer) is BufferedLayer and layer.buffers is not None for layer in cache.layers)

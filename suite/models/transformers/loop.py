@@ -21,6 +21,8 @@ from suite.models.transformers.kv_cache import can_select, growing_cache, keep_r
 from suite.models.transformers.rows import PerRow, among
 from suite.models.transformers.thinking import AnswerLimit
 
+LOOKS = "cross_attention_mask"
+"""Name under which Llama 3.2 Vision takes what each token sees of the images."""
 DROP_BELOW = 0.8
 """Ended rows leave once the live ones are fewer than this share: each drop copies the cache."""
 
@@ -194,15 +196,18 @@ class Batch(PerRow):
         mask: torch.Tensor | None,
         position: torch.Tensor | None,
         argument: str,
+        looks: torch.Tensor | None = None,
     ) -> None:
         """
         prompt: ids of shape (rows, tokens). mask: attention mask of the same shape, None where no
         row is padded. position: of each prompt's last token, shape (..., rows, 1), None where the
-        model counts. argument: the name under which the model takes the cache.
+        model counts. argument: the name under which the model takes the cache. looks: which tiles
+        of which images each prompt's last token sees, shape (rows, 1, images, tiles), where the
+        model attends to them beside the text.
         """
         count, self.columns = prompt.shape
         device = prompt.device
-        self.argument = argument
+        self.argument, self.looks = argument, looks
         self.rows = torch.arange(count, device=device)
         """Index of each row in the input, shape (rows,); -1 for one that only fills up."""
         self.tokens = prompt[:, -1].clone()
@@ -223,6 +228,8 @@ class Batch(PerRow):
         self.per_row = ("tokens", "ended", "length", "cut", "finite")
         if position is not None:
             self.per_row += ("position",)
+        if looks is not None:
+            self.per_row += ("looks",)
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps the rows at these indices."""
@@ -267,6 +274,8 @@ class Batch(PerRow):
             inputs["attention_mask"] = mask
         if self.position is not None:
             inputs["position_ids"] = self.position.movedim(0, -2)
+        if self.looks is not None:
+            inputs[LOOKS] = self.looks
         return inputs | {self.argument: cache, "use_cache": True}
 
     def collect(self, found: list[GeneratedRow]) -> None:
@@ -288,14 +297,19 @@ def _loop(
 ) -> list[GeneratedRow]:
     # Masks and positions are read before the prefill: a model may change the mapping it is given.
     mask, position = kwargs.get("attention_mask"), kwargs.get("position_ids")
+    looks = kwargs.get(LOOKS)
     prepared = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
     counted = prepared.get("position_ids")
+    if "position_ids" in prepared and counted is None and not _counts(model):
+        prepared["position_ids"] = position  # EXAONE 4.5's class would count the padding
     if position is not None and counted is not None and counted.shape == position.shape:
         position = counted.clone()  # PaliGemma's count from 1
     outputs = model(**prepared, return_dict=True)
     argument = cache_argument(model)
     last = None if position is None else position[..., -1:]
-    batch = Batch(input_ids, mask, last, argument)
+    if looks is not None:
+        looks = looks[:, -1:]  # an answer sees what its prompt's end sees
+    batch = Batch(input_ids, mask, last, argument, looks)
     cache: Any = getattr(outputs, argument)
     found = [GeneratedRow() for _ in range(input_ids.shape[0])]
     logits = outputs.logits[:, -1].float()
@@ -306,6 +320,11 @@ def _loop(
     if cache is not None:
         _grow(model, batch, rules, cache, found)
     return found
+
+
+def _counts(model: Any) -> bool:
+    """Whether a model has positions of its own, as where images have several dimensions."""
+    return any(hasattr(part, "get_rope_index") for part in model.modules())
 
 
 def _choose(batch: Batch, rules: Rules, logits: torch.Tensor) -> None:

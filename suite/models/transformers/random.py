@@ -78,7 +78,7 @@ CONNECTORS = (
     "aligner",
 )
 """Names of what leads from a tower to the language model. It is made loud enough that images change
-the answers."""
+the answers, and gates of one number, which training opens, are open."""
 ENDS = 6
 """Every so many entries of the vocabulary one ends an answer. With fewer of them greedy answers go
 round in circles without one, a thousand tokens long, and so are the prompts that read them."""
@@ -216,36 +216,34 @@ def _ends(tokenizer: Any, apart: int) -> Iterator[int]:
 
 def _config(kind: str, row: Mapping[str, Any], tokenizer: Any, text: Mapping[str, Any]) -> Any:
     """The configuration of a kind at small sizes, in the words of the tokenizer."""
-    own = {
+    words = {
+        **TEXT,
         "vocab_size": len(tokenizer),
         "vocab_size_per_layer_input": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "bos_token_id": tokenizer.bos_token_id,
     }
-    given = _numbered(row.get("config", {}), tokenizer)
-    words = {**TEXT, **own}
     config = transformers.CONFIG_MAPPING[kind]
-    if "text_config" not in getattr(config, "sub_configs", {}):
+    marks = {f"{role}_id": mark for role, mark in row.get("tokens", {}).items()}
+    given = _small(config(), marks, row.get("config", {}))
+    given = _numbered(given, tokenizer)
+    parts = getattr(config, "sub_configs", {})
+    if "text_config" not in parts:
         given = {**_small(config(), words, given), **text}
     else:
-        given["text_config"] = {"model_type": "", **given.get("text_config", {}), **text}
-    parts = {"text_config": words, "vision_config": TOWER, "audio_config": TOWER}
-    for name, sizes in parts.items():
-        if name in getattr(config, "sub_configs", {}) and (name in given or name != "audio_config"):
+        given["text_config"] = {**given.get("text_config", {}), **text}
+    for name, sizes in (("text_config", words), ("vision_config", TOWER), ("audio_config", TOWER)):
+        if name in parts and (name in given or name != "audio_config"):
             given[name] = _part(config, name, sizes, given.get(name, {}))
     return config(**given)
 
 
-def _part(config: Any, name: str, sizes: Mapping[str, Any], given: Any) -> Any:
-    if given is None:
-        return None
-    kind = given.get("model_type")
-    default = getattr(config(), name)
-    if kind:
+def _part(config: Any, name: str, sizes: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    if kind := given.get("model_type"):
         default = transformers.CONFIG_MAPPING[kind]()
-    if default is None:
-        default = config.sub_configs[name]()
+    else:
+        default = getattr(config(), name) or config.sub_configs[name]()
     return {**_small(default, sizes, given), "model_type": default.model_type}
 
 
@@ -281,6 +279,8 @@ def _model(kind: str, config: Any, seed: int) -> Any:
         for name, parameter in model.named_parameters():
             if any(part in name for part in CONNECTORS) and parameter.ndim == 2:
                 torch.nn.init.normal_(parameter, std=0.5)
+            elif parameter.numel() == 1 and not parameter:
+                torch.nn.init.ones_(parameter)  # a gate to what images say
     return model
 
 

@@ -214,8 +214,8 @@ def of_kind(kind: Any) -> Callable[[], Any]:
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
-        (gemma, "its cache has windows or states"),
-        (mamba2, "its cache has windows or states"),
+        (gemma, "its cache has windows, states or images"),
+        (mamba2, "its cache has windows, states or images"),
         (of_kind(Untold), "its class does not say that its steps can have a fixed shape"),
         (of_kind(Forgets), "its scores move by"),
     ],
@@ -354,7 +354,7 @@ NOWAIT = replace(THINKING, nowait=True, max_new_tokens=12)
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [("llava", None), ("llava_onevision", None), ("qwen3_vl", None), ("internvl", None),
-     ("gemma3", "its cache has windows or states")],
+     ("gemma3", "its cache has windows, states or images")],
 )  # fmt: skip
 def test_vision_language_models(kind: str, reason: str | None, tmp_path: Path) -> None:
     folder = getattr(tiny_vlms, kind)(tmp_path)
@@ -389,10 +389,10 @@ def test_one_line_says_that_a_model_goes_without(tmp_path: Path) -> None:
     )
     assert generator.news() == []
     generator._fixed = FixedSteps(generator.loaded.model, record=False)
-    generator._fixed.reason = "its cache has windows or states"
+    generator._fixed.reason = "its cache has windows, states or images"
     assert generator.news() == [
         f"The steps of {generator.loaded.model.name_or_path} are not recorded for the GPU and take "
-        "longer: its cache has windows or states."
+        "longer: its cache has windows, states or images."
     ]
     assert generator.news() == []
 

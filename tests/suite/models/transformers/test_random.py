@@ -51,6 +51,8 @@ def asked(kind: str) -> list[Request]:
 def test_a_kind_answers_in_a_batch_as_alone_and_as_generate(kind: str, tmp_path: Path) -> None:
     if kind == "smolvlm":
         pytest.importorskip("num2words")
+    if kind == "llama4" and random.VERSION.startswith("5.24."):
+        pytest.skip("transformers 5.24's class asks its text model for pictures and fails")
     random.save(tmp_path, kind, ends=16)
     spec = ModelSpec(path=tmp_path, batch_size=8, random_weights=True)
     generator: Any = build_generator(spec, "vlm" if kind in random.rows() else "text", device="cpu")
