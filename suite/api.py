@@ -218,7 +218,7 @@ def _run(
         noted, finished = True, False
 
     def begun(where: dict[str, Any]) -> None:
-        this.update(where)
+        this.update(where | {"versions": this["versions"] | where.get("versions", {})})
         note({"runs": [*runs, this]})
 
     if not finished:

@@ -37,10 +37,16 @@ Note = Callable[[StepGroup, Iterable[str]], None]
 
 
 class CurrentModel:
-    """Builds generators and keeps the last one: one model in memory at a time."""
+    """Builds generators and keeps the last one: one model in memory at a time.
 
-    def __init__(self, build: Build) -> None:
-        self._build = build
+    tell: is told the versions of other programs by which a model answers, once they are known.
+    """
+
+    def __init__(
+        self, build: Build, tell: Callable[[dict[str, str]], None] = lambda versions: None
+    ) -> None:
+        self._build, self._tell = build, tell
+        self._versions: dict[str, str] = {}
         self._model: Model | None = None
         self._generator: Generator | None = None
 
@@ -50,6 +56,13 @@ class CurrentModel:
             self.drop()
             self._generator, self._model = self._build(model), model
         return self._generator
+
+    def answered(self) -> None:
+        """Tells the versions of other programs where the model in memory names new ones."""
+        found = self._versions | getattr(self._generator, "versions", {})
+        if found != self._versions:
+            self._versions = found
+            self._tell(found)
 
     def drop(self) -> None:
         """Frees the model in memory."""
@@ -237,6 +250,7 @@ class _Work:
             asked = [open.requests[key] for key in keys]
             left = iter(zip(keys, asked, strict=True))
             for answers in as_they_end(generator, asked, self.images, open.room):
+                self.loaded.answered()
                 rows = [Answered(*next(left), answer) for answer in answers]
                 shelf.commit(rows, stage=open.group.stage, model=open.group.model)
                 self._advance(open, len(shelf) - open.others)

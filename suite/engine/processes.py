@@ -178,7 +178,7 @@ def generate(
     begun: Callable[[dict[str, Any]], None],
 ) -> None:
     """Generates what is missing; devices are looked for when the first model loads. `begun` is
-    told which, before it loads."""
+    told which, before it loads, and the versions of other programs that answer."""
     helpers = Helpers()
     chosen: list[Layout] = []
 
@@ -197,7 +197,7 @@ def generate(
         return build(model, chosen[0].devices[0], chosen[0].threads)
 
     claims = Claims(walk.store.folder)
-    loaded = CurrentModel(build_here)
+    loaded = CurrentModel(build_here, lambda found: begun({"versions": found}))
     patience = 0.0
     try:
         run_walk(walk, loaded, claims, progress, note)

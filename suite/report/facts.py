@@ -16,7 +16,8 @@ def groups(known: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """Gives the provenance as names and values by what they tell: how the answers were made, the
     machine, the versions."""
     made = (history.generating(known) or [known])[-1]  # not by what drew it again
-    told = {name: made.get(name) or known.get(name) or {} for name in ("machine", "versions")}
+    machine = made.get("machine") or known.get("machine") or {}
+    told = {"machine": machine, "versions": history.versions(known)}
     return {
         "Made": _making(known),
         **{

@@ -59,6 +59,15 @@ def generating(facts: Facts) -> list[Facts]:
     return asked or runs
 
 
+def versions(facts: Facts) -> Facts:
+    """Gives the versions of the packages, and of other programs that answered, by the runs that
+    generated; the last one's where several tell of the same."""
+    found: Facts = {}
+    for run in generating(facts):
+        found |= run.get("versions") or {}
+    return found or facts.get("versions") or {}
+
+
 def span(facts: Facts) -> Facts:
     """Gives `started`, `ended` and `commits` of the runs that generated; those of the last command
     where the history is empty (a provenance.json of another version, or a run that has just

@@ -163,7 +163,7 @@ def _put_together(
 
 def _provenance(facts: Mapping[str, Facts], tasks: Sequence[str]) -> Facts:
     first, spans = next(iter(facts.values())), [history.span(own) for own in facts.values()]
-    kept = ("seed", SHA256, "models", "versions", "commit", "machine")
+    kept = ("seed", SHA256, "models", "commit", "machine")
     return {
         "study": {**first["study"], "seed": None},
         "family": first["family"],
@@ -172,6 +172,7 @@ def _provenance(facts: Mapping[str, Facts], tasks: Sequence[str]) -> Facts:
         "started": min(span["started"] for span in spans),
         "ended": max(span["ended"] for span in spans),
         provenance.POOLED: [
-            {"dir": name, **{fact: own[fact] for fact in kept}} for name, own in facts.items()
+            {"dir": name, "versions": history.versions(own), **{fact: own[fact] for fact in kept}}
+            for name, own in facts.items()
         ],
     }

@@ -59,15 +59,19 @@ class Kind:
     """Whether its stream holds the answer and no more."""
     goes_on: bool = True
     """Whether it goes on from an assistant's last message."""
+    version: tuple[str, str] | None = None
+    """Where it tells its version, and under which name."""
 
 
 _TASTE = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 _MARKERS = {"skip_special_tokens": False}
 OTHER = Kind({})
 KINDS = {
-    "vllm": Kind(_TASTE, _MARKERS, "thinking_token_budget"),
+    "vllm": Kind(_TASTE, _MARKERS, "thinking_token_budget", version=("/version", "version")),
     "sglang": Kind(_TASTE, _MARKERS),
-    "llamacpp": Kind({"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}),
+    "llamacpp": Kind(
+        {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}, version=("/props", "build_info")
+    ),
     # frequency_penalty is there what the penalty of repetition is more than 1
     # and its stream may begin with the prompt
     "transformers": Kind({"frequency_penalty": 0.0}, samples=False, streams=False, goes_on=False),
@@ -104,6 +108,7 @@ class EndpointGenerator:
         self.concurrency = spec.concurrency or CONCURRENCY
         self.batches_of = ROUNDS * self.concurrency
         self._kind: Kind | None = None
+        self.versions: dict[str, str] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -189,7 +194,10 @@ class EndpointGenerator:
                 f"{self._server.said(nearest(self._model, known))}; correct `model` in the family "
                 "file."
             )
-        return KINDS.get(name, OTHER)
+        kind = KINDS.get(name, OTHER)
+        if kind.version and (told := await self._server.version(*kind.version)):
+            self.versions = {f"server of {self._model}": f"{name} {told}"}
+        return kind
 
     def _check(self, decoding: Decoding, kind: Kind) -> None:
         """SuiteError for what would be left out of a decoding without a word."""

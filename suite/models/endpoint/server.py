@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
@@ -35,6 +36,7 @@ TIMEOUT = 600.0
 """Seconds without a word from the server."""
 SECRET = 8
 """Letters from which an API key is looked for in answers; shorter ones (EMPTY) are words."""
+VERSION = re.compile(r"[\w.+-]{1,40}")
 
 pause = asyncio.sleep
 
@@ -99,6 +101,17 @@ class Server:
     async def models(self) -> list[dict[str, Any]]:
         """Gives the server's list of models; empty where it has none."""
         return await self._retried(self._models)
+
+    async def version(self, path: str, name: str) -> str:
+        """Gives the version that the server tells at a path beside its API; empty without one."""
+        address = self.url.rstrip("/").removesuffix("/v1") + path
+        try:
+            content = await self._client.get(address, cast_to=object, options={"timeout": 10.0})
+        except self._openai.OpenAIError:
+            return ""
+        told = content.get(name) if isinstance(content, dict) else None
+        said = self.said(told) if isinstance(told, str) else ""
+        return said if VERSION.fullmatch(said) else ""
 
     async def reply(self, messages: list[dict[str, Any]], extra: dict[str, Any]) -> Reply:
         """Gives the answer to one call. Failed where there is none, Rebuild where `extra` has to be

@@ -155,6 +155,7 @@ class VLLMGenerator:
         words = (found.start_text, found.end_text) if found is not None and self._one_token else ()
         settings = {"given": given, "engine": engine, "thinking": words}
         self._process = Process(python, _visible(device, spec.gpus), settings)
+        self.versions = {"vllm": str(self._process.about["version"])}
         try:
             self._origin.check()  # what was read may be what stood there in between
         except BaseException:

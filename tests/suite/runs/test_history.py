@@ -40,6 +40,17 @@ class Folder:
         self.facts = facts
 
 
+def test_versions_are_those_of_the_runs_that_generated() -> None:
+    def run(requests: dict[str, int], **versions: str | None) -> dict[str, Any]:
+        return {"ended": "1", "requests": requests, "versions": versions}
+
+    runs = [run(ANSWERS, torch="1", vllm="7", ray=None), run(ANSWERS, torch="2", ray=None)]
+    facts = {"runs": [*runs, run(NOTHING, torch="3")], "versions": {"torch": "3"}}
+    assert history.versions(facts) == {"torch": "2", "vllm": "7", "ray": None}
+    assert shown.groups(facts)["Versions"] == [("torch", "2"), ("vllm", "7")]
+    assert history.versions({"versions": {"torch": "3"}}) == {"torch": "3"}
+
+
 def told(folder: Folder) -> dict[str, str]:
     return dict(shown.groups(folder.facts)["Made"])
 

@@ -31,7 +31,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.keys.append(self.headers.get("Authorization"))
         listed = self.server.listed
-        if isinstance(listed, int):
+        if (told := self.server.told.get(self.path)) is not None:
+            self.send(200, json.dumps(told).encode())
+        elif isinstance(listed, int):
             self.send(listed, b"", "text/plain")
         else:
             self.send(200, json.dumps({"object": "list", "data": listed}).encode())
@@ -82,6 +84,8 @@ class Served(ThreadingHTTPServer):
     def __init__(self, acts: Sequence[Act] | Act, listed: Any) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.acts, self.listed = acts, listed
+        self.told: dict[str, Any] = {}
+        """What it says of itself, by path."""
         self.lock = threading.Lock()
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []

@@ -376,6 +376,30 @@ def test_the_key_knows_the_model_and_nothing_of_the_server(
     assert not BACKENDS["endpoint"].on_device
 
 
+@pytest.mark.parametrize(
+    ("by", "told", "versions"),
+    [
+        ("vllm", {"/version": {"version": "0.32.0"}}, {"server of m": "vllm 0.32.0"}),
+        ("llamacpp", {"/props": {"build_info": "b7-1a"}}, {"server of m": "llamacpp b7-1a"}),
+        ("vllm", {"/version": {"version": 3}}, {}),
+        ("vllm", {"/version": {"version": "0.32.0 of me"}}, {}),
+        ("vllm", {"/version": ["0.32.0"]}, {}),
+        ("vllm", {}, {}),
+        ("somebody", {"/version": {"version": "0.32.0"}}, {}),
+    ],
+)
+def test_a_server_tells_its_version(
+    by: str, told: dict[str, Any], versions: dict[str, str]
+) -> None:
+    with served(says("A"), listed=[{"id": "m", "owned_by": by}]) as server:
+        server.told = told
+        with generator(server) as made:
+            known = dict(made.fingerprint)
+            assert made.versions == {}
+            assert [one.text for one in made.generate([request()], no_image)] == ["A"]
+            assert (made.versions, made.fingerprint) == (versions, known)
+
+
 def test_it_works_where_an_event_loop_runs_already() -> None:
     import asyncio
 

@@ -20,6 +20,7 @@ import pytest
 
 from suite.base.json_values import canonical_json
 from suite.models.endpoint import server as asking
+from suite.runs import history
 from tests.suite.cli_study import call, error
 from tests.suite.models.endpoint.served import Act, Handler, chunk, drops, fails, says, served
 
@@ -110,7 +111,11 @@ def test_what_a_server_fails_at_is_tried_again_and_its_key_is_nowhere(
     monkeypatch.setattr(asking, "PAUSES", (0.001, 0.001))
     out = tmp_path / "run"
     said = ""
-    with served(by=act) as server:
+    listed = [
+        {"id": name, "owned_by": "vllm"} for name in ("vlm-s", "owner/text-s", "owner/text-l")
+    ]
+    with served(by=act, listed=listed) as server:
+        server.told["/version"] = {"version": "0.32.0"}
         study = write(tmp_path, server.url)
         assert "has no address" in error("run", study, "--out", tmp_path / "none")
         monkeypatch.setenv("DOWNSCALE_ENDPOINT", server.url)
@@ -145,6 +150,10 @@ def test_what_a_server_fails_at_is_tried_again_and_its_key_is_nowhere(
     assert {"generator": "endpoint", "model": "vlm-s"} in [
         m["fingerprint"] for m in facts["models"]
     ]
+    told = history.versions(facts)
+    assert {told[f"server of {entry['id']}"] for entry in listed} == {"vllm 0.32.0"}
+    assert "vllm" not in str(facts["versions"])  # of the command that asked nothing
+    assert told["torch"] == facts["versions"]["torch"]
     assert holds_key(tmp_path) == []
     assert KEY not in said
 

@@ -139,6 +139,7 @@ def test_settings_go_on_and_requests_come_back_in_order(noted: Path) -> None:
                         request("62 3 stop", Decoding(nowait=True)), sixth)  # fmt: skip
         texts = made._tokenizer.batch_decode([[50, 173], [60], [61], [62], [51]])
         seed = request_seed(request_key(made.fingerprint, first))
+    assert made.versions == {"vllm": "0.1"}
     assert [one.text for one in found if one.error is None] == texts
     assert [one.finish_reason for one in found] == ["stop"] * 3 + ["", "stop", "length"]
     assert found[3].error == "The prompt is too long."
