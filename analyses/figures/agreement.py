@@ -130,6 +130,7 @@ def _finish(axes: Axes, quantity: str, title: str) -> None:
     room = max(0.04 * (high - low), 0.01)
     axes.set_xlim(min(low, same - room), max(high, same + room))
     axes.ticklabel_format(axis="x", useOffset=False)
+    axes.tick_params(axis="x", labelsize=6.5)
     if quantity != "share":
         axes.axvline(same, color=style.QUIET, linewidth=0.7)
 

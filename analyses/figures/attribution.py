@@ -39,7 +39,7 @@ LOOK: dict[str, tuple[str, dict[str, Any]]] = {
     ONLY_BOTH: ("only both\ntogether", {"color": "#9a9a9a", "marker": "D"}),
 }
 """What mends the item: its name and look. What either module mends stands between the two."""
-HATCH = {EITHER: "....", ONLY_BOTH: "////"}
+HATCH = {EITHER: "\\\\\\\\", ONLY_BOTH: "////"}
 NULL: dict[str, Any] = {"color": style.INK, "linewidth": 1.3}
 MARK: dict[str, Any] = {"color": style.INK, "marker": "|", "markersize": 8, "linestyle": "none"}
 SMALL: dict[str, Any] = {"markersize": 2.6}

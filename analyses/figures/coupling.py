@@ -7,6 +7,8 @@ each task; Cook's distance of each task.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -102,7 +104,8 @@ def _without(axes: Axes, left: pd.DataFrame, rows: pd.DataFrame) -> None:
 def _cook(axes: Axes, cook: pd.DataFrame) -> None:
     at = np.arange(len(cook))
     axes.hlines(at, 0, cook["estimate"].fillna(0), color=style.DATA[0]["color"], linewidth=1.6)
-    axes.plot(cook["estimate"], at, color=style.DATA[0]["color"], marker="^", linestyle="none")
+    look: dict[str, Any] = {"marker": "^", "linestyle": "none", "clip_on": False}
+    axes.plot(cook["estimate"], at, color=style.DATA[0]["color"], **look)
     count = max(len(cook), 1)
     axes.axvline(4 / count, color=style.QUIET, linewidth=0.9, linestyle=":")
     axes.set_yticks(at, [])

@@ -1,7 +1,7 @@
 """Figure: accuracy of every system against generated tokens and against parameters.
 
 In: rows of analyses.efficiency. Out: a Figure, a row of panels per family and task group; a third
-one, against the rows that perception saw in training, where they are known.
+one, against the rows that perception saw in training, where they are known and differ.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from analyses.figures.parts.systems import COSTS
 DRAWN = {"generated_tokens": "generated tokens", "params": "parameters"}
 """Cost -> its name in a title."""
 SAMPLES = {"samples": "rows seen in training"}
-"""The same, where it is known."""
+"""The same, where it is known and tells systems apart."""
 _BARS = f"{style.BOOTSTRAP}; of accuracies never narrower than adjusted Wald"
 
 
@@ -53,7 +53,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _drawn(table: pd.DataFrame) -> dict[str, str]:
-    return DRAWN | (SAMPLES if "samples" in table and table["samples"].notna().any() else {})
+    return DRAWN | (SAMPLES if "samples" in table and table["samples"].nunique() > 1 else {})
 
 
 def caption(table: pd.DataFrame) -> str:

@@ -81,7 +81,9 @@ def _methods(figure: SubFigure, own: pd.DataFrame, family: str, among: list[str]
         title = style.panel_title(family, among, "Gain of thinking")
         axes.set_title(f"{title},\n{METHODS[method]}")
         look: dict[str, Any] = {"borderaxespad": 0.0, "fontsize": 6.4, "handlelength": 1.8}
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.06, -0.24), **look)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.29), **look)
+    # Ticks chosen by height are others after the layout than those that it made room for.
+    grid[0].locator_params(axis="y", nbins=6)
     grid[0].set_ylabel("gain of thinking")
 
 
@@ -107,7 +109,8 @@ def _rates(figure: SubFigure, own: pd.DataFrame) -> None:
         title = f"Share that {RATES[rate]},"
         axes.set_title(style.wrapped(len(panels), title, names[str(task)]))
         room = 1.3 if len(panels) < 3 else 1.6  # for the legend, in a line or two
-        axes.set_ylim(bottom=0, top=room * max(axes.get_ylim()[1], 0.08))
+        top = room * max(axes.get_ylim()[1], 0.08)
+        axes.set_ylim(-0.03 * top, top)  # all of a marker at 0
         axes.grid(axis="y")
         axes.legend(loc="upper center", fontsize=6.4, ncols=2 if len(panels) < 3 else 1)
         style.size_axis(axes, sizes, style.wrapped(len(panels), "size of the reasoning module"))

@@ -49,3 +49,14 @@ def changed(tiny: Path, tmp_path: Path, old: str, new: str) -> Path:
     path = tmp_path / "changed.yaml"
     path.write_text(text.replace(old, new))
     return path
+
+
+GRID = {
+    "title": "Accuracy <of pairings>",
+    "reasoning": ["s", "l"],
+    "rows": [
+        {"perception": "s", "values": [0.25, 0.5]},
+        {"perception": "l", "values": [0.75, None]},
+    ],
+}
+"""The accuracies of a summary as `run` tells them."""

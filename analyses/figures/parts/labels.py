@@ -24,14 +24,17 @@ PLACES = sorted(
         (side * right, up)
         for side in (1, -1)
         for right in (0, 5, 14, 24, 36)
-        for up in (4, -10, 14, -20, 24, -30, 36, -42)
+        for up in (4, 6, -10, 14, -20, 24, -30, 36, -42)
     ],
     key=lambda place: max(abs(place[0]), abs(place[1] + 3)),
 )
 """Offsets of a name from its point, in points, nearest first; 0 to the right: centred."""
-COVERS, CROSSES, NEARER = 200.0, 0.5, 15.0
-"""What it costs, in points of distance, to cover a name or marker, a point of line under a name,
-and a name nearer to another point."""
+COVERS, CROSSES, NEARER = 200.0, 1.0, 15.0
+"""What it costs, in points of distance, to cover a name or marker (a name's own line to its point
+may not, either, nor meet another name's), a point of line under a name, and a name nearer to
+another point."""
+AWAY = 10
+"""Distance from which on a name has a line to its point, in points."""
 STEP = 2
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top in pixels."""
@@ -61,6 +64,7 @@ def name_points(
     taken = [(x - 4 * unit, y - 4 * unit, x + 4 * unit, y + 4 * unit) for x, y in around]
     drawn = np.concatenate([np.zeros((0, 2)), *(_along(axes, line) for line in lines)])
     frame = axes.get_window_extent()
+    led = np.zeros((0, 2))
     first: dict[int, list[str]] = {}
     for name, dot in zip(names, dots):
         near = np.hypot(*(dots - dot).T) < 4 * unit
@@ -77,18 +81,22 @@ def name_points(
         costs = [
             _far(place)
             + COVERS * any(_overlap(boxes[place], other) for other in taken)
+            + COVERS * _meets(_lead(dot, boxes[place], place, unit), taken, led)
             + CROSSES * _crossed(boxes[place], drawn) / unit
             # A name belongs to the point that it is nearest to.
             + NEARER * (_gap(boxes[place], dot) > min(_gap(boxes[place], d) for d in around))
             for place in inside
         ]
         place = inside[int(np.argmin(costs))] if inside else PLACES[0]
-        taken.append(boxes[place])
+        left, bottom, right, top = boxes[place]
+        taken.append((left - 2 * unit, bottom, right + 2 * unit, top))
+        led = np.concatenate([led, _lead(dot, boxes[place], place, unit)])
+        drawn = np.concatenate([drawn, led])
         _write(axes, text, xy[k], place, size)
 
 
 def _write(axes: Axes, text: str, point: Floats, place: tuple[int, int], size: float) -> None:
-    far = _far(place) > 10
+    far = _far(place) > AWAY
     written = axes.annotate(
         text,
         (float(point[0]), float(point[1])),
@@ -99,6 +107,26 @@ def _write(axes: Axes, text: str, point: Floats, place: tuple[int, int], size: f
         arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": style.QUIET} if far else None,
     )
     written.set_in_layout(False)
+
+
+def _lead(dot: Floats, box: Box, place: tuple[int, int], unit: float) -> Floats:
+    """The line from a point's marker to a name, as places STEP pixels apart; none where the name is
+    near."""
+    if _far(place) <= AWAY:
+        return np.zeros((0, 2))
+    left, bottom, right, top = box
+    end = np.array([np.clip(dot[0], left, right), np.clip(dot[1], bottom, top)])
+    length = float(np.hypot(*(end - dot)))
+    steps = np.arange(5 * unit, length, STEP) / length
+    return np.asarray(dot + steps[:, None] * (end - dot), dtype=np.float64)
+
+
+def _meets(lead: Floats, taken: Sequence[Box], led: Floats) -> bool:
+    """Whether a name's line covers a marker or name, or meets another name's line."""
+    if not len(lead):
+        return False
+    close = np.hypot(*(lead[:, None] - led[None]).transpose(2, 0, 1)) < 2 * STEP
+    return bool(close.any()) or any(_crossed(box, lead) > 0 for box in taken)
 
 
 def _along(axes: Axes, line: Floats) -> Floats:

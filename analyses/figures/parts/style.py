@@ -399,7 +399,9 @@ def panel_title(family: str, among: Sequence[str], text: str) -> str:
 
 def wrapped(panels: int, *lines: str) -> str:
     """Gives the lines of a title as a panel has room for them, of so many side by side."""
-    return "\n".join(part for line in lines for part in textwrap.wrap(line, LETTERS // panels))
+    whole = (line.replace(" = ", "\u00a0=\u00a0") for line in lines)
+    parts = (part for line in whole for part in textwrap.wrap(line, LETTERS // panels))
+    return "\n".join(parts).replace("\u00a0=\u00a0", " = ")
 
 
 def encoded(figure: Figure, name: str) -> dict[str, bytes]:

@@ -26,6 +26,7 @@ from suite.cli.output import (
     print_table,
     talk_reasons,
 )
+from tests.suite.cli_study import GRID
 
 
 class Terminal(io.StringIO):
@@ -33,6 +34,14 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """The stdout from here on; not a fixture, because capsys sets its own before a test begins."""
+    found = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -88,13 +97,11 @@ def test_a_pipe_gets_a_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_terminal_gets_what_fits(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    terminal = Terminal()
+    stdout = terminal(monkeypatch)
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stdout", terminal)
     names = ["task", "estimate", "detectable", "n"]
     print_table(names, [["a_long_name_of_a_task", 0.25, 0.5, 60], ["b", 0.125, None, 9]])
-    lines = click.unstyle(terminal.getvalue()).splitlines()
+    lines = click.unstyle(stdout.getvalue()).splitlines()
     assert max(map(len, lines)) <= 40
     assert [line.split() for line in lines if "0." in line] == [
         ["a_long_name_of_a_", "0.250", "0.500", "60"],
@@ -114,7 +121,7 @@ def test_a_terminal_gets_few_rows(
     """The first of rows and coarser ones that are FEW, else the beginning of the coarsest."""
     many, some, two = [str(n) for n in range(50)], [str(n) for n in range(30)], ["a", "b"]
     assert few(many, False, [some]) == many, "a pipe gets them all"
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    terminal(monkeypatch)
     assert few(many, True, [some, two]) == many
     assert few(many[:FEW], False, [two]) == many[:FEW]
     assert few(many, False, [some, two]) == two
@@ -164,16 +171,6 @@ def finding(
     return {"kind": kind, "sentence": sentence, "headline": headline, "warns": warns}
 
 
-GRID = {
-    "title": "Accuracy (ocr)",
-    "reasoning": ["s", "l"],
-    "rows": [
-        {"perception": "s", "values": [0.25, 0.5]},
-        {"perception": "l", "values": [0.75, None]},
-    ],
-}
-
-
 def test_what_was_found_ends_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     """The first of every kind, then the second of any, warnings last; what adds to them is not."""
     rows = [
@@ -186,7 +183,7 @@ def test_what_was_found_ends_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     print_found({"grid": GRID, "findings": rows}, "r.html")
     assert capsys.readouterr().out.splitlines() == [
         "",
-        "Accuracy (ocr)",
+        "Accuracy <of pairings>",
         "         s      l",
         "  s  0.250  0.500",
         "  l  0.750      –",

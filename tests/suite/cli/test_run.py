@@ -18,7 +18,7 @@ import pytest
 import suite
 from analyses.columns import NAMES, validate
 from suite import api
-from tests.suite.cli_study import STUDY, call, error
+from tests.suite.cli_study import GRID, STUDY, call, error
 from tests.suite.study_files import environment
 
 pytestmark = pytest.mark.usefixtures("tiny_environment")
@@ -52,15 +52,7 @@ def test_run_writes_everything(finished: tuple[Path, dict[str, Any]]) -> None:
 
 def test_a_result_prints_as_a_short_table() -> None:
     requests = {"planned": 30, "distinct": 20, "coincided": 4, "failed": 0}
-    grid = {
-        "title": "Accuracy <of pairings>",
-        "reasoning": ["s", "l"],
-        "rows": [
-            {"perception": "s", "values": [0.25, 0.5]},
-            {"perception": "l", "values": [0.75, None]},
-        ],
-    }
-    summary = {"study": "tiny", "requests": requests, "grid": grid, "cells": []}
+    summary = {"study": "tiny", "requests": requests, "grid": GRID, "cells": []}
     result = api.Result(Path("out"), summary, {})
     assert repr(result).splitlines() == [
         "tiny in out: 20 requests asked, 4 more had the same text",

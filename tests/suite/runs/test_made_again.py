@@ -1,7 +1,7 @@
-"""What a store and a run directory meet on people's disks, and what a user then rightly expects.
+"""A run that is made again is what a fresh one would be, whatever happened to its files meanwhile.
 
-In: parts and runs as other tools, other people and other machines leave them; texts are recorded
-ones, so that no model is loaded. Out: the same numbers, or a sentence that names the place.
+In: runs of recorded texts, so that no model is loaded, as people, tools and killed processes leave
+them. Out: the same numbers, or a sentence that names the place.
 """
 
 from __future__ import annotations
@@ -9,24 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
 import suite
-from analyses.figures.parts.style import encoded
-from analyses.registry import ANALYSES, FIGURES, load_analysis, load_figure
+from analyses.registry import ANALYSES
 from suite import api
 from suite.base import files
 from suite.base.files import TEMPORARY, Folder, write_whole
@@ -34,100 +30,9 @@ from suite.engine.claims import Claims
 from suite.errors import SuiteError, Unfinished
 from suite.report import figures, outputs, page, tables
 from suite.runs.results import load_results
-from suite.store import Answered, Shelf, Store
-from tests.analyses.simulate import World, simulate
 from tests.suite.cli_study import call
-from tests.suite.test_store import FINGERPRINT, parts_of, row
+from tests.suite.test_store import parts_of
 from tests.suite.world import Speakers, finish, items_of, texts, walk_in
-
-# --- parts of a store that other tools have written -------------------------------------------
-
-Change = Callable[[pa.Table, Path], Any]
-
-
-def with_a_part_before(
-    folder: Path, change: Change
-) -> tuple[list[Answered], Path, Shelf, list[str]]:
-    """Two rows in a part, and a changed copy of it that counts before it, by its name: the rows,
-    the copy, the shelf as it is opened then, and what is said of it."""
-    rows = [row("a", "A"), row("b", "B")]
-    Store(folder, run="r").shelf(FINGERPRINT).commit(rows)
-    (good,) = parts_of(folder)
-    bad = good.with_name("0" * 32 + ".parquet")
-    change(pq.read_table(good), bad)
-    said: list[str] = []
-    return rows, bad, Store(folder, say=said.append).shelf(FINGERPRINT), said
-
-
-def column(name: str, values: list[Any], kind: pa.DataType | None = None) -> Change:
-    """Writes the part with other values in a column."""
-
-    def change(table: pa.Table, path: Path) -> None:
-        at = table.column_names.index(name)
-        pq.write_table(table.set_column(at, name, pa.array(values, kind)), path)
-
-    return change
-
-
-def as_polars_writes(table: pa.Table, path: Path) -> None:
-    """Writes every text as large_string."""
-    kinds = [pa.large_string() if f.type == pa.string() else f.type for f in table.schema]
-    schema = pa.schema(list(zip(table.column_names, kinds)), table.schema.metadata)
-    pq.write_table(table.cast(schema), path)
-
-
-def as_r_writes(table: pa.Table, path: Path) -> None:
-    """Writes the texts as factors."""
-    at = table.column_names.index("text")
-    pq.write_table(table.set_column(at, "text", table["text"].dictionary_encode()), path)
-
-
-def with_a_note(table: pa.Table, path: Path) -> None:
-    """Writes the columns in another order, beside one of somebody's own."""
-    names = sorted(table.column_names, reverse=True)
-    table = table.select(names).append_column("note", pa.array(["checked"] * len(table)))
-    pq.write_table(table, path)
-
-
-def answered_twice(table: pa.Table, path: Path) -> None:
-    """Writes the rows of two runs in one part: a key has two answers."""
-    at = table.column_names.index("text")
-    other = table.set_column(at, "text", pa.array(["WRONG", "WRONG"]))
-    pq.write_table(pa.concat_tables([other, table]), path)
-
-
-def as_feather(table: pa.Table, path: Path) -> None:
-    """Writes another format under the same name."""
-    feather.write_feather(table, str(path))
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (as_polars_writes, False),
-        (as_r_writes, False),
-        (with_a_note, False),
-        (column("generated_tokens", [3.0, 3.5]), True),
-        (column("generated_tokens", [3, None], pa.int64()), True),
-        (column("text", [["WRONG"], ["WRONG"]]), True),
-        (column("error", ["", ""]), True),
-        (column("prompt_tokens", [2**63, 2**63 + 1], pa.uint64()), True),
-        (answered_twice, True),
-        (as_feather, True),
-    ],
-)
-def test_a_part_that_another_tool_wrote(tmp_path: Path, change: Change, named: bool) -> None:
-    """It counts before the good one, by its name. What it says is the same, or it is named."""
-    rows, bad, shelf, said = with_a_part_before(tmp_path, change)
-    found = {key: stored.generation for key, stored in shelf.rows()}
-    assert found == {line.key: line.generation for line in rows}
-    assert len(said) <= 1
-    assert all(line.startswith(f"Ignoring {bad}, which cannot be read (") for line in said)
-    if named:
-        assert len(said) == 1
-
-
-# --- a small run of recorded texts ------------------------------------------------------------
 
 FAMILY = """
 family: told
@@ -143,6 +48,7 @@ sizes:
     text: {generator: recorded, path: ./texts.json}
     vlm: {generator: recorded, path: ./texts.json}
 """
+
 STUDY = """
 study: told
 family: family.yaml
@@ -223,9 +129,6 @@ def made(out: Path) -> dict[str, Any]:
     return found
 
 
-# --- what is trusted is checked ---------------------------------------------------------------
-
-
 def edit(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path, Path], None]:
     """Changes a file of the run and keeps its time."""
 
@@ -301,9 +204,6 @@ def test_what_of_a_run_was_damaged_or_replaced_is_made_again(
     assert made(told / "out") == want
 
 
-# --- what exists is not what is up to date ----------------------------------------------------
-
-
 def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
     """Changes a text of the study's files."""
 
@@ -361,9 +261,6 @@ def test_a_run_after_a_change_is_what_a_fresh_run_would_be(
     fresh = again(told, "fresh")
     assert summary["cells"] == fresh["cells"]
     assert made(told / "out") == made(told / "fresh")
-
-
-# --- readers do not write, and cleaning up hides no cause --------------------------------------
 
 
 @pytest.fixture
@@ -489,9 +386,6 @@ def test_cleaning_up_hides_no_cause(
     assert isinstance(caught.value, KeyboardInterrupt) == (cause == "interrupt")
 
 
-# --- what killed processes leave, and what goes away under a run ------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "stays"),
     [
@@ -607,229 +501,6 @@ def test_a_claim_of_a_dead_process_of_this_machine_is_not_waited_for(tmp_path: P
     assert time.monotonic() - begun < 30
 
 
-# --- same records, same files -----------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
-    sizes = (("s", 6e4), ("l", 9e5))
-    return simulate(World(sizes, ("ocr", "knowledge"), (), star=False, items=8))
-
-
-def drawn(frame: pd.DataFrame, *names: str) -> dict[str, bytes]:
-    """The table and the files of figures."""
-    found: dict[str, bytes] = {}
-    for name in names:
-        spec = FIGURES[name]
-        table = load_analysis(spec.analysis)(frame, draws=100)
-        found[f"{name}.csv"] = table.to_csv(float_format="%.6g").encode()
-        module = load_figure(name)
-        found |= encoded(module.draw(module.select(table)), name)
-    return found
-
-
-SHOWN = ("attribution",)
-
-
-@pytest.fixture(scope="module")
-def plain(frame: pd.DataFrame) -> dict[str, bytes]:
-    return drawn(frame, *SHOWN)
-
-
-def with_style(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    import matplotlib as mpl
-
-    changes: dict[str, Any] = {
-        "font.size": 20,
-        "axes.grid": True,
-        "figure.dpi": 200,
-        "savefig.dpi": 30,
-    }
-    changes |= {"savefig.bbox": "tight", "svg.fonttype": "none", "lines.linewidth": 9}
-    changes |= {"axes.facecolor": "black", "savefig.transparent": True, "axes.spines.top": True}
-    for name, value in changes.items():
-        patched.setitem(cast(Any, mpl.rcParams), name, value)
-    return frame
-
-
-def with_environment(**values: str) -> Callable[..., pd.DataFrame]:
-    def change(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-        for name, value in values.items():
-            patched.setenv(name, value)
-        time.tzset()
-        return frame
-
-    return change
-
-
-def after_others(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    import matplotlib.pyplot as plt
-
-    plt.plot([1, 2])
-    drawn(frame, "grid")
-    plt.close("all")
-    return frame
-
-
-def with_other_draws(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    np.random.seed(5)  # noqa: NPY002
-    random.seed(5)
-    return frame
-
-
-def with_options(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    pd.set_option("display.precision", 2)
-    np.set_printoptions(precision=2)
-    return frame
-
-
-def read_again(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    again: pd.DataFrame = pa.Table.from_pandas(frame, preserve_index=False).to_pandas()
-    return again
-
-
-def with_texts_as_categories(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    return frame.astype(dict.fromkeys(("cell", "method", "task"), "category"))
-
-
-def in_another_order(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    names = frame[["cell", "task"]].apply(tuple, axis=1)
-    order = {name: at for at, name in enumerate(names.unique())}  # it is that of the study
-    mixed = frame.sample(frac=1, random_state=3)
-    return mixed.loc[names[mixed.index].map(order).sort_values(kind="stable").index]
-
-
-def with_another_index(frame: pd.DataFrame, patched: pytest.MonkeyPatch) -> pd.DataFrame:
-    return frame.set_axis(np.arange(len(frame)) * 7 + 3)
-
-
-@pytest.fixture
-def options() -> Iterator[None]:
-    with pd.option_context("display.precision", 6), np.printoptions():
-        yield
-    time.tzset()
-
-
-SLOW: tuple[Callable[[pd.DataFrame, pytest.MonkeyPatch], pd.DataFrame], ...] = (
-    lambda frame, patched: frame,
-    after_others,
-    with_other_draws,
-    with_options,
-    with_environment(TZ="Asia/Tokyo", LC_ALL="de_DE.UTF-8", SOURCE_DATE_EPOCH="1"),
-    read_again,
-    with_another_index,
-    with_texts_as_categories,
-    in_another_order,
-)
-
-
-@pytest.mark.usefixtures("options")
-@pytest.mark.parametrize(
-    "change", [with_style, *(pytest.param(change, marks=pytest.mark.slow) for change in SLOW)]
-)
-def test_the_same_records_give_the_same_files(
-    frame: pd.DataFrame,
-    plain: dict[str, bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[pd.DataFrame, pytest.MonkeyPatch], pd.DataFrame],
-) -> None:
-    again = drawn(change(frame, monkeypatch), *SHOWN)
-    assert [name for name in plain if again[name] != plain[name]] == []
-
-
-# --- more parts that must not count before a true row ------------------------------------------
-
-Damage = Callable[[Path, Path], Any]
-
-
-def failures_only(good: Path, bad: Path) -> None:
-    """Another run failed where this one answered."""
-    Store(bad.parents[2], run="s").shelf(FINGERPRINT).commit(
-        [row("a", "", "no"), row("b", "", "no")]
-    )
-    (part,) = (part for part in parts_of(bad.parents[2]) if part != good)
-    part.rename(bad)
-
-
-def failures_with_text(good: Path, bad: Path) -> None:
-    table = pq.read_table(good)
-    table = table.set_column(table.column_names.index("text"), "text", pa.array(["WRONG"] * 2))
-    at = table.column_names.index("error")
-    pq.write_table(table.set_column(at, "error", pa.array(["out of memory"] * 2)), bad)
-
-
-def of_another_model(good: Path, bad: Path) -> None:
-    """Copied from the folder of another generator."""
-    shelf = Store(bad.parents[2], run="r").shelf({"weights": "other"})
-    shelf.commit([row("a", "WRONG"), row("b", "WRONG")])
-    (part,) = (part for part in parts_of(bad.parents[2]) if part.parent != good.parent)
-    part.rename(bad)
-
-
-def through_pandas(good: Path, bad: Path) -> None:
-    pq.read_table(good).to_pandas().set_index("key", drop=False).to_parquet(bad)
-
-
-def wrong_tokens(kind: pa.DataType) -> Damage:
-    def damage(good: Path, bad: Path) -> None:
-        column("generated_tokens", [True, False] if kind == pa.bool_() else [3, 3], kind)(
-            pq.read_table(good), bad
-        )
-
-    return damage
-
-
-def nulls_in_structs(good: Path, bad: Path) -> None:
-    column("thinking", [{"steps": None}, {"steps": ["WRONG"]}])(pq.read_table(good), bad)
-
-
-def empty(good: Path, bad: Path) -> None:
-    pq.write_table(pq.read_table(good).slice(0, 0), bad)
-
-
-def blanked(good: Path, bad: Path) -> None:
-    """A disk gave zeros for the middle of the file."""
-    content = bytearray(good.read_bytes())
-    content[4 : len(content) // 3] = bytes(len(content) // 3 - 4)
-    bad.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        failures_only,
-        failures_with_text,
-        of_another_model,
-        through_pandas,
-        lambda good, bad: bad.write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        "),
-        lambda good, bad: bad.symlink_to("/nowhere/part.parquet"),
-        wrong_tokens(pa.bool_()),
-        nulls_in_structs,
-        empty,
-        blanked,
-    ],
-    ids=["failures", "failures with text", "another model", "pandas", "AppleDouble", "link",
-         "bool", "struct", "empty", "blanked"],
-)  # fmt: skip
-def test_a_part_of_a_lower_name_never_counts_before_a_true_row(
-    tmp_path: Path, damage: Damage
-) -> None:
-    rows = [row("a", "A"), row("b", "B")]
-    Store(tmp_path, run="r").shelf(FINGERPRINT).commit(rows)
-    (good,) = parts_of(tmp_path)
-    bad = good.with_name("0" * 32 + ".parquet")
-    damage(good, bad)
-    said: list[str] = []
-    shelf = Store(tmp_path, say=said.append, run="r").shelf(FINGERPRINT)
-    found = {key: stored.generation for key, stored in shelf.rows()}
-    assert found == {line.key: line.generation for line in rows}
-    assert len(said) <= 1
-    assert all(line.startswith(f"Ignoring {bad}, which cannot be read (") for line in said)
-
-
-# --- more changes after which a run is what a fresh one would be -------------------------------
-
-
 def rows_changed(**changes: Any) -> Callable[[Path, pytest.MonkeyPatch], None]:
     """The data were corrected: the same items, with other values in item 1."""
 
@@ -882,6 +553,7 @@ def saved_by_a_drawing_program(folder: Path, patched: pytest.MonkeyPatch) -> Non
 
 
 END = "  - {method: end_to_end, perception: all}\n"
+
 DECOUPLED = "  - {method: decoupled, perception: s, reasoning: l, thinking: [false]}\n"
 
 
@@ -912,9 +584,6 @@ def test_a_run_follows_its_data_its_texts_and_its_study(
     fresh = again(told, "fresh")
     assert summary["cells"] == fresh["cells"]
     assert made(told / "out") == made(told / "fresh")
-
-
-# --- the same answers in another store, and the same records by another reader -----------------
 
 
 def part_a_row(folder: Path, patched: pytest.MonkeyPatch) -> None:
@@ -966,41 +635,6 @@ def test_the_same_answers_give_the_same_files(
     assert made(told / "new") == want
 
 
-def through_csv(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    frame.to_csv(folder / "records.csv", index=False)
-    return pd.read_csv(folder / "records.csv")
-
-
-def through_arrow(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    frame.to_parquet(folder / "records.parquet")
-    return pd.read_parquet(folder / "records.parquet", dtype_backend="pyarrow")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        through_csv,
-        through_arrow,
-        lambda frame, folder: frame.convert_dtypes(),
-        lambda frame, folder: frame.astype({"score": "float32"}),
-        lambda frame, folder: frame.assign(note="x", **{"Unnamed: 0": range(len(frame))}),
-        lambda frame, folder: frame[sorted(frame.columns, reverse=True)],
-    ],
-    ids=["csv", "arrow", "nullable", "float32", "more columns", "columns turned"],
-)
-def test_the_same_records_by_another_reader_give_the_same_tables(
-    frame: pd.DataFrame, tmp_path: Path, change: Any
-) -> None:
-    def table(records: pd.DataFrame) -> str:
-        parts = [load_analysis(name)(records, draws=50) for name in ("cells", "efficiency")]
-        return "".join(part.to_csv(float_format="%.6g") for part in parts)
-
-    assert table(change(frame.copy(), tmp_path)) == table(frame)
-
-
-# --- what is there and no run has made is somebody's own ----------------------------------------
-
-
 def test_a_run_writes_what_it_says_that_it_writes(run_once: Path) -> None:
     held = {path.name for path in (run_once / "out").iterdir()}
     assert held == {"store", "provenance.json", *outputs.WRITTEN}
@@ -1044,57 +678,3 @@ def test_drawing_replaces_nothing_beside_records_alone(told: Path) -> None:
         tables.write(told / "copy")
         report_one(told / "copy")
         (told / "copy" / "tables" / "cells.csv").unlink()
-
-
-# --- parts with the right columns and wrong values, and right ones in another dress --------------
-
-
-def retold(table: pa.Table, path: Path) -> None:
-    """Somebody tried other texts in a copy of the part."""
-    column("text", ["WRONG", "WRONG"])(table, path)
-
-
-def retold_elsewhere(table: pa.Table, path: Path) -> None:
-    """In a tool that keeps no metadata."""
-    retold(table.replace_schema_metadata(None), path)
-
-
-def shifted(table: pa.Table, path: Path) -> None:
-    """The column of texts was sorted, and the others were not."""
-    column("text", ["B", "A"])(table, path)
-
-
-def under_capital_keys(table: pa.Table, path: Path) -> None:
-    column("key", ["A", "B"])(table.set_column(4, "text", pa.array(["WRONG"] * 2)), path)
-
-
-def with_gzip(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="gzip", version="1.0", row_group_size=1)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (retold, False),
-        (retold_elsewhere, False),
-        (shifted, False),
-        (under_capital_keys, False),
-        (with_gzip, False),
-        (column("text", [b"WRONG", b"WRONG"]), True),
-        (column("finish_reason", ["STOP", "LENGTH"]), True),
-        (column("generated_tokens", [2, 2], pa.decimal128(5, 0)), True),
-        (column("seconds", [1, 2], pa.duration("s")), True),
-        (column("error", ["nan", "nan"]), False),
-    ],
-)
-def test_a_part_whose_values_were_changed_never_counts_before_a_true_row(
-    tmp_path: Path, change: Change, named: bool
-) -> None:
-    rows, bad, shelf, said = with_a_part_before(tmp_path, change)
-    found = {line.key: shelf.get(line.key) for line in rows}
-    assert {k: stored and stored.generation for k, stored in found.items()} == {
-        line.key: line.generation for line in rows
-    }
-    assert [line.startswith(f"Ignoring {bad}, which cannot be read (") for line in said] == (
-        [True] * named
-    )
