@@ -53,7 +53,9 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _drawn(table: pd.DataFrame) -> dict[str, str]:
-    return DRAWN | (SAMPLES if "samples" in table and table["samples"].nunique() > 1 else {})
+    return DRAWN | (
+        SAMPLES if "samples" in table and len(table["samples"].dropna().unique()) > 1 else {}
+    )
 
 
 def caption(table: pd.DataFrame) -> str:
