@@ -126,7 +126,7 @@ def save(
     marks: dict[str, str] = dict(row.get("tokens", {}))
     tokenizer = _marked(byte_level_tokenizer() if tokenizer is None else tokenizer, marks)
     config = _config(kind, row, tokenizer, text)
-    made = _model(kind, config, seed)
+    made = _model(config, seed)
     made.generation_config.eos_token_id = sorted({tokenizer.eos_token_id, *_ends(tokenizer, ends)})
     made.generation_config.pad_token_id = tokenizer.pad_token_id
     shown = str(row.get("shown", marks.get("image_token", "")))
@@ -226,8 +226,7 @@ def _config(kind: str, row: Mapping[str, Any], tokenizer: Any, text: Mapping[str
     }
     config = transformers.CONFIG_MAPPING[kind]
     marks = {f"{role}_id": mark for role, mark in row.get("tokens", {}).items()}
-    given = _small(config(), marks, row.get("config", {}))
-    given = _numbered(given, tokenizer)
+    given = _numbered(_small(config(), marks, row.get("config", {})), tokenizer)
     parts = getattr(config, "sub_configs", {})
     if "text_config" not in parts:
         given = {**_small(config(), words, given), **text}
@@ -267,18 +266,18 @@ def _numbered(given: Any, tokenizer: Any) -> Any:
     }
 
 
-def _model(kind: str, config: Any, seed: int) -> Any:
-    build: Any = transformers.AutoModelForCausalLM
-    for auto in ("AutoModelForImageTextToText", "AutoModelForMultimodalLM"):
-        if type(config) in getattr(transformers, auto)._model_mapping:
-            build = getattr(transformers, auto)
-            break
+def _model(config: Any, seed: int) -> Any:
+    build: Any = transformers.AutoModelForMultimodalLM
+    if type(config) not in build._model_mapping:
+        build = transformers.AutoModelForCausalLM
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build.from_config(config)
         for name, parameter in model.named_parameters():
             if any(part in name for part in CONNECTORS) and parameter.ndim == 2:
                 torch.nn.init.normal_(parameter, std=0.5)
+            elif "timm_model" in name and parameter.ndim == 4:
+                torch.nn.init.kaiming_normal_(parameter)  # its many convolutions fade a picture
             elif parameter.numel() == 1 and not parameter:
                 torch.nn.init.ones_(parameter)  # a gate to what images say
     return model

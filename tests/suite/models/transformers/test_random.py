@@ -5,6 +5,7 @@ In: every row of random.yaml and the language models that families name. Out: gr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from suite.models.transformers.generator import NO_MARKERS, split_thinking
 from suite.requests import Decoding, Message, Request
 from tasks.pictures import drawn
 
-PICTURES = {"a": drawn(1, (40, 30)), "b": drawn(2, (90, 30)), "c": drawn(3, (30, 100))}
+SIZES = {"a": (40, 30), "b": (90, 30), "c": (30, 100), "d": (40, 30)}
+PICTURES = {name: drawn(number, size) for number, (name, size) in enumerate(SIZES.items())}
 TEXTS = sorted(
     {own.kinds["text"] for name in list_families() for own in load_family(name).sizes if own.kinds}
     - {*random.rows()}
@@ -73,12 +75,13 @@ def test_a_kind_answers_in_a_batch_as_alone_and_as_generate(kind: str, tmp_path:
         assert (answer.text, answer.generated_tokens) == (text, len(wrote))
         assert (alone.text, alone.generated_tokens) == (text, len(wrote))
     assert len({answer.text for answer in together}) > 1
-    if kind in random.rows():  # it sees: the same words with another picture
-        other = Request(
-            "t", "9", (Message("user", requests[0].messages[0].text, ("b",)),), requests[0].decoding
-        )
-        (seen,) = generate(generator, [other], PICTURES.__getitem__)
-        assert seen.prompt_tokens > together[3].prompt_tokens
+    if kind in random.rows():  # it sees: another picture of the same size moves its scores
+        (turn,) = requests[0].messages
+        other = replace(requests[0], messages=(replace(turn, images=("d",)),))
+        prompts = [prompt(loaded, one, PICTURES.__getitem__) for one in (requests[0], other)]
+        with torch.inference_mode():
+            scores = [loaded.model(**tensors(loaded, [one])).logits[0, -1] for one in prompts]
+        assert not torch.equal(*scores)
 
 
 def test_a_kind_that_nobody_knows_is_named_with_its_nearest(tmp_path: Path) -> None:
