@@ -36,7 +36,7 @@ def test_the_page_is_well_formed_and_escapes_what_models_wrote(tmp_path: Path) -
     page.feed(text)
     assert page.open == []
     assert {a[1:] for a in page.addresses if a.startswith("#")} <= page.names
-    assert sum(a.startswith("data:image/png;") for a in page.addresses) == 5
+    assert sum(a.startswith("data:image/webp;") for a in page.addresses) == 5
     assert len(page.alternatives) == 5
     assert all(a.startswith(("data:", "#")) for a in page.addresses)
     assert "<script>" not in text
