@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 from suite.requests import Decoding, Message, Request
+from tests.suite.tiny_models import text_folder
 
 
 def request(item: str, task: str = "a") -> Request:
@@ -37,3 +39,18 @@ def alike(file: Path, content: bytes) -> Path:
     file.write_bytes(content)
     os.utime(file, ns=(ALIKE, ALIKE))
     return file
+
+
+def snapshot_of(cached: Path, sha: str) -> Path:
+    """A repository as the Hub's client keeps it: links to files that their hashes name."""
+    snapshot = text_folder(cached / "snapshots" / sha)
+    (cached / "blobs").mkdir()
+    for file in sorted(snapshot.iterdir()):
+        content = file.read_bytes()
+        header = b"blob %d\0" % len(content)
+        blob = hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+        if file.suffix == ".safetensors":
+            blob = hashlib.sha256(content).hexdigest()
+        file.rename(cached / "blobs" / blob)
+        file.symlink_to(Path("../../blobs") / blob)
+    return snapshot

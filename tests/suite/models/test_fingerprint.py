@@ -5,7 +5,6 @@ In: folders, links and snapshots of the Hub. Out: fingerprints, without loading 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from suite.models.backends import build_generator, fingerprint
 from suite.models.fingerprint import TEMPLATES, commit
 from suite.models.spec import ModelSpec, Role
 from tests.suite import tiny_vlms
-from tests.suite.models.checkpoints import alike, over
+from tests.suite.models.checkpoints import alike, over, snapshot_of
 from tests.suite.tiny_models import text_folder
 
 
@@ -375,17 +374,7 @@ def test_a_snapshot_of_the_hub_that_was_edited_is_not_known_by_its_commit_alone(
     sha = "3" * 40
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    cached = tmp_path / "models--owner--model"
-    snapshot = text_folder(cached / "snapshots" / sha)
-    (cached / "blobs").mkdir()
-    for file in sorted(snapshot.iterdir()):
-        content = file.read_bytes()
-        header = b"blob %d\0" % len(content)
-        blob = hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
-        if file.suffix == ".safetensors":
-            blob = hashlib.sha256(content).hexdigest()
-        file.rename(cached / "blobs" / blob)
-        file.symlink_to(Path("../../blobs") / blob)
+    snapshot = snapshot_of(tmp_path / "models--owner--model", sha)
     spec = ModelSpec(repo="owner/model", revision=sha)
     marks = [json.dumps(fingerprint(spec, "text", device="cpu"))]
     template = snapshot / "chat_template.jinja"

@@ -23,7 +23,15 @@ from suite.models.backends import build_generator, fingerprint
 from suite.models.fingerprint import TEMPLATES
 from suite.models.spec import ModelSpec
 from suite.models.transformers.loading import load
-from tests.suite.models.checkpoints import ALIKE, CHANGED, alike, no_image, over, request
+from tests.suite.models.checkpoints import (
+    ALIKE,
+    CHANGED,
+    alike,
+    no_image,
+    over,
+    request,
+    snapshot_of,
+)
 from tests.suite.tiny_models import text_folder
 
 
@@ -417,17 +425,18 @@ def test_what_happens_to_a_folder_while_it_is_used(
         assert use().fingerprint == known
 
 
+@pytest.mark.parametrize("inside", ["", "m"], ids=["the folder", "a folder above it"])
 def test_a_link_that_leads_elsewhere_for_a_while_is_loaded_as_it_stands_in_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = load_file(text_folder(tmp_path / "a") / "model.safetensors")
-    text_folder(tmp_path / "b", seed=1)
+    kept = load_file(text_folder(tmp_path / "a" / inside) / "model.safetensors")
+    text_folder(tmp_path / "b" / inside, seed=1)
     latest = tmp_path / "latest"
     loads: list[Any] = []
 
     def point(to: str) -> None:
         latest.unlink(missing_ok=True)
-        latest.symlink_to(tmp_path / to)
+        latest.symlink_to(to if inside else tmp_path / to)  # relative, too
 
     def happening(*about: Any) -> Any:
         point("a" if loads else "b")
@@ -437,23 +446,8 @@ def test_a_link_that_leads_elsewhere_for_a_while_is_loaded_as_it_stands_in_the_e
 
     point("a")
     monkeypatch.setattr("suite.models.transformers.generator.load", happening)
-    built: Any = build_generator(ModelSpec(path=latest), "text", device="cpu")
+    built: Any = build_generator(ModelSpec(path=latest / inside), "text", device="cpu")
     assert_holds(built, kept)
-
-
-def snapshot_of(cached: Path, sha: str) -> Path:
-    """A repository as the Hub's client keeps it: links to files that their hashes name."""
-    snapshot = text_folder(cached / "snapshots" / sha)
-    (cached / "blobs").mkdir()
-    for file in sorted(snapshot.iterdir()):
-        content = file.read_bytes()
-        header = b"blob %d\0" % len(content)
-        blob = hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
-        if file.suffix == ".safetensors":
-            blob = hashlib.sha256(content).hexdigest()
-        file.rename(cached / "blobs" / blob)
-        file.symlink_to(Path("../../blobs") / blob)
-    return snapshot
 
 
 def weights_saved_over(snapshot: Path) -> None:
@@ -606,29 +600,6 @@ def test_the_key_names_what_was_loaded(
         built: Any = build_generator(ModelSpec(path=folder), "text", device="cpu")
         assert built.fingerprint == known
         assert_holds(built, kept)
-
-
-def test_a_link_above_a_folder_that_leads_elsewhere_for_a_while(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = load_file(text_folder(tmp_path / "v1" / "m") / "model.safetensors")
-    text_folder(tmp_path / "v2" / "m", seed=1)
-    latest, loads = tmp_path / "latest", []
-
-    def point(to: str) -> None:
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(to)
-
-    def happening(*about: Any) -> Any:
-        point("v1" if loads else "v2")
-        loads.append(load(*about))
-        point("v1")
-        return loads[-1]
-
-    point("v1")
-    monkeypatch.setattr("suite.models.transformers.generator.load", happening)
-    built: Any = build_generator(ModelSpec(path=latest / "m"), "text", device="cpu")
-    assert_holds(built, kept)
 
 
 def test_a_snapshot_of_the_hub_that_is_edited_while_it_loads_is_refused(
