@@ -35,6 +35,12 @@ CHECKPOINTS = Path("checkpoints")
 @click.option("--threads", type=int, help="CPU threads of a model (all, or a job's share).")
 @click.option("--workers", type=int, default=0, show_default=True, help="Data loading processes.")
 @click.option(
+    "--compile/--no-compile",
+    "compiled",
+    default=False,
+    help="Compile a model's layers first (needs a C++ compiler): a seventh quicker on a CPU.",
+)
+@click.option(
     "--folder",
     type=click.Path(path_type=Path),
     help="Folder of the data and models of a recipe of real sizes (its own).",
@@ -50,6 +56,7 @@ def command(
     jobs: int,
     threads: int | None,
     workers: int,
+    compiled: bool,
     folder: Path | None,
     exporting: bool,
     as_json: bool,
@@ -72,6 +79,8 @@ def command(
 
     if real := load_real(recipe, folder):
         real, out = _seeded(real, seed, out, real.recipe)
+        if compiled:
+            raise SuiteError(f"Recipe {real.recipe!r} is not compiled; leave --compile out.")
         _train_real(real, out, sizes, stages, (jobs, threads, workers), as_json)
         return
     if folder:
@@ -87,7 +96,8 @@ def command(
     chosen = list(sizes or loaded.sizes)
     named = list(stages or [s.name for s in loaded.stages])
     if jobs > 1:
-        _side_by_side(recipe, loaded, chosen, named, folder, (jobs, threads, workers))
+        more = ["--workers", str(workers), *(["--compile"] if compiled else [])]
+        _side_by_side(recipe, loaded, chosen, named, folder, jobs, threads, more)
     import torch
 
     from suite.training.export import export
@@ -96,7 +106,7 @@ def command(
     _quiet()
     if threads:
         torch.set_num_threads(threads)
-    family = TrainingRun(loaded, folder, workers, talk)
+    family = TrainingRun(loaded, folder, workers, talk, compiled)
     family.train(chosen, named)
     written = export(family, chosen, folder / "export") if exporting else []
     if as_json:
@@ -161,20 +171,22 @@ def _side_by_side(
     sizes: list[str],
     stages: list[str],
     folder: Path,
-    share: tuple[int, int | None, int],
+    jobs: int,
+    threads: int | None,
+    more: list[str],
 ) -> None:
-    """Trains what is not finished in up to `jobs` processes, each with its share of the cores."""
+    """Trains what is not finished in up to `jobs` processes, each with its share of the cores and
+    the options `more`."""
     import os
     import subprocess
 
     from suite.base.machine import cores
     from suite.training.parallel import Task, command_of, tasks_of, train_side_by_side
 
-    jobs, threads, workers = share
     own = threads or max(1, cores() // jobs)
 
     def start(task: Task) -> subprocess.Popen[bytes]:
-        line = command_of(recipe, loaded.seed, task, folder, own, workers)
+        line = command_of(recipe, loaded.seed, task, folder, own, more)
         return subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": str(own)})
 
     train_side_by_side(loaded, tasks_of(loaded, sizes, stages), folder, jobs, start)

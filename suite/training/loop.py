@@ -45,6 +45,9 @@ class Job:
     folder: Path
     workers: int
     say: Callable[[str], None]
+    compiled: bool = False
+    """Whether torch.compile makes the kernels of the model's layers: the same numbers but for
+    rounding."""
     pieces: int = 1
     """Parts of a step that a CPU takes one after another, each padded to its own longest row. Only
     for models whose loss is a mean over the targets of the whole step."""
@@ -166,6 +169,8 @@ def run(job: Job) -> Outcome:
     """Trains the job's model in place, from its last checkpoint where there is one."""
     stage = job.stage
     decay = int(stage.decay * stage.steps)
+    if job.compiled:
+        _compile(job.model)
     # A GPU computes padding for nothing, and would wait for the calls of every piece.
     pieces = 1 if torch.cuda.is_available() else math.gcd(stage.batch, job.pieces)
     arguments = TrainingArguments(
@@ -180,9 +185,16 @@ def run(job: Job) -> Outcome:
         adam_beta2=0.98,
         weight_decay=stage.weight_decay,
         bf16=stage.precision == "bfloat16",
-        torch_compile=stage.compiled,
     )
     return go_on(job, trainer_of(job, arguments, lambda: _optimizer(job)))
+
+
+def _compile(model: torch.nn.Module) -> None:
+    """Compiles each layer by itself, since equal ones share their kernels; lengths vary by step."""
+    for layers in model.modules():
+        if isinstance(layers, torch.nn.ModuleList):
+            for layer in layers:
+                layer.compile(dynamic=True)
 
 
 def common(job: Job, evaluate: int) -> dict[str, Any]:

@@ -120,12 +120,12 @@ def _finished(out: Path, task: Task) -> bool:
 
 
 def command_of(
-    recipe: str, seed: int, task: Task, out: Path, threads: int, workers: int
+    recipe: str, seed: int, task: Task, out: Path, threads: int, more: Sequence[str]
 ) -> list[str]:
     """Gives the command line that trains one task; a shared stage needs no size."""
     size = [] if task.size == SHARED else ["--size", task.size]
     return [
         sys.executable, "-c", "from suite.cli import main; main()", "train", recipe,
         "--seed", str(seed), "--out", str(out), "--stage", task.stage, *size,
-        "--threads", str(threads), "--workers", str(workers), "--no-export",
+        "--threads", str(threads), "--no-export", *more,
     ]  # fmt: skip

@@ -95,8 +95,6 @@ class Stage(_Strict):
     """`muon`: torch.optim.Muon on the matrices between embeddings and head, AdamW on the rest."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """`bfloat16` runs the forward pass under autocast; weights and optimizer stay float32."""
-    compiled: bool = False
-    """Whether torch.compile makes the model's kernels; worth its minute at larger sizes."""
     tower: TowerSpec | None = None
     """An encoder stage's own tower; without it the recipe's."""
     encoder: str | None = None

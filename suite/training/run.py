@@ -34,8 +34,16 @@ WORDS = Path(lessons.__file__).parent / "words.txt"
 class TrainingRun:
     """The state of one training run on disk."""
 
-    def __init__(self, recipe: Recipe, out: Path, workers: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        workers: int,
+        say: Callable[[str], None],
+        compiled: bool = False,
+    ) -> None:
         self.recipe, self.out, self.workers, self.say = recipe, out, workers, say
+        self.compiled = compiled
         self.tokenizer = build_tokenizer(vocabulary())
         # By id: the tokenizer lists its words in another order in every process.
         vocab: dict[str, int] = self.tokenizer.get_vocab()
@@ -110,7 +118,7 @@ class TrainingRun:
         rate = scale * self.recipe.peak(stage, size)
         job = loop.Job(
             stage, model, rows, collate, measured, metric, rate, seed, work, self.workers, say,
-            PIECES if isinstance(rows, data.ByLength) else 1,
+            self.compiled, PIECES if isinstance(rows, data.ByLength) else 1,
         )  # fmt: skip
         return model, loop.run(job)
 

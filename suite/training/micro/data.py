@@ -156,7 +156,10 @@ class ByLength(Dataset[Row]):
 
 @dataclass(frozen=True)
 class TokenCollator:
-    """Rows -> input_ids, attention_mask, labels (batch, length), right-padded, and pixel_values."""
+    """Rows -> input_ids, labels (batch, length) and pixel_values.
+
+    Padded on the right and without a mask: causal attention never looks there, and is cheaper so.
+    """
 
     pad: int
 
@@ -164,16 +167,13 @@ class TokenCollator:
         """The batch; pixel_values (pictures, 3, side, side) only where rows have pictures."""
         length = max(len(r.ids) for r in rows)
         ids = np.full((len(rows), length), self.pad, dtype=np.int64)
-        mask = np.zeros((len(rows), length), dtype=np.int64)
         labels = np.full((len(rows), length), IGNORE, dtype=np.int64)
         for i, row in enumerate(rows):
             n = len(row.ids)
             ids[i, :n] = row.ids
-            mask[i, :n] = 1
             labels[i, :n] = np.where(row.targets, row.ids, IGNORE)
         batch: dict[str, Any] = {
             "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask),
             "labels": torch.from_numpy(labels),
         }
         scenes = [s for row in rows for s in row.scenes]
