@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -221,8 +222,13 @@ def test_every_point_of_the_curve_has_a_loss(tmp_path: Path) -> None:
     assert all(math.isfinite(p["loss"]) for p in curve(tmp_path))
 
 
+def downhill(job: loop.Job) -> torch.optim.Optimizer:
+    """Goes down the plain gradient, so that equal weights mean equal gradients."""
+    return torch.optim.SGD(job.model.parameters(), lr=1.0)
+
+
 def seen_in_pieces(
-    kind: str, pieces: int, encode: Encoder, folder: Path
+    kind: str, pieces: int, encode: Encoder, folder: Path, compiled: bool = False
 ) -> tuple[list[float], list[dict[str, float]]]:
     """Weights and curve after three steps of 8 rows down the plain gradient."""
     text = models.text_model(models.Shape(16, 1, 2, 8), encode.size, {"pad": 0, "eos": 1}, 0)
@@ -239,6 +245,7 @@ def seen_in_pieces(
         rows=data.ByLength(data.Rows(make, 24), 8),
         collate=data.TokenCollator(encode.ids[PAD]),
         pieces=pieces,
+        compiled=compiled,
     )
     loop.run(made)
     return values(net), [{**p, "seconds": 0.0} for p in curve(folder)]
@@ -249,11 +256,24 @@ def seen_in_pieces(
 def test_a_step_in_pieces_is_the_step_in_one(
     kind: str, encode: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        loop, "_optimizer", lambda job: torch.optim.SGD(job.model.parameters(), lr=1.0)
-    )
+    monkeypatch.setattr(loop, "_optimizer", downhill)
     whole, one = seen_in_pieces(kind, 1, encode, tmp_path / "whole")
     parts, four = seen_in_pieces(kind, 4, encode, tmp_path / "parts")
     torch.testing.assert_close(torch.tensor(parts), torch.tensor(whole), rtol=1e-4, atol=1e-6)
     assert [p["loss"] for p in four] == pytest.approx([p["loss"] for p in one], rel=1e-5)
     assert len({p["loss"] for p in four}) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the compiler looks at gradients that are not there
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("kind", ["text", "vision"])
+def test_compiled_layers_take_the_same_steps(
+    kind: str, encode: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_optimizer", downhill)
+    eager, one = seen_in_pieces(kind, 4, encode, tmp_path / "eager")
+    kernels, other = seen_in_pieces(kind, 4, encode, tmp_path / "compiled", compiled=True)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+    torch.testing.assert_close(torch.tensor(kernels), torch.tensor(eager), rtol=1e-4, atol=1e-6)
+    assert [p["loss"] for p in other] == pytest.approx([p["loss"] for p in one], rel=1e-5)

@@ -91,9 +91,8 @@ def test_token_collator_pads_right_and_learns_targets_alone() -> None:
         data.Row([8], [True], [("a", False, 0, 1)]),
     ]
     batch = data.TokenCollator(pad=0)(rows)
-    assert set(batch) == {"input_ids", "attention_mask", "labels"}
+    assert set(batch) == {"input_ids", "labels"}
     assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 0, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch["labels"].tolist() == [[-100, 6, 7], [8, -100, -100]]
     assert all(t.dtype == torch.int64 for t in batch.values())
 
