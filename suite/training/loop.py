@@ -170,7 +170,7 @@ def run(job: Job) -> Outcome:
     stage = job.stage
     decay = int(stage.decay * stage.steps)
     if job.compiled:
-        _compile(job.model)
+        compile_layers(job.model)
     # A GPU computes padding for nothing, and would wait for the calls of every piece.
     pieces = 1 if torch.cuda.is_available() else math.gcd(stage.batch, job.pieces)
     arguments = TrainingArguments(
@@ -189,7 +189,7 @@ def run(job: Job) -> Outcome:
     return go_on(job, trainer_of(job, arguments, lambda: _optimizer(job)))
 
 
-def _compile(model: torch.nn.Module) -> None:
+def compile_layers(model: torch.nn.Module) -> None:
     """Compiles each layer by itself, since equal ones share their kernels; lengths vary by step."""
     for layers in model.modules():
         if isinstance(layers, torch.nn.ModuleList):
