@@ -1,8 +1,9 @@
 """Learning curves of training runs side by side, as one table and one figure.
 
-Run: python -m tests.benchmarks.curves first=checkpoints/first second=checkpoints/micro
-In: folders of `downscale train`, each with a name. Out: results/training/curves.csv, a row per
-recipe, stage, size, step and measure, and curves.png.
+Run: python -m tests.benchmarks.curves NAME first=checkpoints/first second=checkpoints/micro
+In: folders of `downscale train`, each with a name. Out: results/training/NAME.csv, a row per
+recipe, stage, size, step and measure, and NAME.png. Recipes that the table has, and that are not
+named, stay in it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from matplotlib.figure import Figure
 from analyses.figures.parts import style
 
 OUT = Path("results/training")
-TEXT, VISION = ("language", "reasoning", "practice"), ("vit",)
+TEXT = ("language", "reasoning", "practice")
 PANELS = (("Text, thinking", "think", TEXT), ("Text, direct", "direct", TEXT),
-          ("Vision-language, direct", "direct", VISION))  # fmt: skip
+          ("Pictures, direct", "direct", ("vit",)), ("Caption", "direct", ("caption",)),
+          ("Extract", "direct", ("extract",)))  # fmt: skip
 OTHER = ("step", "seconds", "loss")
 
 
@@ -41,9 +43,10 @@ def draw(table: pd.DataFrame) -> Figure:
     """A row of panels a recipe, a line a size, stages one after another along x."""
     recipes = list(table["recipe"].unique())
     figure = style.new_figure(style.TWO_COLUMNS, 1.6 * len(recipes) + 0.3)
-    axes = figure.subplots(len(recipes), len(PANELS), sharey=True, sharex="col", squeeze=False)
+    panels = [p for p in PANELS if set(p[2]) & set(table["stage"])]
+    axes = figure.subplots(len(recipes), len(panels), sharey=True, sharex="col", squeeze=False)
     for row, recipe in zip(axes, recipes):
-        for panel, (title, measure, stages) in zip(row, PANELS):
+        for panel, (title, measure, stages) in zip(row, panels):
             for size, look in zip(("xs", "s", "m", "l"), style.SERIES):
                 lines = table[
                     (table["recipe"] == recipe)
@@ -61,7 +64,7 @@ def draw(table: pd.DataFrame) -> Figure:
             panel.grid(axis="y")
             if recipe == recipes[0]:
                 panel.set_title(title)
-        row[0].set_ylabel(f"{recipe} recipe\naccuracy")
+        row[0].set_ylabel(f"{recipe}\naccuracy")
     for panel in axes[-1]:
         panel.set_xlabel("steps")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), title="size", loc="outside right upper")
@@ -74,12 +77,16 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Reads the folders named on the command line, writes the table and the figure."""
-    runs = [argument.partition("=") for argument in sys.argv[1:]]
+    target = OUT / sys.argv[1]
+    runs = [argument.partition("=") for argument in sys.argv[2:]]
     table = pd.DataFrame([row for name, _, folder in runs for row in points(name, Path(folder))])
+    if (before := target.with_suffix(".csv")).exists():
+        kept = pd.read_csv(before)
+        table = pd.concat([kept[~kept["recipe"].isin([name for name, *_ in runs])], table])
     OUT.mkdir(parents=True, exist_ok=True)
     table = table.sort_values(["recipe", "stage", "size", "step", "measure"])
-    table.to_csv(OUT / "curves.csv", index=False, float_format="%.4g")
-    draw(table).savefig(OUT / "curves.png")
+    table.to_csv(target.with_suffix(".csv"), index=False, float_format="%.4g")
+    draw(table).savefig(target.with_suffix(".png"))
 
 
 if __name__ == "__main__":
