@@ -46,7 +46,7 @@ def agreement(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.Da
     rule = _rules(frame)
     rules = [str(name) for name in pd.unique(rule[both])]
     columns = _columns(scores, frame, both, rule, rules)
-    derived = scores.with_columns(columns, np.ones(len(scores.items), dtype=bool))
+    derived = scores.with_columns([columns], np.ones(len(scores.items), dtype=bool))
     labels = ("rule",)
     table = contrast_table(derived, list(_contrasts(rules)), labels, draws=draws, seed=seed)
     table = _read(table)

@@ -35,7 +35,9 @@ itself: `guessed` is their share of its right answers, sum (1 - y) c / (1 - c) /
 (above 1 where it is worse than chance), and a bottleneck no larger than `guessed` needs no other
 cause.
 
-Intervals: 95 % paired cluster bootstrap, of the items with a score in every cell compared. `base`:
+Of several seeds each is looked at by itself, an end-to-end model beside the pairings of its own
+family, and the parts are averaged over them. Intervals: 95 % paired cluster bootstrap (and over
+seeds, where there are several), of the items with a score in every cell compared. `base`:
 number of items that the share is of. A mean over tasks is computed from the means over tasks of the
 parts. Not in the paper.
 """
@@ -56,16 +58,18 @@ from analyses.table.sizes import Pairings, end_to_end, pairings_of
 GUESSED = "guessed"
 BOTTLENECK, BOTTLENECK_LARGEST = "bottleneck", "bottleneck_largest"
 LABELS = ("family", "thinking")
+Seeds = list[tuple[Scores, Answers]]
+"""The scores and the answers of each seed by itself."""
 
 
 def attribution(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Gives rows per quantity, task and category; see the module."""
     scores = scores_of(frame)
-    answers = Answers.of(frame, scores)
+    seeds = [(own, Answers.of(rows, own)) for rows, own in scores.alone(frame)]
     rows = [
         grid.labels | row
         for grid in pairings_of(scores.cells)
-        for shares in (_of_lost(scores, answers, grid), _of_solved(scores, answers, grid))
+        for shares in (_of_lost(scores, seeds, grid), _of_solved(scores, seeds, grid))
         if shares is not None
         for row in share_rows(shares, scores, draws=draws, seed=seed)
     ]
@@ -73,21 +77,24 @@ def attribution(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.
     return none_where_missing(table, ("group", "reference_from", "reason"))
 
 
-def _of_lost(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
+def _of_lost(scores: Scores, seeds: Seeds, grid: Pairings) -> Shares | None:
     corners = grid.corners()
     if corners is None:
         return None
     at = pd.Index(scores.cells["cell"]).get_indexer(list(corners.cells))
-    values = _complete(scores, at)
-    small, large = values[:, 0], values[:, 3]
-    right, count = answers.right[:, at[0]], answers.count[:, at[0]]
-    resampled = answers.whole[:, at[0]] & (count >= mending.FEWEST_SAMPLES)
-    retried = mending.by_resampling(right, count, large)
-    guessed = mending.by_guessing(small, large, answers.chance)
-    columns = mending.mended(*values.T)
-    for name in guessed:
-        luck = np.where(resampled, retried[name], guessed[name])
-        columns[f"luck {name}"] = np.where(np.isnan(small), np.nan, luck)
+    columns, sources = [], []
+    for own, answers in seeds:
+        values = _complete(own, at)
+        small, large = values[:, 0], values[:, 3]
+        right, count = answers.right[:, at[0]], answers.count[:, at[0]]
+        resampled = answers.whole[:, at[0]] & (count >= mending.FEWEST_SAMPLES)
+        retried = mending.by_resampling(right, count, large)
+        guessed = mending.by_guessing(small, large, answers.chance)
+        columns.append(mending.mended(*values.T))
+        for name in guessed:
+            luck = np.where(resampled, retried[name], guessed[name])
+            columns[-1][f"luck {name}"] = np.where(np.isnan(small), np.nan, luck)
+        sources.append(np.where(resampled, "samples", "guessing").astype(object))
     shares = [Share(mending.LOST, _mean(mending.LOST), _mean(f"luck {mending.LOST}"))]
     for name in mending.CLASSES:
         plain, by_luck = _ratio(name, mending.LOST), _ratio(f"luck {name}", mending.LOST)
@@ -96,29 +103,32 @@ def _of_lost(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
         columns,
         tuple(shares),
         _planned(scores, at),
-        np.where(resampled, "samples", "guessing").astype(object),
+        sources,
         "no item is lost: none is wrong with both modules small and right with both large",
     )
 
 
-def _of_solved(scores: Scores, answers: Answers, grid: Pairings) -> Shares | None:
+def _of_solved(scores: Scores, seeds: Seeds, grid: Pairings) -> Shares | None:
     largest = grid.perception[-1].size, grid.reasoning[-1].size
     whole = end_to_end(scores.cells, grid)
     if whole is None:
         return None
     index, pairs = pd.Index(scores.cells["cell"]), list(grid.cells.values())
     at = index.get_indexer([whole, *pairs])
-    values = _complete(scores, at)
-    solved, chance = values[:, 0], answers.chance
-    columns = {"solved": solved, GUESSED: (1 - solved) * over(chance, 1 - chance)}
+    columns = []
+    for own, answers in seeds:
+        solved, chance = _complete(own, at)[:, 0], answers.chance
+        columns.append({"solved": solved, GUESSED: (1 - solved) * over(chance, 1 - chance)})
     shares = [Share(GUESSED, _ratio(GUESSED, "solved"), None, "solved")]
     missed_by = {BOTTLENECK: pairs}
     if largest in grid.cells:
         missed_by[BOTTLENECK_LARGEST] = [grid.cells[largest]]
     for name, members in missed_by.items():
         missing = index.get_indexer(members)
-        columns[name] = solved * (1 - np.take(scores.values, missing, axis=1)).prod(axis=1)
-        columns[f"luck {name}"] = solved * answers.all_miss(missing)
+        for (own, answers), of_seed in zip(seeds, columns, strict=True):
+            missed = (1 - np.take(own.values, missing, axis=1)).prod(axis=1)
+            of_seed[name] = of_seed["solved"] * missed
+            of_seed[f"luck {name}"] = of_seed["solved"] * answers.all_miss(missing)
         plain, luck = _ratio(name, "solved"), _ratio(f"luck {name}", "solved")
         adjusted = _ratio(name, f"luck {name}")
         shares.append(Share(name, plain, luck, "solved", adjusted, f"luck {name}"))
@@ -126,7 +136,7 @@ def _of_solved(scores: Scores, answers: Answers, grid: Pairings) -> Shares | Non
         columns,
         tuple(shares),
         _planned(scores, at),
-        np.full(len(solved), "guessing", dtype=object),
+        [np.full(len(scores.items), "guessing", dtype=object)],
         "the largest model gets no item right end to end",
     )
 

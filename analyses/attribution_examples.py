@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analyses.attribution import BOTTLENECK
-from analyses.stats import mending
+from analyses.stats import mending, seed_spread
 from analyses.stats.arrays import Floats
 from analyses.table.scores import Scores, scores_of
 from analyses.table.sizes import DECOUPLED, NAMED, Corners, Pairings, end_to_end, pairings_of
@@ -35,9 +35,12 @@ WEIGHTS = (mending.LOST, *mending.CLASSES, BOTTLENECK)
 
 
 def attribution_examples(frame: pd.DataFrame, *, each: int = 3) -> pd.DataFrame:
-    """Picks up to `each` items of each class in each grid with four corners, if there is one."""
+    """Picks up to `each` items of each class in each grid with four corners, if there is one; of
+    several seeds the first one's."""
     method = frame["method"].isin((DECOUPLED, *NAMED, "end_to_end"))
     rows = frame[method & frame["score"].notna()].sort_values("sample", kind="stable")
+    if "seed" in rows and len(rows):
+        rows = rows[rows["seed"] == rows["seed"].iloc[0]]
     rows = rows.drop_duplicates(["cell", "task", "item_id"]).reset_index(drop=True)
     scores = scores_of(rows)
     found = [
@@ -54,10 +57,11 @@ def item_classes(frame: pd.DataFrame) -> pd.DataFrame:
 
     A row per grid and item: family, perceiver, thinking, SIZES, task, item_id, the scores in the
     CORNERS, and how much of it is `lost`, of each class of `analyses.stats.mending`, and of the
-    bottleneck (missing where the grid has no end-to-end model). Missing, too, where one of the
-    cells has no score.
+    bottleneck (missing where the grid has no end-to-end model), the mean over seeds. Missing, too,
+    where one of the cells has no score.
     """
     scores = scores_of(frame)
+    seeds = [own for _, own in scores.alone(frame)]
     index = pd.Index(scores.cells["cell"])
     names = ("family", "perceiver", "thinking", *SIZES, "task", "item_id", *CORNERS, *WEIGHTS)
     tables = [pd.DataFrame(columns=list(names))]
@@ -71,15 +75,17 @@ def item_classes(frame: pd.DataFrame) -> pd.DataFrame:
         whole = None if model is None else int(index.get_loc(model))
         pairs = index.get_indexer(list(grid.cells.values()))
         values = np.take(scores.values, at, axis=1)
+        lost = [mending.mended(*np.take(own.values, at, axis=1).T)[mending.LOST] for own in seeds]
+        classes = [dict(_classes(own, at, pairs, whole)) for own in seeds]
         ends = [sizes[end].size for end in (0, -1) for sizes in (grid.perception, grid.reasoning)]
         columns = {
             **grid.labels,
             **dict(zip(SIZES, ends)),
             **dict(zip(("task", "item_id"), scores.items[["task", "item_id"]].to_numpy().T)),
             **dict(zip(CORNERS, values.T)),
-            mending.LOST: mending.mended(*values.T)[mending.LOST],
+            mending.LOST: seed_spread.mean(np.stack(lost)),
             BOTTLENECK: np.nan,
-            **dict(_classes(scores, at, pairs, whole)),
+            **{k: seed_spread.mean(np.stack([own[k] for own in classes])) for k in classes[0]},
         }
         tables.append(pd.DataFrame(columns).loc[np.flatnonzero(asked)])
     return pd.concat(tables[1:] or tables, ignore_index=True)

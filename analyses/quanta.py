@@ -16,7 +16,9 @@ and decoupled with the other module at its largest. Out: per ladder of sizes, ta
   0|1|1: the map of items by sizes (named in `sizes`), and in `size` where they emerge. Which items
   they are is said by `items`.
 
-Only items scored at every size of a ladder count. Shares with 95 % cluster-bootstrap intervals; a
+Of several seeds each is looked at by itself, since a size of one family says nothing of the next
+size of another, and shares are averaged over them; a row of `items` is then one of a seed. Only
+items scored at every size of a ladder count. Shares with 95 % cluster-bootstrap intervals; a
 `pattern` is a description of these items and has none.
 """
 
@@ -34,6 +36,7 @@ from analyses.contrasts.size_ladders import (
     kept_table,
     ladders,
 )
+from analyses.stats import seed_spread
 from analyses.stats.arrays import Floats
 from analyses.stats.nesting import guessing
 from analyses.table.scores import Group, Scores, scores_of
@@ -63,17 +66,19 @@ def quanta(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataF
 def items(frame: pd.DataFrame) -> pd.DataFrame:
     """Gives a row per ladder and item: the size at which it emerges (`never`), and its scores."""
     scores = scores_of(frame)
-    columns = list(scores.labels(ITEMS))
+    seeds = list(frame["seed"].unique()) if scores.by_seed is not None else [None]
+    columns = [*scores.labels(ITEMS), *(["seed"] if len(seeds) > 1 else [])]
     parts = [pd.DataFrame(columns=columns)]
     for sizes in ladders(scores, frame):
         names = np.array([*(rung.size for rung in sizes.rungs), NEVER, None], dtype=object)
         params = np.array([*(rung.params for rung in sizes.rungs), np.nan, np.nan])
-        part = scores.items.rename(columns={"cluster": "image_id"})
-        for name, label in sizes.labels.items():
-            part[name] = pd.Series([label] * len(part), dtype=object)
-        part["emerges"], part["params"] = names[sizes.step], params[sizes.step]
-        part["pattern"] = sizes.patterns
-        parts.append(part.loc[sizes.step >= 0, columns])
+        for own, seen in zip(seeds, sizes.seeds, strict=True):
+            part = scores.items.rename(columns={"cluster": "image_id"})
+            for name, label in (sizes.labels | {"seed": own}).items():
+                part[name] = pd.Series([label] * len(part), dtype=object)
+            part["emerges"], part["params"] = names[seen.step], params[seen.step]
+            part["pattern"] = seen.patterns
+            parts.append(part.loc[seen.step >= 0, columns])
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
@@ -81,10 +86,16 @@ def _emerges(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFram
     """Share of the items that emerge at each size, and that guessing alone would give."""
     names = [*(rung.size for rung in sizes.rungs), NEVER]
     steps = np.arange(len(names))
-    known = sizes.step >= 0
-    hit = (sizes.step[:, None] == steps).astype(np.float64)
-    hit[~known] = np.nan
-    columns = {str(k): hit[:, k] for k in steps}
+    columns, by_chance = [], []
+    of_item = scores.items["chance"].to_numpy(dtype=np.float64)
+    for seen in sizes.seeds:
+        known = seen.step >= 0
+        hit = (seen.step[:, None] == steps).astype(np.float64)
+        hit[~known] = np.nan
+        columns.append({str(k): hit[:, k] for k in steps})
+        by_chance.append(np.full(hit.shape, np.nan))
+        if known.any():
+            by_chance[-1][known] = guessing(seen.samples[known], of_item[known], seed)
     contrasts = []
     for k, name in enumerate(names):
         own: dict[str, object] = {"size": None, "params": np.nan}
@@ -93,12 +104,8 @@ def _emerges(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFram
         quantity = NEVER if k == len(names) - 1 else "emerges"
         contrasts.append(Contrast(quantity, {str(k): 1.0}, labels=sizes.labels | own))
     table = derived_table(scores, sizes, columns, contrasts, draws, seed)
-    chance = np.full(hit.shape, np.nan)
-    of_item = scores.items["chance"].to_numpy(dtype=np.float64)
-    if known.any():
-        chance[known] = guessing(sizes.samples[known], of_item[known], seed)
     groups = scores.groups()
-    means = _means(groups, chance)
+    means = _means(groups, seed_spread.mean(np.stack(by_chance)))
     at = {(group.task, group.group): g for g, group in enumerate(groups)}
     column = {rung.size: k for k, rung in enumerate(sizes.rungs)}
     rows = zip(table["task"], table["group"], table["size"])
@@ -120,19 +127,21 @@ def _means(groups: list[Group], values: Floats) -> Floats:
 
 def _patterns(scores: Scores, sizes: Sizes) -> pd.DataFrame:
     """Share of the items of each task and category with each row of scores."""
-    patterns = np.array(sizes.patterns, dtype=object)
+    patterns = np.array([seen.patterns for seen in sizes.seeds], dtype=object)
+    steps = np.stack([seen.step for seen in sizes.seeds])
     sizes_text = "|".join(rung.size for rung in sizes.rungs)
     rows = []
     for group in scores.groups():
-        of = group.rows[sizes.step[group.rows] >= 0]
+        known = steps[:, group.rows] >= 0
+        of = group.rows[known.any(axis=0)]
         if group.average == "tasks" or not len(of):
             continue
         images = scores.items["cluster"].to_numpy(dtype=str)[of]
         about = {"quantity": "pattern", "n": len(of), "clusters": len(np.unique(images))}
         about |= group.labels
-        for pattern, count in pd.Series(patterns[of]).value_counts().sort_index().items():
-            own = {"pattern": pattern, "estimate": count / len(of), "sizes": sizes_text}
-            step = sizes.step[of][patterns[of] == pattern]
-            name = [*(rung.size for rung in sizes.rungs), NEVER][int(step[0])]
+        seen, step = patterns[:, group.rows][known], steps[:, group.rows][known]
+        for pattern, count in pd.Series(seen).value_counts().sort_index().items():
+            own = {"pattern": pattern, "estimate": count / len(seen), "sizes": sizes_text}
+            name = [*(rung.size for rung in sizes.rungs), NEVER][int(step[seen == pattern][0])]
             rows.append(sizes.labels | about | own | {"size": name})
     return pd.DataFrame(rows)

@@ -1,12 +1,13 @@
 """Shares of items, beside what chance would give: tables with a reference and an adjusted form.
 
-In: item-level columns, and what each share is of their means. Out: rows with every share and its
-interval. All columns are resampled together by the bootstrap of intervals.py.
+In: item-level columns of every seed, and what each share is of their means. Out: rows with every
+share and its interval. All columns are resampled together by the bootstrap of intervals.py, over
+items and, where there are several, seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.contrasts.contrast import EXACT, Estimates, estimate
+from analyses.stats import seed_spread
 from analyses.stats.arrays import Floats
 from analyses.stats.intervals import degenerate_interval
 from analyses.stats.replicates import Drawn, expanded_tails
@@ -67,13 +69,13 @@ def over(top: Floats, bottom: Floats) -> Floats:
 class Shares:
     """Some shares of the same items."""
 
-    columns: Mapping[str, Floats]
-    """Name -> one value per item; all columns are NaN where a score is missing."""
+    columns: Sequence[Mapping[str, Floats]]
+    """Of every seed, name -> one value per item; all columns are NaN where a score is missing."""
     shares: tuple[Share, ...]
     planned: npt.NDArray[np.bool_]
     """(items,): whether the study asked every cell."""
-    source: npt.NDArray[np.object_]
-    """(items,): where the reference of the item is from."""
+    sources: Sequence[npt.NDArray[np.object_]]
+    """Of every seed, (items,): where the reference of the item is from."""
     empty: str
     """Why a share is missing where its base is 0."""
 
@@ -83,7 +85,7 @@ def share_rows(
 ) -> Iterator[dict[str, object]]:
     """Gives a row (ROW) per quantity and group in which every cell was run."""
     items = scores.with_columns(shares.columns, shares.planned)
-    every = np.eye(len(shares.columns))
+    every = np.eye(len(shares.columns[0]))
     result = estimate(items, every, every > 0, draws=draws, seed=seed)
     for share in shares.shares:
         for g, group in enumerate(result.groups):
@@ -164,15 +166,16 @@ class _Row:
         return None if self._base.sum() > 0 else self.shares.empty
 
     def _column(self, name: str) -> Floats:
-        """A column at the items of the group."""
-        return self.shares.columns[name][self.group.rows]
+        """A column at the items of the group, the mean over seeds."""
+        of_seeds = [own[name][self.group.rows] for own in self.shares.columns]
+        return seed_spread.mean(np.stack(of_seeds))
 
     @cached_property
     def _base(self) -> Floats:
         """How much of each item of the group the share is of; 0 where a score is missing."""
         if self.share.base is not None:
             return np.nan_to_num(self._column(self.share.base))
-        first = next(iter(self.shares.columns))
+        first = next(iter(self.shares.columns[0]))
         return (~np.isnan(self._column(first))).astype(np.float64)
 
     @cached_property
@@ -187,15 +190,20 @@ class _Row:
         Expanded percentile (Hesterberg 2014) by the images that the share is of: a few lost items
         are a small sample, however many there are besides.
         """
-        data, names = self.result.resampled, list(self.shares.columns)
+        data, names = self.result.resampled, list(self.shares.columns[0])
         means = {name: data.estimate[self.g, k : k + 1] for k, name in enumerate(names)}
         draws = {name: data.replicates[:, self.g, k] for k, name in enumerate(names)}
         value = float(formula(means)[0])
         if np.isnan(value):
             return UNKNOWN
         found = Drawn.of(formula(draws), expanded_tails(self._images), unknown=FEW_DRAWS)
-        return value, found.low, found.high
+        return (
+            value,
+            max(found.low, 0.0),
+            found.high,
+        )  # a draw of seeds is normal, so it may be below
 
     def _source(self) -> str | None:
-        own = sorted(set(self.shares.source[self.group.rows][self._base > 0]))
+        of = self.group.rows[self._base > 0]
+        own = sorted({str(name) for source in self.shares.sources for name in source[of]})
         return " and ".join(own) or None

@@ -2,8 +2,8 @@
 
 In: the tidy table. Out: `Sizes`, the scores of every item at every size of a ladder and the step at
 which it emerges, for end to end, gold descriptions and decoupled with the other module at its
-largest; `derived_table`, contrasts of columns that are made of those scores; `kept_table`, of what
-a smaller size solves the share that a larger one solves.
+largest, of every seed by itself; `derived_table`, contrasts of columns that are made of those
+scores; `kept_table`, of what a smaller size solves the share that a larger one solves.
 """
 
 from __future__ import annotations
@@ -42,17 +42,13 @@ Marks = dict[tuple[str | None, str | None], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """The scores of one ladder."""
+class Seen:
+    """The scores of one ladder, in one seed."""
 
-    labels: dict[str, object]
-    rungs: tuple[Rung, ...]
     scores: Floats
     """(items, sizes)."""
     samples: Floats
     """(items, sizes): answers with a score."""
-    planned: npt.NDArray[np.bool_]
-    """(items,): whether the study asked it at every size."""
     step: Ints
     """(items,): number of the size at which it emerges, -1 where a score is missing."""
 
@@ -63,9 +59,22 @@ class Sizes:
         return ["|".join(known.get(value, "") for value in row) for row in self.scores.tolist()]
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """One ladder."""
+
+    labels: dict[str, object]
+    rungs: tuple[Rung, ...]
+    planned: npt.NDArray[np.bool_]
+    """(items,): whether the study asked it at every size."""
+    seeds: tuple[Seen, ...]
+
+
 def ladders(scores: Scores, frame: pd.DataFrame) -> Iterator[Sizes]:
     """Finds every family, method, perceiver and reasoning mode with several sizes of a module."""
-    counts = scores.total(frame["score"].notna())
+    seeds = [
+        (own.matrices()[0], own.total(rows["score"].notna())) for rows, own in scores.alone(frame)
+    ]
     chance = scores.items["chance"].to_numpy(dtype=np.float64)
     index = pd.Index(scores.cells["cell"])
     cells = as_decoupled(scores.cells)
@@ -83,21 +92,23 @@ def ladders(scores: Scores, frame: pd.DataFrame) -> Iterator[Sizes]:
                 continue
             at = index.get_indexer([rung.cell for rung in rungs])
             labels = dict(zip(keys, names)) | {"axis": axis, "partner": partner}
-            score, samples = scores.values[:, at], counts[:, at]  # noqa: PD011
             planned = np.asarray(scores.planned[:, at].all(axis=1))
-            step = emergence(score, samples, chance)
-            yield Sizes(labels, rungs, score, samples, planned, step)
+            seen = [
+                Seen(values[:, at], count[:, at], emergence(values[:, at], count[:, at], chance))
+                for values, count in seeds
+            ]
+            yield Sizes(labels, rungs, planned, tuple(seen))
 
 
 def derived_table(
     scores: Scores,
     sizes: Sizes,
-    columns: dict[str, Floats],
+    columns: list[dict[str, Floats]],
     contrasts: list[Contrast],
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Contrasts columns made of a ladder's scores, as if each column were a cell."""
+    """Contrasts columns made of a ladder's scores in every seed, as if each column were a cell."""
     derived = scores.with_columns(columns, sizes.planned)
     return contrast_table(derived, contrasts, LABELS, draws=draws, seed=seed)
 
@@ -105,9 +116,12 @@ def derived_table(
 def kept_table(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFrame:
     """Says what is kept over all pairs of sizes and of each, with both references and p."""
     both = pairs(len(sizes.rungs))
-    x = np.where((sizes.step >= 0)[:, None], sizes.scores, np.nan)
-    columns = {f"T{p}": x[:, a] * x[:, b] for p, (a, b) in enumerate(both)}
-    columns |= {f"S{p}": x[:, a] for p, (a, _) in enumerate(both)}
+    whole = [np.where((seen.step >= 0)[:, None], seen.scores, np.nan) for seen in sizes.seeds]
+    columns = [
+        {f"T{p}": x[:, a] * x[:, b] for p, (a, b) in enumerate(both)}
+        | {f"S{p}": x[:, a] for p, (a, _) in enumerate(both)}
+        for x in whole
+    ]
     marks: Marks = {}
     contrasts = []
     for p in (None, *range(len(both))):
@@ -130,20 +144,25 @@ def kept_table(scores: Scores, sizes: Sizes, draws: int, seed: int) -> pd.DataFr
     for name in ("unrelated", "nested", "index", "p"):
         table[name] = [getattr(reference, name) for reference in references]
     table["p_holm"] = holm_over_tasks(table, [*scores.labels(LADDER), *PAIR])
-    return _exact(table, scores, x, marks, both)
+    return _exact(table, scores, whole, marks, both)
 
 
 def _exact(
-    table: pd.DataFrame, scores: Scores, x: Floats, marks: Marks, both: list[tuple[int, int]]
+    table: pd.DataFrame,
+    scores: Scores,
+    whole: list[Floats],
+    marks: Marks,
+    both: list[tuple[int, int]],
 ) -> pd.DataFrame:
     """Where all or nothing is kept resampling sees no spread: the exact bound by images solved."""
     rows_of = {(group.task, group.group): group.rows for group in scores.groups()}
     cluster = scores.items["cluster"].to_numpy(dtype=str)
+    some = np.stack([x > 0 for x in whole]).any(axis=0)
     flat = table["estimate"].isin([0.0, 1.0]) & (table["high"] - table["low"] < ZERO)
     for i in table.index[flat | (table["estimate"].isin([0.0, 1.0]) & table["low"].isna())]:
         row = table.loc[i]
         of = marks[_text(row["size"]), _text(row["larger"])]
-        solved = (x[rows_of[row["task"], _text(row["group"])]][:, [a for a, _ in both]] > 0)[:, of]
+        solved = some[rows_of[row["task"], _text(row["group"])]][:, [a for a, _ in both]][:, of]
         images = cluster[rows_of[row["task"], _text(row["group"])]][solved.any(axis=1)]
         if len(np.unique(images)) > 1:
             ends = degenerate_interval(row["estimate"], len(np.unique(images)))
@@ -170,10 +189,13 @@ def _overlaps(
             if parts:  # a member without items leaves the estimate missing, and this unused
                 found[g] = mean_of(parts)
             continue
-        rows = group.rows[sizes.step[group.rows] >= 0]
-        if len(rows):
-            rng = np.random.default_rng([seed, zlib.crc32(f"{group.task}/{group.group}".encode())])
-            found[g] = overlap(
-                sizes.scores[rows], cluster[rows], chance[rows], permutations=permutations, rng=rng
-            )
+        rng = np.random.default_rng([seed, zlib.crc32(f"{group.task}/{group.group}".encode())])
+        of_seeds = []
+        for seen in sizes.seeds:
+            rows = group.rows[seen.step[group.rows] >= 0]
+            if len(rows):
+                of_seeds.append(overlap(seen.scores[rows], cluster[rows], chance[rows],
+                                        permutations=permutations, rng=rng))  # fmt: skip
+        if of_seeds:
+            found[g] = mean_of(of_seeds)
     return {(groups[g].task, groups[g].group): part for g, part in found.items()}

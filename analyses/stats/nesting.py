@@ -99,7 +99,7 @@ def overlap(
 
 
 def mean_of(parts: Sequence[Overlap]) -> Overlap:
-    """Averages overlaps for a mean over tasks: every quantity is the mean of theirs."""
+    """Averages overlaps for a mean over tasks or seeds: every quantity is the mean of theirs."""
     return Overlap(
         *(
             np.mean([getattr(part, field.name) for part in parts], axis=0)

@@ -77,9 +77,11 @@ class Answers:
 
 def _options(frame: pd.DataFrame, scores: Scores) -> Floats:
     """Options of each item; 0 where its gold answer is not one of their letters."""
-    _, first = np.unique(scores.row_of, return_index=True)
+    asked, first = np.unique(scores.row_of, return_index=True)
     rows = frame.iloc[first]
     n = rows["n_options"].to_numpy(dtype=np.float64, na_value=0.0)
     answer = rows["answer"].astype(str).to_numpy()
     place = np.asarray([ascii_uppercase.find(a) if len(a) == 1 else -1 for a in answer])
-    return np.where((place >= 0) & (place < n) & (n <= len(ascii_uppercase)), n, 0.0)
+    options = np.zeros(len(scores.items))
+    options[asked] = np.where((place >= 0) & (place < n) & (n <= len(ascii_uppercase)), n, 0.0)
+    return options

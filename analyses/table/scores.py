@@ -7,8 +7,9 @@ their categories, and the macro means over tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +85,8 @@ class Scores:
     """Item of each row of the tidy table."""
     cell_of: Ints
     """Cell of each row of the tidy table."""
+    seed_of: Ints
+    """Number of the seed of each row of the tidy table."""
     by_seed: Floats | None = None
     """(seeds, items, cells), mean over the samples of each seed; None where there is one seed."""
     several: bool = False
@@ -99,6 +102,24 @@ class Scores:
         """Gives the scores of every seed, (items, cells) each."""
         return (self.values,) if self.by_seed is None else tuple(self.by_seed)
 
+    def alone(self, frame: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Scores]]:
+        """Gives the rows and the scores of each seed by itself, for what is no mean of scores: a
+        product of two cells' scores is of one family, or of none."""
+        for k, values in enumerate(self.matrices()):
+            own = self.seed_of == k
+            row_of, cell_of, seed_of = self.row_of[own], self.cell_of[own], self.seed_of[own]
+            yield (
+                frame[own],
+                replace(
+                    self,
+                    values=values,
+                    row_of=row_of,
+                    cell_of=cell_of,
+                    seed_of=seed_of,
+                    by_seed=None,
+                ),
+            )
+
     def adjusted(self) -> Scores:
         """Gives the same with (score - chance)/(1 - chance) of every item: 0 is guessing, 1 is
         right."""
@@ -107,12 +128,15 @@ class Scores:
         by_seed = None if self.by_seed is None else (self.by_seed - chance) / below
         return replace(self, values=(self.values - chance) / below, by_seed=by_seed)
 
-    def with_columns(self, columns: Mapping[str, Floats], planned: npt.NDArray[np.bool_]) -> Scores:
-        """Puts item-level columns in the place of cells; `planned` (items,) holds for each."""
-        values = np.column_stack(list(columns.values()))
-        asked = np.repeat(planned[:, None], len(columns), axis=1)
-        cells = pd.DataFrame({"cell": list(columns)})
-        return replace(self, values=values, planned=asked, cells=cells, by_seed=None)
+    def with_columns(
+        self, columns: Sequence[Mapping[str, Floats]], planned: npt.NDArray[np.bool_]
+    ) -> Scores:
+        """Puts item-level columns, those of each seed, in the place of cells; `planned` (items,)
+        holds for each."""
+        by_seed = np.stack([np.column_stack(list(own.values())) for own in columns])
+        asked = np.repeat(planned[:, None], by_seed.shape[2], axis=1)
+        cells = pd.DataFrame({"cell": list(columns[0])})
+        return replace(self, planned=asked, cells=cells, **_over_seeds(by_seed))
 
     def total(self, column: npt.ArrayLike) -> Floats:
         """Sums one value per tidy row over samples, (items, cells)."""
@@ -164,15 +188,24 @@ def scores_of(frame: pd.DataFrame) -> Scores:
     by_seed = _means(flat, score, seed, max(len(seeds), 1), shape)
     cells = _cells(frame.iloc[first_of_cell])
     return Scores(
-        by_seed[0] if len(by_seed) == 1 else seed_spread.mean(by_seed),
-        (np.bincount(flat, minlength=shape[0] * shape[1]) > 0).reshape(shape),
-        cells,
-        _items(frame.iloc[first]),
-        row_of,
-        np.asarray(cell_of, dtype=np.int64),
-        by_seed if len(by_seed) > 1 else None,
-        bool(cells[PERCEIVER].notna().any() and (cells[PERCEIVER].dropna() != INSTRUCT).any()),
+        planned=(np.bincount(flat, minlength=shape[0] * shape[1]) > 0).reshape(shape),
+        cells=cells,
+        items=_items(frame.iloc[first]),
+        row_of=row_of,
+        cell_of=np.asarray(cell_of, dtype=np.int64),
+        seed_of=np.asarray(seed, dtype=np.int64),
+        **_over_seeds(by_seed),
+        several=bool(
+            cells[PERCEIVER].notna().any() and (cells[PERCEIVER].dropna() != INSTRUCT).any()
+        ),
     )
+
+
+def _over_seeds(by_seed: Floats) -> dict[str, Any]:
+    """What Scores says of (seeds, items, cells): their mean, and them where there are several."""
+    if len(by_seed) == 1:
+        return {"values": by_seed[0], "by_seed": None}
+    return {"values": seed_spread.mean(by_seed), "by_seed": by_seed}
 
 
 def none_where_missing(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

@@ -281,3 +281,39 @@ def test_examples_are_of_their_class_and_do_not_depend_on_the_order() -> None:
         shuffled.sort_values(keys)[keys].to_numpy().tolist()
     )
     assert len(attribution_examples(frame[frame["method"] == "end_to_end"])) == 0
+
+
+def families(count: int) -> list[pd.DataFrame]:
+    """Families of the same sizes and items, whose models know different items."""
+    own = []
+    for family in range(count):
+        frame = study(300)
+        rng = np.random.default_rng(family)
+        knows = pd.Series(rng.random(300) < 0.5, index=frame["item_id"].unique())
+        frame["score"] = frame["item_id"].map(knows).astype(float)
+        frame.loc[frame["method"] == "decoupled", "score"] *= family % 2
+        own.append(frame.assign(seed=family))
+    return own
+
+
+def test_a_family_answers_for_itself_where_several_are_put_together() -> None:
+    # End to end each family knows its own half of the items. The pairings of the first know none of
+    # them, those of the second all of them: what they lose is 1 and 0, whatever the other knows.
+    own = families(2)
+    alone = [row(attribution(frame), "bottleneck") for frame in own]
+    assert [part["estimate"] for part in alone] == [1.0, 0.0]
+    pooled = row(attribution(pd.concat(own, ignore_index=True)), "bottleneck")
+    base = np.array([part["base"] for part in alone])
+    assert pooled["base"] == pytest.approx(base.mean())
+    assert pooled["estimate"] == pytest.approx(base[0] / base.sum())
+    # What one more family would show cannot be told from these two.
+    assert (pooled["low"], pooled["high"]) == (0.0, 1.0)
+
+
+def test_one_family_twice_is_that_family() -> None:
+    frame = simulate(World(tasks=("ocr", "relation"), end_to_end_only=(), star=False))
+    once = attribution(frame.assign(seed=0))
+    twice = attribution(pd.concat([frame.assign(seed=s) for s in (0, 1)], ignore_index=True))
+    for name in ("estimate", "reference", "adjusted", "low", "high", "n", "base"):
+        assert twice[name].to_list() == pytest.approx(once[name].to_list(), nan_ok=True), name
+    assert twice["reference_from"].to_list() == once["reference_from"].to_list()

@@ -258,3 +258,24 @@ def test_figure_draws_one_ladder_of_each_family(table: pd.DataFrame) -> None:
     assert "n = 20" in words_of(figure.draw(chosen))
     only = figure.select(table[table["method"] == "decoupled"])
     assert set(zip(only["axis"], only["thinking"])) == {("perception", False)}
+
+
+def test_every_family_emerges_by_itself_where_several_are_put_together() -> None:
+    # One family solves the first half of the items at every size, the other the second half: half
+    # of them emerge at once in each, and half never do.
+    frame = simulate(World(tasks=("ocr",), end_to_end_only=(), star=False, items=40))
+    rank = frame["item_id"].map({name: k for k, name in enumerate(frame["item_id"].unique())})
+    own = [frame.assign(score=((rank < 20) == first).astype(float), seed=int(first))
+           for first in (True, False)]  # fmt: skip
+    both = pd.concat(own, ignore_index=True)
+    table = quanta(both).query("method == 'end_to_end' and task == 'ocr'")
+    shares = table.set_index(["quantity", "size"])["estimate"]
+    assert shares["emerges"].to_list() == [0.5, 0, 0, 0]
+    assert shares["never"].to_list() == [0.5]
+    assert shares["kept"].to_list() == [1.0] * 7
+    assert sorted(shares["pattern"]) == [0.5, 0.5]
+    alone = [quanta(part).query("quantity == 'kept'")["unrelated"].to_numpy() for part in own]
+    pooled = quanta(both).query("quantity == 'kept'")["unrelated"].to_numpy()
+    assert pooled == pytest.approx(np.mean(alone, axis=0), nan_ok=True)
+    named = items(both).query("method == 'end_to_end'")
+    assert named.groupby("seed")["emerges"].value_counts().to_list() == [20] * 4

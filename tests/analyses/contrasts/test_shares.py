@@ -31,7 +31,7 @@ def shares_of(hit: list[float], base: list[float], luck: list[float] | None = No
         "luck",
     )
     source = np.array(["guessing"] * len(hit), dtype=object)
-    shares = Shares(columns, (share,), np.ones(len(hit), dtype=bool), source, EMPTY)
+    shares = Shares([columns], (share,), np.ones(len(hit), dtype=bool), [source], EMPTY)
     rows = list(share_rows(shares, scores_of(frame), draws=2000, seed=0))
     return pd.DataFrame(rows, columns=list(ROW))
 
@@ -110,7 +110,7 @@ def test_a_share_of_the_mean_is_the_ratio_of_the_means() -> None:
     columns = {"hit": np.array([1.0, 0, 1, 0, 0, 0]), "base": np.array([1.0, 1, 1, 0, 0, 0])}
     share = Share("share", lambda means: over(means["hit"], means["base"]), None, "base")
     source = np.full(6, "guessing", dtype=object)
-    shares = Shares(columns, (share,), np.ones(6, dtype=bool), source, EMPTY)
+    shares = Shares([columns], (share,), np.ones(6, dtype=bool), [source], EMPTY)
     rows = pd.DataFrame(share_rows(shares, scores_of(frame), draws=100, seed=0))
     # means of hit .5 and .25, of base 1 and .25
     assert row(rows, "in_domain")["estimate"] == pytest.approx(0.75 / 1.25)

@@ -100,12 +100,18 @@ def test_adjusted_by_hand() -> None:
 def test_columns_in_the_place_of_cells_keep_the_items() -> None:
     scores = scores_of(tidy(*(("a", "ocr", "", str(k), 1.0) for k in range(3)), seed=[0, 1, 0]))
     columns = {"double": np.array([2.0, NAN, 2.0]), "none": np.zeros(3)}
-    found = scores.with_columns(columns, np.array([True, True, False]))
+    found = scores.with_columns([columns], np.array([True, True, False]))
     assert found.cells["cell"].tolist() == ["double", "none"]
     assert found.matrices()[0][:, 0] == pytest.approx(columns["double"], nan_ok=True)
     assert found.planned.tolist() == [[True, True], [True, True], [False, False]]
     assert found.items is scores.items
     assert found.by_seed is None  # the columns are of all seeds together
+    twice = scores.with_columns(
+        [columns, {k: 3 * v for k, v in columns.items()}], found.planned[:, 0]
+    )
+    assert twice.matrices()[1][:, 0] == pytest.approx([6, NAN, 6], nan_ok=True)
+    assert twice.matrices()[0] == pytest.approx(found.matrices()[0], nan_ok=True)
+    assert np.take(twice.values, 0, axis=1) == pytest.approx([4, NAN, 4], nan_ok=True)
 
 
 def test_missing_text_is_none_and_the_rest_stays() -> None:
