@@ -109,7 +109,7 @@ class _Row:
         plain, adjusted, reasons = self._plain_and_adjusted()
         reference = UNKNOWN
         if self.share.reference is not None:
-            reference = self._ends(self.share.reference)
+            reference = self._ends(self.share.reference, 1.0)
         row: dict[str, object] = {
             **self.group.labels,
             "quantity": self.share.quantity,
@@ -127,7 +127,9 @@ class _Row:
 
     def _plain_and_adjusted(self) -> tuple[Ends, Ends, list[str]]:
         """The two forms, and what must be said about them."""
-        plain, reason = self._ends(self.share.plain), self._missing()
+        # What has no reference is a ratio to what guessing gives, such as the share guessed.
+        most = np.inf if self.share.reference is None else 1.0
+        plain, reason = self._ends(self.share.plain, most), self._missing()
         if reason:
             return plain, UNKNOWN, [reason]
         reasons, images = [], self._images
@@ -184,8 +186,9 @@ class _Row:
         cluster = self.scores.items["cluster"].to_numpy()[self.group.rows]
         return len(np.unique(cluster[self._base > 0]))
 
-    def _ends(self, formula: Formula) -> Ends:
-        """Value and interval; none where more than 2.5 % of the draws have no value.
+    def _ends(self, formula: Formula, most: float = np.inf) -> Ends:
+        """Value and interval within [0, most], since seeds are drawn as normal; none where more
+        than 2.5 % of the draws have no value.
 
         Expanded percentile (Hesterberg 2014) by the images that the share is of: a few lost items
         are a small sample, however many there are besides.
@@ -197,11 +200,8 @@ class _Row:
         if np.isnan(value):
             return UNKNOWN
         found = Drawn.of(formula(draws), expanded_tails(self._images), unknown=FEW_DRAWS)
-        return (
-            value,
-            max(found.low, 0.0),
-            found.high,
-        )  # a draw of seeds is normal, so it may be below
+        low, high = np.clip([found.low, found.high], 0.0, most)
+        return value, float(low), float(high)
 
     def _source(self) -> str | None:
         of = self.group.rows[self._base > 0]

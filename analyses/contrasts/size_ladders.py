@@ -157,7 +157,7 @@ def _exact(
     """Where all or nothing is kept resampling sees no spread: the exact bound by images solved."""
     rows_of = {(group.task, group.group): group.rows for group in scores.groups()}
     cluster = scores.items["cluster"].to_numpy(dtype=str)
-    some = np.stack([x > 0 for x in whole]).any(axis=0)
+    some = np.any(np.stack([x > 0 for x in whole]), axis=0)
     flat = table["estimate"].isin([0.0, 1.0]) & (table["high"] - table["low"] < ZERO)
     for i in table.index[flat | (table["estimate"].isin([0.0, 1.0]) & table["low"].isna())]:
         row = table.loc[i]

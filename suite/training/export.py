@@ -157,10 +157,12 @@ def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:
         "| stage | seed | rows a step | steps | seconds | reached |",
         "|---|---|---|---|---|---|",
     ]
-    final: dict[str, float] = {}
+    kept: dict[str, float] = {}
     for past, done in history(family, stage, size):
-        for attempt in done["attempts"]:
+        for number, attempt in enumerate(done["attempts"]):
             final = {k: v for k, v in attempt["final"].items() if k != "loss"}
+            if number == done.get("kept", len(done["attempts"]) - 1):
+                kept = final
             means = ("recall", "readers", "think", "direct")
             reached = ", ".join(f"{k} {final[k]:.3f}" for k in means if k in final)
             note = reached if attempt["passed"] else f"{reached} (gate not reached)"
@@ -175,7 +177,7 @@ def card(family: TrainingRun, stage: Stage, size: str, model: Any) -> str:
         "",
         "| kind | accuracy |",
         "|---|---|",
-        *(f"| {kind} | {value:.3f} |" for kind, value in final.items()),
+        *(f"| {kind} | {value:.3f} |" for kind, value in kept.items()),
         "",
     ]
     return "\n".join(lines)

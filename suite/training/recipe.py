@@ -68,6 +68,7 @@ class Retry(_Strict):
     """Another attempt at a stage whose gate was not reached."""
 
     seed: int
+    """A thousand times it is added to the recipe's, so that no family tries another one's model."""
     scale: float
     """Multiplies the learning rate."""
 
@@ -107,7 +108,7 @@ class Stage(_Strict):
     data: Literal["instruct", "caption", "extract"] = "instruct"
     """What the rows of a vision stage are: questions and descriptions, descriptions alone, or
     descriptions of what a question needs."""
-    formats: int | None = Field(None, ge=1, le=8)
+    formats: int | None = Field(None, ge=2, le=8)
     """How many forms of answers an instruct stage teaches (`tasks.micro.lessons.FORMATS`); without
     it the evaluation's own."""
     thinking: float = Field(0.55, ge=0, le=1)

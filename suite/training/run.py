@@ -88,25 +88,29 @@ class TrainingRun:
         return made
 
     def _stage(self, stage: Stage, size: str) -> None:
-        attempts = [(self.recipe.seed, 1.0), *((r.seed, r.scale) for r in stage.retries)]
-        outcome, folder, model = None, self.folder(stage.name, size), None
-        tried = []
+        """Trains a stage, again where its gate was not reached, and keeps the best model."""
+        first, folder = self.recipe.seed, self.folder(stage.name, size)
+        attempts = [(first, 1.0), *((first + 1000 * r.seed, r.scale) for r in stage.retries)]
+        kept, reached, tried = None, float("-inf"), []
         for number, (seed, scale) in enumerate(attempts):
             work = folder / f"attempt-{number}"
-            model, outcome = self._attempt(stage, size, seed, scale, work)
-            tried.append({"seed": seed, "scale": scale, **asdict(outcome)})
+            model, outcome, metric = self._attempt(stage, size, seed, scale, work)
+            how = {"seed": seed, "scale": scale, "compiled": self.compiled}
+            tried.append(how | asdict(outcome))
+            if outcome.final.get(metric, 0.0) > reached:
+                kept, best, reached = model, number, outcome.final.get(metric, 0.0)
             if outcome.passed:
                 break
             self.say(f"{stage.name} {size}: gate {stage.gate} not reached, trying again")
-        assert model is not None
+        assert kept is not None
         if stage.kind == "encoder":
-            model = model.tower
-        model.cpu().save_pretrained(folder / "model", safe_serialization=True)
-        write_whole(folder / DONE, json.dumps({"attempts": tried}, indent=1) + "\n")
+            kept = kept.tower
+        kept.cpu().save_pretrained(folder / "model", safe_serialization=True)
+        write_whole(folder / DONE, json.dumps({"kept": best, "attempts": tried}, indent=1) + "\n")
 
     def _attempt(
         self, stage: Stage, size: str, seed: int, scale: float, work: Path
-    ) -> tuple[Any, loop.Outcome]:
+    ) -> tuple[Any, loop.Outcome, str]:
         def say(line: str) -> None:
             self.say(f"{stage.name} {size}: {line}")
 
@@ -120,7 +124,7 @@ class TrainingRun:
             stage, model, rows, collate, measured, metric, rate, seed, work, self.workers, say,
             self.compiled, PIECES if isinstance(rows, data.ByLength) else 1,
         )  # fmt: skip
-        return model, loop.run(job)
+        return model, loop.run(job), metric
 
     def _encoder_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
         spec: Any = self.recipe.shape(stage, size)

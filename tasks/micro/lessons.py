@@ -161,10 +161,8 @@ def vision_lesson(
     description before them; `caption` the description of everything; `extract` the description of
     what one question needs, whose contents to observe the prompt names. `formats` has `instruct`
     teach the first so many of FORMATS, each as often; descriptions keep their share, so that what
-    is added takes nothing from them, and a single format is nothing but descriptions.
+    is added takes nothing from them. A single format, descriptions, is `caption`.
     """
-    if formats == 1:
-        taught = "caption"
     rng = random.Random(f"{stage}/{seed}/{index}")
     draw = rng.random()
     if taught == "instruct" and draw < 0.04:
@@ -181,6 +179,8 @@ def vision_lesson(
         text = f"{DESCRIBE} {NOTE.format(contents=question.contents)}"
         return Lesson((Turn(text, extract(scenes, question.subjects), "extract"),), scenes)
     first = _asked(rng, question)
+    if formats is not None:  # about several pictures only the choice is asked
+        first = Turn(prompt(question), question.answer, question.kind)
     if rng.random() < describing:
         first = _describe_turn(rng, scenes, question)
     if len(scenes) > 1:
