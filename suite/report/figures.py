@@ -60,7 +60,8 @@ def write(folder: Path, names: Sequence[str] = (), *, progress: Progress = QUIET
     names = names or own(folder)
     wanted = [name for name in FIGURES if name in names]
     outputs, digest = folder / "figures", freshness.digest_of(folder)
-    below = note(provenance.read(folder))
+    facts = provenance.read(folder)
+    below, seeds = note(facts), len(facts.get(provenance.POOLED, [0]))
     digest = json_hash([digest, below]) if below else digest
     paths = [outputs / f"{name}.{kind}" for name in wanted for kind in (*FORMATS, "csv")]
     if freshness.is_current(outputs, digest, [path.name for path in paths]):
@@ -76,7 +77,7 @@ def write(folder: Path, names: Sequence[str] = (), *, progress: Progress = QUIET
             known[spec.analysis] = by_perceiver(tables.read(folder, spec.analysis))
         module = load_figure(name)
         rows = module.select(known[spec.analysis])
-        with of_study(tasks):
+        with of_study(tasks, seeds):
             figure = module.draw(rows)
         if below:
             footnote(figure, f"{figure.get_supxlabel()}\n{below}".strip())

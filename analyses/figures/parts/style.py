@@ -100,19 +100,22 @@ RC: dict[str, Any] = {
 
 _TASKS: ContextVar[tuple[str, ...]] = ContextVar("tasks", default=())
 """What `task_names` takes for all tasks there are; empty: those that it is asked of."""
+_SEEDS: ContextVar[int] = ContextVar("seeds", default=1)
+"""Seeds over which intervals are."""
 
 Draw = TypeVar("Draw", bound=Callable[..., Figure])
 
 
 @contextmanager
-def of_study(tasks: Iterable[object]) -> Iterator[None]:
+def of_study(tasks: Iterable[object], seeds: int = 1) -> Iterator[None]:
     """Names tasks, in all that is drawn inside, as a study of these does: one name for one task,
-    whichever of them a figure or a panel shows."""
-    token = _TASKS.set(tuple(str(task) for task in tasks))
+    whichever of them a figure or a panel shows; and says that intervals are over seeds, too."""
+    tokens = _TASKS.set(tuple(str(task) for task in tasks)), _SEEDS.set(seeds)
     try:
         yield
     finally:
-        _TASKS.reset(token)
+        _TASKS.reset(tokens[0])
+        _SEEDS.reset(tokens[1])
 
 
 @contextmanager
@@ -358,6 +361,8 @@ def signed(value: float, digits: int = 2) -> str:
 
 def footnote(figure: Figure, text: str) -> None:
     """Writes quiet lines under a figure of two columns: what n is, what the bars are."""
+    if (seeds := _SEEDS.get()) > 1:
+        text = text.replace("intervals over images", f"intervals over images and {seeds} seeds")
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 128)]
     figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
 

@@ -262,6 +262,16 @@ def test_a_task_has_the_name_that_its_study_gives_it_where_it_is_shown_alone() -
     assert style.task_names(["micro_star", "micro_ocr"])["micro_star"] == "star"
 
 
+def test_a_footnote_says_over_how_many_seeds_intervals_are() -> None:
+    figure = style.new_figure(style.TWO_COLUMNS, 1.0)
+    with style.of_study(["micro_star"], seeds=3):
+        style.footnote(figure, f"60 items a point; {style.INTERVAL}.")
+    said = figure.get_supxlabel().replace("\n", " ")
+    assert said.endswith("intervals over images and 3 seeds, never narrower than adjusted Wald.")
+    style.footnote(figure, f"60 items a point; {style.INTERVAL}.")
+    assert "seeds" not in figure.get_supxlabel()
+
+
 def test_names_that_are_numbers_keep_their_rows() -> None:
     table = pd.DataFrame({"size": [2, 4, "Qwen3-VL-32B-Instruct"], "family": [1.5, 1.5, 1.5]})
     labelled = style._labelled(table)

@@ -1,0 +1,250 @@
+"""Answers to the open questions: what one cell has above another, over items and seeds.
+
+Run: python -m tests.benchmarks.questions QUESTION=RUN ...
+In: runs of results/questions, put together by `downscale pool`. Out: results/questions/answers.csv,
+a row per question, contrast and task, where other questions' rows stay; and for `amounts` and
+`sizes` a figure each, QUESTION.png. Differences are in accuracy, with the intervals and tests of
+`analyses.contrasts`, Holm over tasks; `steeper` is in accuracy per decade of parameters.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analyses.contrasts.contrast import Contrast, contrast_table
+from analyses.figures.parts import style
+from analyses.table.scores import Scores, scores_of
+from suite.runs.results import load_results
+
+OUT = Path("results/questions")
+SIZES = ("xs", "s", "m")
+ROWS = (500, 2000, 8000, 32000)
+WAYS = ("instruct", "caption", "extract")
+LABELS = ("contrast", "perception")
+Weights = dict[str, float]
+
+
+def described(perceiver: str, size: str) -> str:
+    """Names the cell in which a perceiver describes and the largest reasoner thinks."""
+    own = "" if perceiver == "instruct" else f"{perceiver}/"
+    return f"decoupled/{own}P={size}/R=l/think"
+
+
+def answered(perceiver: str, size: str) -> str:
+    """Names the cell in which a perceiver answers."""
+    return f"end_to_end/{perceiver}/P={size}"
+
+
+def minus(one: str, other: str) -> Weights:
+    """What the first cell has above the second."""
+    return {one: 1.0, other: -1.0}
+
+
+def row(contrast: str, size: str | None, weights: Weights) -> Contrast:
+    """A difference with its names."""
+    return Contrast("difference", weights, labels={"contrast": contrast, "perception": size})
+
+
+def encoders(scores: Scores) -> Iterator[Contrast]:
+    """Smaller eyes against a smaller mind, at equal weights in all."""
+    for how, cell in (("described", described), ("answered", answered)):
+        whole = "instruct32000"
+        for tower, mind in (("small_tower", "s"), ("smaller_tower", "xs")):
+            yield row(
+                f"{how}: {tower} at m - {mind}", None, minus(cell(tower, "m"), cell(whole, mind))
+            )
+        for size in SIZES:
+            for tower in ("small_tower", "smaller_tower"):
+                yield row(f"{how}: {tower}", size, minus(cell(tower, size), cell(whole, size)))
+
+
+def formats(scores: Scores) -> Iterator[Contrast]:
+    """More forms against fewer, and whether that is otherwise for the smallest."""
+    steps = (("two", "one"), ("four", "two"), ("eight", "four"), ("eight", "one"), ("eight", "two"))
+    for more, fewer in steps:
+        of = {
+            size: minus(described(f"{more}_forms" , size),
+                        described("one_form" if fewer == "one" else f"{fewer}_forms", size))
+            for size in SIZES
+        }  # fmt: skip
+        for size, weights in of.items():
+            yield row(f"{more} - {fewer}", size, weights)
+        apart = of["xs"] | {cell: -weight for cell, weight in of["m"].items()}
+        yield row(f"{more} - {fewer}", "xs - m", apart)
+
+
+def facts(scores: Scores) -> Iterator[Contrast]:
+    """Extraction against captions, however they are made equal."""
+    for size in SIZES:
+        for one, other in (
+            ("extract", "caption"), ("extract", "caption_facts"), ("caption", "instruct"),
+            ("extract", "instruct"), ("extract_scratch", "caption32000"),
+            ("extract", "extract_scratch"),
+        ):  # fmt: skip
+            cells = minus(described(one, size), described(other, size))
+            if set(cells) <= set(scores.cells["cell"]):
+                yield row(f"{one} - {other}", size, cells)
+
+
+def amounts(scores: Scores) -> Iterator[Contrast]:
+    """What more rows bring each way of teaching, and which needs fewer."""
+    for size in SIZES:
+        for way in WAYS:
+            for fewer, more in pairwise(ROWS):
+                cells = minus(taught(way, more, size), taught(way, fewer, size))
+                yield row(f"{way}: {more} - {fewer}", size, cells)
+        for rows in ROWS:
+            for other in ("caption", "instruct"):
+                cells = minus(taught("extract", rows, size), taught(other, rows, size))
+                yield row(f"extract - {other}: {rows}", size, cells)
+
+
+def taught(way: str, rows: int, size: str) -> str:
+    """Names the cell of a perceiver that was taught from so many rows."""
+    return described(
+        "extract_scratch" if (way, rows) == ("extract", 32000) else f"{way}{rows}", size
+    )
+
+
+def ladders(scores: Scores) -> dict[str, dict[str, str]]:
+    """Size -> cell of each way in which one module shrinks, smallest first."""
+    cells, largest = scores.cells, scores.cells["reasoning_params"].max()
+    kinds = {
+        "end to end": cells["method"] == "end_to_end",
+        "perception": (cells["method"] == "decoupled") & cells["thinking"]
+        & (cells["reasoning_params"] == largest),
+        "reasoning": (cells["method"] == "oracle") & cells["thinking"],
+        "reasoning, direct": (cells["method"] == "oracle") & ~cells["thinking"],
+    }  # fmt: skip
+    found = {}
+    for name, of in kinds.items():
+        own = cells[of]
+        by = "reasoning" if name.startswith("reasoning") else "perception"
+        own = own.sort_values(f"{by}_params")
+        found[name] = dict(zip(own[by], own["cell"]))
+    return found
+
+
+def params_of(scores: Scores) -> dict[str, float]:
+    """Size -> parameters of its language model."""
+    own = scores.cells.dropna(subset="perception")
+    return dict(zip(own["perception"], own["perception_params"]))
+
+
+def sizes(scores: Scores) -> Iterator[Contrast]:
+    """Each step between neighbours, and how much steeper it is than all others together."""
+    params = params_of(scores)
+    for name, cells in ladders(scores).items():
+        names = list(cells)
+        width = {b: np.log10(params[b] / params[a]) for a, b in pairwise(names)}
+        whole = sum(width.values())
+        for small, large in pairwise(names):
+            labels = {"contrast": name, "perception": f"{small} - {large}"}
+            step = minus(cells[large], cells[small])
+            yield Contrast("step", step, labels=labels)
+            own, rest = 1 / width[large], 1 / (whole - width[large])
+            weights = {cell: w * (own + rest) for cell, w in step.items()}
+            for cell, w in minus(cells[names[-1]], cells[names[0]]).items():
+                weights[cell] = weights.get(cell, 0.0) - w * rest
+            yield Contrast("steeper", weights, labels=labels)
+
+
+QUESTIONS: dict[str, Callable[[Scores], Iterator[Contrast]]] = {
+    "encoders": encoders, "formats": formats, "facts": facts, "short": facts, "amounts": amounts,
+    "sizes": sizes,
+}  # fmt: skip
+
+
+def accuracies(scores: Scores, lines: dict[tuple[str, str], dict[float, str]]) -> pd.DataFrame:
+    """Accuracy of cells that stand at an x of a line of a panel."""
+    labels = ("panel", "line", "x")
+    of = [
+        Contrast("accuracy", {cell: 1.0}, labels={"panel": panel, "line": line, "x": x})
+        for (panel, line), cells in lines.items()
+        for x, cell in cells.items()
+    ]
+    table = contrast_table(scores, of, labels)
+    return table[table["group"].isna()]
+
+
+@style.styled
+def draw(table: pd.DataFrame, panel: str, x: str) -> Figure:
+    """A panel per value of `panel`, a line per `line`, over x."""
+    panels = list(table[panel].drop_duplicates())
+    across = 3
+    down = -(-len(panels) // across)
+    figure = style.new_figure(style.TWO_COLUMNS, 1.9 * down + 0.7)
+    grid = figure.subplots(down, across, sharey=True, sharex=True, squeeze=False).ravel()
+    names = style.task_names(table["task"].unique())
+    looks = dict(zip(table["line"].drop_duplicates(), style.DATA))
+    ticks = sorted(table["x"].unique())
+    for axes, name in zip(grid, panels):
+        rows = table[table[panel] == name]
+        for k, (line, look) in enumerate(looks.items()):
+            own = rows[rows["line"] == line].sort_values("x")
+            at = own["x"] * np.exp(0.05 * (k - (len(looks) - 1) / 2))
+            ends = own["estimate"], own["low"], own["high"]
+            style.with_interval(axes, at, *ends, **(look | {"linestyle": "-", "label": line}))
+        axes.set_title(names.get(name, name))
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [style.params_text(tick) for tick in ticks], rotation=45)
+        axes.set_xticks([], minor=True)
+        axes.grid(axis="y")
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    for axes in grid[::across]:
+        axes.set_ylabel("accuracy")
+    figure.supxlabel(x)
+    handles = grid[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=len(looks))
+    return figure
+
+
+def figures(question: str, scores: Scores) -> None:
+    """Draws the figure of a question that the study's own figures do not hold."""
+    if question == "amounts":
+        lines = {(size, way): {float(n): taught(way, n, size) for n in ROWS}
+                 for size in SIZES for way in WAYS}  # fmt: skip
+        table = accuracies(scores, lines)
+        table = table[table["task"].isin(["in_domain", "micro_star"])]
+        table = table.assign(panel=table["panel"] + table["task"].map(
+            {"in_domain": ", in-domain", "micro_star": ", star"}))  # fmt: skip
+        table = table.sort_values("task", kind="stable")
+        draw(table, "panel", "distinct rows of the stage").savefig(OUT / "amounts.png")
+    if question == "sizes":
+        params = params_of(scores)
+        lines = {("all", name): {params[size]: cell for size, cell in cells.items()}
+                 for name, cells in ladders(scores).items()}  # fmt: skip
+        table = accuracies(scores, lines)
+        x = "parameters of the module that shrinks"
+        draw(table, "task", x).savefig(OUT / "sizes.png")
+
+
+def main() -> None:
+    """Reads the runs named on the command line, writes the table and the figures."""
+    file = OUT / "answers.csv"
+    tables = [pd.read_csv(file)] if file.exists() else []
+    for name, _, run in (argument.partition("=") for argument in sys.argv[1:]):
+        frame = load_results(run)
+        scores = scores_of(frame)
+        table = contrast_table(scores, list(QUESTIONS[name](scores)), LABELS, span=(-1.0, 1.0))
+        seeds = len(scores.matrices())
+        tables = [old[old["question"] != name] for old in tables]
+        tables.append(table[table["group"].isna()].assign(question=name, seeds=seeds))
+        with style.of_study(frame["task"].unique(), seeds):
+            figures(name, scores)
+    table = pd.concat(tables).drop(columns="group")
+    front = ["question", *LABELS, "quantity", "task"]
+    table = table[[*front, *(name for name in table if name not in front)]]
+    table.to_csv(file, index=False, float_format="%.4g", lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
