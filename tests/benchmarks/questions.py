@@ -85,8 +85,7 @@ def facts(scores: Scores) -> Iterator[Contrast]:
     for size in SIZES:
         for one, other in (
             ("extract", "caption"), ("extract", "caption_facts"), ("caption", "instruct"),
-            ("extract", "instruct"), ("extract_scratch", "caption32000"),
-            ("extract", "extract_scratch"),
+            ("extract", "instruct"), ("caption_facts", "instruct"),
         ):  # fmt: skip
             cells = minus(described(one, size), described(other, size))
             if set(cells) <= set(scores.cells["cell"]):
