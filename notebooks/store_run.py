@@ -3,8 +3,9 @@ repository, and the outputs of every cell.
 
 In: a run directory, or nothing where the stored run stays. Out: results/micro_run with its records
 (all columns; the store keys, which name answers that are not kept, left empty) and of its
-provenance what says which study, items and weights they are of, without the folders of the
-machine; notebooks/*.ipynb, each run from top to bottom on it.
+provenance what says which study, items and weights they are of and how each cell was asked, so
+that `downscale pool` takes it, without the folders of the machine; notebooks/*.ipynb, each run from
+top to bottom on it.
 
     downscale run micro --out runs/micro && python notebooks/store_run.py runs/micro
     python notebooks/store_run.py
@@ -23,10 +24,14 @@ import nbformat
 from PIL import Image
 
 import suite
+from suite.base.files import file_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "results" / "micro_run"
-FACTS = ("study", "seed", "family", "prompts", "models", "items", "versions", "commit", "ended")
+FACTS = (
+    *("study", "seed", "family", "prompts", "models", "items", "versions", "commit", "ended"),
+    *("steps", "cells", "requests", "machine", "started", "runs"),
+)
 WIDE, COLOURS = 840, 64
 """Figures as they are stored: at most so many pixels across (120 dpi), of so many colours."""
 
@@ -41,11 +46,12 @@ def store(run: Path, target: Path) -> Path:
     records.to_parquet(path, index=False, compression="zstd", compression_level=19)
     facts = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
     kept = {name: facts[name] for name in FACTS if name in facts}
-    for model in kept.get("models", []):
-        source = Path(model["source"])
+    for fact, name in (*((model, "source") for model in kept["models"]), (kept["study"], "family")):
+        source = Path(fact[name])
         if source.is_absolute():
             inside = source.is_relative_to(ROOT)
-            model["source"] = source.relative_to(ROOT).as_posix() if inside else source.name
+            fact[name] = source.relative_to(ROOT).as_posix() if inside else source.name
+    kept["records_sha256"] = file_hash(path)
     text = json.dumps(kept, indent=1, ensure_ascii=False)
     (target / "provenance.json").write_text(text + "\n", encoding="utf-8")
     return path
