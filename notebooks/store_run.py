@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "results" / "micro_run"
 FACTS = (
     *("study", "seed", "family", "prompts", "models", "items", "versions", "commit", "ended"),
-    *("steps", "cells", "requests", "machine", "started", "runs"),
+    *("steps", "cells", "requests", "started", "runs"),
 )
 WIDE, COLOURS = 840, 64
 """Figures as they are stored: at most so many pixels across (120 dpi), of so many colours."""

@@ -22,6 +22,7 @@ import pytest
 
 import suite
 from analyses.columns import validate
+from suite.base.files import file_hash
 from tests.house import ROOT
 
 RUN = ROOT / "results" / "micro_run"
@@ -182,6 +183,7 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
     models = [{"model": "s", "source": str(tmp_path / "weights-s")}, {"source": "owner/weights"}]
     facts = {
         "seed": 3,
+        "study": {"study": "mine", "family": str(tmp_path / "weights" / "micro.yaml")},
         "models": models,
         "machine": {"of": "mine"},
         "items": {"t": {"digest": "d"}},
@@ -201,5 +203,7 @@ def test_a_run_is_stored_without_its_keys(tmp_path: Path) -> None:
         kept.drop(columns=keys), frame.drop(columns=keys), check_dtype=False
     )
     known = json.loads((tmp_path / "kept" / "provenance.json").read_text())
+    assert known.pop("records_sha256") == file_hash(tmp_path / "kept" / "records.parquet")
+    assert known.pop("study") == {"study": "mine", "family": "micro.yaml"}
     assert [model["source"] for model in known.pop("models")] == ["weights-s", "owner/weights"]
     assert known == {"seed": 3, "items": {"t": {"digest": "d"}}}

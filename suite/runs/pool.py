@@ -172,7 +172,8 @@ def _provenance(facts: Mapping[str, Facts], tasks: Sequence[str]) -> Facts:
         "started": min(span["started"] for span in spans),
         "ended": max(span["ended"] for span in spans),
         provenance.POOLED: [
-            {"dir": name, "versions": history.versions(own), **{fact: own[fact] for fact in kept}}
+            {"dir": name, "versions": history.versions(own)}
+            | {fact: own[fact] for fact in kept if fact in own}
             for name, own in facts.items()
         ],
     }
