@@ -38,7 +38,7 @@ CHECKPOINTS = Path("checkpoints")
     "--compile/--no-compile",
     "compiled",
     default=False,
-    help="Compile a model's layers first (needs a C++ compiler): a seventh quicker on a CPU.",
+    help="Compile a model's layers first (needs a C++ compiler): an eighth quicker on a CPU.",
 )
 @click.option(
     "--folder",

@@ -362,7 +362,7 @@ def signed(value: float, digits: int = 2) -> str:
 def footnote(figure: Figure, text: str) -> None:
     """Writes quiet lines under a figure of two columns: what n is, what the bars are."""
     if (seeds := _SEEDS.get()) > 1:
-        text = text.replace("intervals over images", f"intervals over images and {seeds} seeds")
+        text = re.sub(r"(intervals over images)(?! and)", rf"\1 and {seeds} seeds", text)
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 128)]
     figure.supxlabel("\n".join(lines), fontsize=7, color=QUIET, x=0.01, ha="left")
 

@@ -268,6 +268,9 @@ def test_a_footnote_says_over_how_many_seeds_intervals_are() -> None:
         style.footnote(figure, f"60 items a point; {style.INTERVAL}.")
     said = figure.get_supxlabel().replace("\n", " ")
     assert said.endswith("intervals over images and 3 seeds, never narrower than adjusted Wald.")
+    with style.of_study(["micro_star"], seeds=3):
+        style.footnote(figure, "intervals over images and seeds")
+    assert figure.get_supxlabel() == "intervals over images and seeds"
     style.footnote(figure, f"60 items a point; {style.INTERVAL}.")
     assert "seeds" not in figure.get_supxlabel()
 
