@@ -97,6 +97,7 @@ def _over_samples(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any
     # Side by side where they saw as many rows: by kind, and by size within a kind.
     room = max(0.25 * np.log(seen[-1] / seen[0]), 0.16)
     room *= 0.3 if rows["ladder"].any() else 1.0
+    room = min([room, *(0.7 * np.diff(np.log(seen)))])  # a point stands nearest to its own amount
     for k, kind in enumerate(shown):
         own = rows[rows["kind"] == kind].sort_values(
             ["perception_params", "samples"], kind="stable"
