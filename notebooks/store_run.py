@@ -51,6 +51,8 @@ def store(run: Path, target: Path) -> Path:
         if source.is_absolute():
             inside = source.is_relative_to(ROOT)
             fact[name] = source.relative_to(ROOT).as_posix() if inside else source.name
+    for earlier in kept.get("runs", []):
+        earlier.pop("machine", None)
     kept["records_sha256"] = file_hash(path)
     text = json.dumps(kept, indent=1, ensure_ascii=False)
     (target / "provenance.json").write_text(text + "\n", encoding="utf-8")

@@ -47,7 +47,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(len(recipes), len(panels), sharey=True, sharex="col", squeeze=False)
     for row, recipe in zip(axes, recipes):
         for panel, (title, measure, stages) in zip(row, panels):
-            for size, look in zip(("xs", "s", "m", "l"), style.SERIES):
+            for size, look in zip(("xs", "s", "m", "l"), style.DATA):
                 lines = table[
                     (table["recipe"] == recipe)
                     & (table["size"] == size)
@@ -62,6 +62,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 panel.plot(x, y, markersize=2.5, label=size, **look)
             panel.set_ylim(0, 1)
             panel.grid(axis="y")
+            panel.locator_params(axis="x", nbins=3)
             if recipe == recipes[0]:
                 panel.set_title(title)
         row[0].set_ylabel(f"{recipe}\naccuracy")
