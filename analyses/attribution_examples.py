@@ -75,17 +75,15 @@ def item_classes(frame: pd.DataFrame) -> pd.DataFrame:
         whole = None if model is None else int(index.get_loc(model))
         pairs = index.get_indexer(list(grid.cells.values()))
         values = np.take(scores.values, at, axis=1)
-        lost = [mending.mended(*np.take(own.values, at, axis=1).T)[mending.LOST] for own in seeds]
-        classes = [dict(_classes(own, at, pairs, whole)) for own in seeds]
+        weights = [_weights(own, at, pairs, whole) for own in seeds]
         ends = [sizes[end].size for end in (0, -1) for sizes in (grid.perception, grid.reasoning)]
         columns = {
             **grid.labels,
             **dict(zip(SIZES, ends)),
             **dict(zip(("task", "item_id"), scores.items[["task", "item_id"]].to_numpy().T)),
             **dict(zip(CORNERS, values.T)),
-            mending.LOST: seed_spread.mean(np.stack(lost)),
-            BOTTLENECK: np.nan,
-            **{k: seed_spread.mean(np.stack([own[k] for own in classes])) for k in classes[0]},
+            **dict.fromkeys((mending.LOST, BOTTLENECK), np.nan),
+            **{k: seed_spread.mean(np.stack([own[k] for own in weights])) for k in weights[0]},
         }
         tables.append(pd.DataFrame(columns).loc[np.flatnonzero(asked)])
     return pd.concat(tables[1:] or tables, ignore_index=True)
@@ -101,7 +99,10 @@ def _of_grid(
     row_at = np.full(scores.planned.shape, -1)
     row_at[scores.row_of, scores.cell_of] = np.arange(len(rows))
     order = _shuffled(scores.items)
-    for name, weight in _classes(scores, at, index.get_indexer(list(grid.cells.values())), whole):
+    pairs = index.get_indexer(list(grid.cells.values()))
+    weights = _weights(scores, at, pairs, whole)
+    del weights[mending.LOST]
+    for name, weight in weights.items():
         for item in order[weight[order] > 0.5][:each]:
             own = [rows.iloc[row_at[item, cell]] for cell in at]
             last = own[3]
@@ -117,20 +118,19 @@ def _of_grid(
             }
 
 
-def _classes(
+def _weights(
     scores: Scores,
     corners: npt.NDArray[np.intp],
     pairs: npt.NDArray[np.intp],
     whole: int | None,
-) -> Iterator[tuple[str, Floats]]:
-    """Each class with how much every item is of it."""
+) -> dict[str, Floats]:
+    """How much every item is lost, of each class and, where there is a model, of the bottleneck."""
     weights = mending.mended(*np.take(scores.values, corners, axis=1).T)
-    for name in mending.CLASSES:
-        yield name, weights[name]
     if whole is not None:
         wrong = 1 - np.take(scores.values, pairs, axis=1)
         solved = np.take(scores.values, whole, axis=1)
-        yield BOTTLENECK, solved * wrong.prod(axis=1)
+        weights[BOTTLENECK] = solved * wrong.prod(axis=1)
+    return weights
 
 
 def _shuffled(items: pd.DataFrame) -> npt.NDArray[np.intp]:

@@ -91,18 +91,18 @@ class TrainingRun:
         """Trains a stage, again where its gate was not reached, and keeps the best model."""
         first, folder = self.recipe.seed, self.folder(stage.name, size)
         attempts = [(first, 1.0), *((first + 1000 * r.seed, r.scale) for r in stage.retries)]
-        kept, reached, tried = None, float("-inf"), []
+        found, tried = [], []
         for number, (seed, scale) in enumerate(attempts):
             work = folder / f"attempt-{number}"
             model, outcome, metric = self._attempt(stage, size, seed, scale, work)
+            found.append((outcome.final.get(metric, 0.0), model))
             how = {"seed": seed, "scale": scale, "compiled": self.compiled}
             tried.append(how | asdict(outcome))
-            if outcome.final.get(metric, 0.0) > reached:
-                kept, best, reached = model, number, outcome.final.get(metric, 0.0)
             if outcome.passed:
                 break
             self.say(f"{stage.name} {size}: gate {stage.gate} not reached, trying again")
-        assert kept is not None
+        best = max(range(len(found)), key=lambda number: found[number][0])
+        kept = found[best][1]
         if stage.kind == "encoder":
             kept = kept.tower
         kept.cpu().save_pretrained(folder / "model", safe_serialization=True)

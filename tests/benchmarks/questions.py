@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from analyses.contrasts.contrast import Contrast, contrast_table
 from analyses.figures.parts import style
 from analyses.table.scores import Scores, scores_of
+from analyses.table.sizes import Rung, ladder
 from suite.runs.results import load_results
 
 OUT = Path("results/questions")
@@ -110,45 +111,31 @@ def taught(way: str, rows: int, size: str) -> str:
     )
 
 
-def ladders(scores: Scores) -> dict[str, dict[str, str]]:
-    """Size -> cell of each way in which one module shrinks, smallest first."""
+def ladders(scores: Scores) -> dict[str, tuple[Rung, ...]]:
+    """Gives the cells of each way in which one module shrinks, smallest first."""
     cells, largest = scores.cells, scores.cells["reasoning_params"].max()
-    kinds = {
-        "end to end": cells["method"] == "end_to_end",
-        "perception": (cells["method"] == "decoupled") & cells["thinking"]
-        & (cells["reasoning_params"] == largest),
-        "reasoning": (cells["method"] == "oracle") & cells["thinking"],
-        "reasoning, direct": (cells["method"] == "oracle") & ~cells["thinking"],
-    }  # fmt: skip
-    found = {}
-    for name, of in kinds.items():
-        own = cells[of]
-        by = "reasoning" if name.startswith("reasoning") else "perception"
-        own = own.sort_values(f"{by}_params")
-        found[name] = dict(zip(own[by], own["cell"]))
-    return found
-
-
-def params_of(scores: Scores) -> dict[str, float]:
-    """Size -> parameters of its language model."""
-    own = scores.cells.dropna(subset="perception")
-    return dict(zip(own["perception"], own["perception_params"]))
+    pairs = (cells["method"] == "decoupled") & (cells["reasoning_params"] == largest)
+    gold = cells["method"] == "oracle"
+    return {
+        "end to end": ladder(cells[cells["method"] == "end_to_end"], "perception"),
+        "perception": ladder(cells[pairs & cells["thinking"]], "perception"),
+        "reasoning": ladder(cells[gold & cells["thinking"]], "reasoning"),
+        "reasoning, direct": ladder(cells[gold & ~cells["thinking"]], "reasoning"),
+    }
 
 
 def sizes(scores: Scores) -> Iterator[Contrast]:
     """Each step between neighbours, and how much steeper it is than all others together."""
-    params = params_of(scores)
-    for name, cells in ladders(scores).items():
-        names = list(cells)
-        width = {b: np.log10(params[b] / params[a]) for a, b in pairwise(names)}
-        whole = sum(width.values())
-        for small, large in pairwise(names):
-            labels = {"contrast": name, "perception": f"{small} - {large}"}
-            step = minus(cells[large], cells[small])
+    for name, rungs in ladders(scores).items():
+        decades = [np.log10(large.params / small.params) for small, large in pairwise(rungs)]
+        drop = minus(rungs[-1].cell, rungs[0].cell)
+        for (small, large), width in zip(pairwise(rungs), decades, strict=True):
+            labels = {"contrast": name, "perception": f"{small.size} - {large.size}"}
+            step = minus(large.cell, small.cell)
             yield Contrast("step", step, labels=labels)
-            own, rest = 1 / width[large], 1 / (whole - width[large])
+            own, rest = 1 / width, 1 / (sum(decades) - width)
             weights = {cell: w * (own + rest) for cell, w in step.items()}
-            for cell, w in minus(cells[names[-1]], cells[names[0]]).items():
+            for cell, w in drop.items():
                 weights[cell] = weights.get(cell, 0.0) - w * rest
             yield Contrast("steeper", weights, labels=labels)
 
@@ -216,9 +203,8 @@ def figures(question: str, scores: Scores) -> None:
         table = table.sort_values("task", kind="stable")
         draw(table, "panel", "distinct rows of the stage").savefig(OUT / "amounts.png")
     if question == "sizes":
-        params = params_of(scores)
-        lines = {("all", name): {params[size]: cell for size, cell in cells.items()}
-                 for name, cells in ladders(scores).items()}  # fmt: skip
+        lines = {("all", name): {rung.params: rung.cell for rung in rungs}
+                 for name, rungs in ladders(scores).items()}  # fmt: skip
         table = accuracies(scores, lines)
         x = "parameters of the module that shrinks"
         draw(table, "task", x).savefig(OUT / "sizes.png")
