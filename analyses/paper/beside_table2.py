@@ -16,7 +16,7 @@ import pandas as pd
 
 from analyses.columns import INSTRUCT
 from analyses.paper.claims import IN_DOMAIN_SETS
-from analyses.paper.unpublished import COLUMNS
+from analyses.paper.counterparts import COLUMNS
 
 Row = Mapping[Hashable, Any]
 """A row of the table of methods: column -> value."""

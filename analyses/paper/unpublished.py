@@ -1,111 +1,122 @@
-"""Claims of the paper whose data were not published, and what a run of the study says beside them.
+"""Claims of the paper that are asked of a run, first those that its published tables do not decide.
 
-In: the published tables; the tables of a run's analyses. Out: `unpublished`, the claims, and
-`beside`, a row per claim and number of the run, with its interval, in the claim's unit. A run's
-number is shown, not judged: its tasks and models are its own, and `what` names them.
+In: the published tables. Out: counterparts (`analyses.paper.counterparts`): `unpublished`, claims
+whose data were not published, and `remedies`, what the tables say of the published systems.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from analyses.columns import INSTRUCT
-from analyses.paper.claims import FAMILIES, TABLES, Tables
-from analyses.stats.arrays import unknown
+from analyses.paper.claims import (
+    AVERAGES,
+    CAPTION_SMALL,
+    EXTRACTION,
+    FAMILIES,
+    METHODS,
+    SCRATCH,
+    SMALL,
+    TABLES,
+    Entry,
+    Row,
+    Tables,
+)
+from analyses.paper.counterparts import INVERTED_U, MATH, NEAR_ZERO, STAR, Counterpart, Source
 from analyses.table.scores import IN_DOMAIN
 
-ANALYSES = ("degradation", "dependence", "decoupling", "thinking")
-"""The analyses of a run that `beside` reads."""
-COLUMNS = ("claim", "what", "estimate", "low", "high", "n", "unit", "reason")
-STAR = "benchmarks out of domain"
-MATH = "math"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Which numbers of a run stand beside a claim."""
-
-    analysis: str
-    quantity: str
-    tasks: tuple[str, ...] = ()
-    """Words of which one is in the task's name; or one of IN_DOMAIN (the mean over tasks), STAR
-    (benchmarks outside the training domain) and MATH (their categories of that name)."""
-    family: str = ""
-    """Word in the family's name; empty for any family."""
-    scale: float = 1.0
-    """From the analysis' unit to the claim's."""
-
-
-@dataclass(frozen=True)
-class Unpublished:
-    """A claim that the published tables cannot decide."""
-
-    claim: str
-    published: float
-    """NaN where the paper says it in words."""
-    unit: str
-    note: str
-    source: Source
-    tested_by: Source | None = None
-    """A row of a test of the claim, where an analysis has one."""
-
-
 ITEMS = "the answers per task and size are not published"
-INVERTED_U = "inverted_u"
 FALLS = "falls end to end, 8B to 0.6B, relative"
 SHRINKS = {"perception_drop": "only perception shrinks", "reasoning_drop": "only reasoning shrinks"}
 GROUNDING, NIGHTS = ("grounding", "refcoco"), ("nights", "similarity")
 KNOWLEDGE = ("scienceqa", "knowledge")
 
 
-def _relative(name: str, published: float, tasks: tuple[str, ...]) -> Unpublished:
+def _relative(name: str, published: float, tasks: tuple[str, ...], **more: str) -> Counterpart:
+    """Shows the relative drop and judges the plain one, whose interval no small divisor widens."""
     source = Source("degradation", "relative_drop", tasks, scale=100.0)
-    return Unpublished(f"{name} {FALLS}", published, "%", ITEMS, source)
+    plain = replace(source, quantity="drop")
+    return Counterpart(f"{name} {FALLS}", published, "%", ITEMS, source, judged=plain, **more)
 
 
-def _drop(place: str, quantity: str, published: float, task: str) -> Unpublished:
+def _drop(place: str, quantity: str, published: float, task: str) -> Counterpart:
     claim = f"{place} drop when {SHRINKS[quantity]}, 8B to 0.6B"
     source = Source("decoupling", quantity, (task,))
-    return Unpublished(claim, published, "share", ITEMS, source)
+    return Counterpart(claim, published, "share", ITEMS, source)
 
 
-STATED: tuple[Unpublished, ...] = (
+def _difference(place: str, published: float, task: str) -> Counterpart:
+    claim = f"{place}: a smaller perception costs more than a smaller reasoner, 8B to 0.6B"
+    source = Source("decoupling", "difference", (task,))
+    return Counterpart(claim, published, "share", ITEMS, source)
+
+
+SLOPE = Source("dependence", "slope")
+GAIN = Source("thinking", "gain", (IN_DOMAIN,))
+STATED: tuple[Counterpart, ...] = (
     _relative("Grounding", 48.0, GROUNDING),
     _relative("NIGHTS", 38.0, NIGHTS),
-    _relative("ScienceQA hardly", np.nan, KNOWLEDGE),
-    Unpublished(
+    _relative("ScienceQA hardly", np.nan, KNOWLEDGE, expects=NEAR_ZERO),
+    Counterpart(
         "Scaling sensitivity rises with visual dependence over tasks, about linearly",
-        *(np.nan, "slope", "the points are published as a plot without numbers"),
-        Source("dependence", "slope"),
+        *(np.nan, "slope", "the points are published as a plot without numbers", SLOPE),
+        judged=replace(SLOPE, where={"estimator": "bces"}),
     ),
     _drop("In-domain", "perception_drop", 0.15, IN_DOMAIN),
     _drop("In-domain", "reasoning_drop", 0.11, IN_DOMAIN),
+    _difference("In-domain", 0.04, IN_DOMAIN),
     _drop("MMStar", "perception_drop", 0.07, STAR),
     _drop("MMStar", "reasoning_drop", 0.06, STAR),
-    Unpublished(
+    _difference("MMStar", 0.01, STAR),
+    Counterpart(
         "MMStar Math hardly falls when only perception shrinks",
-        *(np.nan, "share", ITEMS, Source("decoupling", "perception_drop", (MATH,))),
+        *(np.nan, "share", ITEMS, Source("decoupling", "perception_drop", (MATH,)), NEAR_ZERO),
     ),
-    Unpublished(
+    Counterpart(
         "In-domain gain of thinking is an inverted U over size",
-        *(np.nan, "share", ITEMS, Source("thinking", "gain", (IN_DOMAIN,))),
-        tested_by=Source("thinking", INVERTED_U, (IN_DOMAIN,)),
+        *(np.nan, "share", ITEMS, GAIN),
+        judged=replace(GAIN, quantity=INVERTED_U),
     ),
-    Unpublished(
+    Counterpart(
         "On MMStar thinking gains at every reasoning size",
-        *(np.nan, "share", ITEMS, Source("thinking", "gain", (STAR,))),
+        *(np.nan, "share", ITEMS, replace(GAIN, tasks=(STAR,))),
     ),
 )
 """What the text states; the drops of other families stand in Table A1."""
 
+REMEDIES: tuple[tuple[str, str, str, str, tuple[str, Row, Row]], ...] = (
+    (
+        "Visual extraction above captioning",
+        *("decoupled", "extract", "caption"),
+        (EXTRACTION, ("visual_extraction", 0.6), ("captioning", 0.6)),
+    ),
+    (
+        "Extract+Think above Caption+Think",
+        *("extract_think", "extract", "caption"),
+        (METHODS, SMALL, CAPTION_SMALL),
+    ),
+    (
+        "Extract+Think above the decoupled baseline",
+        *("extract_think", "extract", "decoupled"),
+        (METHODS, SMALL, ("Baseline", "decoupled", 0.6, 4.0)),
+    ),
+    (
+        "Extract+Think above the baseline end to end",
+        *("extract_think", "extract", "end_to_end"),
+        (METHODS, SMALL, ("Baseline", "end_to_end", 0.6, None)),
+    ),
+    (
+        "Extract+Think from scratch above the baseline end to end",
+        *("extract_think_scratch", "extract_scratch", "end_to_end"),
+        (METHODS, SCRATCH, ("Baseline", "end_to_end", 0.6, None)),
+    ),
+)
+"""Claim; method, perceiver, what it is held against in `analyses.methods`; a table and two rows."""
 
-def unpublished(tables: Tables) -> list[Unpublished]:
+
+def unpublished(tables: Tables) -> list[Counterpart]:
     """Lists every claim that the tables do not determine."""
     columns = list(TABLES[FAMILIES])
     rows = tables[FAMILIES][columns].astype(object).to_numpy().tolist()
@@ -117,92 +128,21 @@ def unpublished(tables: Tables) -> list[Unpublished]:
             *("decoupling", "perception_drop", (STAR,)), word[0] if word else "", scale=100.0
         )
         claim = f"MMStar drop when perception shrinks, {module}, {large:g}B to {small:g}B"
-        families.append(Unpublished(claim, float(drop), "points", note, source))
+        families.append(Counterpart(claim, float(drop), "points", note, source))
     return [*STATED, *families]
 
 
-def beside(claims: list[Unpublished], run: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Gives a row per claim and number of the run (COLUMNS); `run` holds the tables of ANALYSES.
-
-    Drops of a module are those with the other module at its largest, after direct answers where
-    the run has them, as the paper's are. A claim for which the run has nothing is a row with NaN
-    and the reason.
-    """
-    rows = [row for claim in claims for row in _beside(claim, run)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _beside(claim: Unpublished, run: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, object]]:
-    source = claim.source
-    parts = [source, *([claim.tested_by] if claim.tested_by else [])]
-    found = pd.concat([_select(run[part.analysis], part) for part in parts])
-    blank: dict[str, object] = {"claim": claim.claim, "unit": claim.unit}
-    if not len(found):
-        wanted = " or ".join(source.tasks) or "tasks"
-        among = f", of a family named like {source.family}" if source.family else ""
-        reason = f"the run has no {source.quantity.replace('_', ' ')} of {wanted}{among}"
-        yield blank | unknown(what=None, n=0, reason=reason)
-        return
-    for row in found.to_dict("records"):
-        numbers = {name: source.scale * float(row[name]) for name in ("estimate", "low", "high")}
-        why = None if pd.isna(row["reason"]) else str(row["reason"])
-        n = 0 if pd.isna(row["n"]) else int(row["n"])
-        what = _what({str(name): value for name, value in row.items()})
-        yield blank | numbers | {"what": what, "n": n, "reason": why}
-
-
-def _select(table: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """The rows of an analysis that stand beside the claim."""
-    rows = table[table["quantity"] == source.quantity]
-    if "perceiver" in rows:  # the published numbers are of models trained to answer
-        rows = rows[rows["perceiver"].isna() | (rows["perceiver"] == INSTRUCT)]
-    if source.family:
-        rows = rows[rows["family"].astype(str).str.lower().str.contains(source.family, regex=False)]
-    if source.analysis == "dependence":
-        fits = rows["task"].isna() & ~rows["estimator"].astype(str).str.startswith("null")
-        return rows[fits]
-    if source.analysis == "degradation":
-        rows = rows[rows["method"] == "end_to_end"]
-    if source.analysis == "thinking":
-        rows = rows[rows["method"] == "decoupled"]
-        if source.quantity == INVERTED_U:  # of the sizes together, not of each inside
-            rows = rows[rows["reasoning"].isna()]
-    if source.analysis == "decoupling":
-        rows = rows[rows["at_largest"].astype(bool)]
-        direct = rows[~rows["thinking"].astype(bool)]
-        rows = direct if len(direct) else rows
-    return rows[_is_of(rows, source.tasks)]
-
-
-def _is_of(rows: pd.DataFrame, words: tuple[str, ...]) -> pd.Series:
-    """Whether each row is of one of the tasks that the words name (see `Source.tasks`)."""
-    outside = rows["domain"].astype(str) != IN_DOMAIN
-    whole = rows["group"].isna()
-    if words == (IN_DOMAIN,):
-        return (rows["task"] == IN_DOMAIN) & whole
-    if words == (STAR,):
-        return outside & whole & (rows["average"] != "tasks")
-    if words == (MATH,):
-        return outside & rows["group"].astype(str).str.lower().str.contains(MATH, regex=False)
-    names = rows["task"].astype(str).str.lower()
-    return whole & names.str.contains("|".join(map(re.escape, words)))
-
-
-def _what(row: Mapping[str, Any]) -> str:
-    """The quantity, the task and the sizes of a row, in words."""
-    quantity = str(row["quantity"]).replace("_", " ")
-    named = {name for name, value in row.items() if not pd.isna(value)}
-    if "estimator" in named:
-        return f"{quantity}, {str(row['estimator']).replace('_', ' ')} ({row['family']})"
-    if quantity == INVERTED_U.replace("_", " "):
-        p = "" if pd.isna(row["p"]) else f", p = {row['p']:.2g} (intersection-union, Holm)"
-        return f"most that a size inside gains over both ends, {row['task']} ({row['family']}){p}"
-    place = f"{row['task']}/{row['group']}" if "group" in named else str(row["task"])
-    parts = [quantity, "of", place]
-    if "large" in named:
-        parts.append(f"from {row['large']} to {row['small']}")
-    if "partner" in named:
-        parts.append(f"beside {row['partner']}" + (", thinking," if row["thinking"] else ""))
-    if "reasoning" in named:
-        parts.append(f"at reasoning {row['reasoning']}")
-    return " ".join([*parts, f"({row['family']})"])
+def remedies(tables: Tables) -> list[Counterpart]:
+    """Lists what perception trained to describe brings, with the gain that the tables give."""
+    found = []
+    for column, (place, _) in AVERAGES.items():
+        task = IN_DOMAIN if column == "in_domain_avg" else STAR
+        for claim, method, perceiver, against, (table, *rows) in REMEDIES:
+            name = column if table == METHODS else column.removesuffix("_avg")
+            own, other = (Entry(table, row, name).read(tables) for row in rows)
+            where = {"method": method, "perceiver": perceiver, "against": against}
+            source = Source("methods", "gain", (task,), scale=100.0, where=where)
+            gain = round(own - other, 1)
+            note = f"{table}, perception 0.6B"
+            found.append(Counterpart(f"{claim}, {place}", gain, "points", note, source))
+    return found

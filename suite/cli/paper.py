@@ -15,7 +15,7 @@ from suite.cli.output import print_json, print_table, talk
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN_FIELDS = ("what", "estimate", "low", "high", "n", "reason")
+RUN_FIELDS = ("here", "what", "estimate", "low", "high", "n", "reason")
 
 
 @click.command()
@@ -34,36 +34,27 @@ RUN_FIELDS = ("what", "estimate", "low", "high", "n", "reason")
 )
 @json_option
 def command(run: Path | None, tables: Path | None, figure: Path | None, as_json: bool) -> None:
-    """Hold each claim of the paper against its published tables.
+    """Hold each claim of the paper against its published tables, and against a run.
 
-    A claim `holds`, `differs`, or is `not determined` by what was published; beside the last kind
-    stand the numbers of RUN_DIR, with 95 % intervals, where a run is given; and its cells beside
+    A claim `holds`, `differs`, or is `not determined` by what was published. With RUN_DIR, the last
+    kind and what the paper says of its remedies `holds here`, `does not hold here` or `cannot be
+    told`, by the 95 % intervals of the run's numbers, which are listed; and its cells stand beside
     the rows of the table of methods, read and averaged as published and as the suite does.
 
     \b
     Example:
       downscale paper runs/micro
     """
-    from suite.report.paper import (
-        beside_methods,
-        beside_run,
-        default_tables,
-        draw_figures,
-        paper,
-        with_methods,
-    )
+    from suite.report.paper import beside_run, default_tables, draw_figures, paper
 
     folder = tables if tables is not None else default_tables()
-    claims = paper(folder)
-    numbers = beside_run(run, folder) if run is not None else None
+    claims, numbers = paper(folder), None
+    if run is not None:
+        claims, numbers = beside_run(claims, run, folder)
     if as_json:
-        if run is not None and numbers is not None:
-            claims, numbers = with_methods(claims, numbers, run, folder)
         print_json(_rows(claims, numbers))
     else:
         _print(claims, numbers)
-        if run is not None:
-            _print_methods(beside_methods(run, folder))
     if figure is not None:
         for path in draw_figures(folder, figure):
             talk(str(path))
@@ -80,52 +71,51 @@ def _rows(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> list[dict[str, 
 
 
 def _print(claims: pd.DataFrame, numbers: pd.DataFrame | None) -> None:
+    from suite.report.paper import BESIDE
+
+    decided = claims[claims["verdict"] != BESIDE]
     rows = [
         [
             *(row["claim"], _published(row), _number(row["recomputed"]), row["unit"]),
             *(row["verdict"], row["note"]),
         ]
-        for row in rows_of(claims)
+        for row in rows_of(decided)
     ]
     print_table(["claim", "published", "recomputed", "unit", "verdict", "note"], rows)
+    counts = [Counter(decided["verdict"])]
     if numbers is not None:
-        found = [
-            [
-                *(row["claim"], row["what"] or ""),
-                *(_number(row[end]) for end in ("estimate", "low", "high")),
-                *(row["n"], row["unit"], row["reason"]),
-            ]
-            for row in rows_of(numbers)
-        ]
-        columns = ["claim", "in this run", "estimate", "low", "high", "n", "unit", "reason"]
-        print_table(columns, found, title="This run beside what was not published")
-    counted = Counter(claims["verdict"])
-    talk(", ".join(f"{count} {verdict}" for verdict, count in counted.items()) + ".")
+        _print_run(claims, numbers)
+        counts.append(Counter(claims["here"].dropna()))
+    for counted in counts:
+        talk(", ".join(f"{count} {verdict}" for verdict, count in counted.items()) + ".")
 
 
-def _print_methods(numbers: pd.DataFrame) -> None:
-    """A run's cells beside the table of methods, if it has any of these."""
-    if not len(numbers):
-        return
+def _print_run(claims: pd.DataFrame, numbers: pd.DataFrame) -> None:
+    """What a run says: its numbers, its cells beside the table of methods if it has any of these,
+    then whether each claim holds here."""
+    asked = claims[claims["here"].notna()]
+    known = numbers["here"].notna()
+    columns = ["claim", "in this run", "estimate", "low", "high", "n", "unit", "here", "reason"]
+    more = ("unit", "here", "reason")
+    rows = [[*_said(row), *(row[name] for name in more)] for row in rows_of(numbers[known])]
+    print_table(columns, rows, title="This run beside the paper")
+    published = dict(zip(claims["claim"], claims["published"]))
     rows = [
-        [
-            *(row["claim"].removeprefix("Table 2, "), _number(row["published"]), row["what"]),
-            *(_number(row[end]) for end in ("estimate", "low", "high")),
-            *(row["n"], row["reason"]),
-        ]
-        for row in rows_of(numbers)
+        [_number(published[row["claim"]]), *_said(row), row["reason"]]
+        for row in rows_of(numbers[~known])
     ]
-    columns = [
-        "published for",
-        "published",
-        "in this run",
-        "estimate",
-        "low",
-        "high",
-        "n",
-        "reason",
-    ]
-    print_table(columns, rows, title="This run beside the paper's table of methods, in points")
+    if rows:
+        columns = ["published", "published for", "in this run", "estimate", "low", "high", "n"]
+        title = "This run beside the paper's table of methods, in points"
+        print_table([*columns, "reason"], rows, title=title)
+    rows = [[row["claim"], _published(row), row["unit"], row["here"]] for row in rows_of(asked)]
+    title = "Does it hold in this run?"
+    print_table(["claim", "published", "unit", "here"], rows, title=title)
+
+
+def _said(row: dict[str, Any]) -> list[Any]:
+    ends = (_number(row[end]) for end in ("estimate", "low", "high"))
+    return [row["claim"].removeprefix("Table 2, "), row["what"] or "", *ends, row["n"]]
 
 
 def _number(value: float | None) -> str:

@@ -7,13 +7,16 @@ run directory. Out: the claims with their verdicts, and the run's own numbers, a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suite.base.files import make_folder
 from suite.errors import SuiteError, said_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BESIDE = "beside a run"
+"""The verdict of a claim that is asked of a run, not of the published tables."""
 
 
 def default_tables() -> Path:
@@ -32,10 +35,9 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
     """Gives the paper's claims, recomputed from its tables: a row each (`analyses.paper.verdicts`).
 
     tables: a folder with the tables under their names, those of the paper by default. With `run`, a
-    run directory: a row per claim, and number of Table 2 that a cell of the run stands beside, and
-    number of the run, its columns `run_what`, `run_estimate`,
-    `run_low`, `run_high`, `run_n`, `run_reason` (in the claim's unit; missing where the claim
-    concerns the published systems alone).
+    run directory: the claims of `beside_run`, a row per number of the run, its columns `run_here`,
+    `run_what`, `run_estimate`, `run_low`, `run_high`, `run_n`, `run_reason` (in the claim's unit;
+    missing where the claim concerns the published systems alone).
     """
     from analyses.paper.verdicts import published
 
@@ -44,7 +46,7 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
         claims = published(read_tables(folder))
     if run is None:
         return claims
-    claims, numbers = with_methods(claims, beside_run(Path(run), folder), Path(run), folder)
+    claims, numbers = beside_run(claims, Path(run), folder)
     numbers = numbers.drop(columns="unit")
     numbers = numbers.rename(columns={n: f"run_{n}" for n in numbers.columns if n != "claim"})
     return claims.merge(numbers, on="claim", how="left")
@@ -71,47 +73,41 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     return found
 
 
-def beside_run(run: Path, tables: Path) -> pd.DataFrame:
-    """Gives what the run says to the claims that the tables do not determine
-    (`analyses.paper.unpublished`)."""
-    from analyses.paper.unpublished import ANALYSES, beside, unpublished
-    from suite.report.tables import analyse, read
-    from suite.runs import freshness
+def beside_run(claims: pd.DataFrame, run: Path, tables: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Gives the claims with `here`, whether the run shows them, and the run's numbers, a row each.
 
-    digest = freshness.digest_of(run)
-    numbers = {}
-    for name in ANALYSES:
-        current = freshness.is_current(run / "tables", digest, [f"{name}.csv"])
-        numbers[name] = read(run, name) if current else analyse(run, name)
-    return beside(unpublished(read_tables(tables)), numbers)
-
-
-def beside_methods(run: Path, tables: Path) -> pd.DataFrame:
-    """Gives the cells of a run beside the numbers of the table of methods, read and averaged as
-    published and as the suite does (`analyses.paper.beside_table2`)."""
-    from analyses.paper.beside_table2 import beside_table2
-    from analyses.paper.claims import METHODS
-    from analyses.paper.verdicts import checked
-    from suite.report.tables import load_records
-
-    return beside_table2(checked(read_tables(tables), METHODS), load_records(run))
-
-
-def with_methods(
-    claims: pd.DataFrame, numbers: pd.DataFrame, run: Path, tables: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Gives claims and a run's numbers with those of `beside_methods`, each published number as a
-    claim whose verdict is `beside a run`."""
+    What the tables do not determine and what they say of the remedies is judged
+    (`analyses.paper.counterparts`). After these come the numbers of the table of methods that a
+    cell of the run stands beside, which are not (`analyses.paper.beside_table2`): as those of the
+    remedies, they are claims whose verdict is `beside a run`.
+    """
     import pandas as pd
 
-    found = beside_methods(run, tables)
-    if not len(found):
-        return claims, numbers
-    rows = found[["claim", "published", "unit"]].drop_duplicates("claim")
-    more = rows.assign(verdict="beside a run").to_dict("records")
-    both = pd.DataFrame([*claims.to_dict("records"), *more], columns=claims.columns)
-    told = [*numbers.to_dict("records"), *found.drop(columns="published").to_dict("records")]
-    return both, pd.DataFrame(told, columns=numbers.columns)
+    from analyses.paper.beside_table2 import beside_table2
+    from analyses.paper.claims import METHODS
+    from analyses.paper.counterparts import ANALYSES, beside, verdicts
+    from analyses.paper.unpublished import remedies, unpublished
+    from analyses.paper.verdicts import checked
+    from suite.report.tables import analyse, load_records, read
+    from suite.runs import freshness
+
+    published, digest = read_tables(tables), freshness.digest_of(run)
+    found = {}
+    for name in ANALYSES:
+        current = freshness.is_current(run / "tables", digest, [f"{name}.csv"])
+        found[name] = read(run, name) if current else analyse(run, name)
+    asked = remedies(published)
+    numbers = beside([*unpublished(published), *asked], found)
+    cells = beside_table2(checked(published, METHODS), load_records(run))
+    more: list[Any] = [
+        {"claim": own.claim, "published": own.published, "unit": own.unit} for own in asked
+    ]
+    more += cells[["claim", "published", "unit"]].drop_duplicates("claim").to_dict("records")
+    rows = [*claims.to_dict("records"), *({**row, "verdict": BESIDE} for row in more)]
+    claims = pd.DataFrame(rows, columns=claims.columns)
+    claims["here"] = claims["claim"].map(verdicts(numbers))
+    told = [*numbers.to_dict("records"), *cells.drop(columns="published").to_dict("records")]
+    return claims, pd.DataFrame(told, columns=numbers.columns)
 
 
 def draw_figures(tables: Path, folder: Path) -> list[Path]:

@@ -11,7 +11,21 @@ import pytest
 from analyses.figures import extraction, methods
 from analyses.paper import verdicts as recompute
 from analyses.paper.claims import AVERAGES, EXTRACTION, FAMILIES, METHODS, TABLES
-from analyses.paper.unpublished import ANALYSES, beside, unpublished
+from analyses.paper.counterparts import (
+    ANALYSES,
+    HARDLY,
+    HOLDS_HERE,
+    NEAR_ZERO,
+    NOT_HERE,
+    NOT_RUN,
+    SHOWN,
+    UNTOLD,
+    Counterpart,
+    Source,
+    beside,
+    verdicts,
+)
+from analyses.paper.unpublished import remedies, unpublished
 from analyses.paper.verdicts import DIFFERS, HOLDS, NOT_DETERMINED, published
 from analyses.registry import load_analysis
 from tests.analyses.simulate import World, simulate
@@ -189,15 +203,12 @@ def test_a_missing_table_or_column_is_named(tables: dict[str, pd.DataFrame]) -> 
 
 # Beside a run ---------------------------------------------------------------------------------
 
-ASKED = [name for name in ANALYSES if name != "findings"]
-"""Findings are sentences of the other analyses' tables."""
-
 
 @pytest.fixture(scope="module")
 def run() -> dict[str, pd.DataFrame]:
     world = World(tasks=("similarity", "knowledge", "ocr"), items=24, always=None)
     frame = simulate(world)
-    return {name: load_analysis(name)(frame, draws=200) for name in ASKED}
+    return {name: load_analysis(name)(frame, draws=200) for name in ANALYSES}
 
 
 def numbers(table: pd.DataFrame, *words: str) -> pd.DataFrame:
@@ -211,7 +222,9 @@ def test_a_run_stands_beside_what_was_not_published(
     drops = run["degradation"].query(
         "quantity == 'relative_drop' and method == 'end_to_end' and task == 'grounding'"
     )
-    row = numbers(found, "Grounding").iloc[0]
+    row, plain = (row for _, row in numbers(found, "Grounding").iterrows())
+    assert (row["here"], plain["here"]) == (SHOWN, HOLDS_HERE)
+    assert plain["what"] == "drop of grounding from l to xs (micro)"
     assert row["estimate"] == pytest.approx(100 * drops["estimate"].iloc[0])
     assert row["what"] == "relative drop of grounding from l to xs (micro)"
     assert row["low"] < row["estimate"] < row["high"]
@@ -227,13 +240,16 @@ def test_a_run_stands_beside_what_was_not_published(
     )
     test = test[test["reasoning"].isna()].iloc[0]
     assert len(curve) == 5  # four gains and the test of their shape
+    assert set(curve["here"].iloc[:-1]) == {SHOWN}
     assert curve["estimate"].iloc[-1] == pytest.approx(test["estimate"])
     assert curve["what"].iloc[-1] == (
         "most that a size inside gains over both ends, in_domain (micro), "
         f"p = {test['p']:.2g} (intersection-union, Holm)"
     )
     assert set(numbers(found, "Math")["what"]) == {"perception drop of star/math beside l (micro)"}
-    assert numbers(found, "linearly")["what"].str.startswith("slope, least squares").any()
+    slopes = numbers(found, "linearly")
+    assert slopes["what"].str.startswith("slope, least squares").any()
+    assert slopes.loc[slopes["here"] != SHOWN, "what"].tolist() == ["slope, bces (micro)"]
 
 
 def test_a_run_without_a_counterpart_says_so(
@@ -252,6 +268,82 @@ def test_a_run_without_a_counterpart_says_so(
     )
     empty = {name: table.iloc[:0] for name, table in run.items()}
     assert beside(unpublished(tables), empty)["reason"].notna().all()
+    row = numbers(beside(remedies(tables), run), "Extract+Think above Caption", "in-domain").iloc[0]
+    assert row["here"] == NOT_RUN
+    assert row["reason"] == "the run has no gain by extract_think of in_domain"
+
+
+def falls(*ends: tuple[float, float]) -> pd.DataFrame:
+    """A table of drops of micro_ocr, an interval a row."""
+    rows = [{"low": low, "high": high, "estimate": (low + high) / 2} for low, high in ends]
+    about = {"quantity": "drop", "method": "end_to_end", "task": "ocr", "group": None, "n": 9}
+    return pd.DataFrame(rows).assign(**about, domain="in_domain", family="f", reason=None)
+
+
+@pytest.mark.parametrize(
+    ("expects", "ends", "here"),
+    [
+        ("above 0", [(0.01, 0.2)], HOLDS_HERE),
+        ("above 0", [(-0.01, 0.2)], UNTOLD),
+        ("above 0", [(-0.2, -0.01)], NOT_HERE),
+        ("above 0", [(np.nan, np.nan)], UNTOLD),
+        ("above 0", [(0.01, 0.2), (0.02, 0.3)], HOLDS_HERE),
+        ("above 0", [(0.01, 0.2), (-0.01, 0.3)], UNTOLD),
+        ("above 0", [(0.01, 0.2), (-0.01, 0.3), (-0.3, -0.1)], NOT_HERE),
+        (NEAR_ZERO, [(-0.04, 0.04)], HOLDS_HERE),
+        (NEAR_ZERO, [(0.01, 0.04)], HOLDS_HERE),
+        (NEAR_ZERO, [(0.01, HARDLY + 0.01)], UNTOLD),
+        (NEAR_ZERO, [(HARDLY + 0.01, 0.2)], NOT_HERE),
+        (NEAR_ZERO, [(-0.2, -HARDLY - 0.01)], NOT_HERE),
+        (NEAR_ZERO, [(np.nan, np.nan)], UNTOLD),
+    ],
+)
+def test_a_claim_holds_here_where_every_interval_says_so(
+    expects: str, ends: list[tuple[float, float]], here: str
+) -> None:
+    claim = Counterpart("it falls", 5.0, "%", "", Source("degradation", "drop", ("ocr",)), expects)
+    found = beside([claim], {"degradation": falls(*ends)})
+    assert verdicts(found) == {"it falls": here}
+    assert len(found) == len(ends)
+
+
+def test_a_claim_is_judged_in_its_analysis_own_unit() -> None:
+    source = Source("degradation", "drop", ("ocr",), scale=100.0)
+    claim = Counterpart("it hardly falls", np.nan, "%", "", source, NEAR_ZERO)
+    found = beside([claim], {"degradation": falls((0.01, 0.04))})
+    assert found[["low", "high"]].to_numpy().tolist() == [[1.0, 4.0]]
+    assert found["here"].tolist() == [HOLDS_HERE]
+
+
+def test_remedies_have_their_published_gain(tables: dict[str, pd.DataFrame]) -> None:
+    gains = {claim.claim: claim.published for claim in remedies(tables)}
+    assert gains["Visual extraction above captioning, in-domain"] == pytest.approx(82.8 - 77.6)
+    assert gains["Extract+Think above Caption+Think, MMStar"] == pytest.approx(46.6 - 43.0)
+    assert gains["Extract+Think above the baseline end to end, in-domain"] == pytest.approx(14.4)
+    assert len(gains) == 10
+    assert not np.isnan(list(gains.values())).any()
+
+
+def test_remedies_are_read_from_the_gains_of_methods(tables: dict[str, pd.DataFrame]) -> None:
+    about = {"quantity": "gain", "family": "f", "group": None, "n": 9, "reason": None}
+    common = {"task": "in_domain", "domain": "in_domain", "average": "tasks", "against": "caption"}
+    pairing = {"method": "decoupled", "perceiver": "extract", "perception": "s"}
+    rows = [
+        pairing | {"reasoning": "l", "reasoning_params": 9.0, "thinking": False, "low": 0.01},
+        pairing | {"reasoning": "l", "reasoning_params": 9.0, "thinking": True, "low": -0.3},
+        pairing | {"reasoning": "s", "reasoning_params": 2.0, "thinking": False, "low": -0.3},
+        pairing | {"method": "extract_think", "reasoning": "m", "thinking": True, "low": -0.02},
+        pairing | {"perceiver": "other", "reasoning": "l", "thinking": False, "low": -0.3},
+    ]
+    table = pd.DataFrame(rows).assign(**about, **common, estimate=0.1, high=0.2)
+    found = beside(remedies(tables), {"methods": table})
+    known = found[found["here"] != NOT_RUN].set_index("claim")
+    assert known["here"].to_dict() == {
+        "Visual extraction above captioning, in-domain": HOLDS_HERE,
+        "Extract+Think above Caption+Think, in-domain": UNTOLD,
+    }
+    assert known["low"].tolist() == [1.0, -2.0]
+    assert known["what"].iloc[0] == "gain of extract over caption, decoupled s/l, in_domain (f)"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +360,7 @@ def test_odd_studies_give_a_number_or_a_reason(
     tables: dict[str, pd.DataFrame], world: World
 ) -> None:
     frame = simulate(world)
-    tables_of = {name: load_analysis(name)(frame, draws=100) for name in ASKED}
+    tables_of = {name: load_analysis(name)(frame, draws=100) for name in ANALYSES}
     found = beside(unpublished(tables), tables_of)
     assert set(found["claim"]) == {claim.claim for claim in unpublished(tables)}
     assert (found["estimate"].notna() | found["reason"].notna()).all()
