@@ -2,7 +2,7 @@
 
 In: the published tables as frames (their averages are claims too). Out: `Claim`s, which
 `analyses.paper.verdicts` holds against the tables; those whose data were never published stand in
-`analyses.paper.unpublished`. Source: Endo and Yeung-Levy 2025, arXiv:2511.17487v2: Table 2, Figure
+`analyses.paper.asked`. Source: Endo and Yeung-Levy 2025, arXiv:2511.17487v2: Table 2, Figure
 5, Table A1 and the text.
 """
 

@@ -23,8 +23,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from analyses.paper.asked import unpublished
 from analyses.paper.claims import TABLES, Claim, Tables, claims
-from analyses.paper.unpublished import unpublished
 
 HOLDS, DIFFERS, NOT_DETERMINED = "holds", "differs", "not determined"
 COLUMNS = (
@@ -110,6 +110,6 @@ def _undetermined(tables: Tables) -> Iterator[dict[str, object]]:
     for claim in unpublished(tables):
         yield {
             **{"claim": claim.claim, "published": claim.published, "recomputed": np.nan},
-            **{"verdict": NOT_DETERMINED, "unit": claim.unit, "relation": "="},
+            **{"verdict": NOT_DETERMINED, "unit": claim.source.unit, "relation": "="},
             **{"low": np.nan, "high": np.nan, "computed_from": None, "note": claim.note},
         }

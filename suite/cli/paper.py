@@ -38,7 +38,8 @@ def command(run: Path | None, tables: Path | None, figure: Path | None, as_json:
 
     A claim `holds`, `differs`, or is `not determined` by what was published. With RUN_DIR, the last
     kind and what the paper says of its remedies `holds here`, `does not hold here` or `cannot be
-    told`, by the 95 % intervals of the run's numbers, which are listed; and its cells stand beside
+    told`: its direction, never its size, by the 95 % intervals of the run's numbers, which are
+    listed with those that a claim does not turn on (`not judged`). And the run's cells stand beside
     the rows of the table of methods, read and averaged as published and as the suite does.
 
     \b
@@ -109,7 +110,7 @@ def _print_run(claims: pd.DataFrame, numbers: pd.DataFrame) -> None:
         title = "This run beside the paper's table of methods, in points"
         print_table([*columns, "reason"], rows, title=title)
     rows = [[row["claim"], _published(row), row["unit"], row["here"]] for row in rows_of(asked)]
-    title = "Does it hold in this run?"
+    title = "Does its direction hold in this run?"
     print_table(["claim", "published", "unit", "here"], rows, title=title)
 
 

@@ -35,7 +35,8 @@ def paper(tables: str | Path | None = None, run: str | Path | None = None) -> pd
     """Gives the paper's claims, recomputed from its tables: a row each (`analyses.paper.verdicts`).
 
     tables: a folder with the tables under their names, those of the paper by default. With `run`, a
-    run directory: the claims of `beside_run`, a row per number of the run, its columns `run_here`,
+    run directory: the claims of `beside_run` with `here`, and a row per number of the run, its
+    columns `run_here`,
     `run_what`, `run_estimate`, `run_low`, `run_high`, `run_n`, `run_reason` (in the claim's unit;
     missing where the claim concerns the published systems alone).
     """
@@ -83,29 +84,25 @@ def beside_run(claims: pd.DataFrame, run: Path, tables: Path) -> tuple[pd.DataFr
     """
     import pandas as pd
 
+    from analyses.paper.asked import remedies, unpublished
     from analyses.paper.beside_table2 import beside_table2
     from analyses.paper.claims import METHODS
-    from analyses.paper.counterparts import ANALYSES, beside, verdicts
-    from analyses.paper.unpublished import remedies, unpublished
+    from analyses.paper.counterparts import ANALYSES, beside, here_of
     from analyses.paper.verdicts import checked
-    from suite.report.tables import analyse, load_records, read
-    from suite.runs import freshness
+    from suite.report.tables import analyse, load_records
 
-    published, digest = read_tables(tables), freshness.digest_of(run)
-    found = {}
-    for name in ANALYSES:
-        current = freshness.is_current(run / "tables", digest, [f"{name}.csv"])
-        found[name] = read(run, name) if current else analyse(run, name)
-    asked = remedies(published)
-    numbers = beside([*unpublished(published), *asked], found)
+    published = read_tables(tables)
+    asked = [*unpublished(published), *remedies(published)]
+    numbers = beside(asked, {name: analyse(run, name) for name in ANALYSES})
     cells = beside_table2(checked(published, METHODS), load_records(run))
     more: list[Any] = [
-        {"claim": own.claim, "published": own.published, "unit": own.unit} for own in asked
+        {"claim": own.claim, "published": own.published, "unit": own.source.unit} for own in asked
     ]
     more += cells[["claim", "published", "unit"]].drop_duplicates("claim").to_dict("records")
-    rows = [*claims.to_dict("records"), *({**row, "verdict": BESIDE} for row in more)]
-    claims = pd.DataFrame(rows, columns=claims.columns)
-    claims["here"] = claims["claim"].map(verdicts(numbers))
+    known = set(claims["claim"])
+    rows = [{**row, "verdict": BESIDE} for row in more if row["claim"] not in known]
+    claims = pd.DataFrame([*claims.to_dict("records"), *rows], columns=claims.columns)
+    claims["here"] = claims["claim"].map(here_of(asked, numbers))
     told = [*numbers.to_dict("records"), *cells.drop(columns="published").to_dict("records")]
     return claims, pd.DataFrame(told, columns=numbers.columns)
 

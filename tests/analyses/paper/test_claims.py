@@ -10,22 +10,24 @@ import pytest
 
 from analyses.figures import extraction, methods
 from analyses.paper import verdicts as recompute
+from analyses.paper.asked import remedies, unpublished
 from analyses.paper.claims import AVERAGES, EXTRACTION, FAMILIES, METHODS, TABLES
 from analyses.paper.counterparts import (
+    ABOVE_ZERO,
     ANALYSES,
     HARDLY,
     HOLDS_HERE,
     NEAR_ZERO,
     NOT_HERE,
+    NOT_JUDGED,
     NOT_RUN,
-    SHOWN,
+    SOME_ABOVE_ZERO,
     UNTOLD,
     Counterpart,
     Source,
     beside,
-    verdicts,
+    here_of,
 )
-from analyses.paper.unpublished import remedies, unpublished
 from analyses.paper.verdicts import DIFFERS, HOLDS, NOT_DETERMINED, published
 from analyses.registry import load_analysis
 from tests.analyses.simulate import World, simulate
@@ -223,7 +225,7 @@ def test_a_run_stands_beside_what_was_not_published(
         "quantity == 'relative_drop' and method == 'end_to_end' and task == 'grounding'"
     )
     row, plain = (row for _, row in numbers(found, "Grounding").iterrows())
-    assert (row["here"], plain["here"]) == (SHOWN, HOLDS_HERE)
+    assert (row["here"], plain["here"]) == (NOT_JUDGED, HOLDS_HERE)
     assert plain["what"] == "drop of grounding from l to xs (micro)"
     assert row["estimate"] == pytest.approx(100 * drops["estimate"].iloc[0])
     assert row["what"] == "relative drop of grounding from l to xs (micro)"
@@ -238,18 +240,19 @@ def test_a_run_stands_beside_what_was_not_published(
     test = run["thinking"].query(
         "quantity == 'inverted_u' and task == 'in_domain' and method == 'decoupled'"
     )
-    test = test[test["reasoning"].isna()].iloc[0]
-    assert len(curve) == 5  # four gains and the test of their shape
-    assert set(curve["here"].iloc[:-1]) == {SHOWN}
-    assert curve["estimate"].iloc[-1] == pytest.approx(test["estimate"])
+    test = test[test["reasoning"].notna()]
+    assert set(curve["here"].iloc[:4]) == {NOT_JUDGED}  # four gains, then the sizes inside
+    assert curve["estimate"].iloc[4:].tolist() == pytest.approx(test["estimate"].tolist())
+    last = test.iloc[-1]
     assert curve["what"].iloc[-1] == (
-        "most that a size inside gains over both ends, in_domain (micro), "
-        f"p = {test['p']:.2g} (intersection-union, Holm)"
+        f"gain of {last['reasoning']} over that of both ends, in_domain (micro), "
+        f"p = {last['p_holm']:.2g} (intersection-union, Holm)"
     )
     assert set(numbers(found, "Math")["what"]) == {"perception drop of star/math beside l (micro)"}
     slopes = numbers(found, "linearly")
+    assert "slope, null structure (micro)" in set(slopes["what"])
     assert slopes["what"].str.startswith("slope, least squares").any()
-    assert slopes.loc[slopes["here"] != SHOWN, "what"].tolist() == ["slope, bces (micro)"]
+    assert slopes.loc[slopes["here"] != NOT_JUDGED, "what"].tolist() == ["slope, bces hc3 (micro)"]
 
 
 def test_a_run_without_a_counterpart_says_so(
@@ -259,7 +262,7 @@ def test_a_run_without_a_counterpart_says_so(
     row = numbers(found, "Gemma3").iloc[0]
     assert math.isnan(row["estimate"])
     assert row["reason"] == (
-        "the run has no perception drop of benchmarks out of domain, of a family named like gemma"
+        "the run has no perception drop of benchmarks out of domain, of a family named gemma3"
     )
     gemma = {name: table.assign(family="gemma3") for name, table in run.items()}
     row = numbers(beside(unpublished(tables), gemma), "Gemma3").iloc[0]
@@ -267,8 +270,10 @@ def test_a_run_without_a_counterpart_says_so(
         100 * numbers(found, "MMStar drop", "only perception")["estimate"].iloc[0]
     )
     empty = {name: table.iloc[:0] for name, table in run.items()}
-    assert beside(unpublished(tables), empty)["reason"].notna().all()
-    row = numbers(beside(remedies(tables), run), "Extract+Think above Caption", "in-domain").iloc[0]
+    asked = [*unpublished(tables), *remedies(tables)]
+    assert beside(asked, empty)["reason"].notna().all()
+    assert set(here_of(asked, beside(asked, empty)).values()) == {NOT_RUN}
+    row = numbers(beside(remedies(tables), run), "above Caption", "in-domain").iloc[0]
     assert row["here"] == NOT_RUN
     assert row["reason"] == "the run has no gain by extract_think of in_domain"
 
@@ -277,19 +282,24 @@ def falls(*ends: tuple[float, float]) -> pd.DataFrame:
     """A table of drops of micro_ocr, an interval a row."""
     rows = [{"low": low, "high": high, "estimate": (low + high) / 2} for low, high in ends]
     about = {"quantity": "drop", "method": "end_to_end", "task": "ocr", "group": None, "n": 9}
-    return pd.DataFrame(rows).assign(**about, domain="in_domain", family="f", reason=None)
+    return pd.DataFrame(rows).assign(
+        **about, domain="in_domain", family="f", reason=None, p_holm=0.01
+    )
 
 
 @pytest.mark.parametrize(
     ("expects", "ends", "here"),
     [
-        ("above 0", [(0.01, 0.2)], HOLDS_HERE),
-        ("above 0", [(-0.01, 0.2)], UNTOLD),
-        ("above 0", [(-0.2, -0.01)], NOT_HERE),
-        ("above 0", [(np.nan, np.nan)], UNTOLD),
-        ("above 0", [(0.01, 0.2), (0.02, 0.3)], HOLDS_HERE),
-        ("above 0", [(0.01, 0.2), (-0.01, 0.3)], UNTOLD),
-        ("above 0", [(0.01, 0.2), (-0.01, 0.3), (-0.3, -0.1)], NOT_HERE),
+        (ABOVE_ZERO, [(0.01, 0.2)], HOLDS_HERE),
+        (ABOVE_ZERO, [(-0.01, 0.2)], UNTOLD),
+        (ABOVE_ZERO, [(-0.2, -0.01)], NOT_HERE),
+        (ABOVE_ZERO, [(np.nan, np.nan)], UNTOLD),
+        (ABOVE_ZERO, [(0.01, 0.2), (0.02, 0.3)], HOLDS_HERE),
+        (ABOVE_ZERO, [(0.01, 0.2), (-0.01, 0.3)], UNTOLD),
+        (ABOVE_ZERO, [(0.01, 0.2), (-0.01, 0.3), (-0.3, -0.1)], NOT_HERE),
+        (SOME_ABOVE_ZERO, [(0.01, 0.2), (-0.01, 0.3), (-0.3, -0.1)], HOLDS_HERE),
+        (SOME_ABOVE_ZERO, [(-0.3, -0.1), (-0.3, 0.1)], UNTOLD),
+        (SOME_ABOVE_ZERO, [(-0.3, -0.1), (-0.3, -0.1)], NOT_HERE),
         (NEAR_ZERO, [(-0.04, 0.04)], HOLDS_HERE),
         (NEAR_ZERO, [(0.01, 0.04)], HOLDS_HERE),
         (NEAR_ZERO, [(0.01, HARDLY + 0.01)], UNTOLD),
@@ -298,30 +308,92 @@ def falls(*ends: tuple[float, float]) -> pd.DataFrame:
         (NEAR_ZERO, [(np.nan, np.nan)], UNTOLD),
     ],
 )
-def test_a_claim_holds_here_where_every_interval_says_so(
+def test_a_claim_is_judged_by_its_intervals(
     expects: str, ends: list[tuple[float, float]], here: str
 ) -> None:
-    claim = Counterpart("it falls", 5.0, "%", "", Source("degradation", "drop", ("ocr",)), expects)
+    claim = Counterpart("it falls", 5.0, "", Source("degradation", "drop", ("ocr",)), expects)
     found = beside([claim], {"degradation": falls(*ends)})
-    assert verdicts(found) == {"it falls": here}
+    assert here_of([claim], found) == {"it falls": here}
     assert len(found) == len(ends)
 
 
-def test_a_claim_is_judged_in_its_analysis_own_unit() -> None:
-    source = Source("degradation", "drop", ("ocr",), scale=100.0)
-    claim = Counterpart("it hardly falls", np.nan, "%", "", source, NEAR_ZERO)
+def test_one_of_several_sizes_counts_by_its_p_after_holm() -> None:
+    source = Source("degradation", "drop", ("ocr",))
+    claim = Counterpart("some size falls", np.nan, "", source, SOME_ABOVE_ZERO)
+    table = falls((0.01, 0.2), (-0.2, 0.1))
+    for p, here in ((0.049, HOLDS_HERE), (0.051, UNTOLD), (np.nan, UNTOLD)):
+        found = beside([claim], {"degradation": table.assign(p_holm=p)})
+        assert here_of([claim], found) == {"some size falls": here}
+
+
+@pytest.mark.parametrize(
+    ("floor", "here"), [(np.nan, HOLDS_HERE), (-0.3, HOLDS_HERE), (0.25, HOLDS_HERE), (0.3, UNTOLD)]
+)
+def test_a_slope_must_exceed_what_its_structure_gives(
+    tables: dict[str, pd.DataFrame], run: dict[str, pd.DataFrame], floor: float, here: str
+) -> None:
+    (claim,) = (claim for claim in unpublished(tables) if claim.claim.endswith("linearly"))
+    table = run["dependence"].copy()
+    fitted = table["estimator"] == "bces_hc3"
+    table.loc[fitted, ["low", "high"]] = 0.26, 0.9
+    table.loc[(table["estimator"] == "null_structure"), "estimate"] = floor
+    found = beside([claim], {"dependence": table})
+    assert here_of([claim], found) == {claim.claim: here}
+    table.loc[fitted, ["low", "high"]] = -0.9, -0.2
+    found = beside([claim], {"dependence": table})
+    assert here_of([claim], found) == {claim.claim: NOT_HERE}
+
+
+def test_hardly_is_judged_in_shares_whatever_the_unit() -> None:
+    source = Source("degradation", "drop", ("ocr",), unit="points")
+    claim = Counterpart("it hardly falls", np.nan, "", source, NEAR_ZERO)
     found = beside([claim], {"degradation": falls((0.01, 0.04))})
     assert found[["low", "high"]].to_numpy().tolist() == [[1.0, 4.0]]
     assert found["here"].tolist() == [HOLDS_HERE]
 
 
+def test_families_are_told_apart_and_rehearsals_are_nobodys(
+    tables: dict[str, pd.DataFrame], run: dict[str, pd.DataFrame]
+) -> None:
+    def run_for(family: str) -> set[str]:
+        named = {name: table.assign(family=family) for name, table in run.items()}
+        found = beside(unpublished(tables), named)
+        known = found[found["here"] != NOT_RUN]
+        return {claim for claim in known["claim"] if claim.startswith("MMStar drop when perc")}
+
+    (qwen,) = run_for("paper_vit")
+    assert "qwen3" in qwen
+    assert run_for("qwen3_vl") == run_for("internvl") == set()
+    rehearsal = {name: table.assign(family="micro (rehearsal)") for name, table in run.items()}
+    assert set(beside(unpublished(tables), rehearsal)["here"]) == {NOT_RUN}
+
+
+def test_mmstar_is_asked_where_it_is(tables: dict[str, pd.DataFrame]) -> None:
+    about = {"quantity": "gain", "method": "decoupled", "family": "f", "group": None, "n": 9}
+    star = {"task": "my_star", "low": 0.1}
+    rows = [star, {"task": "other", "low": -0.1}]
+    table = pd.DataFrame(rows).assign(
+        **about, domain="out_of_domain", average="items", reasoning="s", high=0.2, estimate=0.1,
+        reason=None, p_holm=0.01,
+    )  # fmt: skip
+    (claim,) = (own for own in unpublished(tables) if own.claim.startswith("On MMStar"))
+    assert beside([claim], {"thinking": table})["here"].tolist() == [HOLDS_HERE]
+    alone = table[table["task"] == "other"]
+    assert beside([claim], {"thinking": alone})["here"].tolist() == [UNTOLD]
+
+
 def test_remedies_have_their_published_gain(tables: dict[str, pd.DataFrame]) -> None:
     gains = {claim.claim: claim.published for claim in remedies(tables)}
-    assert gains["Visual extraction above captioning, in-domain"] == pytest.approx(82.8 - 77.6)
-    assert gains["Extract+Think above Caption+Think, MMStar"] == pytest.approx(46.6 - 43.0)
-    assert gains["Extract+Think above the baseline end to end, in-domain"] == pytest.approx(14.4)
+    extraction = gains["Visual extraction over captioning, perception 0.6B, in-domain"]
+    assert extraction == pytest.approx(82.8 - 77.6)
+    thinking = gains["Extract+Think 0.6B/1.7B above Caption+Think 0.6B/1.7B, MMStar"]
+    assert thinking == pytest.approx(46.6 - 43.0)
+    baseline = gains["Extract+Think 1.7B/4B above the decoupled baseline 1.7B/4B, in-domain"]
+    assert baseline == pytest.approx(85.3 - 69.4)
     assert len(gains) == 10
     assert not np.isnan(list(gains.values())).any()
+    told = set(published(tables)["claim"])
+    assert len(told & set(gains)) == 4, "these stand in the tables by the same names"
 
 
 def test_remedies_are_read_from_the_gains_of_methods(tables: dict[str, pd.DataFrame]) -> None:
@@ -339,8 +411,8 @@ def test_remedies_are_read_from_the_gains_of_methods(tables: dict[str, pd.DataFr
     found = beside(remedies(tables), {"methods": table})
     known = found[found["here"] != NOT_RUN].set_index("claim")
     assert known["here"].to_dict() == {
-        "Visual extraction above captioning, in-domain": HOLDS_HERE,
-        "Extract+Think above Caption+Think, in-domain": UNTOLD,
+        "Visual extraction over captioning, perception 0.6B, in-domain": HOLDS_HERE,
+        "Extract+Think 0.6B/1.7B above Caption+Think 0.6B/1.7B, in-domain": UNTOLD,
     }
     assert known["low"].tolist() == [1.0, -2.0]
     assert known["what"].iloc[0] == "gain of extract over caption, decoupled s/l, in_domain (f)"
@@ -361,8 +433,9 @@ def test_odd_studies_give_a_number_or_a_reason(
 ) -> None:
     frame = simulate(world)
     tables_of = {name: load_analysis(name)(frame, draws=100) for name in ANALYSES}
-    found = beside(unpublished(tables), tables_of)
-    assert set(found["claim"]) == {claim.claim for claim in unpublished(tables)}
+    asked = [*unpublished(tables), *remedies(tables)]
+    found = beside(asked, tables_of)
+    assert set(found["claim"]) == {claim.claim for claim in asked} == set(here_of(asked, found))
     assert (found["estimate"].notna() | found["reason"].notna()).all()
 
 
