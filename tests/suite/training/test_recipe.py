@@ -16,6 +16,7 @@ from suite.planning.study import load_study
 from suite.training.export import add_checkpoint, write_family
 from suite.training.recipe import load_recipe
 from suite.training.run import TrainingRun
+from tests.house import ROOT
 
 
 def broken(mini: Path, folder: Path, change: dict[str, Any], stage: int | None = None) -> Path:
@@ -276,31 +277,54 @@ def test_a_recipe_adds_sizes_and_stages_to_its_base(mini: Path, tmp_path: Path) 
         load_recipe(str(other))
 
 
-QUESTIONS = sorted(Path("results/questions").glob("*/recipe.yaml"))
+QUESTIONS = ROOT / "results" / "questions"
+STUDIES = sorted(QUESTIONS.glob("*/*.yaml"))
 
 
-@pytest.mark.parametrize("path", QUESTIONS, ids=lambda path: path.parent.name)
-def test_the_open_questions_train_what_their_studies_ask(path: Path, tmp_path: Path) -> None:
-    recipe, base = load_recipe(str(path)), load_recipe("micro")
-    assert (recipe.recipe, recipe.base) == (path.parent.name, "micro")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The family files of `micro` and of the questions' recipe, by name."""
+    folder, found = tmp_path_factory.mktemp("families"), {}
+    for name in ("micro", str(QUESTIONS / "recipe.yaml")):
+        recipe = load_recipe(name)
+        rows: dict[str, dict[str, Any]] = {}
+        made = TrainingRun(recipe, folder, 0, print)
+        for stage in (stage for stage in recipe.stages if stage.export):
+            for size in recipe.sizes:
+                add_checkpoint(
+                    rows.setdefault(size, {}), made, stage, size, f"{stage.export}-{size}"
+                )
+        write_family(made, rows, folder)
+        found[recipe.recipe] = folder / f"{recipe.recipe}.yaml"
+    return found
+
+
+def test_the_open_questions_go_on_from_the_micro_family() -> None:
+    recipe, base = load_recipe(str(QUESTIONS / "recipe.yaml")), load_recipe("micro")
+    assert (recipe.recipe, recipe.base) == ("questions", "micro")
     assert recipe.stages[: len(base.stages)] == base.stages
-    assert len(recipe.stages) + len(recipe.sizes) > len(base.stages) + len(base.sizes)
+    assert len(recipe.sizes) == len(base.sizes) + 2
 
-    rows: dict[str, dict[str, Any]] = {}
-    made = TrainingRun(recipe, tmp_path, 0, print)
-    for stage in (stage for stage in recipe.stages if stage.export):
-        for size in recipe.sizes:
-            add_checkpoint(rows.setdefault(size, {}), made, stage, size, f"{stage.export}-{size}")
-    write_family(made, rows, tmp_path)
-    study, family = (
-        load_study(path.with_name("study.yaml")),
-        load_family(tmp_path / f"{recipe.recipe}.yaml"),
-    )
-    cells = expand(study, family)
-    asked = {(cell.perceiver, cell.perception) for cell in cells if cell.perception}
-    new = {s.export for s in recipe.stages[len(base.stages) :]} - {None}
-    assert new <= {perceiver for perceiver, _ in asked}
-    assert {size for _, size in asked} >= {"xs", "s", "m"}
-    assert study.family == str(
-        path.parent / f"../../../checkpoints/micro/export/{recipe.recipe}.yaml"
-    )
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_study_of_a_question_asks_what_is_trained(
+    path: Path, trained: dict[str, Path]
+) -> None:
+    study = load_study(path)
+    family = Path(study.family)
+    cells = expand(study, load_family(trained[family.stem]))
+    assert family.parent.parts[-3:-1] in {("checkpoints", "micro"), ("checkpoints", "micro-seed4")}
+    assert {cell.perception for cell in cells if cell.perception} >= {"s"}
+
+
+def test_the_studies_ask_all_that_the_questions_train(trained: dict[str, Path]) -> None:
+    recipe, base = load_recipe(str(QUESTIONS / "recipe.yaml")), load_recipe("micro")
+    asked: set[str | None] = set()
+    sizes: set[str | None] = set()
+    for path in STUDIES:
+        study = load_study(path)
+        cells = expand(study, load_family(trained[Path(study.family).stem]))
+        asked |= {cell.perceiver for cell in cells}
+        sizes |= {cell.perception for cell in cells}
+    assert {s.export for s in recipe.stages[len(base.stages) :]} - {None} <= asked
+    assert set(recipe.sizes) <= sizes
