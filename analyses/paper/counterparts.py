@@ -112,30 +112,29 @@ def _beside(claim: Counterpart, run: Mapping[str, pd.DataFrame]) -> Iterator[dic
     numbers = _select(table, source)
     counting = numbers if claim.judged is None else _select(table, claim.judged)
     structure = _select(table, claim.structure) if claim.structure else numbers.iloc[:0]
-    floor = max([0.0, *structure["estimate"].dropna()]) if len(structure) else 0.0
+    floors = dict(zip(structure["family"], structure["estimate"])) if len(structure) else {}
     shown = pd.concat([numbers, structure])
     shown = shown.drop(index=counting.index, errors="ignore")
     for rows, judged in ((shown, False), (counting, True)):
         part = claim.judged if judged and claim.judged else source
         for row in rows.to_dict("records"):
             named = {str(name): value for name, value in row.items()}
+            floor = max(0.0, floors.get(named["family"], 0.0)) if judged else 0.0
             yield {
                 **{"claim": claim.claim, "unit": part.unit},
                 "here": _here(named, claim.expects, floor) if judged else NOT_JUDGED,
                 "what": _what(named),
                 **{name: _in(part.unit, row[name]) for name in ("estimate", "low", "high")},
                 "n": 0 if pd.isna(row["n"]) else int(row["n"]),
-                "reason": _reason(named["reason"], floor if judged else 0.0),
+                "reason": _reason(named["reason"], floor),
             }
     if not len(shown) and not len(counting):
         wanted = " or ".join(source.tasks) or "tasks"
         among = f", of a family named {source.family}" if source.family else ""
         by = f" by {source.where['method']}" if "method" in source.where else ""
         reason = f"the run has no {source.quantity.replace('_', ' ')}{by} of {wanted}{among}"
-        yield unknown(
-            **{"claim": claim.claim, "here": NOT_RUN, "what": None, "n": 0},
-            **{"unit": source.unit, "reason": reason},
-        )
+        blank = {"claim": claim.claim, "here": NOT_RUN, "what": None, "n": 0}
+        yield unknown(**blank, unit=source.unit, reason=reason)
 
 
 def _in(unit: str, value: float) -> float:

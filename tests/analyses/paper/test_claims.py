@@ -339,6 +339,10 @@ def test_a_slope_must_exceed_what_its_structure_gives(
     table.loc[(table["estimator"] == "null_structure"), "estimate"] = floor
     found = beside([claim], {"dependence": table})
     assert here_of([claim], found) == {claim.claim: here}
+    other = pd.concat([table, table[~table["estimator"].str.startswith("null")].assign(family="f")])
+    found = beside([claim], {"dependence": other.reset_index(drop=True)})
+    judged = found[found["here"] != NOT_JUDGED]
+    assert judged["here"].tolist() == [here, HOLDS_HERE], "each family has its own structure"
     table.loc[fitted, ["low", "high"]] = -0.9, -0.2
     found = beside([claim], {"dependence": table})
     assert here_of([claim], found) == {claim.claim: NOT_HERE}
