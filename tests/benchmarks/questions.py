@@ -79,6 +79,9 @@ def formats(scores: Scores) -> Iterator[Contrast]:
             yield row(f"{more} - {fewer}", size, weights)
         apart = of["xs"] | {cell: -weight for cell, weight in of["m"].items()}
         yield row(f"{more} - {fewer}", "xs - m", apart)
+    for size in SIZES:  # one form describes and answers nothing
+        ends = (f"end_to_end/{name}_forms/P={size}" for name in ("eight", "two"))
+        yield row("eight - two, end to end", size, minus(*ends))
 
 
 def facts(scores: Scores) -> Iterator[Contrast]:
