@@ -21,6 +21,7 @@ from suite.items.lmms_task import on_hub
 from suite.items.load import is_here
 from suite.items.tasks import get_task
 from suite.models.backends import backend_of
+from suite.models.spec import ModelSpec
 from suite.models.weights import stored_params, weight_files
 from suite.planning.plan import Plan
 from suite.store import Shelf, Store
@@ -125,10 +126,12 @@ def models_of(plan: Plan, device: str = "auto") -> list[dict[str, Any]]:
     `download`, bytes that are to be fetched from the Hub. Where its files are not here these are
     estimates by what the family says of its size (`estimated`), or None.
     """
-    said = {
-        (role, spec): size.params + (size.vision_params or 0 if role == "vlm" else 0)
-        for size in plan.family.sizes
-        for _, role, spec in size.checkpoints
+    sizes = plan.family.sizes
+    said: dict[tuple[str, ModelSpec | None], float]
+    said = {("text", size.text): size.params for size in sizes} | {
+        ("vlm", spec): size.params + size.vision_params.get(own, 0)
+        for size in sizes
+        for own, spec in size.vlms.items()
     }
     rows = []
     for (role, spec), name in plan.models.items():

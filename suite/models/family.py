@@ -49,8 +49,8 @@ class Size:
     was trained to describe, such as caption, extract or extract_scratch."""
     samples: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Perceiver -> rows that it saw in training, where the family says so."""
-    vision_params: float | None = None
-    """Parameters of the vision encoder, where the family says so."""
+    vision_params: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Perceiver -> parameters of its vision encoder, where the family says so."""
     kinds: Mapping[Role, str] = field(default_factory=dict, hash=False)
     """Role -> what transformers calls the kind of its models (`model_type`), for what is to be made
     without their files."""
@@ -203,8 +203,13 @@ def _size(
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
     given = _mapping(row, "samples", where, vlms)
     samples = {own: _positive(value, f"samples.{own}", where) for own, value in given.items()}
-    vision = row.get("vision_params")
-    vision = None if vision is None else _positive(vision, "vision_params", where)
+    seeing = row.get("vision_params")
+    # The family names no checkpoint of a perceiver whose descriptions the study has.
+    perceivers = dict.fromkeys((INSTRUCT, *vlms), seeing)
+    if seeing is not None and not isinstance(seeing, dict):
+        row = row | {"vision_params": perceivers}
+    given = _mapping(row, "vision_params", where, perceivers)
+    vision = {own: _positive(value, "vision_params", where) for own, value in given.items()}
     return Size(name, params, text, vlms, samples, vision, {**kinds, **_kinds(row, where)})
 
 

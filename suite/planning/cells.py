@@ -7,9 +7,10 @@ A method is a row of METHODS: the stages it passes, who does each, and how it de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -90,8 +91,8 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
     """Gives the study's cells in the order of its rows; `only` keeps those that match an id or a
     glob.
 
-    Raises SuiteError for a size, model or perceiver that the family lacks, in `perceive` too, for
-    two rows that give the same cell, and for a pattern that matches nothing.
+    Raises SuiteError for a size, model or perceiver that the family lacks and a kept cell needs,
+    in `perceive` too, for two rows that give the same cell, and for a pattern that matches nothing.
     """
     sizes = [size.name for size in family.sizes]
     for name in study.perceive:
@@ -100,29 +101,24 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
                 f"In study {study.study!r}: `perceive` names {shown(name)}, which is no size of "
                 f"family {shown(family.name)}{nearest(name, sizes)}."
             )
-    cells: dict[str, Cell] = {}
+    rows: dict[str, Callable[[], Cell]] = {}
     for row in study.cells:
-        for cell in _expand_row(study, family, row):
-            if cell.id in cells:
-                raise SuiteError(
-                    f"In study {study.study!r}: `cells` gives {cell.id} twice; keep one."
-                )
-            cells[cell.id] = cell
+        for id, make in _expand_row(study, family, row):
+            if id in rows:
+                raise SuiteError(f"In study {study.study!r}: `cells` gives {id} twice; keep one.")
+            rows[id] = make
+    kept = matching(rows, only, "--only") if only else set(rows)
+    cells = {id: make() for id, make in rows.items() if id in kept}
     for name in study.perceive:
         own = [cell for cell in cells.values() if cell.perception == name]
         kinds = {step.perceiver for cell in own for step in cell.step.chain if _describes(step)}
-        if kinds and INSTRUCT not in kinds:
+        if kinds and INSTRUCT not in kinds and not only:
             raise SuiteError(
                 f"In study {study.study!r}: `perceive` is for the perceiver {INSTRUCT}, and the "
                 f"cells of size {shown(name)} have {', '.join(sorted(map(str, kinds)))}; name its "
                 "recorded texts in the family: `vlms: {NAME: {path: FILE, generator: recorded}}`."
             )
-    return tuple(_select(cells, only))
-
-
-def _select(cells: dict[str, Cell], only: Sequence[str]) -> list[Cell]:
-    kept = matching(cells, only, "--only") if only else set(cells)
-    return [cell for id, cell in cells.items() if id in kept]
+    return tuple(cells.values())
 
 
 def matching(
@@ -139,7 +135,11 @@ def matching(
     return kept
 
 
-def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:
+def _expand_row(
+    study: Study, family: Family, row: CellRow
+) -> Iterator[tuple[str, Callable[[], Cell]]]:
+    """The ids of a row's cells, each with what makes the cell, for which the family needs its
+    models."""
     method = METHODS[row.method]
     where = f"In study {study.study!r}, method {method.name}"
     thinking = _own(row.thinking, method.thinking, False, "thinking", where)
@@ -154,36 +154,56 @@ def _expand_row(study: Study, family: Family, row: CellRow) -> Iterator[Cell]:
         for p, r, think in product(perceivers, reasoners, thinking):
             parts = [method.name]
             parts += [kind] if kind not in (None, INSTRUCT, method.perceiver) else []
-            parts += [f"P={p.name}"] if p else []
-            parts += [f"R={r.name}"] if r else []
+            parts += [f"P={p}"] if p else []
+            parts += [f"R={r}"] if r else []
             parts += [("think" if think else "direct")] if r or think else []
-            sizes = {"perception": p, "reasoning": r}
-            yield Cell(
-                id="/".join(parts),
-                method=method.name,
-                family=family.name,
-                perception=p.name if p else None,
-                perception_params=_seeing_params(study, family, p) if p else None,
-                reasoning=r.name if r else None,
-                reasoning_params=r.params if r else None,
-                thinking=think,
-                perceiver=kind,
-                perception_samples=p.samples.get(kind) if p and kind else None,
-                step=_chain(study, family, method, sizes, kind, think, row.samples),
-            )
+            id = "/".join(parts)
+            chosen: dict[Who, str | None] = {"perception": p, "reasoning": r}
+            yield id, partial(_cell, study, family, method, id, chosen, kind, think, row.samples)
 
 
-def _seeing_params(study: Study, family: Family, size: Size) -> float:
+def _cell(
+    study: Study,
+    family: Family,
+    method: Method,
+    id: str,
+    chosen: dict[Who, str | None],
+    kind: str | None,
+    think: bool,
+    samples: int | None,
+) -> Cell:
+    sizes = {
+        who: _able(study, family, method, who, name, kind) if name else None
+        for who, name in chosen.items()
+    }
+    p, r = sizes["perception"], sizes["reasoning"]
+    return Cell(
+        id=id,
+        method=method.name,
+        family=family.name,
+        perception=p.name if p else None,
+        perception_params=_seeing_params(study, family, p, kind) if p else None,
+        reasoning=r.name if r else None,
+        reasoning_params=r.params if r else None,
+        thinking=think,
+        perceiver=kind,
+        perception_samples=p.samples.get(kind) if p and kind else None,
+        step=_chain(study, family, method, sizes, kind, think, samples),
+    )
+
+
+def _seeing_params(study: Study, family: Family, size: Size, kind: str | None) -> float:
     """Parameters of a perception module, as the study counts them."""
     if study.params == "language":
         return size.params
-    if size.vision_params is None:
+    if kind not in size.vision_params:
+        of = "" if kind in (None, INSTRUCT) else f" of its perceiver {shown(kind)}"
         raise SuiteError(
             f"Study {study.study!r} has `params: total`, and size {size.name!r} of family "
-            f"{family.name!r} has no `vision_params`; add them to the family file, or leave "
+            f"{family.name!r} has no `vision_params`{of}; add them to the family file, or leave "
             "`params` out."
         )
-    return size.params + size.vision_params
+    return size.params + size.vision_params[str(kind)]
 
 
 def _own(given: T | list[T] | None, fixed: T | None, default: T, key: str, where: str) -> list[T]:
@@ -205,7 +225,7 @@ def _sizes(
     who: Who,
     wanted: str | list[str] | None,
     perceiver: str | None,
-) -> list[Size | None]:
+) -> list[str] | list[None]:
     """The sizes that a row names; [None] where the method does not use `who`."""
     where = f"In study {study.study!r}, method {method.name}"
     if not method.uses(who):
@@ -214,27 +234,41 @@ def _sizes(
         return [None]
     if wanted is None:
         raise SuiteError(f"{where}: give `{who}`: all, a size, or a list of sizes.")
-    able = [size for size in family.sizes if _spec(study, method, who, size, perceiver) is not None]
-    if wanted == "all" and able:
-        return list(able)
-    names = [] if wanted == "all" else [wanted] if isinstance(wanted, str) else wanted
-    sizes = [family.size(name) for name in names]
-    lacking = [size.name for size in sizes if size not in able]
-    if lacking or not sizes:
-        size = f"size {shown(lacking[0])}" if lacking else "no size"
-        lack = "has no" if lacking else "has a"
-        model, key = f"{ROLES[who]} model", "it"
-        if perceiver not in (None, INSTRUCT):
-            kinds = {kind for own in family.sizes for kind in own.vlms}
-            mistyped = method.perceiver is None and perceiver not in kinds
-            hint = nearest(str(perceiver), sorted(kinds)) if mistyped else ""
-            model = f"perceiver {shown(perceiver)}{hint}"
-            key = f"`vlms: {{{perceiver}: ...}}`"
-        raise SuiteError(
-            f"{where}: {size} of family {shown(family.name)} {lack} {model}; "
-            f"add {key} to the family or remove the row."
-        )
-    return list(sizes)
+    if wanted != "all":
+        names = [wanted] if isinstance(wanted, str) else wanted
+    else:
+        names = [own.name for own in family.sizes if _spec(study, method, who, own, perceiver)]
+    if not names:
+        raise _lacking(study, family, method, who, None, perceiver)
+    return names
+
+
+def _able(
+    study: Study, family: Family, method: Method, who: Who, name: str, perceiver: str | None
+) -> Size:
+    """The size of that name, which has a model in this role."""
+    size = family.size(name)
+    if _spec(study, method, who, size, perceiver) is None:
+        raise _lacking(study, family, method, who, name, perceiver)
+    return size
+
+
+def _lacking(
+    study: Study, family: Family, method: Method, who: Who, name: str | None, perceiver: str | None
+) -> SuiteError:
+    """What is said where one size, or none, has the model."""
+    size, lack = ("no size", "has a") if name is None else (f"size {shown(name)}", "has no")
+    model, key = f"{ROLES[who]} model", "it"
+    if who == "perception" and perceiver not in (None, INSTRUCT):
+        kinds = {kind for own in family.sizes for kind in own.vlms}
+        mistyped = method.perceiver is None and perceiver not in kinds
+        hint = nearest(str(perceiver), sorted(kinds)) if mistyped else ""
+        model = f"perceiver {shown(perceiver)}{hint}"
+        key = f"`vlms: {{{perceiver}: ...}}`"
+    return SuiteError(
+        f"In study {study.study!r}, method {method.name}: {size} of family {shown(family.name)} "
+        f"{lack} {model}; add {key} to the family or remove the row."
+    )
 
 
 def _describes(link: Link | Step) -> bool:
@@ -273,7 +307,7 @@ def _chain(
     study: Study,
     family: Family,
     method: Method,
-    sizes: dict[str, Size | None],
+    sizes: dict[Who, Size | None],
     perceiver: str | None,
     thinking: bool,
     samples: int | None,

@@ -63,6 +63,7 @@ def add_checkpoint(
         return
     name = INSTRUCT if stage.export == "vlm" else str(stage.export)
     seen = [past for past in family.recipe.chain(stage) if past.kind == "vision"]
+    row.setdefault("vision_params", {})[name] = family.vision_parameters(stage)
     row.setdefault("vlms", {})[name] = folder
     row.setdefault("samples", {})[name] = sum(
         min(past.steps * past.batch, past.samples or math.inf) for past in seen

@@ -241,8 +241,10 @@ class Recipe(_Strict):
 
     def shape(self, stage: Stage, size: str) -> SizeSpec | EncoderSpec:
         """Gives the shape of what a stage trains."""
-        if stage.kind != "encoder":
-            return self.sizes[size]
+        return self.tower(stage) if stage.kind == "encoder" else self.sizes[size]
+
+    def tower(self, stage: Stage) -> EncoderSpec:
+        """Gives the shape of an encoder stage's tower."""
         own = stage.tower.model_dump() if stage.tower else {}
         return self.encoder.model_copy(update=own)
 

@@ -127,9 +127,7 @@ class TrainingRun:
         return model, loop.run(job), metric
 
     def _encoder_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
-        spec: Any = self.recipe.shape(stage, size)
-        tower = models.vision_model(spec.side, spec.patch, spec.width, spec.layers, seed)
-        model = models.Probe(tower, data.FIELDS)
+        model = models.Probe(self._new_tower(stage, seed), data.FIELDS)
         collate = data.ProbeCollator(self.patches)
         rows = data.Scenes(stage.name, seed, stage.steps * stage.batch)
         fresh = data.Scenes("held out", seed, HELD_OUT_ROWS, HELD_OUT)
@@ -157,6 +155,10 @@ class TrainingRun:
         fresh = partial(_recall, self.encode, "held out", seed)
         return self._token_job(model, stage, make, fresh, "recall")
 
+    def _new_tower(self, stage: Stage, seed: int) -> Any:
+        spec = self.recipe.tower(stage)
+        return models.vision_model(spec.side, spec.patch, spec.width, spec.layers, seed)
+
     def _new_text(self, size: str, seed: int) -> Any:
         spec = self.recipe.sizes[size]
         shape = models.Shape(spec.width, spec.layers, spec.heads, spec.head_dim)
@@ -166,6 +168,11 @@ class TrainingRun:
     def language_parameters(self, size: str) -> int:
         """Counts the weights of a size's language model."""
         return sum(p.numel() for p in self._new_text(size, 0).parameters())
+
+    def vision_parameters(self, stage: Stage) -> int:
+        """Counts the weights of the vision tower that a stage's model sees with."""
+        tower = self._new_tower(self.recipe.chain(stage)[0], 0)
+        return sum(p.numel() for p in tower.parameters())
 
     def _text_job(self, stage: Stage, size: str, seed: int) -> tuple[Any, ...]:
         model = self._load_text(stage.init, size)

@@ -2,9 +2,10 @@
 
 Run: python -m tests.benchmarks.questions QUESTION=RUN ...
 In: runs of results/questions, put together by `downscale pool`. Out: results/questions/answers.csv,
-a row per question, contrast and task, where other questions' rows stay; and for `amounts` and
-`sizes` a figure each, QUESTION.png. Differences are in accuracy, with the intervals and tests of
-`analyses.contrasts`, Holm over tasks; `steeper` is in accuracy per decade of parameters.
+a row per question, contrast and task, where other questions' rows stay; and for `amounts`,
+`encoders` and `sizes` a figure each, QUESTION.png. Differences are in accuracy, with the intervals
+and tests of `analyses.contrasts`, Holm over tasks; `steeper` is in accuracy per decade of
+parameters.
 """
 
 from __future__ import annotations
@@ -196,21 +197,31 @@ def draw(table: pd.DataFrame, panel: str, x: str) -> Figure:
 
 def figures(question: str, scores: Scores) -> None:
     """Draws the figure of a question that the study's own figures do not hold."""
+    params = scores.cells["perception_params"]
     if question == "amounts":
+        x = "distinct rows of the stage"
         lines = {(size, way): {float(n): taught(way, n, size) for n in ROWS}
                  for size in SIZES for way in WAYS}  # fmt: skip
-        table = accuracies(scores, lines)
-        table = table[table["task"].isin(["in_domain", "micro_star"])]
-        table = table.assign(panel=table["panel"] + table["task"].map(
-            {"in_domain": ", in-domain", "micro_star": ", star"}))  # fmt: skip
-        table = table.sort_values("task", kind="stable")
-        draw(table, "panel", "distinct rows of the stage").savefig(OUT / "amounts.png")
-    if question == "sizes":
+    elif question == "encoders":
+        x = "parameters of language model and vision encoder"
+        towers = ("smaller_tower", "small_tower", "instruct32000")
+        shrunk = {"smaller language model": [("instruct32000", size) for size in SIZES],
+                  "smaller vision encoder": [(tower, "m") for tower in towers]}  # fmt: skip
+        lines = {(how, line): {params[cell(*own)]: cell(*own) for own in among}
+                 for how, cell in (("described", described), ("end to end", answered))
+                 for line, among in shrunk.items()}  # fmt: skip
+    elif question == "sizes":
+        x = "parameters of the module that shrinks"
         lines = {("all", name): {rung.params: rung.cell for rung in rungs}
                  for name, rungs in ladders(scores).items()}  # fmt: skip
-        table = accuracies(scores, lines)
-        x = "parameters of the module that shrinks"
-        draw(table, "task", x).savefig(OUT / "sizes.png")
+    else:
+        return
+    table, panel = accuracies(scores, lines), "task"
+    if question != "sizes":
+        names, panel = {"in_domain": "in-domain", "micro_star": "star"}, "panel"
+        table = table[table["task"].isin([*names])].sort_values("task", kind="stable")
+        table["panel"] += ", " + table["task"].map(names)
+    draw(table, panel, x).savefig(OUT / f"{question}.png")
 
 
 def main() -> None:

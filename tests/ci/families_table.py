@@ -83,7 +83,7 @@ def page() -> str:
 def _row(family: Family) -> str:
     kinds = sorted({kind for size in family.sizes for kind in size.kinds.values()})
     sizes = ", ".join(size.name for size in family.sizes)
-    towers = sorted({size.vision_params for size in family.sizes if size.vision_params})
+    towers = sorted({own for size in family.sizes for own in size.vision_params.values()})
     cells = (
         family.name,
         ", ".join(kinds) or "–",

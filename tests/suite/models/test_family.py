@@ -62,14 +62,15 @@ def test_every_shipped_family_loads_and_names_existing_prompts() -> None:
 
 def test_the_parameters_of_the_micro_family_are_those_of_its_files() -> None:
     for size in load_family("micro").sizes:
-        assert size.vlm is not None
-        assert size.vlm.path is not None
-        with safe_open(size.vlm.path / "model.safetensors", framework="np") as file:
-            counts = {name: prod(file.get_slice(name).get_shape()) for name in [*file.keys()]}
-        seeing = sum(count for name, count in counts.items() if "vision_tower" in name)
-        between = sum(count for name, count in counts.items() if "multi_modal_projector" in name)
-        assert size.vision_params == seeing
-        assert size.params == sum(counts.values()) - seeing - between
+        assert size.vlms
+        for name, vlm in size.vlms.items():
+            assert vlm.path is not None
+            with safe_open(vlm.path / "model.safetensors", framework="np") as file:
+                counts = {part: prod(file.get_slice(part).get_shape()) for part in [*file.keys()]}
+            seeing = sum(count for part, count in counts.items() if "vision_tower" in part)
+            joined = sum(count for part, count in counts.items() if "multi_modal" in part)
+            assert size.vision_params[name] == seeing
+            assert size.params == sum(counts.values()) - seeing - joined
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,10 @@ def test_the_parameters_of_the_micro_family_are_those_of_its_files() -> None:
         (
             "family: m\nsizes: [{name: a, params: 1, vision_params: none, vlm: o/a}]\n",
             "`vision_params` must be a positive",
+        ),
+        (
+            "family: m\nsizes: [{name: a, params: 1, vision_params: {small: 1}, vlm: o/a}]\n",
+            "vision_params: unknown key 'small' (known: instruct)",
         ),
         (
             "family: m\nkinds: {txt: qwen3}\nsizes: [{name: a, params: 1, text: o/a}]\n",

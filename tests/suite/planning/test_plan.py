@@ -86,6 +86,44 @@ def test_the_size_of_perception_is_that_of_the_language_model_or_of_both(tmp_pat
         sizes(params="both")
 
 
+def test_perceivers_of_a_size_have_their_own_vision_encoders(tmp_path: Path) -> None:
+    path = tmp_path / "towers.yaml"
+    path.write_text(
+        "family: towers\nsizes:\n- {name: s, params: 1000, text: o/t, "
+        "vlms: {instruct: o/v, small: o/w}, vision_params: {instruct: 500, small: 200}}\n"
+        "- {name: l, params: 2000, vlms: {instruct: o/x, small: o/y}, vision_params: 500}\n"
+        "- {name: x, params: 3000, vlms: {small: o/z}, vision_params: {}}\n"
+    )
+
+    def sizes(perception: list[str]) -> list[float | None]:
+        row = {"method": "end_to_end", "perceiver": ["small"], "perception": perception}
+        if perception != ["x"]:
+            row["perceiver"] = ["instruct", "small"]
+        return [
+            cell.perception_params
+            for cell in expand(study_of(path, cells=[row], params="total"), load_family(path))
+        ]
+
+    assert sizes(["s", "l"]) == [1500, 2500, 1200, 2500]
+    with pytest.raises(SuiteError, match="has no `vision_params` of its perceiver 'small'; add"):
+        sizes(["x"])
+
+
+def test_what_is_left_out_needs_no_models(family_file: Path) -> None:
+    """Of a family that has only one of the study's sizes, its own cells are run."""
+    rows = [
+        {"method": "decoupled", "perception": ["s", "xl"], "reasoning": ["s", "xl"]},
+        {"method": "end_to_end", "perceiver": "extract", "perception": "s"},
+    ]
+    study, family = study_of(family_file, cells=rows), load_family(family_file)
+    one = ["decoupled/P=s/R=s/direct"]
+    assert [cell.id for cell in expand(study, family, one)] == one
+    with pytest.raises(SuiteError, match="has no size 'xl'"):
+        expand(study, family, ["decoupled/*"])
+    with pytest.raises(SuiteError, match="has no perceiver 'extract'"):
+        expand(study, family, ["end_to_end/*"])
+
+
 def test_thinking_and_lists_of_sizes(family_file: Path) -> None:
     rows = [
         {"method": "oracle", "reasoning": ["l"], "thinking": [False, True]},

@@ -313,11 +313,26 @@ def test_every_study_of_a_question_asks_what_is_trained(
     study = load_study(path)
     family = Path(study.family)
     cells = expand(study, load_family(trained[family.stem]))
-    anew = path.stem == "size"  # one size of one more family
-    folder = "micro-seed4" if anew else "micro"
-    assert study.family == str(path.parent / f"../../../checkpoints/{folder}/export/{family.name}")
-    sizes = {cell.perception for cell in cells if cell.perception}
-    assert sizes >= ({"s"} if anew else {"xs", "s", "m"})
+    assert study.family == str(path.parent / f"../../../checkpoints/micro/export/{family.name}")
+    assert {cell.perception for cell in cells} >= {"xs", "s", "m"}
+
+
+def test_a_family_file_counts_the_weights_of_what_each_perceiver_sees_with(
+    trained: dict[str, Path],
+) -> None:
+    size = load_family(trained["questions"]).size("m")
+    width, patches = 64, (72 // 12) ** 2
+    embedding = 3 * 12**2 * width + width + patches * width
+    attention = 4 * (width**2 + width)
+    dense = 2 * width * 2 * width + 2 * width + width
+    norm = 2 * width
+    assert size.vision_params["small_tower"] == (
+        embedding + 4 * (attention + dense + 2 * norm) + norm
+    )
+    assert (
+        size.vision_params["eight_forms"]
+        == load_family("micro").size("m").vision_params["instruct"]
+    )
 
 
 def test_the_studies_ask_all_that_the_questions_train(trained: dict[str, Path]) -> None:
