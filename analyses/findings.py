@@ -304,26 +304,31 @@ def _decided(row: Row) -> bool:
 
 
 def _dependence(table: pd.DataFrame) -> Iterator[Finding]:
-    """The slope with item noise taken out, and the test of no relation."""
+    """The slope with item noise taken out, the test of no relation, and the slope of none, since
+    the accuracy of the largest size is in need and fall."""
     fits = table[table["task"].isna()]
-    slope = fits[(fits["estimator"] == "bces") & (fits["quantity"] == "slope")]
+    slopes = fits[fits["quantity"] == "slope"]
+    slope = slopes[slopes["estimator"] == "bces"]
+    alone = slopes.loc[slopes["estimator"] == "null_structure", "estimate"].dropna()
     test = fits[fits["estimator"] == "independence"]
     if not len(slope) or not len(test):
         return
     row = slope.iloc[0].to_dict()
     change = _change(row, -1.0) | {"p": float(test["p"].iloc[0]), "task": None}
-    number = _slope(row)
+    number, tasks = _slope(row), f"{row['n']} in-domain tasks"
+    if len(alone):
+        tasks += f"; unrelated accuracies would give {_shown((float(alone.iloc[0]),), 2)[0]}"
     odds = at_odds(change["p"], change["low"], change["high"], "p is of the test of no relation")
     change["reason"] = change["reason"] or odds
     if odds:
         change["verdict"] = UNDECIDED
     said = {
         WORSE: f"Tasks that need the image more fall more: {number} points of fall per point of "
-        f"need ({row['n']} in-domain tasks).",
+        f"need ({tasks}).",
         BETTER: f"Tasks that need the image more fall less: {number} points of fall per point of "
-        f"need ({row['n']} in-domain tasks).",
+        f"need ({tasks}).",
         UNDECIDED: f"Whether tasks that need the image more fall more is undecided: {number} "
-        f"points of fall per point of need ({row['n']} in-domain tasks).",
+        f"points of fall per point of need ({tasks}).",
     }
     sentence = said[str(change["verdict"])]
     if np.isnan(float(row["estimate"])):
@@ -502,8 +507,8 @@ def _numbers(row: Row, scale: float) -> tuple[float, float, float]:
     return scale * float(row["estimate"]), low, high
 
 
-def _shown(values: tuple[float, float, float], digits: int) -> list[str]:
-    """The three with as many digits as it takes that what is not 0 does not look like it."""
+def _shown(values: tuple[float, ...], digits: int) -> list[str]:
+    """Numbers with as many digits as it takes that what is not 0 does not look like it."""
     while digits < 6 and any(abs(v) > 1e-7 and round(v, digits) == 0 for v in values):
         digits += 1
     texts = [f"{v:.{digits}f}" for v in values]

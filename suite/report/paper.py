@@ -89,11 +89,11 @@ def beside_run(claims: pd.DataFrame, run: Path, tables: Path) -> tuple[pd.DataFr
     from analyses.paper.claims import METHODS
     from analyses.paper.counterparts import ANALYSES, beside, here_of
     from analyses.paper.verdicts import checked
-    from suite.report.tables import analyse, load_records
+    from suite.report.tables import analysed, load_records
 
     published = read_tables(tables)
     asked = [*unpublished(published), *remedies(published)]
-    numbers = beside(asked, {name: analyse(run, name) for name in ANALYSES})
+    numbers = beside(asked, analysed(run, ANALYSES))
     cells = beside_table2(checked(published, METHODS), load_records(run))
     more: list[Any] = [
         {"claim": own.claim, "published": own.published, "unit": own.source.unit} for own in asked

@@ -50,7 +50,7 @@ def analyse(
     """
     if name not in ANALYSES:
         raise SuiteError(f"There is no analysis called {name}; there are {', '.join(ANALYSES)}.")
-    table = _analysed(folder, name, draws, seed)
+    table = analysed(folder, [name], draws=draws, seed=seed)[name]
     for column, patterns in chosen.items():
         if not patterns:
             continue
@@ -62,16 +62,25 @@ def analyse(
     return table
 
 
-def _analysed(folder: Path, name: str, draws: int, seed: int) -> pd.DataFrame:
-    outputs, file = folder / "tables", f"{name}.csv"
-    if (draws, seed) == (DRAWS, SEED) and freshness.is_current(
-        outputs, freshness.digest_of(folder), [file]
-    ):
-        results.records_file(folder)  # they are what the run has written
-        return read(folder, name)
-    frame = load_records(folder)
-    with said_of(folder / "records.parquet"):
-        return load_analysis(name)(frame, draws=draws, seed=seed, **_beside(folder, name, {}))
+def analysed(
+    folder: Path, names: Sequence[str], *, draws: int = DRAWS, seed: int = SEED
+) -> dict[str, pd.DataFrame]:
+    """Gives several analyses as `analyse` does, by name, and reads the records at most once."""
+    outputs, digest = folder / "tables", freshness.digest_of(folder)
+    made: dict[str, pd.DataFrame] = {}
+    frame: pd.DataFrame | None = None
+    for name in names:
+        if (draws, seed) == (DRAWS, SEED) and freshness.is_current(
+            outputs, digest, [f"{name}.csv"]
+        ):
+            results.records_file(folder)  # they are what the run has written
+            made[name] = read(folder, name)
+            continue
+        frame = load_records(folder) if frame is None else frame
+        more = _beside(folder, name, {})
+        with said_of(folder / "records.parquet"):
+            made[name] = load_analysis(name)(frame, draws=draws, seed=seed, **more)
+    return made
 
 
 def _beside(folder: Path, name: str, made: dict[str, pd.DataFrame]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analyses.dependence import dependence
 from analyses.findings import COLUMNS, WARNINGS, findings
 from analyses.registry import FIGURES
 from analyses.stats.intervals import at_odds
@@ -315,3 +316,25 @@ def test_what_holds_of_every_study(world: World) -> None:
     if len(set(frame["family"])) > 1:
         answers = table[~table["warns"]]
         assert answers["sentence"].str.startswith(("micro: ", "other: ")).all()
+
+
+def test_a_slope_is_told_beside_what_unrelated_accuracies_give() -> None:
+    """Large, small and blind are right on the first items of each of five tasks."""
+    tasks = {
+        "a": (40, 8, 8),
+        "b": (36, 20, 12),
+        "c": (30, 20, 20),
+        "d": (38, 20, 4),
+        "e": (24, 16, 20),
+    }
+    frame = simulate(World(SIZES, tuple(tasks), (), star=False, items=N, always=1.0))
+    cells = {"end_to_end/P=l": 0, "end_to_end/P=s": 1, "blind/P=l": 2}
+    frame = frame[frame["cell"].isin(cells)].reset_index(drop=True)
+    first = [tasks[task][cells[cell]] for task, cell in zip(frame["task"], frame["cell"])]
+    frame["score"] = (frame["item_id"].astype(int) < first).astype(float)
+    table = dependence(frame, draws=200)
+    slopes = table[table["quantity"] == "slope"].set_index("estimator")["estimate"]
+    said = sentence(found(frame, tables={"dependence": table}), "dependence")
+    assert f"{slopes['bces']:.2f} [" in said
+    alone = f"{slopes['null_structure']:.2f}"
+    assert said.endswith(f" (5 in-domain tasks; unrelated accuracies would give {alone}).")
