@@ -35,6 +35,7 @@ from analyses.comparison import BETTER, UNDECIDED, WORSE, verdict
 from analyses.registry import load_analysis
 from analyses.stats.intervals import at_odds, holm
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, none_where_missing
+from analyses.table.sizes import sizes_in_order
 
 STANDS_ON = (
     *("cells", "degradation", "decoupling", "thinking", "dependence", "attribution", "power"),
@@ -193,7 +194,9 @@ def _seeing_or_thinking(table: pd.DataFrame) -> Iterator[Finding]:
         rows = grid[(grid["quantity"] == "difference") & (grid["partner"] == "largest")]
         if not len(rows):
             continue
-        seen, thought = (sizes_of(grid, axis) for axis in ("perception", "reasoning"))
+        seen, thought = (
+            sizes_in_order(grid, axis, f"{axis}_params") for axis in ("perception", "reasoning")
+        )
         ends = [f" from {sizes[-1]} to {sizes[0]}" for sizes in (seen, thought)]
         other = ["", ""] if ends[0] == ends[1] else ends  # said once where it is the same
         for where, row in heads(rows):
@@ -304,8 +307,8 @@ def _decided(row: Row) -> bool:
 
 
 def _dependence(table: pd.DataFrame) -> Iterator[Finding]:
-    """The slope with item noise taken out, the test of no relation, and the slope of none, since
-    the accuracy of the largest size is in need and fall."""
+    """The slope with item noise taken out and the test of no relation. The accuracy of the largest
+    size is in need and fall, so the slope must exceed what unrelated accuracies would give, too."""
     fits = table[table["task"].isna()]
     slopes = fits[fits["quantity"] == "slope"]
     slope = slopes[slopes["estimator"] == "bces"]
@@ -316,11 +319,14 @@ def _dependence(table: pd.DataFrame) -> Iterator[Finding]:
     row = slope.iloc[0].to_dict()
     change = _change(row, -1.0) | {"p": float(test["p"].iloc[0]), "task": None}
     number, tasks = _slope(row), f"{row['n']} in-domain tasks"
+    why = at_odds(change["p"], change["low"], change["high"], "p is of the test of no relation")
     if len(alone):
-        tasks += f"; unrelated accuracies would give {_shown((float(alone.iloc[0]),), 2)[0]}"
-    odds = at_odds(change["p"], change["low"], change["high"], "p is of the test of no relation")
-    change["reason"] = change["reason"] or odds
-    if odds:
+        unrelated = float(alone.iloc[0])
+        tasks += f"; unrelated accuracies would give {_shown((unrelated,), 2)[0]}"
+        if change["verdict"] == WORSE and -change["high"] <= unrelated:
+            why = why or "p is of the test of no relation, the verdict beside unrelated accuracies"
+    change["reason"] = change["reason"] or why
+    if why:
         change["verdict"] = UNDECIDED
     said = {
         WORSE: f"Tasks that need the image more fall more: {number} points of fall per point of "
@@ -344,7 +350,7 @@ def _blind(table: pd.DataFrame) -> Iterator[Finding]:
     rows = table[(table["method"] == "blind") & table["accuracy"].notna()]
     if not len(rows):
         return
-    large = sizes_of(rows, "perception")[-1]
+    large = sizes_in_order(rows, "perception", "perception_params")[-1]
     for where, row in heads(rows[rows["perception"] == large]):
         shown = {name: row[name] - row["chance"] for name in ("low", "high")}
         shown |= {name: row[name] for name in ("n", "task", "reason")}
@@ -460,12 +466,6 @@ def _unread(cells: pd.DataFrame) -> Iterator[Finding]:
 
 
 # --- numbers and words ------------------------------------------------------------------------
-
-
-def sizes_of(table: pd.DataFrame, axis: str) -> list[str]:
-    """Names the sizes of a module in a table, smallest first."""
-    rows = table[table[axis].notna()].sort_values(f"{axis}_params", kind="stable")
-    return [str(name) for name in rows[axis].drop_duplicates()]
 
 
 def _tasks(rows: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from analyses.figures.parts import style
 from analyses.figures.parts.rows import Series, forest, heights, is_headline
 from analyses.table.scores import IN_DOMAIN
+from analyses.table.sizes import sizes_in_order
 
 DROPS: dict[str, tuple[str, dict[str, Any]]] = {
     "drop": ("points of accuracy", {"marker": "o"}),
@@ -126,7 +127,7 @@ def _undefined(
 
 def _accuracies(axes: Axes, rows: pd.DataFrame) -> None:
     names, looks = style.task_names(rows["task"]), style.of_data(rows)
-    sizes = style.sizes_in_order(rows, "size", "params")
+    sizes = sizes_in_order(rows, "size", "params")
     tasks = list(dict.fromkeys(rows["task"]))
     tasks = [t for t in tasks if t == IN_DOMAIN] + [t for t in tasks if t != IN_DOMAIN]
     series = [(task, method) for method in METHODS for task in tasks]

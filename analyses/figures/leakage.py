@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from analyses.figures.parts import style
 from analyses.leakage import GAIN, LEAKAGE
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
+from analyses.table.sizes import sizes_in_order
 
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "with_images": ("with images", {}),
@@ -85,7 +86,7 @@ def draw(table: pd.DataFrame) -> Figure:
 def _lines(axes: Axes, series: list[tuple[str, dict[str, Any], pd.DataFrame]]) -> None:
     """Points with intervals over sizes, the series side by side."""
     every = pd.concat([rows for _, _, rows in series])
-    sizes = style.sizes_in_order(every, "size", "params")
+    sizes = sizes_in_order(every, "size", "params")
     for k, (label, look, rows) in enumerate(series):
         aside = 0.1 * (k - (len(series) - 1) / 2)
         style.over_sizes(axes, rows, sizes, "size", aside, label=label, **look)

@@ -22,6 +22,7 @@ from analyses.figures.parts import style
 from analyses.figures.parts.rows import TITLES, is_headline
 from analyses.methods import ACCURACY
 from analyses.table.scores import IN_DOMAIN, SHARED
+from analyses.table.sizes import sizes_in_order
 
 POINT = ["family", "thinking", "perceiver", "perception", "task"]
 ROWS = ["family", "thinking"]
@@ -81,7 +82,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _over_sizes(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any]]) -> None:
-    sizes = style.sizes_in_order(rows, "perception", "perception_params")
+    sizes = sizes_in_order(rows, "perception", "perception_params")
     for k, (kind, look) in enumerate(kinds.items()):
         own = rows[rows["kind"] == kind].sort_values("perception_params", kind="stable")
         aside = 0.06 * (k - (len(kinds) - 1) / 2)
@@ -93,7 +94,7 @@ def _over_samples(axes: Axes, rows: pd.DataFrame, kinds: dict[str, dict[str, Any
     rows = rows[rows["samples"].notna()]
     seen = sorted(rows["samples"].unique())
     shown = [kind for kind in kinds if (rows["kind"] == kind).any()]
-    sizes = style.sizes_in_order(rows, "perception", "perception_params")
+    sizes = sizes_in_order(rows, "perception", "perception_params")
     # Side by side where they saw as many rows: by kind, and by size within a kind.
     room = max(0.25 * np.log(seen[-1] / seen[0]), 0.16)
     room *= 0.3 if rows["ladder"].any() else 1.0

@@ -21,6 +21,7 @@ from analyses.figures.parts import style
 from analyses.figures.parts.rows import Series, forest, is_headline, name_part, parts_of
 from analyses.stats.arrays import Ints
 from analyses.table.scores import IN_DOMAIN, SHARED
+from analyses.table.sizes import sizes_in_order
 
 NEVER = "never"
 LADDERS = (
@@ -167,7 +168,7 @@ def _shares(axes: Axes, rows: pd.DataFrame) -> None:
     rows = _headline(rows)
     rows = rows[is_headline(rows)]
     names = style.task_names(rows["task"])
-    sizes = [*style.sizes_in_order(rows, "size", "params"), NEVER]
+    sizes = [*sizes_in_order(rows, "size", "params"), NEVER]
     tasks = list(dict.fromkeys(rows["task"]))
     looks = style.of_data(rows)
     for k, task in enumerate(tasks):

@@ -20,6 +20,7 @@ from analyses.contrasts.contrast import EXACT
 from analyses.figures.parts import style
 from analyses.figures.parts.rows import is_headline, name_part, parts_of
 from analyses.table.scores import IN_DOMAIN, SHARED
+from analyses.table.sizes import sizes_in_order
 
 METHODS = {
     "decoupled": "largest perception module",
@@ -93,7 +94,7 @@ def _rates(figure: SubFigure, own: pd.DataFrame) -> None:
     own = _shown(own)
     own = own[own["quantity"].str.contains("|".join(f"_{rate}$" for rate in RATES))]
     names, looks = style.task_names(own["task"]), style.of_data(own)
-    sizes = style.sizes_in_order(own, "reasoning", "params")
+    sizes = sizes_in_order(own, "reasoning", "params")
     cut = own.loc[own["quantity"].str.endswith("_budget"), "estimate"]
     panels = [(rate, task) for rate in RATES for task in _tasks(own)]
     panels = [each for each in panels if each[0] == "unparsed" or (cut > 0).any()]
@@ -139,7 +140,7 @@ def _small(rows: pd.DataFrame) -> list[pd.DataFrame]:
 def _means(axes: Axes, gains: pd.DataFrame, tests: pd.DataFrame) -> None:
     rows = gains[is_headline(gains) & gains["group"].isna()]
     names, looks = style.task_names(rows["task"]), style.of_data(rows)
-    sizes = style.sizes_in_order(rows, "reasoning", "params")
+    sizes = sizes_in_order(rows, "reasoning", "params")
     for k, task in enumerate(_tasks(rows)):
         part = rows[rows["task"] == task]
         label = f"{names[str(task)]} ({style.n_text(part['n'])})"
@@ -175,7 +176,7 @@ def _multiples(figure: SubFigure, parts: list[pd.DataFrame], method: str) -> Non
     grid, _ = style.multiples(figure, len(parts), ACROSS, sharex=True, sharey=True)
     names = style.task_names(part["task"].iloc[0] for part in parts)
     every = pd.concat(parts)
-    sizes = style.sizes_in_order(every, "reasoning", "params")
+    sizes = sizes_in_order(every, "reasoning", "params")
     looks = style.of_data(every)
     for axes, part in zip(grid, parts):
         look = looks[str(part["task"].iloc[0])] | SMALL

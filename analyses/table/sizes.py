@@ -29,17 +29,28 @@ class Rung:
     cell: str
 
 
+def sizes_in_order(table: pd.DataFrame, size: str, params: str) -> list[str]:
+    """Gives the distinct sizes of a table, fewest parameters first, unknown ones last.
+
+    Models of one size that differ, as in their vision encoders, stand where the largest does.
+    """
+    rows = table[table[size].notna()]
+    largest = rows.groupby(size, sort=False, observed=True)[params].max()
+    return [str(name) for name in largest.sort_values(kind="stable").index]
+
+
 def ladder(cells: pd.DataFrame, axis: str) -> tuple[Rung, ...]:
     """Orders the cells as rungs of `axis` (`perception` or `reasoning`), smallest first.
 
     Two cells of one size are two variants; the first stands for the size.
     """
-    rows = cells[cells[axis].notna()].drop_duplicates(axis)
-    rows = rows.sort_values(f"{axis}_params", kind="stable")
-    return tuple(
-        Rung(str(size), float(params), str(cell))
-        for size, params, cell in zip(rows[axis], rows[f"{axis}_params"], rows["cell"])
-    )
+    params = f"{axis}_params"
+    first = cells.drop_duplicates(axis)
+    rungs = {
+        str(size): Rung(str(size), float(count), str(cell))
+        for size, count, cell in zip(first[axis], first[params], first["cell"])
+    }
+    return tuple(rungs[size] for size in sizes_in_order(cells, axis, params))
 
 
 def slope_weights(rungs: tuple[Rung, ...]) -> dict[str, float] | None:

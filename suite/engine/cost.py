@@ -126,13 +126,12 @@ def models_of(plan: Plan, device: str = "auto") -> list[dict[str, Any]]:
     `download`, bytes that are to be fetched from the Hub. Where its files are not here these are
     estimates by what the family says of its size (`estimated`), or None.
     """
-    sizes = plan.family.sizes
-    said: dict[tuple[str, ModelSpec | None], float]
-    said = {("text", size.text): size.params for size in sizes} | {
-        ("vlm", spec): size.params + size.vision_params.get(own, 0)
-        for size in sizes
-        for own, spec in size.vlms.items()
-    }
+    said: dict[tuple[str, ModelSpec | None], float] = {}
+    for size in plan.family.sizes:
+        said["text", size.text] = size.params
+        for own, spec in size.vlms.items():  # several perceivers may be one checkpoint
+            seeing = size.params + size.vision_params.get(own, 0)
+            said["vlm", spec] = max(said.get(("vlm", spec), 0), seeing)
     rows = []
     for (role, spec), name in plan.models.items():
         backend = backend_of(spec)

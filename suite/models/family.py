@@ -203,13 +203,13 @@ def _size(
         raise SuiteError(f"In {where}: give `text`, `vlm` or both.")
     given = _mapping(row, "samples", where, vlms)
     samples = {own: _positive(value, f"samples.{own}", where) for own, value in given.items()}
-    seeing = row.get("vision_params")
+    vision = row.get("vision_params")
     # The family names no checkpoint of a perceiver whose descriptions the study has.
-    perceivers = dict.fromkeys((INSTRUCT, *vlms), seeing)
-    if seeing is not None and not isinstance(seeing, dict):
-        row = row | {"vision_params": perceivers}
-    given = _mapping(row, "vision_params", where, perceivers)
-    vision = {own: _positive(value, "vision_params", where) for own, value in given.items()}
+    perceivers = dict.fromkeys((INSTRUCT, *vlms), vision)
+    if vision is not None and not isinstance(vision, dict):
+        vision = dict.fromkeys(perceivers, _positive(vision, "vision_params", where))
+    given = _mapping({"vision_params": vision}, "vision_params", where, perceivers)
+    vision = {own: _positive(value, f"vision_params.{own}", where) for own, value in given.items()}
     return Size(name, params, text, vlms, samples, vision, {**kinds, **_kinds(row, where)})
 
 

@@ -7,10 +7,9 @@ A method is a row of METHODS: the stages it passes, who does each, and how it de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -92,33 +91,57 @@ def expand(study: Study, family: Family, only: Sequence[str] = ()) -> tuple[Cell
     glob.
 
     Raises SuiteError for a size, model or perceiver that the family lacks and a kept cell needs,
-    in `perceive` too, for two rows that give the same cell, and for a pattern that matches nothing.
+    for what `perceive` names and none asks, for two rows that give the same cell, and for a pattern
+    that matches nothing.
     """
+    choices: dict[str, _Choice] = {}
+    for row in study.cells:
+        for choice in _expand_row(study, family, row, whole=not only):
+            if choice.id in choices:
+                raise SuiteError(
+                    f"In study {study.study!r}: `cells` gives {choice.id} twice; keep one."
+                )
+            choices[choice.id] = choice
+    kept = matching(choices, only, "--only") if only else set(choices)
+    cells = [_cell(study, family, choice) for id, choice in choices.items() if id in kept]
     sizes = [size.name for size in family.sizes]
     for name in study.perceive:
-        if name not in sizes:
+        if name not in sizes and (not only or name in {cell.perception for cell in cells}):
             raise SuiteError(
                 f"In study {study.study!r}: `perceive` names {shown(name)}, which is no size of "
                 f"family {shown(family.name)}{nearest(name, sizes)}."
             )
-    rows: dict[str, Callable[[], Cell]] = {}
-    for row in study.cells:
-        for id, make in _expand_row(study, family, row):
-            if id in rows:
-                raise SuiteError(f"In study {study.study!r}: `cells` gives {id} twice; keep one.")
-            rows[id] = make
-    kept = matching(rows, only, "--only") if only else set(rows)
-    cells = {id: make() for id, make in rows.items() if id in kept}
-    for name in study.perceive:
-        own = [cell for cell in cells.values() if cell.perception == name]
-        kinds = {step.perceiver for cell in own for step in cell.step.chain if _describes(step)}
-        if kinds and INSTRUCT not in kinds and not only:
+        own = [choice for choice in choices.values() if choice.perception == name]
+        kinds = {choice.perceiver for choice in own if any(map(_describes, choice.method.links))}
+        if kinds and INSTRUCT not in kinds:
             raise SuiteError(
                 f"In study {study.study!r}: `perceive` is for the perceiver {INSTRUCT}, and the "
                 f"cells of size {shown(name)} have {', '.join(sorted(map(str, kinds)))}; name its "
                 "recorded texts in the family: `vlms: {NAME: {path: FILE, generator: recorded}}`."
             )
-    return tuple(cells.values())
+    return tuple(cells)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What a row of the study says of one cell, before the family's models are looked at."""
+
+    method: Method
+    perceiver: str | None
+    perception: str | None
+    reasoning: str | None
+    thinking: bool
+    samples: int | None
+
+    @property
+    def id(self) -> str:
+        own = self.perceiver not in (None, INSTRUCT, self.method.perceiver)
+        parts = [self.method.name, *([str(self.perceiver)] if own else [])]
+        parts += [] if self.perception is None else [f"P={self.perception}"]
+        parts += [] if self.reasoning is None else [f"R={self.reasoning}"]
+        if self.reasoning is not None or self.thinking:
+            parts.append("think" if self.thinking else "direct")
+        return "/".join(parts)
 
 
 def matching(
@@ -135,11 +158,8 @@ def matching(
     return kept
 
 
-def _expand_row(
-    study: Study, family: Family, row: CellRow
-) -> Iterator[tuple[str, Callable[[], Cell]]]:
-    """The ids of a row's cells, each with what makes the cell, for which the family needs its
-    models."""
+def _expand_row(study: Study, family: Family, row: CellRow, *, whole: bool) -> Iterator[_Choice]:
+    """The cells of a row, none where no size has the model; that is an error of a `whole` study."""
     method = METHODS[row.method]
     where = f"In study {study.study!r}, method {method.name}"
     thinking = _own(row.thinking, method.thinking, False, "thinking", where)
@@ -148,47 +168,34 @@ def _expand_row(
         kinds = [*_own(row.perceiver, method.perceiver, INSTRUCT, "perceiver", where)]
     elif row.perceiver is not None:
         raise SuiteError(f"{where}: it has no perception model; remove the key `perceiver`.")
-    reasoners = _sizes(study, family, method, "reasoning", row.reasoning, None)
     for kind in kinds:
-        perceivers = _sizes(study, family, method, "perception", row.perception, kind)
+        perceivers = _sizes(study, family, method, "perception", row.perception, kind, whole)
+        reasoners = _sizes(study, family, method, "reasoning", row.reasoning, kind, whole)
         for p, r, think in product(perceivers, reasoners, thinking):
-            parts = [method.name]
-            parts += [kind] if kind not in (None, INSTRUCT, method.perceiver) else []
-            parts += [f"P={p}"] if p else []
-            parts += [f"R={r}"] if r else []
-            parts += [("think" if think else "direct")] if r or think else []
-            id = "/".join(parts)
-            chosen: dict[Who, str | None] = {"perception": p, "reasoning": r}
-            yield id, partial(_cell, study, family, method, id, chosen, kind, think, row.samples)
+            yield _Choice(method, kind, p, r, think, row.samples)
 
 
-def _cell(
-    study: Study,
-    family: Family,
-    method: Method,
-    id: str,
-    chosen: dict[Who, str | None],
-    kind: str | None,
-    think: bool,
-    samples: int | None,
-) -> Cell:
+def _cell(study: Study, family: Family, choice: _Choice) -> Cell:
+    method, kind = choice.method, choice.perceiver
+    named: dict[Who, str | None]
+    named = {"perception": choice.perception, "reasoning": choice.reasoning}
     sizes = {
-        who: _able(study, family, method, who, name, kind) if name else None
-        for who, name in chosen.items()
+        who: None if name is None else _able(study, family, method, who, name, kind)
+        for who, name in named.items()
     }
     p, r = sizes["perception"], sizes["reasoning"]
     return Cell(
-        id=id,
+        id=choice.id,
         method=method.name,
         family=family.name,
         perception=p.name if p else None,
         perception_params=_seeing_params(study, family, p, kind) if p else None,
         reasoning=r.name if r else None,
         reasoning_params=r.params if r else None,
-        thinking=think,
+        thinking=choice.thinking,
         perceiver=kind,
         perception_samples=p.samples.get(kind) if p and kind else None,
-        step=_chain(study, family, method, sizes, kind, think, samples),
+        step=_chain(study, family, method, sizes, kind, choice.thinking, choice.samples),
     )
 
 
@@ -197,7 +204,7 @@ def _seeing_params(study: Study, family: Family, size: Size, kind: str | None) -
     if study.params == "language":
         return size.params
     if kind not in size.vision_params:
-        of = "" if kind in (None, INSTRUCT) else f" of its perceiver {shown(kind)}"
+        of = f" of its perceiver {shown(kind)}" if size.vision_params or kind != INSTRUCT else ""
         raise SuiteError(
             f"Study {study.study!r} has `params: total`, and size {size.name!r} of family "
             f"{family.name!r} has no `vision_params`{of}; add them to the family file, or leave "
@@ -225,7 +232,8 @@ def _sizes(
     who: Who,
     wanted: str | list[str] | None,
     perceiver: str | None,
-) -> list[str] | list[None]:
+    whole: bool,
+) -> list[str | None]:
     """The sizes that a row names; [None] where the method does not use `who`."""
     where = f"In study {study.study!r}, method {method.name}"
     if not method.uses(who):
@@ -235,12 +243,11 @@ def _sizes(
     if wanted is None:
         raise SuiteError(f"{where}: give `{who}`: all, a size, or a list of sizes.")
     if wanted != "all":
-        names = [wanted] if isinstance(wanted, str) else wanted
-    else:
-        names = [own.name for own in family.sizes if _spec(study, method, who, own, perceiver)]
-    if not names:
+        return [wanted] if isinstance(wanted, str) else [*wanted]
+    able = [own.name for own in family.sizes if _spec(study, method, who, own, perceiver)]
+    if whole and not able:
         raise _lacking(study, family, method, who, None, perceiver)
-    return names
+    return [*able]
 
 
 def _able(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analyses.findings import MODES, heads, sizes_of, who
+from analyses.findings import MODES, heads, who
+from analyses.table.sizes import sizes_in_order
 from suite.base.json_values import rows_of
 from suite.report import tables
 
@@ -43,12 +44,12 @@ def grid_of(folder: Path) -> dict[str, Any] | None:
     for (p, r), rows in cells.groupby(["perception", "reasoning"], sort=False):
         for own, row in list(heads(rows))[:1]:
             where, values[p, r] = own, float(row["estimate"])
-    across = sizes_of(cells, "reasoning")
+    across = sizes_in_order(cells, "reasoning", "reasoning_params")
     return {
         "title": f"Accuracy, perception down, reasoning across ({where}, {MODES[mode]})",
         "reasoning": across,
         "rows": [
             {"perception": p, "values": [values.get((p, r)) for r in across]}
-            for p in sizes_of(cells, "perception")
+            for p in sizes_in_order(cells, "perception", "perception_params")
         ],
     }

@@ -318,23 +318,40 @@ def test_what_holds_of_every_study(world: World) -> None:
         assert answers["sentence"].str.startswith(("micro: ", "other: ")).all()
 
 
-def test_a_slope_is_told_beside_what_unrelated_accuracies_give() -> None:
-    """Large, small and blind are right on the first items of each of five tasks."""
-    tasks = {
+@pytest.mark.parametrize(
+    ("slope", "unrelated", "verdict", "said"),
+    [
+        ((0.76, 0.49, 1.03), 0.40, "worse", "Tasks that need the image more fall more: "),
+        ((0.76, 0.49, 1.03), 0.60, "undecided", "Whether tasks that need the image more fall"),
+        ((0.76, 0.49, 1.03), np.nan, "worse", "Tasks that need the image more fall more: "),
+        ((-0.76, -1.03, -0.49), 0.60, "better", "Tasks that need the image more fall less: "),
+    ],
+)
+def test_a_slope_must_exceed_what_unrelated_accuracies_give(
+    slope: tuple[float, ...], unrelated: float, verdict: str, said: str
+) -> None:
+    """The largest size, the smallest and the blind are right on the first items of five tasks."""
+    right = {
         "a": (40, 8, 8),
         "b": (36, 20, 12),
         "c": (30, 20, 20),
         "d": (38, 20, 4),
         "e": (24, 16, 20),
     }
-    frame = simulate(World(SIZES, tuple(tasks), (), star=False, items=N, always=1.0))
+    frame = simulate(World(SIZES, tuple(right), (), star=False, items=N, always=1.0))
     cells = {"end_to_end/P=l": 0, "end_to_end/P=s": 1, "blind/P=l": 2}
     frame = frame[frame["cell"].isin(cells)].reset_index(drop=True)
-    first = [tasks[task][cells[cell]] for task, cell in zip(frame["task"], frame["cell"])]
+    first = [right[task][cells[cell]] for task, cell in zip(frame["task"], frame["cell"])]
     frame["score"] = (frame["item_id"].astype(int) < first).astype(float)
-    table = dependence(frame, draws=200)
-    slopes = table[table["quantity"] == "slope"].set_index("estimator")["estimate"]
-    said = sentence(found(frame, tables={"dependence": table}), "dependence")
-    assert f"{slopes['bces']:.2f} [" in said
-    alone = f"{slopes['null_structure']:.2f}"
-    assert said.endswith(f" (5 in-domain tasks; unrelated accuracies would give {alone}).")
+    fits = dependence(frame, draws=200)
+    slopes = fits["quantity"] == "slope"
+    fits.loc[slopes & (fits["estimator"] == "bces"), ["estimate", "low", "high"]] = slope
+    fits.loc[slopes & (fits["estimator"] == "null_structure"), "estimate"] = unrelated
+    fits.loc[fits["estimator"] == "independence", "p"] = 0.01
+    table = found(frame, tables={"dependence": fits})
+    own = table[table["kind"] == "dependence"].iloc[0]
+    beside = f"; unrelated accuracies would give {unrelated:.2f}" if unrelated > 0 else ""
+    assert own["sentence"].startswith(said)
+    assert own["sentence"].endswith(f" (5 in-domain tasks{beside}).")
+    assert own["verdict"] == verdict
+    assert (own["reason"] is not None) == (verdict == "undecided")

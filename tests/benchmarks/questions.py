@@ -163,8 +163,9 @@ def accuracies(scores: Scores, lines: dict[tuple[str, str], dict[float, str]]) -
 
 
 @style.styled
-def draw(table: pd.DataFrame, panel: str, x: str) -> Figure:
-    """A panel per value of `panel`, a line per `line`, over x."""
+def draw(table: pd.DataFrame, panel: str, x: str, aside: float) -> Figure:
+    """A panel per value of `panel`, a line per `line` over x, each by `aside` (in log x) after the
+    one before."""
     panels = list(table[panel].drop_duplicates())
     across = 3
     down = -(-len(panels) // across)
@@ -173,11 +174,14 @@ def draw(table: pd.DataFrame, panel: str, x: str) -> Figure:
     names = style.task_names(table["task"].unique())
     looks = dict(zip(table["line"].drop_duplicates(), style.DATA))
     ticks = sorted(table["x"].unique())
+    ticks = [
+        x for x, after in zip(ticks, [*ticks[1:], np.inf]) if after > 1.1 * x
+    ]  # names have room
     for axes, name in zip(grid, panels):
         rows = table[table[panel] == name]
         for k, (line, look) in enumerate(looks.items()):
             own = rows[rows["line"] == line].sort_values("x")
-            at = own["x"] * np.exp(0.05 * (k - (len(looks) - 1) / 2))
+            at = own["x"] * np.exp(aside * (k - (len(looks) - 1) / 2))
             ends = own["estimate"], own["low"], own["high"]
             style.with_interval(axes, at, *ends, **(look | {"linestyle": "-", "label": line}))
         axes.set_title(names.get(name, name))
@@ -197,7 +201,7 @@ def draw(table: pd.DataFrame, panel: str, x: str) -> Figure:
 
 def figures(question: str, scores: Scores) -> None:
     """Draws the figure of a question that the study's own figures do not hold."""
-    params = scores.cells["perception_params"]
+    params = scores.cells.set_index("cell")["perception_params"]
     if question == "amounts":
         x = "distinct rows of the stage"
         lines = {(size, way): {float(n): taught(way, n, size) for n in ROWS}
@@ -207,6 +211,8 @@ def figures(question: str, scores: Scores) -> None:
         towers = ("smaller_tower", "small_tower", "instruct32000")
         shrunk = {"smaller language model": [("instruct32000", size) for size in SIZES],
                   "smaller vision encoder": [(tower, "m") for tower in towers]}  # fmt: skip
+        if len({params[answered(tower, "m")] for tower in towers}) < len(towers):
+            sys.exit("The run counts no vision encoders: its study needs `params: total`.")
         lines = {(how, line): {params[cell(*own)]: cell(*own) for own in among}
                  for how, cell in (("described", described), ("end to end", answered))
                  for line, among in shrunk.items()}  # fmt: skip
@@ -221,7 +227,8 @@ def figures(question: str, scores: Scores) -> None:
         names, panel = {"in_domain": "in-domain", "micro_star": "star"}, "panel"
         table = table[table["task"].isin([*names])].sort_values("task", kind="stable")
         table["panel"] += ", " + table["task"].map(names)
-    draw(table, panel, x).savefig(OUT / f"{question}.png")
+    aside = 0.0 if question == "encoders" else 0.05
+    draw(table, panel, x, aside).savefig(OUT / f"{question}.png")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 
 from analyses.figures.parts import style
+from analyses.table.sizes import sizes_in_order
 
 SHADES = ListedColormap(mpl.colormaps["YlGnBu"](np.linspace(0.05, 0.62, 256)), name="light")
 """Light half of ColorBrewer's YlGnBu, darkening evenly: dark ink reads on each of its colours, so
@@ -46,8 +47,8 @@ def panel(
     `parameters`: sizes are named with their parameters. `size`, `small`: of the accuracies and of
     their intervals, in points. `stacked`: the ends one under the other, where squares are narrow.
     """
-    seeing = style.sizes_in_order(rows, "perception", "perception_params")
-    thinking = style.sizes_in_order(rows, "reasoning", "reasoning_params")
+    seeing = sizes_in_order(rows, "perception", "perception_params")
+    thinking = sizes_in_order(rows, "reasoning", "reasoning_params")
     values = np.full((len(seeing), len(thinking)), np.nan)
     for _, row in rows.iterrows():
         p, r = seeing.index(str(row["perception"])), thinking.index(str(row["reasoning"]))

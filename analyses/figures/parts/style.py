@@ -28,6 +28,7 @@ from matplotlib.transforms import Bbox
 from analyses.columns import INSTRUCT
 from analyses.figures.parts import fonts
 from analyses.table.scores import IN_DOMAIN, OUT_OF_DOMAIN, SHARED
+from analyses.table.sizes import sizes_in_order
 
 FORMATS = ("png", "svg", "pdf")
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -337,12 +338,6 @@ def over_sizes(
     look = {"linestyle": "-"} | look
     with_interval(axes, x, rows["estimate"], rows["low"], rows["high"], **look)
     return x
-
-
-def sizes_in_order(table: pd.DataFrame, size: str, params: str) -> list[str]:
-    """Gives the distinct sizes of a table, fewest parameters first."""
-    rows = table[table[size].notna()].drop_duplicates(size).sort_values(params, kind="stable")
-    return [str(name) for name in rows[size]]
 
 
 def size_labels(table: pd.DataFrame, size: str, params: str) -> list[str]:

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from analyses.columns import INSTRUCT, completed
 from analyses.figures.parts import labels, style
 from analyses.stats.arrays import Floats
-from analyses.table.sizes import DECOUPLED
+from analyses.table.sizes import DECOUPLED, sizes_in_order
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "end_to_end": ("end to end", {"color": style.INK, "marker": "o"}),
@@ -153,7 +153,7 @@ def _short(row: dict[Any, Any]) -> str:
 
 def _step(rows: pd.DataFrame, module: str) -> Floats:
     """Where each size stands among the module's sizes, 0 the smallest, 1 the largest or alone."""
-    sizes = style.sizes_in_order(rows, module, f"{module}_params")
+    sizes = sizes_in_order(rows, module, f"{module}_params")
     top = max(len(sizes) - 1, 1)
     place = {size: k / top if len(sizes) > 1 else 1.0 for k, size in enumerate(sizes)}
     return np.array([place.get(str(size), 0.5) for size in rows[module]])
@@ -197,7 +197,7 @@ def _codes(table: pd.DataFrame) -> dict[str, tuple[Line2D, ...]]:
     plain: dict[str, Any] = {"linestyle": "none", "marker": "o", "markeredgecolor": style.QUIET}
     found = {}
     for module, words in CODES:
-        sizes = style.sizes_in_order(table, module, f"{module}_params")
+        sizes = sizes_in_order(table, module, f"{module}_params")
         if len(sizes) < 2:
             continue
         markers = []

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analyses.table.scores import scores_of
-from analyses.table.sizes import Rung, ladder, pairings_of, slope_weights
+from analyses.table.sizes import Rung, ladder, pairings_of, sizes_in_order, slope_weights
 from tests.analyses.simulate import World, simulate
 
 
@@ -41,6 +41,20 @@ def test_a_ladder_goes_up_and_the_first_of_two_variants_stands_for_the_size() ->
     found = ladder(cells, "perception")
     assert [(r.size, r.cell) for r in found] == [("1b", "small"), ("8b", "large")]
     assert ladder(cells.iloc[3:], "perception") == ()
+
+
+def test_a_size_stands_where_its_largest_model_does() -> None:
+    """m has a small vision encoder, named first, and the whole one, of which xs and s are."""
+    table = pd.DataFrame(
+        {
+            "perception": ["m", "xs", "s", "m", "x", None],
+            "perception_params": [350.0, 361.0, 404.0, 570.0, np.nan, 1.0],
+        }
+    )
+    order = ["xs", "s", "m", "x"]
+    assert sizes_in_order(table, "perception", "perception_params") == order
+    rungs = ladder(table.assign(cell=[*"abcdef"]), "perception")
+    assert [(rung.size, rung.cell) for rung in rungs] == list(zip(order, "bcae"))
 
 
 def test_corners_of_a_grid_and_of_one_with_a_gap() -> None:

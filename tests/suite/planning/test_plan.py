@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +115,43 @@ def test_what_is_left_out_needs_no_models(family_file: Path) -> None:
     rows = [
         {"method": "decoupled", "perception": ["s", "xl"], "reasoning": ["s", "xl"]},
         {"method": "end_to_end", "perceiver": "extract", "perception": "s"},
+        {"method": "blind", "perceiver": "extract", "perception": "all"},
     ]
     study, family = study_of(family_file, cells=rows), load_family(family_file)
     one = ["decoupled/P=s/R=s/direct"]
     assert [cell.id for cell in expand(study, family, one)] == one
     with pytest.raises(SuiteError, match="has no size 'xl'"):
         expand(study, family, ["decoupled/*"])
-    with pytest.raises(SuiteError, match="has no perceiver 'extract'"):
+    with pytest.raises(SuiteError, match="size 's' of family 'pair' has no perceiver 'extract'"):
         expand(study, family, ["end_to_end/*"])
+    with pytest.raises(SuiteError, match="no size of family 'pair' has a perceiver 'extract'"):
+        expand(study_of(family_file, cells=rows[2:]), family)
+    with pytest.raises(SuiteError, match=r"blind/\*: no cell has this id"):
+        expand(study, family, ["blind/*"])
+
+
+def test_a_size_without_a_name_is_one_sentence(family_file: Path) -> None:
+    rows = [{"method": "decoupled", "perception": "", "reasoning": "s"}]
+    with pytest.raises(SuiteError, match="Family 'pair' has no size ''"):
+        ids(study_of(family_file, cells=rows))
+
+
+def test_only_does_not_pass_over_recorded_descriptions(family_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").touch()
+    family = replace(
+        load_family(family_file),
+        sizes=tuple(
+            replace(size, vlms={**size.vlms, "extract": size.vlms["instruct"]})
+            for size in load_family(family_file).sizes
+        ),
+    )
+    rows = [{"method": "extract_think", "perception": "s", "reasoning": "s"}]
+    study = study_of(
+        family_file, cells=rows, perceive={"s": {"file": str(tmp_path / "texts.jsonl")}}
+    )
+    for only in ([], ["extract_think/*"]):
+        with pytest.raises(SuiteError, match="`perceive` is for the perceiver instruct, and the"):
+            expand(study, family, only)
 
 
 def test_thinking_and_lists_of_sizes(family_file: Path) -> None:
