@@ -3,8 +3,9 @@
 Run: python -m tests.benchmarks.questions QUESTION=RUN ...
 In: runs of results/questions, put together by `downscale pool`. Out: results/questions/answers.csv,
 a row per question, contrast and task, where other questions' rows stay; and for `amounts`,
-`encoders` and `sizes` a figure each, QUESTION.png. Differences are in accuracy, with the intervals
-and tests of `analyses.contrasts`, Holm over tasks; `steeper` is in accuracy per decade of
+`encoders` and `sizes` a figure each, QUESTION.png; for `sizes` sizes/steps.csv, too, a row per task
+and family with accuracy by size and the largest step. Differences are in accuracy, with the
+intervals and tests of `analyses.contrasts`, Holm over tasks; `steeper` is in accuracy per decade of
 parameters.
 """
 
@@ -29,6 +30,7 @@ OUT = Path("results/questions")
 SIZES = ("xs", "s", "m")
 ROWS = (500, 2000, 8000, 32000)
 WAYS = ("instruct", "caption", "extract")
+DROP = 0.2
 LABELS = ("contrast", "perception")
 Weights = dict[str, float]
 
@@ -144,6 +146,26 @@ def sizes(scores: Scores) -> Iterator[Contrast]:
             yield Contrast("steeper", weights, labels=labels)
 
 
+def steps(frame: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """How much of a task's drop the largest step between neighbours holds, in each family; `share`
+    where the drop is DROP or more."""
+    tables = []
+    for name, rungs in ladders(scores).items():
+        names = {rung.cell: rung.size for rung in rungs}
+        own = frame[frame["cell"].isin(names)]
+        means = own.pivot_table("score", ["task", "seed"], "cell", observed=True)
+        means = means[[*names]].rename(columns=names)
+        rises = means.diff(axis=1).iloc[:, 1:]
+        table = means.assign(
+            below=rises.idxmax(axis=1),
+            step=rises.max(axis=1),
+            drop=means.iloc[:, -1] - means.iloc[:, 0],
+        )
+        table["share"] = (table["step"] / table["drop"]).where(table["drop"] >= DROP)
+        tables.append(table.reset_index().assign(contrast=name))
+    return pd.concat(tables).set_index("contrast").reset_index()
+
+
 QUESTIONS: dict[str, Callable[[Scores], Iterator[Contrast]]] = {
     "encoders": encoders, "formats": formats, "facts": facts, "short": facts, "amounts": amounts,
     "sizes": sizes,
@@ -186,11 +208,13 @@ def draw(table: pd.DataFrame, panel: str, x: str, aside: float) -> Figure:
             style.with_interval(axes, at, *ends, **(look | {"linestyle": "-", "label": line}))
         axes.set_title(names.get(name, name))
         axes.set_xscale("log")
-        axes.set_xticks(ticks, [style.params_text(tick) for tick in ticks], rotation=45)
+        axes.set_xticks(ticks, [style.params_text(tick) for tick in ticks], rotation=90)
         axes.set_xticks([], minor=True)
         axes.grid(axis="y")
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
+    for axes in grid[len(panels) - across : len(panels)]:
+        axes.tick_params(labelbottom=True)
     for axes in grid[::across]:
         axes.set_ylabel("accuracy")
     figure.supxlabel(x)
@@ -223,7 +247,9 @@ def figures(question: str, scores: Scores) -> None:
     else:
         return
     table, panel = accuracies(scores, lines), "task"
-    if question != "sizes":
+    if question == "sizes":
+        table = table[table["task"] != "in_domain"]  # that of end to end is over more tasks
+    else:
         names, panel = {"in_domain": "in-domain", "micro_star": "star"}, "panel"
         table = table[table["task"].isin([*names])].sort_values("task", kind="stable")
         table["panel"] += ", " + table["task"].map(names)
@@ -242,6 +268,10 @@ def main() -> None:
         seeds = len(scores.matrices())
         tables = [old[old["question"] != name] for old in tables]
         tables.append(table[table["group"].isna()].assign(question=name, seeds=seeds))
+        if name == "sizes":
+            steps(frame, scores).to_csv(
+                OUT / "sizes" / "steps.csv", index=False, float_format="%.4g", lineterminator="\n"
+            )
         with style.of_study(frame["task"].unique(), seeds):
             figures(name, scores)
     table = pd.concat(tables).drop(columns="group")
