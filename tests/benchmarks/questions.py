@@ -189,7 +189,7 @@ def draw(table: pd.DataFrame, panel: str, x: str, aside: float) -> Figure:
     """A panel per value of `panel`, a line per `line` over x, each by `aside` (in log x) after the
     one before."""
     panels = list(table[panel].drop_duplicates())
-    across = 3
+    across = 2 if len(panels) == 4 else 3
     down = -(-len(panels) // across)
     figure = style.new_figure(style.TWO_COLUMNS, 1.9 * down + 0.7)
     grid = figure.subplots(down, across, sharey=True, sharex=True, squeeze=False).ravel()
@@ -264,7 +264,11 @@ def main() -> None:
     for name, _, run in (argument.partition("=") for argument in sys.argv[1:]):
         frame = load_results(run)
         scores = scores_of(frame)
-        table = contrast_table(scores, list(QUESTIONS[name](scores)), LABELS, span=(-1.0, 1.0))
+        asked = list(QUESTIONS[name](scores))
+        known = [own for own in asked if set(own.weights) <= set(scores.cells["cell"])]
+        if len(known) < len(asked):
+            print(f"{name}: {len(asked) - len(known)} of {len(asked)} contrasts lack cells.")
+        table = contrast_table(scores, known, LABELS, span=(-1.0, 1.0))
         seeds = len(scores.matrices())
         tables = [old[old["question"] != name] for old in tables]
         tables.append(table[table["group"].isna()].assign(question=name, seeds=seeds))
